@@ -1,0 +1,105 @@
+package action
+
+// Facts is a pointer to a protocol's own struct of facts. Only the FactTable of
+// that protocol looks into it.
+type Facts any
+
+// A State says whether a fact is known. The zero State is Unknown, so that what
+// nobody looked at never loosens a verdict.
+type State uint8
+
+const (
+	Unknown State = iota // truncated, unparsable, ambiguous
+	Absent               // not there: null
+	Known
+	Pending // costs something: Learn its group, then decide again
+)
+
+// A Need names groups of facts that cost something. Bits below Whole belong to
+// the protocol.
+type Need uint8
+
+// Whole is all that Forward will send, held so that it is what gets approved.
+const Whole Need = 1 << 7
+
+// A FactSpec is one fact of one protocol. Exactly one accessor is set. Accessors
+// are pure: no I/O, no allocation; a returned slice belongs to the facts.
+type FactSpec struct {
+	Name, Doc string
+	Cost      Need // 0: there from the start; else the group that Learn gathers
+	Str       func(Facts) (string, State)
+	Num       func(Facts) (float64, State)
+	Bool      func(Facts) (bool, State)
+	List      func(Facts) ([]string, State)
+	// Key and KeyList are facts with a name inside, such as http.headers.x.
+	Key     func(Facts, string) (string, State)
+	KeyList func(Facts, string) ([]string, State)
+}
+
+// A FactTable is what a protocol tells the rules: its facts, and an empty struct
+// of them, to read recorded ones back with encoding/json.
+type FactTable struct {
+	Protocol string
+	New      func() Facts
+	Facts    []FactSpec
+}
+
+// Str makes the spec of a string fact.
+func Str[T any](name, doc string, cost Need, get func(*T) (string, State)) FactSpec {
+	return FactSpec{Name: name, Doc: doc, Cost: cost, Str: func(f Facts) (string, State) {
+		if t, ok := f.(*T); ok {
+			return get(t)
+		}
+		return "", Unknown
+	}}
+}
+
+// Num makes the spec of a number fact.
+func Num[T any](name, doc string, cost Need, get func(*T) (float64, State)) FactSpec {
+	return FactSpec{Name: name, Doc: doc, Cost: cost, Num: func(f Facts) (float64, State) {
+		if t, ok := f.(*T); ok {
+			return get(t)
+		}
+		return 0, Unknown
+	}}
+}
+
+// Bool makes the spec of a boolean fact.
+func Bool[T any](name, doc string, cost Need, get func(*T) (bool, State)) FactSpec {
+	return FactSpec{Name: name, Doc: doc, Cost: cost, Bool: func(f Facts) (bool, State) {
+		if t, ok := f.(*T); ok {
+			return get(t)
+		}
+		return false, Unknown
+	}}
+}
+
+// List makes the spec of a fact with several values.
+func List[T any](name, doc string, cost Need, get func(*T) ([]string, State)) FactSpec {
+	return FactSpec{Name: name, Doc: doc, Cost: cost, List: func(f Facts) ([]string, State) {
+		if t, ok := f.(*T); ok {
+			return get(t)
+		}
+		return nil, Unknown
+	}}
+}
+
+// Key makes the spec of a fact with named single values, such as http.headers.x.
+func Key[T any](name, doc string, cost Need, get func(*T, string) (string, State)) FactSpec {
+	return FactSpec{Name: name, Doc: doc, Cost: cost, Key: func(f Facts, key string) (string, State) {
+		if t, ok := f.(*T); ok {
+			return get(t, key)
+		}
+		return "", Unknown
+	}}
+}
+
+// KeyList makes the spec of a fact with named lists, such as http.headers_all.x.
+func KeyList[T any](name, doc string, cost Need, get func(*T, string) ([]string, State)) FactSpec {
+	return FactSpec{Name: name, Doc: doc, Cost: cost, KeyList: func(f Facts, key string) ([]string, State) {
+		if t, ok := f.(*T); ok {
+			return get(t, key)
+		}
+		return nil, Unknown
+	}}
+}

@@ -1,0 +1,15 @@
+package action
+
+import "net/netip"
+
+// A Peer is an agent as the network proved it: the key that decrypted its
+// packets, or the tailnet's WhoIs. It is immutable; a change makes a new one.
+type Peer struct {
+	ID        string     // stable for the life of the enrolment; survives a new key
+	Name      string     // unique among agents, for people and rules
+	User      string     // whose node it is; "" for a tagged node
+	Tags      []string   // "tag:ci"
+	Enrolled  []string   // roles it was enrolled into; membership by tag or user is the policy's
+	Addr      netip.Addr // its address in the overlay
+	Transport string     // "wireguard", "tailnet"
+}

@@ -1,0 +1,70 @@
+package action
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"time"
+)
+
+// A Service is where an agent may go, as a protocol needs to know it. It belongs
+// to the policy that made it and is never changed.
+type Service struct {
+	Name        string
+	Protocol    string // "http", "postgres", "tcp"
+	Description string
+	Injects     bool // a credential is bound to it
+	Plaintext   bool // the upstream speaks without TLS: tls = "disable"
+	Passthrough bool // TLS is spliced unseen
+
+	EncodedPaths     bool // path_encoding = "allow": keep encoded slashes
+	FoldPaths        bool // case_insensitive_paths
+	PlainInjection   bool // insecure_injection: a secret may travel without TLS
+	Databases        []string
+	Session          Session
+	BodyInspectLimit int64 // bytes of a body that may be held; 0: the protocol's default
+}
+
+// A Session bounds what one PostgreSQL session may do; zero fields bind nothing.
+type Session struct {
+	ReadOnly         bool
+	StatementTimeout time.Duration
+	LockTimeout      time.Duration
+	IdleTimeout      time.Duration
+	MaxRows          int64
+	MaxBytes         int64
+	MaxConnections   int
+}
+
+// A Resolution is the answer to "which service is this connection for?".
+type Resolution struct {
+	Service   *Service // nil: refused, or NeedsName
+	NeedsName bool     // only a name (SNI, Host) can tell
+	Reason    string   // why it is refused, for the record
+}
+
+// A Route is how an allowed action reaches its service: which host to dial, what
+// the other end must prove, which account to use there. It comes from the very
+// policy that allowed the action.
+type Route struct {
+	Service string
+	Host    string // a name, which the gateway resolves, or an address
+	Port    uint16
+	// Permit lists private addresses that may be dialled because the operator
+	// declared them; PermitAny holds for an upstream declared by name.
+	Permit    []netip.Prefix
+	PermitAny bool
+	// Public forbids even declared private addresses: hosts = ["*"].
+	Public bool
+
+	Plaintext  bool   // never TLS
+	ServerName string // name the certificate must show; "" is Host
+	Roots      *x509.CertPool
+	Auth       *Auth // nil: the service takes no credential
+}
+
+// An Auth says which secrets make the credential of a service, and how.
+type Auth struct {
+	Scheme  string   // "bearer", "header", "basic", "query", "cookie", "password"
+	Name    string   // header, user, parameter or cookie
+	Secrets []string // names in the vault
+}

@@ -1,0 +1,63 @@
+package action
+
+import "fmt"
+
+// A Verdict is what the rules say. The zero Verdict is Deny, so that whatever
+// was not decided is refused.
+type Verdict uint8
+
+// The verdicts, from the strictest to the loosest.
+const (
+	Deny Verdict = iota
+	Ask
+	Allow
+)
+
+var verdictNames = [...]string{Deny: "deny", Ask: "ask", Allow: "allow"}
+
+func (v Verdict) String() string {
+	if int(v) < len(verdictNames) {
+		return verdictNames[v]
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// ParseVerdict reads deny, ask or allow.
+func ParseVerdict(s string) (Verdict, bool) {
+	for v, name := range verdictNames {
+		if s == name {
+			return Verdict(v), true
+		}
+	}
+	return Deny, false
+}
+
+// MarshalText gives the name of the verdict.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads the name of a verdict.
+func (v *Verdict) UnmarshalText(b []byte) error {
+	got, ok := ParseVerdict(string(b))
+	if !ok {
+		return fmt.Errorf("%q is no verdict", b)
+	}
+	*v = got
+	return nil
+}
+
+// A Decision is what the rules say about one action, and why.
+type Decision struct {
+	Verdict Verdict
+	Rule    string   // the rule that decided; "" when the posture or a default did
+	Reason  string   // for the agent that reads it; a sentence, no secret, no internals
+	Asks    []Asking // each must be answered; only with Ask
+	Would   []string // rules in observe mode that would have made it stricter
+	Need    Need     // not decided yet: these facts must be learned first
+}
+
+// An Asking is one ask rule that an action met.
+type Asking struct {
+	Rule      string
+	Reason    string
+	Approvers []string // "approver.oncall", "judge.pii"; none: any operator who may approve
+}

@@ -1,0 +1,74 @@
+package vault
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// A Credential is an opened account of one service, ready to be used on one
+// connection. It exists only while an allowed action is being forwarded.
+type Credential struct {
+	auth   action.Auth
+	values []Secret // in the order of auth.Secrets
+}
+
+// NewCredential joins an Auth and its opened secrets.
+func NewCredential(auth action.Auth, values ...Secret) (*Credential, error) {
+	if len(values) == 0 || len(values) != len(auth.Secrets) {
+		return nil, fmt.Errorf("credential %s: %d secrets opened of %d", auth.Scheme, len(values), len(auth.Secrets))
+	}
+	for i, v := range values {
+		if len(v.Reveal()) == 0 {
+			return nil, fmt.Errorf("secret %q is empty", auth.Secrets[i])
+		}
+	}
+	return &Credential{auth: auth, values: values}, nil
+}
+
+// Authorize sets the credential on r by position, in place of anything there. It
+// refuses schemes that do not speak HTTP.
+func (c *Credential) Authorize(r *http.Request) error {
+	v := c.values[0].Reveal()
+	if i := strings.IndexFunc(string(v), func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
+		return fmt.Errorf("secret %q holds a control character and cannot be a header", c.auth.Secrets[0])
+	}
+	switch c.auth.Scheme {
+	case "bearer":
+		r.Header.Set("Authorization", "Bearer "+string(v))
+	case "header":
+		r.Header.Set(c.auth.Name, string(v))
+	case "basic":
+		pair := c.auth.Name + ":" + string(v)
+		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+	case "query":
+		r.URL.RawQuery = setParameter(r.URL.RawQuery, c.auth.Name, string(v))
+	case "cookie":
+		r.AddCookie(&http.Cookie{Name: c.auth.Name, Value: string(v)})
+	default:
+		return fmt.Errorf("a %s credential cannot authorize an HTTP request", c.auth.Scheme)
+	}
+	return nil
+}
+
+// Password gives the user and password of a PostgreSQL account.
+func (c *Credential) Password() (user string, password Secret, err error) {
+	if c.auth.Scheme != "password" {
+		return "", Secret{}, fmt.Errorf("a %s credential has no password", c.auth.Scheme)
+	}
+	return c.auth.Name, c.values[0], nil
+}
+
+// setParameter puts name=value behind what stands there; the protocol removed
+// every parameter of that name before.
+func setParameter(query, name, value string) string {
+	pair := url.QueryEscape(name) + "=" + url.QueryEscape(value)
+	if query == "" {
+		return pair
+	}
+	return query + "&" + pair
+}
