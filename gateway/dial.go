@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// dialTimeout bounds resolving, connecting and TLS of one upstream connection.
+const dialTimeout = 10 * time.Second
+
+// ErrGuarded means that a name led to an address that nobody declared and that
+// is not public.
+var ErrGuarded = errors.New("not a public address, and not declared")
+
+// A Dialer is the only dial of the gateway. It resolves, checks the address and
+// dials that very address, so that no second look-up can lead elsewhere.
+type Dialer struct {
+	// Resolve looks a name up; nil is the host's resolver.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Own lists the gateway's own addresses, asked at every dial; nil is those of
+	// the host's interfaces.
+	Own func() ([]netip.Addr, error)
+	// Connect opens the connection; nil is a TCP dial.
+	Connect func(ctx context.Context, at netip.AddrPort) (net.Conn, error)
+}
+
+// dial reaches a route. It tries the addresses in the order of the resolver.
+func (d *Dialer) dial(ctx context.Context, r *action.Route) (net.Conn, netip.AddrPort, error) {
+	addrs, err := d.addresses(ctx, r)
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	var last error
+	for _, addr := range addrs {
+		at := netip.AddrPortFrom(addr, r.Port)
+		c, err := d.connect(ctx, at)
+		if err == nil {
+			return c, at, nil
+		}
+		last = fmt.Errorf("dial %s for %s: %w", at, r.Host, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, netip.AddrPort{}, last
+}
+
+// addresses resolves a route and keeps what may be dialled.
+func (d *Dialer) addresses(ctx context.Context, r *action.Route) ([]netip.Addr, error) {
+	found, err := d.resolve(ctx, r.Host)
+	if err != nil {
+		return nil, fmt.Errorf("resolve %s: %w", r.Host, err)
+	}
+	own, err := d.own()
+	if err != nil {
+		return nil, fmt.Errorf("list the host's own addresses: %w", err)
+	}
+	var good []netip.Addr
+	for _, addr := range found {
+		if mayDial(r, addr.Unmap().WithZone(""), own) {
+			good = append(good, addr.Unmap().WithZone(""))
+		}
+	}
+	if len(good) == 0 {
+		return nil, fmt.Errorf("%s is at %v: %w", r.Host, found, ErrGuarded)
+	}
+	return good, nil
+}
+
+func (d *Dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}, nil
+	}
+	if d.Resolve != nil {
+		return d.Resolve(ctx, host)
+	}
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+func (d *Dialer) connect(ctx context.Context, at netip.AddrPort) (net.Conn, error) {
+	if d.Connect != nil {
+		return d.Connect(ctx, at)
+	}
+	var nd net.Dialer
+	return nd.DialContext(ctx, "tcp", at.String())
+}
+
+func (d *Dialer) own() ([]netip.Addr, error) {
+	if d.Own != nil {
+		return d.Own()
+	}
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var own []netip.Addr
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok {
+			if addr, ok := netip.AddrFromSlice(n.IP); ok {
+				own = append(own, addr.Unmap())
+			}
+		}
+	}
+	return own, nil
+}
+
+// mayDial reports whether a route may lead to addr: what is declared may be
+// anything, what is not must be public.
+func mayDial(r *action.Route, addr netip.Addr, own []netip.Addr) bool {
+	if r.Public {
+		return public(addr, own)
+	}
+	for _, p := range r.Permit {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	if r.PermitAny {
+		return !forbidden(addr)
+	}
+	return public(addr, own)
+}

@@ -1,0 +1,265 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/vault"
+)
+
+var errNotAllowed = errors.New("this action may reach nothing")
+
+// A pass is one action on its way: what was judged, and the only way out.
+type pass struct {
+	g      *Gateway
+	f      *flow
+	act    *action.Action
+	start  time.Time
+	cancel context.CancelCauseFunc
+
+	rules    Policy
+	decision action.Decision
+	yes      []string // ask rules that were answered with yes
+	quiet    bool     // a prelude that passed leaves no record
+	begun    bool
+	heldOut  bool
+	injected atomic.Bool
+	address  atomic.Pointer[string]
+
+	facts   sync.Mutex // Learn against Recheck
+	learned action.Need
+	running atomic.Bool // judged, allowed, and not over
+	left    atomic.Bool // Forward returned
+	over    atomic.Bool // written down
+}
+
+var (
+	_ protocols.Upstream = (*pass)(nil)
+	_ protocols.Held     = (*pass)(nil)
+)
+
+// judge settles what may be done and has it written down before anything is
+// done. The rules are looked at again after the action counts as running, so
+// that a swap either is seen here or finds the action in Recheck.
+func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
+	for {
+		rules := p.g.Policy()
+		p.facts.Lock()
+		p.rules = rules
+		p.facts.Unlock()
+		p.decision = p.decide(ctx, ex)
+		p.quiet = p.act.Prelude && p.decision.Verdict == action.Allow
+		p.running.Store(p.decision.Verdict == action.Allow)
+		if p.decision.Verdict != action.Allow || p.g.Policy() == rules {
+			break
+		}
+	}
+	if p.quiet {
+		return
+	}
+	if err := p.g.Journal.Begin(ctx, p.act, p.decision); err != nil {
+		p.running.Store(false)
+		p.decision = action.Decision{Reason: "The audit log cannot take another record."}
+		return
+	}
+	p.begun = true
+}
+
+// decide is one round under one set of rules: what the rules need to know is
+// learned, and whoever must be asked is asked.
+func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decision {
+	d := p.rules.Decide(p.act)
+	for d.Need != 0 {
+		if d.Need&^p.learned == 0 { // pending after Learn: a bug of the protocol
+			return action.Decision{Reason: "The request could not be understood."}
+		}
+		if err := p.learn(ctx, ex, d.Need); err != nil {
+			return action.Decision{Reason: "The request is incomplete."}
+		}
+		d = p.rules.Decide(p.act)
+	}
+	if p.act.Prelude && d.Verdict == action.Ask {
+		d.Verdict = action.Allow
+	}
+	if p.answered(d) {
+		d.Verdict = action.Allow
+	}
+	if d.Verdict != action.Ask {
+		return d
+	}
+	if err := p.learn(ctx, ex, action.Whole); err != nil {
+		return action.Decision{Rule: d.Rule, Reason: "Too large to be approved."}
+	}
+	stop := func() {}
+	if w, ok := ex.(protocols.Waiter); ok {
+		ctx, stop = w.Wait(ctx, d)
+	}
+	defer stop()
+	return p.settle(ctx, d)
+}
+
+// settle asks, and remembers a yes for the case that the rules change meanwhile.
+func (p *pass) settle(ctx context.Context, d action.Decision) action.Decision {
+	got := p.g.Approvals.Settle(ctx, p.act, d)
+	if got.Verdict == action.Allow {
+		for _, a := range d.Asks {
+			p.yes = append(p.yes, a.Rule)
+		}
+	}
+	return got
+}
+
+// answered reports whether d is an ask whose every rule has its yes.
+func (p *pass) answered(d action.Decision) bool {
+	if d.Verdict != action.Ask {
+		return false
+	}
+	for _, a := range d.Asks {
+		if !slices.Contains(p.yes, a.Rule) {
+			return false
+		}
+	}
+	return len(d.Asks) > 0
+}
+
+func (p *pass) learn(ctx context.Context, ex protocols.Exchange, n action.Need) error {
+	if n &^= p.learned; n == 0 {
+		return nil
+	}
+	p.learned |= n
+	p.facts.Lock()
+	defer p.facts.Unlock()
+	if err := ex.Learn(ctx, n); err != nil {
+		return fmt.Errorf("learn of %s: %w", p.act.ID, err)
+	}
+	return nil
+}
+
+// recheck cancels the action if rules would refuse it by now.
+func (p *pass) recheck(rules Policy) {
+	if !p.running.Load() {
+		return
+	}
+	p.facts.Lock()
+	seen := p.rules == rules
+	var d action.Decision
+	if !seen {
+		d = rules.Decide(p.act)
+	}
+	p.facts.Unlock()
+	if !seen && d.Verdict == action.Deny && d.Need == 0 {
+		p.running.Store(false)
+		p.cancel(errRevoked)
+	}
+}
+
+// Link is the only way out: an allowed action, its own service, its own account.
+func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *vault.Credential, error) {
+	if !p.running.Load() || p.left.Load() {
+		return nil, nil, errNotAllowed
+	}
+	route, err := p.rules.Route(p.act)
+	if err != nil {
+		return nil, nil, fmt.Errorf("route to %s: %w", p.act.Service.Name, err)
+	}
+	l, err := p.g.link(ctx, p.f, route, open)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reach %s: %w", p.act.Service.Name, err)
+	}
+	address := l.wire.address.String()
+	p.address.Store(&address)
+	if route.Auth == nil {
+		return l.link, nil, nil
+	}
+	cred, err := p.open(ctx, l, *route.Auth)
+	if err != nil {
+		l.link.Retire()
+		l.wire.Close()
+		return nil, nil, err
+	}
+	p.injected.Store(true)
+	return l.link, cred, nil
+}
+
+// open gives the credential for a peer that is proven, and for no other unless
+// the service spells that out.
+func (p *pass) open(ctx context.Context, l *linked, auth action.Auth) (*vault.Credential, error) {
+	if !l.wire.proven.Load() && !p.act.Service.PlainInjection {
+		return nil, fmt.Errorf("service %s: the upstream is not proven, its secret stays closed", p.act.Service.Name)
+	}
+	cred, err := p.g.Vault.Credential(ctx, auth)
+	if err != nil {
+		return nil, fmt.Errorf("credential of %s: %w", p.act.Service.Name, err)
+	}
+	return cred, nil
+}
+
+// Hold keeps the record open after Forward returned.
+func (p *pass) Hold() protocols.Held {
+	p.heldOut = true
+	return p
+}
+
+// Check judges the same action again if the rules have changed since.
+func (p *pass) Check(ctx context.Context) action.Decision {
+	rules := p.g.Policy()
+	p.facts.Lock()
+	same := p.rules == rules
+	p.facts.Unlock()
+	if same && p.running.Load() {
+		return p.decision
+	}
+	d := rules.Decide(p.act)
+	switch {
+	case d.Need != 0:
+		return action.Decision{Reason: "The rules have changed; send it again."}
+	case p.answered(d):
+		d.Verdict = action.Allow
+	case d.Verdict == action.Ask:
+		d = p.settle(ctx, d)
+	}
+	return d
+}
+
+// Done closes the record; the first call counts.
+func (p *pass) Done(r action.Result, err error) { p.finish(r, err) }
+
+// leave ends the pass when Forward or Refuse has returned.
+func (p *pass) leave(r action.Result, err error) {
+	p.left.Store(true)
+	if p.heldOut && err == nil {
+		return
+	}
+	p.finish(r, err)
+}
+
+// finish writes the end of the action down, once.
+func (p *pass) finish(r action.Result, err error) {
+	if p.over.Swap(true) {
+		return
+	}
+	p.running.Store(false)
+	p.f.mu.Lock()
+	delete(p.f.running, p)
+	p.f.mu.Unlock()
+	p.cancel(errFlowEnded)
+	if p.quiet || !p.begun {
+		return
+	}
+	if err != nil {
+		r.Failed, r.Err = true, err.Error()
+	}
+	r.Injected = p.injected.Load()
+	if at := p.address.Load(); at != nil && r.Upstream == "" {
+		r.Upstream = *at
+	}
+	r.Duration = p.g.Now().Sub(p.start)
+	p.g.Journal.End(p.act, p.decision, r)
+}

@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+)
+
+// A wire is one upstream connection, to an address that was checked.
+type wire struct {
+	net.Conn
+	address netip.AddrPort
+	route   *action.Route
+	cache   tls.ClientSessionCache
+	proven  atomic.Bool   // Secure verified the other end
+	traffic atomic.Uint64 // reads and writes so far, for the idle sweep
+	once    sync.Once
+	closed  func(*wire)
+}
+
+var _ protocols.Wire = (*wire)(nil)
+
+// Secure starts TLS as the service demands and returns once the other end is
+// proven.
+func (w *wire) Secure(ctx context.Context, alpn ...string) (*tls.Conn, error) {
+	if w.route.Plaintext {
+		return nil, fmt.Errorf("service %s speaks without TLS", w.route.Service)
+	}
+	name := w.route.ServerName
+	if name == "" {
+		name = w.route.Host
+	}
+	c := tls.Client(w, &tls.Config{
+		ServerName:         name,
+		RootCAs:            w.route.Roots,
+		NextProtos:         alpn,
+		MinVersion:         tls.VersionTLS12,
+		ClientSessionCache: w.cache,
+	})
+	if err := c.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("TLS with %s at %s: %w", name, w.address, tlsCause(err))
+	}
+	w.proven.Store(true)
+	return c, nil
+}
+
+// tlsCause says in words what was wrong with a certificate.
+func tlsCause(err error) error {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("the certificate is signed by an unknown authority (name its CA with tls = { ca = file(…) }): %w", err)
+	}
+	return err
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	w.traffic.Add(1)
+	return w.Conn.Read(b)
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	w.traffic.Add(1)
+	return w.Conn.Write(b)
+}
+
+// Close closes the connection and forgets it, once.
+func (w *wire) Close() error {
+	err := net.ErrClosed
+	w.once.Do(func() {
+		err = w.Conn.Close()
+		w.closed(w)
+	})
+	return err
+}
+
+// CloseWrite half-closes where the connection can.
+func (w *wire) CloseWrite() error {
+	if c, ok := w.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return w.Close()
+}
