@@ -1,5 +1,7 @@
-// Package vault keeps secrets sealed and makes credentials of them. It hands a
-// secret to nobody who could print it, and knows nothing of agents or rules.
+// Package vault keeps secrets sealed at rest and makes credentials of them. It
+// also holds the CA that the agents trust and the keys the gateway signs with.
+// It hands a secret to nobody who could print it, and knows nothing of agents or
+// rules.
 package vault
 
 import (
