@@ -1,0 +1,22 @@
+// Command testreport reads the events of go test -json and prints what people
+// want to know: what failed with all it said, which packages took longest, which
+// tests did not run and why, and go test's own line for every package. It runs
+// nothing itself.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	r := newReport(os.Stdout)
+	err := r.read(os.Stdin)
+	if err == nil {
+		err = r.finish(os.Getenv("CI") == "true")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sallyport:", err)
+		os.Exit(1)
+	}
+}
