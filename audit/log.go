@@ -1,0 +1,263 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// Sizes and times of the writer. A batch is closed early enough for its commit,
+// some 5 to 20 ms on a disk, to be over 50 ms after the answer.
+const (
+	maxQueue   = 64 << 10
+	maxBatch   = 1000
+	maxWait    = 25 * time.Millisecond
+	retryEvery = 500 * time.Millisecond
+	signEvery  = time.Minute
+	pruneEvery = time.Hour
+)
+
+// ErrClosed means that the log takes no more records.
+var ErrClosed = errors.New("the audit log is closed")
+
+// Options say how a Log keeps records. The zero Options keep everything.
+type Options struct {
+	Strict bool          // no action runs whose record cannot be kept
+	Keep   time.Duration // months older than this are dropped; 0: never
+	Signer Signer        // nil: heads are not signed
+	Now    func() time.Time
+	Log    *slog.Logger
+
+	queue int // 0: maxQueue
+}
+
+// A Log takes a record of every action. It owns its goroutines; Close ends them.
+type Log struct {
+	store   Store
+	opts    Options
+	methods map[string]func(action.Facts) (string, action.State)
+	queue   chan *ended
+	intents chan *intent
+	closing chan struct{}
+	written chan struct{} // closed when the writer has ended
+	kept    chan struct{} // closed when the keeper of intents has ended
+	once    sync.Once
+
+	down   atomic.Pointer[error] // why the store takes no records; nil: it does
+	counts counts
+	tail   Tail // the writer's own
+	signed Head // the writer's own
+
+	mu   sync.Mutex
+	open map[string]struct{} // ids begun and not ended; guarded by mu
+
+	followers followers
+}
+
+// ended is a finished action on its way to the writer.
+type ended struct {
+	a   *action.Action
+	d   action.Decision
+	res action.Result
+}
+
+// New opens the log over store. What had begun when an earlier gateway died
+// becomes records with an unknown outcome before New returns.
+func New(ctx context.Context, store Store, tables []action.FactTable, opts Options) (*Log, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.queue == 0 {
+		opts.queue = maxQueue
+	}
+	l := &Log{
+		store: store, opts: opts, methods: methods(tables),
+		queue: make(chan *ended, opts.queue), intents: make(chan *intent, 4*maxBatch),
+		closing: make(chan struct{}), written: make(chan struct{}), kept: make(chan struct{}),
+		open: map[string]struct{}{},
+	}
+	var err error
+	if l.tail, err = store.Tail(ctx); err != nil {
+		return nil, fmt.Errorf("open audit log: %w", err)
+	}
+	if err := l.checkHead(ctx); err != nil {
+		return nil, fmt.Errorf("open audit log: %w", err)
+	}
+	if err := l.recover(ctx); err != nil {
+		return nil, fmt.Errorf("open audit log: %w", err)
+	}
+	go l.write()
+	go l.keepIntents()
+	return l, nil
+}
+
+// methods finds the fact of each protocol that says what kind of verb it was.
+func methods(tables []action.FactTable) map[string]func(action.Facts) (string, action.State) {
+	found := map[string]func(action.Facts) (string, action.State){}
+	for _, t := range tables {
+		for _, f := range t.Facts {
+			if f.Str != nil && f.Cost == 0 && (strings.HasSuffix(f.Name, "method") || strings.HasSuffix(f.Name, "verb")) {
+				found[t.Protocol] = f.Str
+			}
+		}
+	}
+	return found
+}
+
+// Begin notes that a is about to be done, or refused. With Options.Strict it is
+// on disk when Begin returns, and an error means that it cannot be recorded:
+// then nothing may be done, and End need not be called. Without, it never fails
+// before Close.
+func (l *Log) Begin(ctx context.Context, a *action.Action, d action.Decision) error {
+	select {
+	case <-l.closing:
+		return ErrClosed
+	default:
+	}
+	l.counts.begun.Add(1)
+	l.mu.Lock()
+	l.open[a.ID] = struct{}{}
+	l.mu.Unlock()
+	if !l.opts.Strict {
+		return nil
+	}
+	if err := l.beginStrict(ctx, a, d); err != nil {
+		l.closed(a.ID)
+		l.counts.refused.Add(1)
+		l.counts.missing.Add(1)
+		return fmt.Errorf("record %s: %w", a.ID, err)
+	}
+	return nil
+}
+
+func (l *Log) beginStrict(ctx context.Context, a *action.Action, d action.Decision) error {
+	if err := l.down.Load(); err != nil {
+		return *err
+	}
+	if err := l.store.Room(); err != nil {
+		return err
+	}
+	r := l.newRecord(a, d)
+	body, err := json.Marshal(&r)
+	if err != nil {
+		return err
+	}
+	return l.intend(ctx, Intent{ID: a.ID, Body: body})
+}
+
+// End queues the record of an action that is over. It blocks while the queue is
+// full. The log keeps a until it is written: neither it nor its facts may change
+// or be used again. An End without a Begin, or a second one, is counted and
+// ignored.
+func (l *Log) End(a *action.Action, d action.Decision, res action.Result) {
+	if !l.closed(a.ID) {
+		l.counts.stray.Add(1)
+		return
+	}
+	e := &ended{a, d, res}
+	select {
+	case l.queue <- e:
+		return
+	default:
+	}
+	l.counts.blocked.Add(1)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case l.queue <- e:
+			return
+		case <-l.closing:
+			l.counts.missing.Add(1)
+			return
+		case <-tick.C:
+			if l.down.Load() != nil && !l.opts.Strict {
+				l.counts.missing.Add(1)
+				return
+			}
+		}
+	}
+}
+
+// closed takes id out of the open ones and reports whether it was there.
+func (l *Log) closed(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.open[id]
+	delete(l.open, id)
+	return ok
+}
+
+// Query gives the records that q asks for, newest first.
+func (l *Log) Query(ctx context.Context, q Query) ([]Record, error) {
+	return l.store.Select(ctx, q.resolve(l.opts.Now()))
+}
+
+// Close writes what is queued, signs the head, and ends the log. Call it when no
+// action runs any more: an End that comes later is lost.
+func (l *Log) Close() error {
+	l.once.Do(func() {
+		close(l.closing)
+		<-l.written
+		l.intents <- nil // the keeper ends behind what is queued
+		<-l.kept
+		l.followers.close()
+	})
+	if n := l.counts.missing.Load(); n > 0 {
+		return fmt.Errorf("%d records could not be written", n)
+	}
+	return nil
+}
+
+// Health gives the reason why the log takes no records now; nil if it does.
+func (l *Log) Health() error {
+	if err := l.down.Load(); err != nil {
+		return *err
+	}
+	return l.store.Room()
+}
+
+// counts are what the log has done since it was opened.
+type counts struct {
+	begun, written, batches, blocked, stray, refused, failures, lost atomic.Uint64
+	// missing records are lost and not yet told of by a gap record.
+	missing atomic.Uint64
+}
+
+// Stats are the counts of a log, for metrics.
+type Stats struct {
+	Begun    uint64 // actions
+	Written  uint64 // records that are kept
+	Batches  uint64
+	Queued   int    // records that wait
+	Open     int    // actions that run
+	Blocked  uint64 // times that End had to wait
+	Stray    uint64 // Ends without a Begin
+	Refused  uint64 // actions that strict mode refused
+	Failures uint64 // commits that failed
+	Lost     uint64 // records that gap records stand for, or will
+}
+
+// Stats gives the counts as they stand.
+func (l *Log) Stats() Stats {
+	l.mu.Lock()
+	open := len(l.open)
+	l.mu.Unlock()
+	c := &l.counts
+	return Stats{
+		Begun: c.begun.Load(), Written: c.written.Load(), Batches: c.batches.Load(),
+		Queued: len(l.queue), Open: open, Blocked: c.blocked.Load(), Stray: c.stray.Load(),
+		Refused: c.refused.Load(), Failures: c.failures.Load(), Lost: c.lost.Load() + c.missing.Load(),
+	}
+}

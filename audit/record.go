@@ -1,0 +1,257 @@
+// Package audit writes down what happened: one record per action, chained by
+// hashes and signed every minute, so that a change or a loss shows. It queues
+// records and slows its callers down rather than drop one. It decides nothing,
+// and where records are kept is its Store's business.
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// The outcomes of a Record.
+const (
+	Done    = "done"    // it was allowed, and the upstream did it
+	Failed  = "failed"  // it was allowed, but the upstream or the way to it failed
+	Refused = "refused" // it was not allowed
+	Pending = "pending" // it is not answered yet
+	Lost    = "unknown" // the gateway died before it was over
+)
+
+// KindGap is the kind of the record that stands for records that were lost.
+const KindGap = "gap"
+
+// A Record is one action as it is kept: everything that Decide needs to judge it
+// again, and how it ended.
+type Record struct {
+	Seq      uint64        `json:"seq"`
+	Prev     Hash          `json:"prev"` // hash of the record before
+	ID       string        `json:"id"`
+	Time     time.Time     `json:"time"`     // when the agent asked
+	Recorded time.Time     `json:"recorded"` // when it was written; never goes back
+	Session  string        `json:"session,omitempty"`
+	Agent    Agent         `json:"agent"`
+	Service  string        `json:"service,omitempty"`
+	Protocol string        `json:"protocol,omitempty"`
+	Host     string        `json:"host,omitempty"`
+	Dst      string        `json:"dst,omitempty"`
+	Kind     string        `json:"kind"`
+	Method   string        `json:"method,omitempty"` // of HTTP, or the SQL verb
+	Summary  string        `json:"summary,omitempty"`
+	Parts    []Part        `json:"parts,omitempty"`
+	Verdict  string        `json:"verdict,omitempty"` // none on a gap
+	Rule     string        `json:"rule,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+	Asks     []Ask         `json:"asks,omitempty"`
+	Would    []string      `json:"would,omitempty"`
+	Outcome  string        `json:"outcome,omitempty"`
+	Status   string        `json:"status,omitempty"`
+	Error    string        `json:"error,omitempty"`
+	Upstream string        `json:"upstream,omitempty"`
+	Injected bool          `json:"injected,omitempty"`
+	Sent     int64         `json:"sent,omitempty"`
+	Received int64         `json:"received,omitempty"`
+	Rows     int64         `json:"rows,omitempty"`
+	Duration time.Duration `json:"duration_ns,omitempty"`
+	Sample   string        `json:"sample,omitempty"`
+	Digest   string        `json:"digest,omitempty"`  // SHA-256 in hex
+	Missing  uint64        `json:"missing,omitempty"` // on a gap: how many records it stands for
+	Hash     Hash          `json:"hash,omitzero"`     // of all the fields above, as encoded
+	body     []byte        // the encoding that Hash is of
+}
+
+// An Agent is who acted.
+type Agent struct {
+	ID    string   `json:"id,omitempty"`
+	Name  string   `json:"name,omitempty"`
+	User  string   `json:"user,omitempty"`
+	Tags  []string `json:"tags,omitempty"`
+	Roles []string `json:"roles,omitempty"` // those it was enrolled into
+	Addr  string   `json:"addr,omitempty"`
+}
+
+// A Part is one statement, or one member of a batch.
+type Part struct {
+	Effects string          `json:"effects,omitempty"` // "read,write"
+	Control bool            `json:"control,omitempty"`
+	Facts   json.RawMessage `json:"facts,omitempty"` // the protocol's own struct
+}
+
+// An Ask is one ask rule that the action met.
+type Ask struct {
+	Rule      string   `json:"rule,omitempty"`
+	Reason    string   `json:"reason,omitempty"`
+	Approvers []string `json:"approvers,omitempty"`
+}
+
+// A Hash is a SHA-256.
+type Hash [sha256.Size]byte
+
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// MarshalText gives the hash in hex.
+func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText reads a hash in hex.
+func (h *Hash) UnmarshalText(b []byte) error {
+	if len(b) != 2*len(h) {
+		return fmt.Errorf("a hash has %d hex digits, not %d", 2*len(h), len(b))
+	}
+	_, err := hex.Decode(h[:], b)
+	return err
+}
+
+// Body gives the encoding whose SHA-256 is the record's Hash: its JSON without
+// the hash. It is set on records that Append and Follow see.
+func (r *Record) Body() []byte { return r.body }
+
+// Decode reads a record back from its body.
+func Decode(body []byte) (Record, error) {
+	r := Record{body: body, Hash: sha256.Sum256(body)}
+	if err := json.Unmarshal(body, &r); err != nil {
+		return Record{}, fmt.Errorf("decode record: %w", err)
+	}
+	r.Hash = sha256.Sum256(body)
+	return r, nil
+}
+
+// Bounds of one record: what is longer is cut, or left out with a mark, and the
+// rules later read it as unknown.
+const (
+	maxSample = 64 << 10
+	maxFacts  = 1 << 20
+)
+
+// newRecord turns an action into its record; facts are encoded at once.
+func (l *Log) newRecord(a *action.Action, d action.Decision) Record {
+	r := Record{
+		ID: a.ID, Time: a.Time.UTC(), Session: a.Session, Host: a.Host, Kind: a.Kind, Summary: a.Summary,
+		Verdict: d.Verdict.String(), Rule: d.Rule, Reason: d.Reason, Would: d.Would,
+		Sample: string(a.Sample[:min(len(a.Sample), maxSample)]), Digest: hex.EncodeToString(a.Digest),
+	}
+	if a.Dst.IsValid() {
+		r.Dst = a.Dst.String()
+	}
+	if p := a.Peer; p != nil {
+		r.Agent = Agent{ID: p.ID, Name: p.Name, User: p.User, Tags: p.Tags, Roles: p.Enrolled}
+		if p.Addr.IsValid() {
+			r.Agent.Addr = p.Addr.String()
+		}
+	}
+	if s := a.Service; s != nil {
+		r.Service, r.Protocol = s.Name, s.Protocol
+	}
+	r.Parts = make([]Part, len(a.Parts))
+	for i, p := range a.Parts {
+		r.Parts[i] = Part{Effects: p.Effects.String(), Control: p.Control, Facts: encodeFacts(p.Facts)}
+	}
+	if method := l.methods[r.Protocol]; method != nil && len(a.Parts) > 0 {
+		if s, state := method(a.Parts[0].Facts); state == action.Known {
+			r.Method = s
+		}
+	}
+	for _, ask := range d.Asks {
+		r.Asks = append(r.Asks, Ask{ask.Rule, ask.Reason, ask.Approvers})
+	}
+	return r
+}
+
+// finish adds how the action ended.
+func (r *Record) finish(d action.Decision, res action.Result) {
+	r.Status, r.Error, r.Upstream, r.Injected = res.Status, res.Err, res.Upstream, res.Injected
+	r.Sent, r.Received, r.Rows, r.Duration = res.Sent, res.Received, res.Rows, res.Duration
+	switch {
+	case d.Verdict == action.Ask:
+		r.Outcome = Pending
+	case d.Verdict != action.Allow:
+		r.Outcome = Refused
+	case res.Failed:
+		r.Outcome = Failed
+	default:
+		r.Outcome = Done
+	}
+}
+
+// encodeFacts never fails: a record with a mark in place of its facts is better
+// than none, and its missing facts read as unknown.
+func encodeFacts(f action.Facts) (b json.RawMessage) {
+	if f == nil {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			b = mark("facts could not be encoded")
+		}
+	}()
+	b, err := json.Marshal(f)
+	switch {
+	case err != nil:
+		return mark("facts could not be encoded")
+	case len(b) > maxFacts:
+		return mark("facts were too long to be kept")
+	}
+	return b
+}
+
+func mark(why string) json.RawMessage { return json.RawMessage(`{"-":"` + why + `"}`) }
+
+// seal gives r its place in the chain.
+func (r *Record) seal(seq uint64, prev Hash, at time.Time) error {
+	r.Seq, r.Prev, r.Recorded, r.Hash = seq, prev, at, Hash{}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode record %s: %w", r.ID, err)
+	}
+	r.body, r.Hash = body, sha256.Sum256(body)
+	return nil
+}
+
+// Action gives the action back, to be decided again. Facts of a protocol that
+// tables do not list are an error.
+func (r *Record) Action(tables []action.FactTable) (*action.Action, error) {
+	a := &action.Action{
+		ID: r.ID, Time: r.Time, Session: r.Session, Host: r.Host, Kind: r.Kind, Summary: r.Summary,
+		Sample:  []byte(r.Sample),
+		Peer:    &action.Peer{ID: r.Agent.ID, Name: r.Agent.Name, User: r.Agent.User, Tags: r.Agent.Tags, Enrolled: r.Agent.Roles},
+		Service: &action.Service{Name: r.Service, Protocol: r.Protocol},
+	}
+	a.Digest, _ = hex.DecodeString(r.Digest)
+	a.Dst, _ = netip.ParseAddrPort(r.Dst)
+	a.Peer.Addr, _ = netip.ParseAddr(r.Agent.Addr)
+	for i, p := range r.Parts {
+		part := action.Part{Control: p.Control}
+		for name := range splitList(p.Effects) {
+			e, _ := action.ParseEffect(name)
+			part.Effects |= e
+		}
+		var err error
+		if part.Facts, err = decodeFacts(tables, r.Protocol, p.Facts); err != nil {
+			return nil, fmt.Errorf("record %s: part %d: %w", r.ID, i+1, err)
+		}
+		a.Parts = append(a.Parts, part)
+	}
+	return a, nil
+}
+
+func decodeFacts(tables []action.FactTable, protocol string, raw json.RawMessage) (action.Facts, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	for _, t := range tables {
+		if t.Protocol != protocol || t.New == nil {
+			continue
+		}
+		f := t.New()
+		if err := json.Unmarshal(raw, f); err != nil {
+			return nil, fmt.Errorf("facts of %s: %w", protocol, err)
+		}
+		return f, nil
+	}
+	return nil, fmt.Errorf("this build does not know the facts of %q", protocol)
+}

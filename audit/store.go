@@ -1,0 +1,85 @@
+package audit
+
+import (
+	"context"
+	"time"
+)
+
+// A Store keeps everything that a Log needs kept; internal/store is one.
+type Store interface {
+	Sink
+	Intents
+	Heads
+	Reader
+}
+
+// A Sink takes finished records.
+type Sink interface {
+	// Append keeps all of rs, durably, or none. They belong to the month of the
+	// first one's Recorded, follow each other, and are only lent.
+	Append(ctx context.Context, rs []Record) error
+	// Tail gives the last record that was kept; a zero Seq if there is none.
+	Tail(ctx context.Context) (Tail, error)
+	// Room says why no new action should be begun, such as a disk that fills up.
+	// It is asked often and must be cheap.
+	Room() error
+}
+
+// A Tail is where the chain ends.
+type Tail struct {
+	Seq      uint64
+	Hash     Hash
+	Recorded time.Time
+}
+
+// Intents keeps what has begun and is not known to have ended.
+type Intents interface {
+	// ChangeIntents keeps add and forgets the ids in drop, durably, in one step.
+	ChangeIntents(ctx context.Context, add []Intent, drop []string) error
+	LoadIntents(ctx context.Context) ([]Intent, error)
+}
+
+// An Intent is a record without its end.
+type Intent struct {
+	ID   string
+	Body []byte // JSON of the Record
+}
+
+// Heads keeps signed heads by name.
+type Heads interface {
+	SaveHead(ctx context.Context, name string, h Head) error
+	LoadHeads(ctx context.Context) (map[string]Head, error)
+}
+
+// A Reader reads records back, and drops old ones.
+type Reader interface {
+	// Select gives the records that q.Match accepts, newest first, at most q.Limit.
+	Select(ctx context.Context, q Query) ([]Record, error)
+	// Scan calls f with every row in the order of Seq, beginning at from. The rows
+	// are as found: they may contradict their bodies.
+	Scan(ctx context.Context, from uint64, f func(Row) error) error
+	// Months lists the months there are, oldest first.
+	Months(ctx context.Context) ([]Month, error)
+	// DropMonth removes the records of a month.
+	DropMonth(ctx context.Context, name string) error
+}
+
+// A Row is a record as it is kept: a body, and the columns that find it.
+type Row struct {
+	Month    string
+	Seq      uint64
+	ID       string
+	Agent    string
+	Recorded time.Time
+	Hash     Hash
+	Body     []byte
+}
+
+// A Month is what one file of records holds.
+type Month struct {
+	Name string `json:"name"` // "2026-11"
+	Last Tail   `json:"-"`
+}
+
+// MonthOf names the month that a time belongs to.
+func MonthOf(t time.Time) string { return t.UTC().Format("2006-01") }

@@ -1,0 +1,197 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// write is the one goroutine that appends records.
+func (l *Log) write() {
+	defer close(l.written)
+	ctx := context.Background() // a batch that was taken is written, whoever leaves
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var pruned time.Time
+	batch := make([]*ended, 0, maxBatch)
+	for open := true; open; {
+		batch, open = l.collect(batch[:0], tick.C)
+		l.commit(ctx, l.records(batch))
+		clear(batch)
+		l.tellGap(ctx)
+		now := l.opts.Now()
+		if !open || now.Sub(l.signed.Time) >= signEvery {
+			l.sign(ctx, now)
+		}
+		if l.opts.Keep > 0 && now.Sub(pruned) >= pruneEvery {
+			pruned = now
+			if err := l.prune(ctx, now); err != nil {
+				l.opts.Log.Error("old audit records stay", "err", err)
+			}
+		}
+	}
+}
+
+// collect waits for records and gives at most one batch of them; none at a tick.
+// open is false when the log is closing and the queue is empty.
+func (l *Log) collect(batch []*ended, tick <-chan time.Time) (_ []*ended, open bool) {
+	select {
+	case e := <-l.queue:
+		batch = append(batch, e)
+	case <-tick:
+		return batch, true
+	case <-l.closing:
+		return l.rest(batch)
+	}
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	for len(batch) < maxBatch {
+		select {
+		case e := <-l.queue:
+			batch = append(batch, e)
+		case <-timer.C:
+			return batch, true
+		case <-l.closing:
+			return l.rest(batch)
+		}
+	}
+	return batch, true
+}
+
+// rest takes what is queued without waiting.
+func (l *Log) rest(batch []*ended) ([]*ended, bool) {
+	for len(batch) < maxBatch {
+		select {
+		case e := <-l.queue:
+			batch = append(batch, e)
+		default:
+			return batch, false
+		}
+	}
+	return batch, true
+}
+
+// records encodes a batch and chains it to the tail.
+func (l *Log) records(batch []*ended) []Record {
+	rs := make([]Record, len(batch))
+	for i, e := range batch {
+		rs[i] = l.newRecord(e.a, e.d)
+		rs[i].finish(e.d, e.res)
+	}
+	return rs
+}
+
+// commit chains rs to the tail and appends them. It tries until the store takes
+// them or the log closes.
+func (l *Log) commit(ctx context.Context, rs []Record) {
+	if len(rs) == 0 {
+		return
+	}
+	rs = l.chain(rs)
+	for {
+		err := l.append(ctx, rs)
+		if err == nil {
+			break
+		}
+		l.counts.failures.Add(1)
+		if l.down.Swap(&err) == nil {
+			l.opts.Log.Error("the audit log cannot be written", "err", err, "strict", l.opts.Strict)
+		}
+		select {
+		case <-l.closing:
+			l.counts.missing.Add(uint64(len(rs)))
+			return
+		case <-time.After(retryEvery):
+		}
+	}
+	if l.down.Swap(nil) != nil {
+		l.opts.Log.Info("the audit log can be written again")
+	}
+	last := rs[len(rs)-1]
+	l.tail = Tail{last.Seq, last.Hash, last.Recorded}
+	l.counts.written.Add(uint64(len(rs)))
+	l.counts.batches.Add(1)
+	if l.opts.Strict {
+		l.forget(rs)
+	}
+	l.followers.publish(rs)
+}
+
+// chain gives every record its place behind the tail. Recorded never goes back,
+// so that months and time ranges follow the order of the chain.
+func (l *Log) chain(rs []Record) []Record {
+	at := l.opts.Now().UTC().Truncate(time.Microsecond)
+	if at.Before(l.tail.Recorded) {
+		at = l.tail.Recorded
+	}
+	seq, prev := l.tail.Seq, l.tail.Hash
+	for i := range rs {
+		seq++
+		if err := rs[i].seal(seq, prev, at); err != nil {
+			// Only times outside of years 0 to 9999 cannot be encoded.
+			l.opts.Log.Error("a record is kept without its action", "id", rs[i].ID, "err", err)
+			rs[i] = Record{ID: rs[i].ID, Time: at, Kind: KindGap, Missing: 1, Summary: "a record that could not be encoded"}
+			_ = rs[i].seal(seq, prev, at)
+		}
+		prev = rs[i].Hash
+	}
+	return rs
+}
+
+// append is one try. A commit whose answer got lost may have succeeded: then the
+// store's tail is the batch's last record.
+func (l *Log) append(ctx context.Context, rs []Record) error {
+	if l.down.Load() != nil {
+		tail, err := l.store.Tail(ctx)
+		if err != nil {
+			return err
+		}
+		if last := rs[len(rs)-1]; tail.Seq == last.Seq && tail.Hash == last.Hash {
+			return nil
+		}
+	}
+	return l.store.Append(ctx, rs)
+}
+
+// tellGap writes the one record that stands for those that were lost while the
+// store did not work.
+func (l *Log) tellGap(ctx context.Context) {
+	if l.down.Load() != nil {
+		return
+	}
+	n := l.counts.missing.Swap(0)
+	if n == 0 {
+		return
+	}
+	l.counts.lost.Add(n)
+	now := l.opts.Now()
+	l.commit(ctx, []Record{{
+		ID: action.NewID(now), Time: now.UTC(), Kind: KindGap, Missing: n,
+		Summary: fmt.Sprintf("%d records are missing: the audit log could not be written", n),
+	}})
+}
+
+// prune drops the months that are older than Keep, and leaves their last hash.
+func (l *Log) prune(ctx context.Context, now time.Time) error {
+	months, err := l.store.Months(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range months {
+		begin, err := time.Parse("2006-01", m.Name)
+		if err != nil || begin.AddDate(0, 1, 0).After(now.Add(-l.opts.Keep)) || m.Last.Seq >= l.tail.Seq {
+			continue
+		}
+		last := l.head(m.Last, now, droppedPrefix+m.Name)
+		if err := l.store.SaveHead(ctx, droppedPrefix+m.Name, last); err != nil {
+			return fmt.Errorf("month %s: %w", m.Name, err)
+		}
+		if err := l.store.DropMonth(ctx, m.Name); err != nil {
+			return fmt.Errorf("month %s: %w", m.Name, err)
+		}
+		l.opts.Log.Info("audit month dropped", "month", m.Name, "last", m.Last.Seq)
+	}
+	return nil
+}
