@@ -1,0 +1,251 @@
+package cond
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"sallyport.dev/sallyport/action"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// A typ is what is known of a value when the condition is compiled.
+type typ uint8
+
+const (
+	anyType typ = iota // only the moment of evaluation can tell
+	nullType
+	stringType
+	numberType
+	boolType
+	listType
+)
+
+func (t typ) String() string {
+	return [...]string{"any value", "null", "string", "number", "boolean", "list"}[t]
+}
+
+// evalFunc and testFunc are what a sub-expression becomes; s holds the variables
+// of the comprehensions around it.
+type (
+	evalFunc func(env *Env, s *scope) value
+	testFunc func(env *Env, s *scope) (Tri, action.Need)
+)
+
+// A node is one compiled sub-expression.
+type node struct {
+	rng   hcl.Range
+	typ   typ
+	elem  typ // of a list
+	konst bool
+	bound bool // reads a variable of a comprehension
+	eval  evalFunc
+	test  testFunc // of a boolean; what is absent is unknown here
+	fact  *fact    // reads just this fact
+	loop  *loop    // is this comprehension, where the variables of its kids end
+	kids  []*node
+}
+
+// maxDepth bounds how deep expressions nest; people write ten levels at most.
+const maxDepth = 100
+
+// A compiler turns one expression into nodes and collects what is wrong with it.
+// A sub-expression with an error becomes nil, and is complained of once.
+type compiler struct {
+	schema    *Schema
+	vars      []variable
+	protocols map[string]bool
+	facts     map[string]bool
+	usesTime  bool
+	depth     int
+	diags     hcl.Diagnostics
+}
+
+// Compile checks a condition against the schema and makes it ready to evaluate.
+// The Cond is nil if a diagnostic is an error.
+func (s *Schema) Compile(e hcl.Expression) (*Cond, hcl.Diagnostics) {
+	c := &compiler{schema: s, protocols: map[string]bool{}, facts: map[string]bool{}}
+	root := c.boolean(e, "A condition")
+	if c.diags.HasErrors() || root == nil {
+		return nil, c.diags
+	}
+	return &Cond{
+		root:      root,
+		protocols: slices.Sorted(maps.Keys(c.protocols)),
+		facts:     slices.Sorted(maps.Keys(c.facts)),
+		usesTime:  c.usesTime,
+	}, c.diags
+}
+
+// fail records an error at its place; it returns nil, for the caller to return.
+func (c *compiler) fail(rng hcl.Range, summary, format string, args ...any) *node {
+	c.diags = append(c.diags, &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  summary,
+		Detail:   fmt.Sprintf(format, args...),
+		Subject:  rng.Ptr(),
+	})
+	return nil
+}
+
+// boolean compiles what must be a boolean; what names the place in messages.
+func (c *compiler) boolean(e hcl.Expression, what string) *node {
+	n := c.compile(e)
+	if n == nil {
+		return nil
+	}
+	if n.typ == boolType {
+		return n
+	}
+	hint := "compare it with something"
+	if n.typ == anyType {
+		hint = "compare it: == true"
+	}
+	return c.fail(n.rng, "Not a boolean", "%s must be true or false, and this is a %s; %s.", what, n.typ, hint)
+}
+
+// typed compiles what must be of one type, or be known only later.
+func (c *compiler) typed(e hcl.Expression, want typ, what string) *node {
+	n := c.compile(e)
+	if n == nil || n.typ == want || n.typ == anyType {
+		return n
+	}
+	return c.fail(n.rng, "Wrong type", "%s takes a %s, and this is a %s.", what, want, n.typ)
+}
+
+// compile compiles any expression.
+func (c *compiler) compile(e hcl.Expression) *node {
+	if c.depth++; c.depth > maxDepth {
+		c.depth--
+		return c.fail(e.Range(), "Too deep", "A condition nests at most %d levels.", maxDepth)
+	}
+	n := c.dispatch(e)
+	c.depth--
+	if n == nil {
+		return nil
+	}
+	n.rng = e.Range()
+	if n.konst = n.foldable(); n.konst {
+		n.freeze()
+	}
+	for _, kid := range n.kids {
+		n.bound = n.bound || kid.bound && n.loop == nil
+	}
+	return n
+}
+
+func (c *compiler) dispatch(e hcl.Expression) *node {
+	switch e := e.(type) {
+	case *hclsyntax.ParenthesesExpr:
+		return c.compile(e.Expression)
+	case *hclsyntax.LiteralValueExpr:
+		return c.literal(e)
+	case *hclsyntax.TemplateWrapExpr:
+		return c.compile(e.Wrapped)
+	case *hclsyntax.TemplateExpr:
+		return c.template(e)
+	case *hclsyntax.ScopeTraversalExpr:
+		return c.reference(e)
+	case *hclsyntax.RelativeTraversalExpr:
+		return c.steps(c.compile(e.Source), e.Traversal)
+	case *hclsyntax.IndexExpr:
+		return c.index(e)
+	case *hclsyntax.FunctionCallExpr:
+		return c.call(e)
+	case *hclsyntax.UnaryOpExpr:
+		return c.unary(e)
+	case *hclsyntax.BinaryOpExpr:
+		return c.binary(e)
+	case *hclsyntax.ConditionalExpr:
+		return c.conditional(e)
+	case *hclsyntax.TupleConsExpr:
+		return c.tuple(e)
+	case *hclsyntax.ForExpr:
+		return c.comprehension(e)
+	case *hclsyntax.SplatExpr:
+		return c.fail(e.SrcRange, "No splat here", "Write [for x in list : x] in place of [*].")
+	case *hclsyntax.ObjectConsExpr:
+		return c.fail(e.SrcRange, "No objects here", "Conditions have strings, numbers, booleans and lists.")
+	default:
+		return c.fail(e.Range(), "Not a condition", "This kind of expression has no meaning in a condition.")
+	}
+}
+
+// foldable reports whether the value of n can never change.
+func (n *node) foldable() bool {
+	if n.konst {
+		return true
+	}
+	if len(n.kids) == 0 || n.fact != nil || n.bound {
+		return false
+	}
+	for _, kid := range n.kids {
+		if !kid.konst {
+			return false
+		}
+	}
+	return true
+}
+
+// freeze evaluates a constant once and for all.
+func (n *node) freeze() {
+	v := n.eval(&Env{}, nil)
+	n.eval = func(*Env, *scope) value { return v }
+	n.test = nil
+	if n.typ == boolType {
+		t, need := v.tri()
+		n.test = func(*Env, *scope) (Tri, action.Need) { return t, need }
+	}
+}
+
+// constant makes a node that always has the same value.
+func constant(t typ, v value) *node {
+	n := &node{typ: t, konst: true, eval: func(*Env, *scope) value { return v }}
+	n.freeze()
+	return n
+}
+
+// computed makes a node of a value that kids go into.
+func computed(t typ, eval evalFunc, kids ...*node) *node {
+	n := &node{typ: t, eval: eval, kids: kids}
+	if t == boolType {
+		n.test = func(env *Env, s *scope) (Tri, action.Need) { return eval(env, s).tri() }
+	}
+	return n
+}
+
+// tested makes a boolean node that is never absent.
+func tested(test testFunc, kids ...*node) *node {
+	return &node{
+		typ:  boolType,
+		test: test,
+		eval: func(env *Env, s *scope) value { return triValue(test(env, s)) },
+		kids: kids,
+	}
+}
+
+// maxExact is where float64 begins to leave out whole numbers.
+const maxExact = 1 << 53
+
+func (c *compiler) literal(e *hclsyntax.LiteralValueExpr) *node {
+	v := e.Val
+	switch {
+	case v.IsNull():
+		return constant(nullType, nullValue())
+	case v.Type() == cty.String:
+		return constant(stringType, stringValue(v.AsString()))
+	case v.Type() == cty.Bool:
+		return constant(boolType, boolValue(v.True()))
+	case v.Type() == cty.Number:
+		n, _ := v.AsBigFloat().Float64()
+		if n > maxExact || n < -maxExact {
+			return c.fail(e.SrcRange, "Number too large", "Numbers go up to %d, where they stop being exact.", int64(maxExact))
+		}
+		return constant(numberType, numberValue(n))
+	default:
+		return c.fail(e.SrcRange, "Not a condition", "This literal has no meaning in a condition.")
+	}
+}

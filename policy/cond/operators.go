@@ -1,0 +1,282 @@
+package cond
+
+import (
+	"math"
+
+	"sallyport.dev/sallyport/action"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *node {
+	if e.Op == hclsyntax.OpLogicalNot {
+		x := c.boolean(e.Val, "What ! negates")
+		if x == nil {
+			return nil
+		}
+		return tested(func(env *Env, s *scope) (Tri, action.Need) {
+			t, need := x.test(env, s)
+			return not(t), need
+		}, x)
+	}
+	x := c.typed(e.Val, numberType, "The sign -")
+	if x == nil {
+		return nil
+	}
+	return computed(numberType, func(env *Env, s *scope) value {
+		v := x.eval(env, s)
+		if v.kind != isNumber {
+			return pendingValue(v.need)
+		}
+		return numberValue(-v.num)
+	}, x)
+}
+
+func not(t Tri) Tri {
+	switch t {
+	case True:
+		return False
+	case False:
+		return True
+	default:
+		return Unknown
+	}
+}
+
+func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) *node {
+	switch e.Op {
+	case hclsyntax.OpLogicalAnd:
+		return c.logical(e, False, "&&")
+	case hclsyntax.OpLogicalOr:
+		return c.logical(e, True, "||")
+	case hclsyntax.OpEqual, hclsyntax.OpNotEqual:
+		return c.equality(e)
+	}
+	if f := ordering(e.Op); f != nil {
+		return c.ordered(e, f)
+	}
+	if f := arithmetic(e.Op); f != nil {
+		return c.arithmetic(e, f)
+	}
+	return c.fail(e.SrcRange, "Unknown operator", "Conditions have no such operator.")
+}
+
+// logical compiles && and ||: whichever side is the decisive value decides,
+// whatever the other is, and then nothing that is pending is needed.
+func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, decisive Tri, op string) *node {
+	x := c.boolean(e.LHS, "What stands before "+op)
+	y := c.boolean(e.RHS, "What stands after "+op)
+	if x == nil || y == nil {
+		return nil
+	}
+	return tested(func(env *Env, s *scope) (Tri, action.Need) {
+		a, needA := x.test(env, s)
+		if a == decisive {
+			return decisive, 0
+		}
+		b, needB := y.test(env, s)
+		switch {
+		case b == decisive:
+			return decisive, 0
+		case a == Unknown || b == Unknown:
+			return Unknown, needA | needB
+		default:
+			return not(decisive), 0
+		}
+	}, x, y)
+}
+
+// equality compiles == and !=.
+func (c *compiler) equality(e *hclsyntax.BinaryOpExpr) *node {
+	x, y := c.compile(e.LHS), c.compile(e.RHS)
+	if x == nil || y == nil {
+		return nil
+	}
+	negate := e.Op == hclsyntax.OpNotEqual
+	switch {
+	case y.typ == nullType:
+		return c.absence(x, negate)
+	case x.typ == nullType:
+		return c.absence(y, negate)
+	case x.typ == listType || y.typ == listType:
+		return c.fail(e.SrcRange, "Lists do not compare", "Use contains, anytrue, alltrue or length to look into a list.")
+	case x.typ != y.typ && x.typ != anyType && y.typ != anyType:
+		return c.fail(e.SrcRange, "Different types", "A %s is never equal to a %s.", x.typ, y.typ)
+	}
+	if !c.wordOf(x, y) || !c.wordOf(y, x) {
+		return nil
+	}
+	if y.fact != nil && x.konst {
+		x, y = y, x
+	}
+	if x.fact != nil && x.fact.spec.Str != nil && y.konst {
+		if v := y.eval(&Env{}, nil); v.kind == isString {
+			return tested(equalText(x.fact, v.str, negate), x, y)
+		}
+	}
+	return tested(func(env *Env, s *scope) (Tri, action.Need) {
+		t, need := equal(x.eval(env, s), y.eval(env, s))
+		if negate {
+			t = not(t)
+		}
+		return t, need
+	}, x, y)
+}
+
+// equalText is the comparison that most conditions consist of, made short.
+func equalText(f *fact, want string, negate bool) testFunc {
+	get, cost := f.spec.Str, f.spec.Cost
+	return func(env *Env, _ *scope) (Tri, action.Need) {
+		switch s, state := get(f.subject(env)); state {
+		case action.Known:
+			return truth((s == want) != negate), 0
+		case action.Absent:
+			return truth(negate), 0
+		case action.Pending:
+			return Unknown, cost
+		default:
+			return Unknown, 0
+		}
+	}
+}
+
+// wordOf complains if word is a constant that the fact n never has.
+func (c *compiler) wordOf(n, word *node) bool {
+	if n.fact == nil || n.fact.words == nil || !word.konst {
+		return true
+	}
+	v := word.eval(&Env{}, nil)
+	if v.kind != isString {
+		return true
+	}
+	for _, w := range n.fact.words {
+		if w == v.str {
+			return true
+		}
+	}
+	c.fail(word.rng, "Unknown word", "%s is never %q; it is one of %s.", n.fact.spec.Name, v.str, words(n.fact.words))
+	return false
+}
+
+// absence compiles a comparison with null, which asks whether x is there.
+func (c *compiler) absence(x *node, negate bool) *node {
+	return tested(func(env *Env, s *scope) (Tri, action.Need) {
+		v := x.eval(env, s)
+		if v.kind == isUnknown {
+			return Unknown, v.need
+		}
+		return truth((v.kind == isNull) != negate), 0
+	}, x)
+}
+
+// ordering gives the comparison that an operator means.
+func ordering(op *hclsyntax.Operation) func(a, b float64) bool {
+	switch op {
+	case hclsyntax.OpLessThan:
+		return func(a, b float64) bool { return a < b }
+	case hclsyntax.OpLessThanOrEqual:
+		return func(a, b float64) bool { return a <= b }
+	case hclsyntax.OpGreaterThan:
+		return func(a, b float64) bool { return a > b }
+	case hclsyntax.OpGreaterThanOrEqual:
+		return func(a, b float64) bool { return a >= b }
+	default:
+		return nil
+	}
+}
+
+func (c *compiler) ordered(e *hclsyntax.BinaryOpExpr, holds func(a, b float64) bool) *node {
+	x := c.typed(e.LHS, numberType, "An order")
+	y := c.typed(e.RHS, numberType, "An order")
+	if x == nil || y == nil {
+		return nil
+	}
+	return tested(func(env *Env, s *scope) (Tri, action.Need) {
+		a, b := x.eval(env, s), y.eval(env, s)
+		if a.kind != isNumber || b.kind != isNumber {
+			return Unknown, blocked(a, b)
+		}
+		return truth(holds(a.num, b.num)), 0
+	}, x, y)
+}
+
+// arithmetic gives the calculation that an operator means.
+func arithmetic(op *hclsyntax.Operation) func(a, b float64) float64 {
+	switch op {
+	case hclsyntax.OpAdd:
+		return func(a, b float64) float64 { return a + b }
+	case hclsyntax.OpSubtract:
+		return func(a, b float64) float64 { return a - b }
+	case hclsyntax.OpMultiply:
+		return func(a, b float64) float64 { return a * b }
+	case hclsyntax.OpDivide:
+		return func(a, b float64) float64 { return a / b }
+	case hclsyntax.OpModulo:
+		return math.Mod
+	default:
+		return nil
+	}
+}
+
+func (c *compiler) arithmetic(e *hclsyntax.BinaryOpExpr, calc func(a, b float64) float64) *node {
+	x := c.typed(e.LHS, numberType, "Arithmetic")
+	y := c.typed(e.RHS, numberType, "Arithmetic")
+	if x == nil || y == nil {
+		return nil
+	}
+	return computed(numberType, func(env *Env, s *scope) value {
+		a, b := x.eval(env, s), y.eval(env, s)
+		if a.kind != isNumber || b.kind != isNumber {
+			return pendingValue(blocked(a, b))
+		}
+		n := calc(a.num, b.num)
+		if math.IsNaN(n) || math.Abs(n) > maxExact {
+			return value{} // divided by zero, or no longer exact
+		}
+		return numberValue(n)
+	}, x, y)
+}
+
+// conditional compiles p ? x : y. With p unknown it is known only if both
+// branches agree.
+func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *node {
+	p := c.boolean(e.Condition, "What stands before ?")
+	x, y := c.compile(e.TrueResult), c.compile(e.FalseResult)
+	if p == nil || x == nil || y == nil {
+		return nil
+	}
+	t, ok := common(x.typ, y.typ)
+	if !ok {
+		return c.fail(e.SrcRange, "Different types", "Both results must be of one type, and these are a %s and a %s.", x.typ, y.typ)
+	}
+	n := computed(t, func(env *Env, s *scope) value {
+		when, need := p.test(env, s)
+		switch when {
+		case True:
+			return x.eval(env, s)
+		case False:
+			return y.eval(env, s)
+		}
+		a, b := x.eval(env, s), y.eval(env, s)
+		if same, _ := equal(a, b); same == True {
+			return a
+		}
+		return pendingValue(need | a.need | b.need)
+	}, p, x, y)
+	n.elem, _ = common(x.elem, y.elem)
+	return n
+}
+
+// common is the type of what may be either; null may be anything.
+func common(a, b typ) (typ, bool) {
+	switch {
+	case a == b || b == nullType:
+		return a, true
+	case a == nullType:
+		return b, true
+	case a == anyType || b == anyType:
+		return anyType, true
+	default:
+		return anyType, false
+	}
+}
