@@ -24,7 +24,7 @@ type pass struct {
 	start  time.Time
 	cancel context.CancelCauseFunc
 
-	rules    Policy
+	rules    atomic.Pointer[ruling]
 	decision action.Decision
 	yes      []string // ask rules that were answered with yes
 	quiet    bool     // a prelude that passed leaves no record
@@ -33,12 +33,15 @@ type pass struct {
 	injected atomic.Bool
 	address  atomic.Pointer[string]
 
-	facts   sync.Mutex // Learn against Recheck
+	facts   sync.Mutex // held by Learn, which may wait for the agent; Recheck only tries
 	learned action.Need
 	running atomic.Bool // judged, allowed, and not over
 	left    atomic.Bool // Forward returned
 	over    atomic.Bool // written down
 }
+
+// A ruling is the policy that judged a pass.
+type ruling struct{ Policy }
 
 var (
 	_ protocols.Upstream = (*pass)(nil)
@@ -51,9 +54,8 @@ var (
 func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
 	for {
 		rules := p.g.Policy()
-		p.facts.Lock()
-		p.rules = rules
-		p.facts.Unlock()
+		p.running.Store(false)
+		p.rules.Store(&ruling{rules})
 		p.decision = p.decide(ctx, ex)
 		p.quiet = p.act.Prelude && p.decision.Verdict == action.Allow
 		p.running.Store(p.decision.Verdict == action.Allow)
@@ -75,7 +77,7 @@ func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
 // decide is one round under one set of rules: what the rules need to know is
 // learned, and whoever must be asked is asked.
 func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decision {
-	d := p.rules.Decide(p.act)
+	d := p.rules.Load().Decide(p.act)
 	for d.Need != 0 {
 		if d.Need&^p.learned == 0 { // pending after Learn: a bug of the protocol
 			return action.Decision{Reason: "The request could not be understood."}
@@ -83,7 +85,7 @@ func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decisio
 		if err := p.learn(ctx, ex, d.Need); err != nil {
 			return action.Decision{Reason: "The request is incomplete."}
 		}
-		d = p.rules.Decide(p.act)
+		d = p.rules.Load().Decide(p.act)
 	}
 	if p.act.Prelude && d.Verdict == action.Ask {
 		d.Verdict = action.Allow
@@ -142,19 +144,16 @@ func (p *pass) learn(ctx context.Context, ex protocols.Exchange, n action.Need) 
 	return nil
 }
 
-// recheck cancels the action if rules would refuse it by now.
+// recheck cancels the action if rules would refuse it by now. It does not wait:
+// while facts are being learned the action is not running, and judge looks at
+// the rules again.
 func (p *pass) recheck(rules Policy) {
-	if !p.running.Load() {
+	if !p.running.Load() || p.rules.Load().Policy == rules || !p.facts.TryLock() {
 		return
 	}
-	p.facts.Lock()
-	seen := p.rules == rules
-	var d action.Decision
-	if !seen {
-		d = rules.Decide(p.act)
-	}
+	d := rules.Decide(p.act)
 	p.facts.Unlock()
-	if !seen && d.Verdict == action.Deny && d.Need == 0 {
+	if d.Verdict == action.Deny && d.Need == 0 {
 		p.running.Store(false)
 		p.cancel(errRevoked)
 	}
@@ -165,7 +164,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	if !p.running.Load() || p.left.Load() {
 		return nil, nil, errNotAllowed
 	}
-	route, err := p.rules.Route(p.act)
+	route, err := p.rules.Load().Route(p.act)
 	if err != nil {
 		return nil, nil, fmt.Errorf("route to %s: %w", p.act.Service.Name, err)
 	}
@@ -210,10 +209,7 @@ func (p *pass) Hold() protocols.Held {
 // Check judges the same action again if the rules have changed since.
 func (p *pass) Check(ctx context.Context) action.Decision {
 	rules := p.g.Policy()
-	p.facts.Lock()
-	same := p.rules == rules
-	p.facts.Unlock()
-	if same && p.running.Load() {
+	if p.rules.Load().Policy == rules && p.running.Load() {
 		return p.decision
 	}
 	d := rules.Decide(p.act)
