@@ -1,0 +1,122 @@
+package archtest
+
+// module is the import path of the tree.
+const module = "sallyport.dev/sallyport"
+
+// may lists what the packages of a folder may import from this module, beside
+// what stands in the same folder. The longest folder counts; "x/..." is x with
+// all below it. A new arrow is a change of the architecture: say why in the
+// commit that adds it.
+var may = map[string][]string{
+	// Floor 1
+	"action": {},
+	"vault":  {"action"},
+
+	// Floor 2: none imports another
+	"netstack":           {"action"},
+	"netstack/dns":       {"action", "netstack"},
+	"netstack/tun":       {"action", "netstack"},
+	"netstack/wireguard": {"action", "netstack", "netstack/tun"},
+	"protocols":          {"action", "vault"},
+	"protocols/http":     {"action", "vault", "protocols", "protocols/tcp"}, // an upgraded connection is an opaque one
+	"protocols/postgres": {"action", "vault", "protocols"},
+	"protocols/tcp":      {"action", "vault", "protocols"},
+	"policy":             {"action"},
+	"approval":           {"action"},
+	"audit":              {"action"},
+
+	// Floor 3
+	"gateway":        {"action", "vault", "netstack", "protocols", "approval", "audit"},
+	"dashboard":      {"action", "vault", "netstack", "approval", "audit"},
+	"internal/store": {"action", "vault", "netstack", "netstack/dns", "approval", "audit"},
+
+	// Floor 4
+	"cmd": {
+		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
+		"gateway/...", "dashboard/...", "internal/store/...", "internal/pgserver",
+	},
+
+	// Beside the house: tests and what serves them
+	"internal/archtest":   {},
+	"internal/notrun":     {},
+	"internal/testreport": {},
+	"internal/pgserver":   {}, // for the demo, too
+	"internal/lab": {
+		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
+		"gateway/...", "dashboard/...", "internal/store/...", "internal/notrun", "internal/pgserver",
+	},
+	"internal/bench": {
+		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
+		"gateway/...", "dashboard/...", "internal/store/...", "internal/lab/...", "internal/pgserver",
+	},
+	"internal/e2e": {"internal/lab/...", "internal/notrun", "internal/pgserver"},
+}
+
+// testSupport may dial, and may use the libraries of those it stands in for.
+var testSupport = []string{"internal/lab", "internal/bench", "internal/e2e", "internal/notrun"}
+
+// A library may be imported only in some folders, by code that is no test.
+type library struct {
+	prefix string // of the import path
+	where  []string
+}
+
+var libraries = []library{
+	{"github.com/hashicorp/hcl", []string{"policy", "cmd"}},
+	{"github.com/zclconf/go-cty", []string{"policy", "cmd"}},
+	{"gvisor.dev/gvisor", []string{"netstack"}},
+	{"golang.zx2c4.com/wireguard", []string{"netstack"}},
+	{"github.com/tailscale", []string{"netstack"}},
+	{"tailscale.com", []string{"netstack"}},
+	{"github.com/miekg/dns", []string{"netstack/dns"}},
+	{"github.com/jackc/pgx/v5/pgproto3", []string{"protocols/postgres"}},
+	{"github.com/jackc/pgx", []string{"internal/store"}},
+	{"github.com/xdg-go/scram", []string{"protocols/postgres"}},
+	{"github.com/pganalyze", []string{"protocols/postgres/sql"}},
+	{"database/sql", []string{"internal/store"}},
+	{"modernc.org/sqlite", []string{"internal/store"}},
+	{"github.com/spf13", []string{"cmd"}},
+	{"github.com/prometheus", []string{"dashboard", "cmd"}},
+	{"os/exec", []string{"cmd", "internal/pgserver"}},
+	{"plugin", nil},
+	{"unsafe", []string{"netstack"}},
+	{"testing", nil},
+}
+
+// dialers are the files that may reach out: one for the agents, and the
+// commands, which hand a dialer to what the gateway itself must reach.
+var dialers = []string{"gateway/dial.go", "cmd"}
+
+// A reach is a way out of the machine, or a look for one, and who may have it.
+type reach struct {
+	from  string // import path
+	names []string
+	where []string
+}
+
+var reaches = []reach{
+	{"net", []string{"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer"}, dialers},
+	{"net", []string{"DefaultResolver", "LookupHost", "LookupIP", "LookupAddr", "LookupCNAME", "LookupMX", "LookupNS", "LookupSRV", "LookupTXT"}, dialers},
+	{"net", []string{"ResolveTCPAddr", "ResolveIPAddr"}, dialers},
+	{"crypto/tls", []string{"Dial", "DialWithDialer", "Dialer"}, dialers},
+	{"net/http", []string{"DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}, dialers},
+	{"net/smtp", []string{"Dial", "SendMail"}, dialers},
+	{"net/rpc", []string{"Dial", "DialHTTP", "DialHTTPPath"}, dialers},
+	// The sockets of an overlay, and the address of its other end.
+	{"net", []string{"ListenPacket", "ListenUDP", "ListenIP", "ListenMulticastUDP", "ResolveUDPAddr"}, []string{"netstack", "cmd"}},
+}
+
+// hooks are the types that dial by themselves unless one of these fields says
+// how. A value of them is made as a literal with the field, or by the dialers.
+var hooks = map[string][]string{
+	"net/http.Transport": {"DialContext", "DialTLSContext"},
+	"net/http.Client":    {"Transport"},
+	"net.Resolver":       {"Dial"},
+}
+
+// What a reader can hold in mind at once, in lines; tests and generated code aside.
+const (
+	maxFunc    = 60
+	maxFile    = 400
+	maxPackage = 1500
+)
