@@ -41,12 +41,15 @@ func (p *Pool) id(addr netip.Addr) (uint32, bool) {
 func canonical(wireName string) (name string, ok bool) {
 	name = strings.ToLower(strings.TrimSuffix(wireName, "."))
 	for i := range len(name) {
-		c := name[i]
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
+		if !hostByte(name[i]) {
 			return "", false
 		}
 	}
 	return name, name != ""
+}
+
+func hostByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
 // blocked reports names whose existence would turn resolvers away from us:

@@ -165,8 +165,12 @@ func TestPoolLoadsWhatAnOlderStoreLeft(t *testing.T) {
 func TestNewPoolRefuses(t *testing.T) {
 	c := &clock{start}
 	for _, tt := range []struct{ v4, v6 string }{
-		{"fd00::/15", "fd66::/64"}, {"198.18.0.0/31", "fd66::/64"}, {"0.0.0.0/0", "fd66::/64"},
-		{"198.18.0.0/15", "10.0.0.0/8"}, {"198.18.0.0/15", "fd66::/112"}, {"198.18.0.0/15", "::ffff:10.0.0.0/96"},
+		{"fd00::/15", "fd66::/64"},
+		{"198.18.0.0/31", "fd66::/64"},
+		{"0.0.0.0/0", "fd66::/64"},
+		{"198.18.0.0/15", "10.0.0.0/8"},
+		{"198.18.0.0/15", "fd66::/112"},
+		{"198.18.0.0/15", "::ffff:10.0.0.0/96"},
 	} {
 		if _, err := NewPool(t.Context(), &memStore{}, netip.MustParsePrefix(tt.v4), netip.MustParsePrefix(tt.v6), c.now); err == nil {
 			t.Errorf("%s and %s were taken", tt.v4, tt.v6)
