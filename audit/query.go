@@ -255,7 +255,7 @@ func (t Term) match(r *Record) bool {
 func (r *Record) field(name string) []string {
 	switch name {
 	case "agent":
-		return []string{r.Agent.Name, r.Agent.ID}
+		return []string{r.Agent.Name}
 	case "host":
 		return []string{r.Host}
 	case "id":

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/audit"
+)
+
+// rowsPerInsert is how many records one statement inserts: most of its cost
+// outside of SQLite is per call.
+const rowsPerInsert = 50
+
+// columns is how many values a record has.
+const columns = 6
+
+// An inserter is the writing connection of a month with its statements.
+type inserter struct {
+	conn      *sql.Conn
+	one, many *sql.Stmt
+	args      []any
+}
+
+func newInserter(ctx context.Context, db *sql.DB) (_ *inserter, err error) {
+	in := &inserter{args: make([]any, 0, rowsPerInsert*columns)}
+	if in.conn, err = db.Conn(ctx); err != nil {
+		return nil, err
+	}
+	const row = "(?, ?, ?, ?, ?, ?)"
+	if in.one, err = in.conn.PrepareContext(ctx, "INSERT INTO records VALUES "+row); err != nil {
+		return nil, errors.Join(err, in.conn.Close())
+	}
+	if in.many, err = in.conn.PrepareContext(ctx, "INSERT INTO records VALUES "+row+strings.Repeat(", "+row, rowsPerInsert-1)); err != nil {
+		return nil, errors.Join(err, in.one.Close(), in.conn.Close())
+	}
+	return in, nil
+}
+
+func (in *inserter) close() error {
+	return errors.Join(in.one.Close(), in.many.Close(), in.conn.Close())
+}
+
+// Append keeps all of rs in the month of the first, or none.
+func (s *Store) Append(ctx context.Context, rs []audit.Record) error {
+	if len(rs) == 0 {
+		return nil
+	}
+	err := s.reserve.retry(func() error {
+		mo, err := s.months.get(ctx, audit.MonthOf(rs[0].Recorded))
+		if err != nil {
+			return err
+		}
+		return mo.append(ctx, rs)
+	})
+	if err != nil {
+		return fmt.Errorf("append %d records: %w", len(rs), err)
+	}
+	return nil
+}
+
+func (mo *month) append(ctx context.Context, rs []audit.Record) (err error) {
+	mo.mu.Lock()
+	defer mo.mu.Unlock()
+	if mo.insert == nil {
+		if mo.insert, err = newInserter(ctx, mo.write); err != nil {
+			return err
+		}
+	}
+	in := mo.insert
+	if _, err := in.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil { // SQLite may have rolled back by itself
+			_, _ = in.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	for chunk := range slices.Chunk(rs, rowsPerInsert) {
+		if err := in.insert(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	_, err = in.conn.ExecContext(ctx, "COMMIT")
+	return err
+}
+
+// insert writes a full chunk with one statement, and a smaller one row by row.
+func (in *inserter) insert(ctx context.Context, rs []audit.Record) error {
+	if len(rs) == rowsPerInsert {
+		in.args = in.args[:0]
+		for i := range rs {
+			in.args = appendRow(in.args, &rs[i])
+		}
+		_, err := in.many.ExecContext(ctx, in.args...)
+		return err
+	}
+	for i := range rs {
+		if _, err := in.one.ExecContext(ctx, appendRow(in.args[:0], &rs[i])...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appendRow(args []any, r *audit.Record) []any {
+	return append(args, int64(r.Seq), r.ID, r.Agent.Name, r.Recorded.UnixMicro(), r.Hash[:], string(r.Body()))
+}
+
+// Scan calls f with every row in the order of Seq, beginning at from. It reads in
+// pages, so that a long look holds no snapshot open.
+func (s *Store) Scan(ctx context.Context, from uint64, f func(audit.Row) error) error {
+	const page = 500
+	for _, mo := range s.months.all() {
+		next := from
+		for {
+			rows, err := mo.page(ctx, next, page)
+			if err != nil {
+				return fmt.Errorf("audit %s: %w", mo.name, err)
+			}
+			for _, r := range rows {
+				if err := f(r); err != nil {
+					return err
+				}
+			}
+			if len(rows) < page {
+				break
+			}
+			next = rows[len(rows)-1].Seq + 1
+		}
+	}
+	return nil
+}
+
+func (mo *month) page(ctx context.Context, from uint64, n int) ([]audit.Row, error) {
+	rows, err := mo.read.QueryContext(ctx,
+		"SELECT seq, id, agent, recorded, hash, body FROM records WHERE seq >= ? ORDER BY seq LIMIT ?", int64(from), n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	page := make([]audit.Row, 0, n)
+	for rows.Next() {
+		r := audit.Row{Month: mo.name}
+		var recorded int64
+		var hash sql.RawBytes
+		if err := rows.Scan(&r.Seq, &r.ID, &r.Agent, &recorded, &hash, &r.Body); err != nil {
+			return nil, err
+		}
+		copy(r.Hash[:], hash)
+		r.Recorded = time.UnixMicro(recorded).UTC()
+		page = append(page, r)
+	}
+	return page, rows.Err()
+}
+
+// ChangeIntents keeps add and forgets drop in one transaction.
+func (s *Store) ChangeIntents(ctx context.Context, add []audit.Intent, drop []string) error {
+	err := s.reserve.retry(func() error { return s.changeIntents(ctx, add, drop) })
+	if err != nil {
+		return fmt.Errorf("store intents: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) changeIntents(ctx context.Context, add []audit.Intent, drop []string) error {
+	tx, err := s.state.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+	for _, i := range add {
+		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO intents VALUES (?, ?)", i.ID, i.Body); err != nil {
+			return err
+		}
+	}
+	for _, id := range drop {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM intents WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// LoadIntents gives what had begun and is not known to have ended, oldest first.
+func (s *Store) LoadIntents(ctx context.Context) ([]audit.Intent, error) {
+	rows, err := s.state.read.QueryContext(ctx, "SELECT id, body FROM intents ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("read intents: %w", err)
+	}
+	defer rows.Close()
+	var all []audit.Intent
+	for rows.Next() {
+		var i audit.Intent
+		if err := rows.Scan(&i.ID, &i.Body); err != nil {
+			return nil, fmt.Errorf("read intents: %w", err)
+		}
+		all = append(all, i)
+	}
+	return all, rows.Err()
+}

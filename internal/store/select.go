@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/audit"
+)
+
+// Select gives the records that q.Match accepts, newest first, at most q.Limit.
+func (s *Store) Select(ctx context.Context, q audit.Query) ([]audit.Record, error) {
+	var found []audit.Record
+	all := s.months.all()
+	for _, mo := range slices.Backward(all) {
+		if !q.Since.IsZero() && mo.name < audit.MonthOf(q.Since) {
+			break
+		}
+		var err error
+		if found, err = mo.find(ctx, q, found); err != nil {
+			return nil, fmt.Errorf("audit %s: %w", mo.name, err)
+		}
+		if len(found) >= q.Limit {
+			break
+		}
+	}
+	return found, nil
+}
+
+// find appends what q wants of the month. SQL leaves out most of what does not
+// match; Match decides.
+func (mo *month) find(ctx context.Context, q audit.Query, found []audit.Record) ([]audit.Record, error) {
+	where, args := conditions(q)
+	rows, err := mo.read.QueryContext(ctx, "SELECT recorded, body FROM records WHERE "+where+" ORDER BY seq DESC", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for len(found) < q.Limit && rows.Next() {
+		var recorded int64
+		var body []byte
+		if err := rows.Scan(&recorded, &body); err != nil {
+			return nil, err
+		}
+		// A record is never older than its action, and those further on are older.
+		if !q.Since.IsZero() && time.UnixMicro(recorded).Before(q.Since) {
+			break
+		}
+		r, err := audit.Decode(body)
+		if err != nil {
+			continue // Verify tells of it; a damaged record must not hide the others
+		}
+		if q.Match(&r) {
+			found = append(found, r)
+		}
+	}
+	return found, rows.Err()
+}
+
+// conditions gives SQL that is true for every record that q matches.
+func conditions(q audit.Query) (string, []any) {
+	where := []string{"1"}
+	var args []any
+	if q.Before > 0 {
+		where, args = append(where, "seq < ?"), append(args, int64(q.Before))
+	}
+	for _, t := range q.Terms {
+		if t.Not {
+			continue
+		}
+		var any []string
+		for _, v := range t.Values {
+			sql, arg := condition(t.Field, v)
+			any, args = append(any, sql), append(args, arg)
+		}
+		where = append(where, "("+strings.Join(any, " OR ")+")")
+	}
+	return strings.Join(where, " AND "), args
+}
+
+// condition is one value of one term. A field that is no column is looked for as
+// it stands in the JSON of the record.
+func condition(field, value string) (string, any) {
+	switch field {
+	case "id":
+		return "id = ?", value
+	case "agent":
+		return "agent = ?", value
+	case "":
+		// LIKE folds the case of ASCII only; Match does the rest.
+		pattern := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(audit.Needle(value))
+		return `body LIKE ? ESCAPE '\'`, "%" + strings.Map(wildcard, pattern) + "%"
+	default:
+		return "instr(body, ?) > 0", `"` + field + `":"` + audit.Needle(value) + `"`
+	}
+}
+
+// wildcard stands for any one letter where the case of r is not ASCII's business.
+func wildcard(r rune) rune {
+	if r >= 0x80 {
+		return '_'
+	}
+	return r
+}
