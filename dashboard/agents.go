@@ -1,0 +1,164 @@
+package dashboard
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/netstack"
+)
+
+// An Agent is an enrolled agent as operators see it.
+type Agent struct {
+	Name     string    `json:"name"`
+	ID       string    `json:"id"`
+	Roles    []string  `json:"roles,omitempty"`
+	Address  string    `json:"address"`
+	State    string    `json:"state"` // "active", "frozen", "expired"
+	Created  time.Time `json:"created"`
+	Expires  time.Time `json:"expires,omitzero"`
+	Link     Link      `json:"link"`
+	Markdown string    `json:"manifest_markdown,omitempty"`
+	Manifest any       `json:"manifest,omitempty"`
+}
+
+// An Enrolment asks for a new agent.
+type Enrolment struct {
+	Name    string   `json:"name"`
+	Roles   []string `json:"roles,omitempty"`
+	Expires string   `json:"expires,omitempty"` // a duration such as "8h"
+	Split   bool     `json:"split,omitempty"`
+}
+
+// An Enrolled agent and its client configuration, which is shown this once.
+type Enrolled struct {
+	Agent  Agent  `json:"agent"`
+	Config string `json:"config"`
+}
+
+func (a *API) agents(*http.Request) (any, error) {
+	links := a.Links()
+	list := []Agent{}
+	for _, ag := range a.Roster.List() {
+		list = append(list, view(ag, links))
+	}
+	slices.SortFunc(list, func(x, y Agent) int { return strings.Compare(x.Name, y.Name) })
+	return list, nil
+}
+
+func (a *API) agent(r *http.Request) (any, error) {
+	ag, ok := a.Roster.Get(r.PathValue("name"))
+	if !ok {
+		return nil, notFound("no agent is called %q", r.PathValue("name"))
+	}
+	v := view(ag, a.Links())
+	peer, live := a.Roster.Current(ag.ID)
+	if !live {
+		peer = &action.Peer{ID: ag.ID, Name: ag.Name, Enrolled: ag.Roles, Addr: ag.Addr}
+	}
+	v.Markdown, v.Manifest = a.Rules.Manifest(peer)
+	return v, nil
+}
+
+func (a *API) addAgent(r *http.Request) (any, error) {
+	var e Enrolment
+	if err := decode(r, &e); err != nil {
+		return nil, err
+	}
+	roles, err := a.rolesFor(e.Roles)
+	if err != nil {
+		return nil, err
+	}
+	var expires time.Time
+	if e.Expires != "" {
+		d, err := time.ParseDuration(e.Expires)
+		if err != nil || d <= 0 {
+			return nil, badRequest("expires %q is no duration such as 8h", e.Expires)
+		}
+		expires = time.Now().Add(d)
+	}
+	ag, key, err := a.Roster.Add(r.Context(), e.Name, roles, expires)
+	if err != nil {
+		return nil, badRequest("add agent %q: %w", e.Name, err)
+	}
+	a.Logger.Info("agent added", "agent", ag.Name, "by", operator(r))
+	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split)}, nil
+}
+
+// rolesFor checks roles; with none stated, the only role there is.
+func (a *API) rolesFor(roles []string) ([]string, error) {
+	known := a.Rules.Roles()
+	if len(roles) == 0 && len(known) == 1 {
+		return known, nil
+	}
+	for _, r := range roles {
+		if !slices.Contains(known, r) {
+			return nil, badRequest("no role is called %q; the configuration has %s", r, strings.Join(known, ", "))
+		}
+	}
+	return roles, nil
+}
+
+func (a *API) rekey(r *http.Request) (any, error) {
+	var e Enrolment
+	if r.ContentLength != 0 {
+		if err := decode(r, &e); err != nil {
+			return nil, err
+		}
+	}
+	ag, key, err := a.Roster.Rekey(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return nil, badRequest("rekey: %w", err)
+	}
+	a.Logger.Info("agent rekeyed", "agent", ag.Name, "by", operator(r))
+	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split)}, nil
+}
+
+func (a *API) removeAgent(r *http.Request) (any, error) {
+	return a.change(r, "agent removed", a.Roster.Remove(r.Context(), r.PathValue("name")))
+}
+
+func (a *API) freeze(r *http.Request) (any, error) {
+	return a.change(r, "agent frozen", a.Roster.Freeze(r.Context(), r.PathValue("name")))
+}
+
+func (a *API) unfreeze(r *http.Request) (any, error) {
+	return a.change(r, "agent unfrozen", a.Roster.Unfreeze(r.Context(), r.PathValue("name")))
+}
+
+func (a *API) freezeAll(r *http.Request) (any, error) {
+	return a.change(r, "all agents frozen", a.Roster.FreezeAll(r.Context()))
+}
+
+func (a *API) unfreezeAll(r *http.Request) (any, error) {
+	return a.change(r, "all agents unfrozen", a.Roster.UnfreezeAll(r.Context()))
+}
+
+// change logs what an operator did, or tells why not.
+func (a *API) change(r *http.Request, what string, err error) (any, error) {
+	if errors.Is(err, netstack.ErrNoAgent) {
+		return nil, notFound("%w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.Logger.Info(what, "agent", r.PathValue("name"), "by", operator(r))
+	return struct{}{}, nil
+}
+
+func view(ag netstack.Agent, links map[string]Link) Agent {
+	state := "active"
+	switch {
+	case ag.Frozen:
+		state = "frozen"
+	case !ag.Expires.IsZero() && !ag.Expires.After(time.Now()):
+		state = "expired"
+	}
+	return Agent{
+		Name: ag.Name, ID: ag.ID, Roles: ag.Roles, Address: ag.Addr.String(), State: state,
+		Created: ag.Created, Expires: ag.Expires, Link: links[ag.ID],
+	}
+}

@@ -1,0 +1,127 @@
+package dashboard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/netstack"
+)
+
+// Inside answers agents at http://sallyport.internal with what they need to set
+// themselves up: /ca.pem, /whoami and /manifest. Flows to anything else go on to
+// Next.
+type Inside struct {
+	Next     netstack.Handler
+	CA       func() []byte
+	Roles    func(*action.Peer) []string
+	Manifest func(*action.Peer) (markdown string, data any)
+	Logger   *slog.Logger
+}
+
+// ServeFlow answers one connection to the gateway itself, or hands it on. Only
+// port 80 is open.
+func (in *Inside) ServeFlow(ctx context.Context, f netstack.Flow) error {
+	if f.Host != netstack.GatewayName {
+		return in.Next.ServeFlow(ctx, f)
+	}
+	if f.Dst.Port() != 80 {
+		return nil
+	}
+	c, err := f.Accept()
+	if err != nil {
+		return fmt.Errorf("accept from %s: %w", f.Peer.Name, err)
+	}
+	srv := &http.Server{
+		Handler:           in.pages(f.Peer),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(in.Logger.Handler(), slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	l := newOneConn(c)
+	srv.ConnState = l.state
+	if err := srv.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("pages for %s: %w", f.Peer.Name, err)
+	}
+	return nil
+}
+
+func (in *Inside) pages(p *action.Peer) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ca.pem", func(w http.ResponseWriter, _ *http.Request) { writePEM(w, in.CA()) })
+	mux.HandleFunc("GET /whoami", func(w http.ResponseWriter, _ *http.Request) {
+		in.json(w, map[string]any{"agent": p.Name, "address": p.Addr.String(), "roles": in.Roles(p), "user": p.User, "tags": p.Tags})
+	})
+	mux.HandleFunc("GET /manifest", func(w http.ResponseWriter, r *http.Request) {
+		md, data := in.Manifest(p)
+		if strings.Contains(r.Header.Get("Accept"), "application/json") {
+			in.json(w, data)
+			return
+		}
+		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+		fmt.Fprint(w, md)
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "You are behind a Sallyport gateway, as agent %s.\n\n"+
+			"/ca.pem    the CA to trust:   curl -fsS http://%[2]s/ca.pem\n"+
+			"/whoami    who you are here\n/manifest  what you may use, and how\n", p.Name, netstack.GatewayName)
+	})
+	return mux
+}
+
+func (in *Inside) json(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		in.Logger.Debug("an agent hung up", "err", err)
+	}
+}
+
+// A oneConn is a listener of one connection; Accept ends with net.ErrClosed once
+// that connection is closed.
+type oneConn struct {
+	conn net.Conn
+	next chan net.Conn
+	done chan struct{}
+	once sync.Once
+}
+
+func newOneConn(c net.Conn) *oneConn {
+	l := &oneConn{conn: c, next: make(chan net.Conn, 1), done: make(chan struct{})}
+	l.next <- c
+	return l
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.next:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
+
+// state is the server's ConnState hook.
+func (l *oneConn) state(_ net.Conn, s http.ConnState) {
+	if s == http.StateClosed || s == http.StateHijacked {
+		l.once.Do(func() { close(l.done) })
+	}
+}
