@@ -1,0 +1,120 @@
+package http
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// pump sends the body as the agent sends it, and leaves its result in t.body.
+func (t *transfer) pump(src io.Reader, chunked bool) {
+	err := t.copyBody(src, chunked)
+	if err == nil && chunked {
+		err = t.endChunks()
+	}
+	if err == nil {
+		t.noDeadline()
+	}
+	t.body <- err
+	close(t.body)
+}
+
+func (t *transfer) copyBody(src io.Reader, chunked bool) error {
+	buf := t.takeBuffer()
+	defer t.giveBuffer(buf)
+	room := buf[chunkBefore : copyBuffer-chunkAfter]
+	var until time.Time
+	for {
+		if now := time.Now(); t.held == nil && until.Sub(now) < bodyIdle/2 {
+			until = now.Add(bodyIdle)
+			t.deadline(bodyIdle)
+		}
+		n, rerr := src.Read(room)
+		if n > 0 {
+			out := room[:n]
+			if chunked {
+				out = chunk(buf, n)
+			}
+			written, err := t.l.write(out)
+			t.sent += int64(written)
+			if err != nil {
+				return err
+			}
+		}
+		if rerr == io.EOF {
+			return nil
+		}
+		if rerr != nil {
+			t.l.kill()
+			return fmt.Errorf("%w: %w", errAgentBody, rerr)
+		}
+	}
+}
+
+// chunk frames the n bytes that stand in buf behind chunkBefore.
+func chunk(buf *[copyBuffer]byte, n int) []byte {
+	var digits [chunkBefore]byte
+	size := append(strconv.AppendInt(digits[:0], int64(n), 16), "\r\n"...)
+	start := chunkBefore - len(size)
+	copy(buf[start:], size)
+	copy(buf[chunkBefore+n:], "\r\n")
+	return buf[start : chunkBefore+n+chunkAfter]
+}
+
+// endChunks sends the last chunk and the trailers that were declared.
+func (t *transfer) endChunks() error {
+	b := append(make([]byte, 0, 64), "0\r\n"...)
+	for name, values := range t.trailer() {
+		for _, v := range values {
+			b = appendField(b, name, v)
+		}
+	}
+	written, err := t.l.write(append(b, "\r\n"...))
+	t.sent += int64(written)
+	return err
+}
+
+// bodySent reports whether the whole body went out. It does not wait.
+func (t *transfer) bodySent() bool {
+	if t.body == nil {
+		return true
+	}
+	select {
+	case err, first := <-t.body:
+		if first {
+			t.bodyErr = err
+		}
+		return t.bodyErr == nil
+	default:
+		return false
+	}
+}
+
+// stopBody ends the pump and waits for it: its link is closed, and the agent is
+// given no more time.
+func (t *transfer) stopBody() error {
+	if t.body == nil {
+		return nil
+	}
+	if t.bodySent() {
+		return nil
+	}
+	if t.bodyErr == nil {
+		t.l.kill()
+		t.deadline(-time.Second)
+		if err, first := <-t.body; first {
+			t.bodyErr = err
+		}
+	}
+	return t.bodyErr
+}
+
+func (t *transfer) takeBuffer() *[copyBuffer]byte {
+	if b, ok := t.site.p.copies.Get().(*[copyBuffer]byte); ok {
+		return b
+	}
+	return new([copyBuffer]byte)
+}
+
+func (t *transfer) giveBuffer(b *[copyBuffer]byte) { t.site.p.copies.Put(b) }

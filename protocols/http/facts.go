@@ -1,0 +1,178 @@
+package http
+
+import (
+	"net/http"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/normal"
+)
+
+// maxFactValue bounds one recorded value; what is longer is unknown to the rules.
+const maxFactValue = 4 << 10
+
+// Request is the facts of one request, after everything was taken out that is not
+// sent. It never holds the value of a field that authorizes.
+type Request struct {
+	Method       string  `json:"method"`
+	Host         string  `json:"host,omitempty"`
+	Path         string  `json:"path"`
+	Query        []Field `json:"query,omitempty"`
+	QueryUnclear bool    `json:"query_unclear,omitempty"` // readers could differ
+	Headers      []Field `json:"headers,omitempty"`
+	ContentType  string  `json:"content_type,omitempty"`
+	Size         int64   `json:"size"` // of the body; -1: not stated
+	WebSocket    bool    `json:"websocket,omitempty"`
+}
+
+// A Field is one header field or query parameter with its values, in order.
+type Field struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values,omitempty"`
+	Hidden bool     `json:"hidden,omitempty"` // there, but its value is no fact
+}
+
+// Facts is what the rules may ask about a request.
+func Facts() action.FactTable {
+	return action.FactTable{
+		Protocol: "http",
+		New:      func() action.Facts { return new(Request) },
+		Facts: []action.FactSpec{
+			action.Str("http.method", "The method, as it is sent.", 0, func(r *Request) (string, action.State) {
+				return r.Method, action.Known
+			}),
+			action.Str("http.host", "The name or address that was asked for, in small letters, without the port.", 0, func(r *Request) (string, action.State) {
+				return known(r.Host)
+			}),
+			action.Str("http.path", "The normalised path without the query, as it is sent.", 0, func(r *Request) (string, action.State) {
+				return r.Path, action.Known
+			}),
+			action.Key("http.query", "The value of a query parameter; unknown if it stands twice.", 0, func(r *Request, name string) (string, action.State) {
+				v, s := r.parameter(name)
+				return one(v, s)
+			}),
+			action.KeyList("http.query_all", "Every value of a query parameter.", 0, (*Request).parameter),
+			action.Key("http.headers", "The value of a header field, named in small letters; unknown if it stands twice or authorizes.", 0, func(r *Request, name string) (string, action.State) {
+				v, s := r.header(name)
+				return one(v, s)
+			}),
+			action.KeyList("http.headers_all", "Every value of a header field.", 0, (*Request).header),
+			action.Str("http.content_type", "The media type of the body, in small letters, without parameters.", 0, func(r *Request) (string, action.State) {
+				return known(r.ContentType)
+			}),
+			action.Num("http.size", "Bytes of the body, as stated; unknown if it is sent in chunks.", 0, func(r *Request) (float64, action.State) {
+				if r.Size < 0 {
+					return 0, action.Unknown
+				}
+				return float64(r.Size), action.Known
+			}),
+		},
+	}
+}
+
+func known(s string) (string, action.State) {
+	if s == "" {
+		return "", action.Absent
+	}
+	return s, action.Known
+}
+
+func one(values []string, s action.State) (string, action.State) {
+	if s == action.Known && len(values) != 1 {
+		return "", action.Unknown
+	}
+	if s != action.Known {
+		return "", s
+	}
+	return values[0], s
+}
+
+func (r *Request) parameter(name string) ([]string, action.State) {
+	if r.QueryUnclear {
+		return nil, action.Unknown
+	}
+	for i := range r.Query {
+		if r.Query[i].Name == name {
+			return r.Query[i].get()
+		}
+	}
+	return nil, action.Absent
+}
+
+func (r *Request) header(name string) ([]string, action.State) {
+	for i := range r.Headers {
+		if strings.EqualFold(r.Headers[i].Name, name) {
+			return r.Headers[i].get()
+		}
+	}
+	return nil, action.Absent
+}
+
+func (f *Field) get() ([]string, action.State) {
+	if f.Hidden {
+		return nil, action.Unknown
+	}
+	return f.Values, action.Known
+}
+
+// field makes a Field that is safe to record.
+func field(name string, values []string) Field {
+	if normal.SecretName(name) || normal.CredentialField(name) {
+		return Field{Name: name, Hidden: true}
+	}
+	for _, v := range values {
+		if len(v) > maxFactValue {
+			return Field{Name: name, Hidden: true}
+		}
+	}
+	return Field{Name: name, Values: values}
+}
+
+func headerFields(h http.Header) []Field {
+	fields := make([]Field, 0, len(h))
+	for name, values := range h {
+		fields = append(fields, field(name, values))
+	}
+	return fields
+}
+
+func queryFields(raw string) (_ []Field, unclear bool) {
+	params, ok := normal.Query(raw)
+	if !ok {
+		return nil, true
+	}
+	if len(params) == 0 {
+		return nil, false
+	}
+	fields := make([]Field, len(params))
+	for i, p := range params {
+		fields[i] = field(p.Name, p.Values)
+	}
+	return fields, false
+}
+
+// mediaType cuts the parameters off a Content-Type.
+func mediaType(h http.Header) string {
+	v := h["Content-Type"]
+	if len(v) == 0 {
+		return ""
+	}
+	t, _, _ := strings.Cut(v[0], ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// effects is what a method does where no operation of the service says more.
+func effects(r *Request) action.Effects {
+	if r.WebSocket {
+		return action.EffectUnknown
+	}
+	switch r.Method {
+	case "GET", "HEAD", "OPTIONS":
+		return action.EffectRead
+	case "POST", "PUT", "PATCH":
+		return action.EffectWrite
+	case "DELETE":
+		return action.EffectDestructive
+	}
+	return action.EffectUnknown
+}

@@ -1,0 +1,293 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/vault"
+)
+
+const (
+	copyBuffer  = 32 << 10
+	chunkBefore = 16      // room for the length of a chunk
+	chunkAfter  = 2       // room for its end
+	smallBody   = 8 << 10 // leaves with the head
+	bodyIdle    = 2 * time.Minute
+)
+
+// A transfer is one allowed request on its way over one link.
+type transfer struct {
+	*exchange
+	l    *link
+	rc   *http.ResponseController
+	res  action.Result
+	sent int64      // bytes written; the pump's until body is closed
+	body chan error // the result of the pump; nil without one
+
+	bodyErr error // what came out of body
+}
+
+// Forward sends the request as it was judged, with the service's credential in
+// place, and relays the answer as it comes.
+func (x *exchange) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+	start := time.Now()
+	t := &transfer{exchange: x, rc: http.NewResponseController(x.w)}
+	err := t.run(ctx, up)
+	t.res.Duration = time.Since(start)
+	return t.res, err
+}
+
+// run returns an error only if the agent's connection cannot go on.
+func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
+	cred, err := t.link(ctx, up)
+	if err != nil {
+		return t.failed(err)
+	}
+	t.res.Upstream = t.l.addr
+	head, err := t.head(cred)
+	if err != nil {
+		t.l.free()
+		return t.failed(err)
+	}
+	t.res.Injected = cred != nil
+	stop := context.AfterFunc(ctx, t.l.kill)
+	before := t.l.in
+	reusable, err := t.exchangeOver(ctx, head)
+	t.res.Sent, t.res.Received = t.sent, t.res.Received+t.l.in-before
+	if stopped := stop(); !stopped || err != nil || !reusable {
+		t.l.drop()
+		t.l.kill()
+	} else {
+		t.l.free()
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w (%w)", cause, err)
+		}
+		return t.failed(err)
+	}
+	return nil
+}
+
+// link takes a link whose origin is still there. Dead ones are put away before a
+// byte of the request was written.
+func (t *transfer) link(ctx context.Context, up protocols.Upstream) (*vault.Credential, error) {
+	for {
+		got, cred, err := up.Link(ctx, t.open())
+		if err != nil {
+			return nil, err
+		}
+		l, ok := got.(*link)
+		if !ok {
+			return nil, fmt.Errorf("the pool gave a link of another protocol: %T", got)
+		}
+		if l.ready() {
+			t.l = l
+			return cred, nil
+		}
+		l.kill()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// failed answers 502 where an answer can still be given; where one has begun, the
+// agent must see that it is not whole.
+func (t *transfer) failed(err error) error {
+	t.res.Failed, t.res.Err = true, err.Error()
+	if t.began {
+		return err
+	}
+	p := unreachable(t.act.ID)
+	if errors.Is(err, errAgentBody) {
+		p = badRequest("the body ended before it was whole")
+		p.id = t.act.ID
+	}
+	t.res.Status = strconv.Itoa(p.status)
+	t.answer(p)
+	return nil
+}
+
+// exchangeOver writes the request and relays the answer. It reports whether the
+// link may carry another exchange.
+func (t *transfer) exchangeOver(ctx context.Context, head []byte) (reusable bool, err error) {
+	werr := t.send(head)
+	if errors.Is(werr, errAgentBody) {
+		return false, werr
+	}
+	resp, err := t.firstAnswer()
+	if err != nil {
+		if stopErr := t.stopBody(); errors.Is(stopErr, errAgentBody) {
+			err = stopErr
+		}
+		return false, errors.Join(werr, err)
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return false, t.switched(ctx, resp)
+	}
+	if err := t.relay(resp); err != nil {
+		t.stopBody() //nolint:errcheck // the answer's own error is the one to tell
+		return false, err
+	}
+	early := !t.bodySent()
+	if early {
+		t.stopBody() //nolint:errcheck // the origin did not want the rest
+	}
+	return werr == nil && !early && !resp.Close && resp.ProtoMinor == 1, nil
+}
+
+// head writes the request line and fields, with what the credential sets in place
+// of anything the agent put there. The caller sends and returns it.
+func (t *transfer) head(cred *vault.Credential) ([]byte, error) {
+	auth, err := authorization(cred)
+	if err != nil {
+		return nil, fmt.Errorf("credential: %w", err)
+	}
+	b := t.takeHead()
+	b = append(b, t.facts.Method...)
+	b = append(b, ' ')
+	b = append(b, t.path...)
+	if query := auth.mergeQuery(t.query); query != "" {
+		b = append(b, '?')
+		b = append(b, query...)
+	}
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	b = append(b, t.hostport...)
+	b = append(b, "\r\n"...)
+	for name, values := range t.r.Header {
+		for _, v := range auth.mergeField(name, values) {
+			b = appendField(b, name, v)
+		}
+	}
+	for name, values := range auth.header {
+		for _, v := range values {
+			b = appendField(b, name, v)
+		}
+	}
+	b = t.framing(b)
+	return append(b, "\r\n"...), nil
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	b = append(b, ": "...)
+	b = append(b, value...)
+	return append(b, "\r\n"...)
+}
+
+// framing says how long the body is, and what belongs to this connection.
+func (t *transfer) framing(b []byte) []byte {
+	switch n := t.length(); {
+	case t.facts.WebSocket:
+		return append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	case n < 0:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+		for name := range t.trailer() {
+			b = appendField(b, "Trailer", name)
+		}
+	case n > 0, t.facts.Method == http.MethodPost, t.facts.Method == http.MethodPut, t.facts.Method == http.MethodPatch:
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, n, 10)
+		b = append(b, "\r\n"...)
+	}
+	if len(t.r.Header["Te"]) > 0 {
+		b = append(b, "Connection: TE\r\n"...)
+	}
+	return b
+}
+
+// length of the body as it is sent; -1 in chunks.
+func (t *transfer) length() int64 {
+	switch {
+	case len(t.r.Trailer) > 0:
+		return -1
+	case t.held != nil:
+		return int64(len(t.held))
+	}
+	return t.r.ContentLength
+}
+
+// trailer gives the declared trailers that may pass; values are there once the
+// body was read.
+func (x *exchange) trailer() http.Header {
+	if len(x.r.Trailer) == 0 {
+		return nil
+	}
+	h := make(http.Header, len(x.r.Trailer))
+	for name, values := range x.r.Trailer {
+		if normal.Trailer(name) {
+			h[name] = values
+		}
+	}
+	return h
+}
+
+// takeHead lends a buffer that giveHead wipes: a head holds a credential.
+func (t *transfer) takeHead() []byte {
+	if b, ok := t.site.p.heads.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 4<<10)
+}
+
+func (t *transfer) giveHead(b []byte) {
+	if cap(b) <= 4*smallBody {
+		b = b[:cap(b)]
+		clear(b)
+		t.site.p.heads.Put(&b)
+	}
+}
+
+var errAgentBody = errors.New("the agent's body broke off")
+
+// send writes the head, a small body with it, and starts the pump for any other.
+func (t *transfer) send(head []byte) error {
+	n := t.length()
+	var src io.Reader = t.r.Body
+	if t.held != nil {
+		src = bytes.NewReader(t.held)
+	}
+	whole := n >= 0 && n <= smallBody
+	if whole && n > 0 {
+		start := len(head)
+		head = append(head, make([]byte, n)...)
+		t.deadline(bodyIdle)
+		if _, err := io.ReadFull(src, head[start:]); err != nil {
+			t.giveHead(head)
+			return fmt.Errorf("%w: %w", errAgentBody, err)
+		}
+		t.readEnd()
+	}
+	written, err := t.l.write(head)
+	t.sent += int64(written)
+	t.giveHead(head)
+	if err != nil || whole {
+		return err
+	}
+	if t.r.ProtoMajor == 1 {
+		t.rc.EnableFullDuplex() //nolint:errcheck // HTTP/1.1 of net/http can
+	}
+	t.body = make(chan error, 1)
+	go t.pump(src, n < 0)
+	return nil
+}
+
+// readEnd lets net/http see the end of the body, from when on it watches the
+// connection for the hang-up.
+func (t *transfer) readEnd() {
+	if t.held == nil {
+		var one [1]byte
+		t.r.Body.Read(one[:]) //nolint:errcheck // there is nothing more: it ends or was broken
+		t.noDeadline()
+	}
+}

@@ -1,0 +1,46 @@
+package http
+
+import (
+	"errors"
+	"sync"
+)
+
+const (
+	defaultHold = 256 << 10
+	maxHold     = 8 << 20
+	agentShare  = 4 // one agent may fill this part of the memory
+)
+
+var errNoRoom = errors.New("too many requests are being held for approval")
+
+// holdings is the memory of held bodies, of all agents and of each.
+type holdings struct {
+	limit int64
+
+	mu    sync.Mutex
+	total int64            // guarded by mu
+	agent map[string]int64 // by peer; guarded by mu
+}
+
+// take reserves n bytes or fails at once: to wait would hold up the very agents
+// that could give some back.
+func (h *holdings) take(peer string, n int64) (release func(), err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.total+n > h.limit || h.agent[peer]+n > h.limit/agentShare {
+		return nil, errNoRoom
+	}
+	if h.agent == nil {
+		h.agent = make(map[string]int64)
+	}
+	h.total += n
+	h.agent[peer] += n
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.total -= n
+		if h.agent[peer] -= n; h.agent[peer] == 0 {
+			delete(h.agent, peer)
+		}
+	}, nil
+}

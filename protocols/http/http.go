@@ -1,0 +1,74 @@
+// Package http serves HTTP/1.1 and HTTP/2: it ends the agent's TLS, makes an
+// action of every request in the one form that is matched and sent, and relays
+// the answer as it comes. It follows no redirect, buffers no body unless someone
+// is to approve it, and never puts a credential on anything but the request that
+// was allowed.
+package http
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"log/slog"
+	"sync"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/tcp"
+)
+
+// Options are what a Protocol may be told; the zero value works.
+type Options struct {
+	Log *slog.Logger // for what net/http complains about, at debug; nil: nowhere
+	// HoldMemory bounds the bodies held for approval, of all agents together;
+	// 0 is 256 MiB.
+	HoldMemory int64
+}
+
+// A Protocol serves HTTP connections of all agents.
+type Protocol struct {
+	log    *slog.Logger
+	tls    *tls.Config // cloned by every connection; holds the ticket key
+	opaque *tcp.Protocol
+	relay  protocols.Relay
+	held   holdings
+	copies sync.Pool // *[copyBuffer]byte, while a body flows
+	heads  sync.Pool // *[]byte, while a request head is written
+	readys sync.Pool // *bufio.Reader, while a link is in use
+}
+
+var _ protocols.Protocol = (*Protocol)(nil)
+
+// New makes the protocol. Session tickets are sealed with a key of this process.
+func New(o Options) *Protocol {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.HoldMemory == 0 {
+		o.HoldMemory = 256 << 20
+	}
+	base := &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		NextProtos:                  []string{"h2", "http/1.1"},
+		DynamicRecordSizingDisabled: true,
+	}
+	var key [32]byte
+	rand.Read(key[:]) //nolint:errcheck // crypto/rand.Read never returns an error
+	base.SetSessionTicketKeys([][32]byte{key})
+	return &Protocol{
+		log:    o.Log,
+		tls:    base,
+		opaque: tcp.New(),
+		held:   holdings{limit: o.HoldMemory},
+	}
+}
+
+// Name is how a service asks for it.
+func (*Protocol) Name() string { return "http" }
+
+// Trial makes the action of a request that nobody sent, on the road of live ones.
+func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
+	if svc.Passthrough {
+		return tcp.Trial(svc, t)
+	}
+	return trial(svc, t)
+}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package http
+
+import "net"
+
+// quiet cannot look without taking here.
+func quiet(net.Conn) func() bool { return nil }

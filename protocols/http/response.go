@@ -1,0 +1,169 @@
+package http
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/protocols/http/normal"
+)
+
+const (
+	maxInformal = 16                   // 1xx answers before the final one
+	pumpGrace   = 2 * time.Millisecond // for the pump to notice that it is done
+)
+
+var errAnswer = errors.New("the answer cannot be understood")
+
+// firstAnswer reads heads until the final one, and relays hints on the way.
+func (t *transfer) firstAnswer() (*http.Response, error) {
+	for range maxInformal {
+		t.l.budget = headLimit + readAhead
+		resp, err := http.ReadResponse(t.l.br, t.r)
+		if err != nil {
+			return nil, err
+		}
+		t.l.budget = unlimited
+		if resp.ProtoMajor != 1 || resp.StatusCode < 100 || resp.StatusCode > 599 {
+			return nil, fmt.Errorf("%w: %q", errAnswer, resp.Proto+" "+resp.Status)
+		}
+		if n := fieldCount(resp.Header); n > 4*maxFields {
+			return nil, fmt.Errorf("%w: %d fields", errAnswer, n)
+		}
+		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			t.res.Status = resp.Status[:3]
+			return resp, nil
+		}
+		t.hint(resp)
+	}
+	return nil, fmt.Errorf("%w: more than %d informational heads", errAnswer, maxInformal)
+}
+
+// hint relays 100 and 103 to agents that know of them.
+func (t *transfer) hint(resp *http.Response) {
+	code := resp.StatusCode
+	if code != http.StatusEarlyHints && code != http.StatusContinue || !t.r.ProtoAtLeast(1, 1) {
+		return
+	}
+	h := t.w.Header()
+	if code == http.StatusEarlyHints {
+		normal.Response(resp.Header)
+		maps.Copy(h, resp.Header)
+	}
+	t.w.WriteHeader(code)
+	clear(h)
+}
+
+// relay passes a final answer on. Its body goes out as it comes in: each read is
+// flushed unless more is already here, so that a small answer leaves in one piece
+// with its head.
+func (t *transfer) relay(resp *http.Response) error {
+	h := t.w.Header()
+	normal.Response(resp.Header)
+	maps.Copy(h, resp.Header)
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess one
+	}
+	if resp.StatusCode == http.StatusNoContent {
+		delete(h, "Content-Length")
+	}
+	for name := range resp.Trailer {
+		if normal.Trailer(name) {
+			h.Add("Trailer", name)
+		}
+	}
+	if t.r.ProtoMajor == 1 && t.body != nil && !t.bodySoonSent() {
+		h.Set("Connection", "close")
+	}
+	t.site.renewWrite(t.rc, t.r)
+	t.began = true
+	t.w.WriteHeader(resp.StatusCode)
+	if t.r.Method != http.MethodHead && resp.Body != http.NoBody {
+		if err := t.relayBody(resp); err != nil {
+			return err
+		}
+	}
+	for name, values := range resp.Trailer {
+		if len(values) > 0 && normal.Trailer(name) && declared(h, name) {
+			h[name] = values
+		}
+	}
+	return nil
+}
+
+// declared reports whether the head announced a trailer; what comes unannounced
+// is dropped.
+func declared(h http.Header, name string) bool {
+	return token(h["Trailer"], name)
+}
+
+// bodySoonSent is bodySent with a moment's patience: most origins answer when they
+// have the last byte, before the pump has returned from writing it.
+func (t *transfer) bodySoonSent() bool {
+	if t.bodySent() {
+		return true
+	}
+	if t.bodyErr != nil {
+		return false
+	}
+	timer := time.NewTimer(pumpGrace)
+	defer timer.Stop()
+	select {
+	case t.bodyErr = <-t.body:
+		return t.bodyErr == nil
+	case <-timer.C:
+		return false
+	}
+}
+
+func (t *transfer) relayBody(resp *http.Response) error {
+	buf := t.takeBuffer()
+	defer t.giveBuffer(buf)
+	events := strings.HasPrefix(mediaType(resp.Header), "text/event-stream")
+	left := resp.ContentLength
+	if left < 0 && t.l.br.Buffered() == 0 {
+		t.rc.Flush() //nolint:errcheck // the next write tells
+	}
+	for first := true; ; first = false {
+		if err := t.l.renewRead(); err != nil {
+			return err
+		}
+		n, rerr := resp.Body.Read(buf[:])
+		if n > 0 {
+			if !first {
+				t.site.renewWrite(t.rc, t.r)
+			}
+			if _, err := t.w.Write(buf[:n]); err != nil {
+				return fmt.Errorf("to the agent: %w", err)
+			}
+			left -= int64(n)
+		}
+		if rerr == io.EOF {
+			return nil
+		}
+		if rerr != nil {
+			return fmt.Errorf("the answer broke off: %w", rerr)
+		}
+		if n > 0 && left != 0 && (events || t.l.br.Buffered() == 0) {
+			if err := t.rc.Flush(); err != nil {
+				return fmt.Errorf("to the agent: %w", err)
+			}
+		}
+	}
+}
+
+// renewWrite moves the deadline by which the agent must take more bytes, when half
+// of it is gone. HTTP/2 streams share a connection, whose stalls net/http ends.
+func (s *site) renewWrite(rc *http.ResponseController, r *http.Request) {
+	if r.ProtoMajor != 1 {
+		return
+	}
+	if now := time.Now(); s.writeBy.Sub(now) < stallTimeout/2 {
+		s.writeBy = now.Add(stallTimeout)
+		rc.SetWriteDeadline(s.writeBy) //nolint:errcheck // without deadlines the connection's own limits hold
+	}
+}

@@ -1,0 +1,281 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/normal"
+)
+
+const (
+	handshakeTimeout = 10 * time.Second
+	headTimeout      = 10 * time.Second
+	idleTimeout      = 60 * time.Second
+	goodbye          = 200 * time.Millisecond // of the 250 ms that Serve has
+	headLimit        = 64 << 10
+	maxStreams       = 100
+	streamWindow     = 256 << 10
+	connWindow       = 1 << 20
+	recordHandshake  = 0x16 // first byte of a TLS ClientHello
+)
+
+// A site is one connection of an agent to one service.
+type site struct {
+	p      *Protocol
+	flow   protocols.Flow
+	do     protocols.Do
+	name   string // what the agent called the service; "" if it dialled an address
+	secure bool   // the agent speaks TLS
+
+	writeBy time.Time // deadline in force for writes to the agent; HTTP/1.1 only
+
+	mu     sync.Mutex
+	closed bool           // no handler may start any more; guarded by mu
+	active sync.WaitGroup // handlers; Add only under mu
+}
+
+// Serve ends the agent's TLS, if it speaks TLS, and answers its requests until
+// the connection or ctx ends. A pass-through service is served unseen.
+func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do) error {
+	if f.Service.Passthrough {
+		return p.opaque.Serve(ctx, f, do)
+	}
+	conn, err := f.Accept()
+	if err != nil {
+		return fmt.Errorf("accept %s for %s: %w", f.Peer.Name, f.Service.Name, err)
+	}
+	s := &site{p: p, flow: f, do: do, name: normal.Name(f.Host)}
+	front, err := s.open(ctx, conn)
+	if err != nil {
+		conn.Close()
+		return fmt.Errorf("%s to %s: %w", f.Peer.Name, f.Service.Name, err)
+	}
+	s.run(ctx, front)
+	return nil
+}
+
+// open looks at the first byte and ends TLS where it is TLS.
+func (s *site) open(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // a closed connection ends the read as well
+	pc := &peeked{Conn: conn}
+	first, err := pc.peek()
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("first byte: %w", err)
+	}
+	if first != recordHandshake {
+		return pc, nil
+	}
+	s.secure = true
+	tc := tls.Server(pc, s.tlsConfig())
+	if err := tc.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("handshake: %w", err)
+	}
+	if s.name == "" {
+		s.name = normal.Name(tc.ConnectionState().ServerName)
+	}
+	return tc, nil
+}
+
+// tlsConfig is the server's end for this connection. The name is checked with
+// every hello, since a resumed session asks for no certificate.
+func (s *site) tlsConfig() *tls.Config {
+	c := s.p.tls.Clone()
+	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		if sni := normal.Name(h.ServerName); sni != "" && s.name != "" && sni != s.name {
+			return nil, fmt.Errorf("the hello names %q, the connection is for %q", sni, s.name)
+		}
+		if sni := normal.Name(h.ServerName); sni != "" && s.name == "" {
+			_, err := s.flow.Leaf(sni)
+			return nil, err
+		}
+		return nil, nil
+	}
+	c.GetCertificate = func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		switch {
+		case s.name != "":
+			return s.flow.Leaf(s.name)
+		case h.ServerName != "":
+			return s.flow.Leaf(normal.Name(h.ServerName))
+		}
+		return s.flow.Leaf(s.flow.Dst.Addr().Unmap().String())
+	}
+	return c
+}
+
+// run serves HTTP on conn and returns when the connection is over and every
+// handler, hijacked ones included, has returned.
+func (s *site) run(ctx context.Context, conn net.Conn) {
+	l := &single{conn: conn, done: make(chan struct{})}
+	srv := &http.Server{
+		Handler:                      s,
+		ReadHeaderTimeout:            headTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               headLimit,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     s.errorLog(),
+		BaseContext:                  func(net.Listener) context.Context { return ctx },
+		ConnState: func(_ net.Conn, st http.ConnState) {
+			if st == http.StateClosed || st == http.StateHijacked {
+				l.Close()
+			}
+		},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerStream:     streamWindow,
+			MaxReceiveBufferPerConnection: connWindow,
+			WriteByteTimeout:              stallTimeout,
+		},
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer cancel()
+		if srv.Shutdown(bye) != nil {
+			srv.Close()
+		}
+		l.Close()
+	})
+	srv.Serve(l) //nolint:errcheck // it ends with the one connection, however that ends
+	if !stop() {
+		<-ended
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.active.Wait()
+	conn.Close()
+}
+
+// errorLog carries what net/http complains about; nil connections of agents are
+// not news, so it is for debugging only.
+func (s *site) errorLog() *log.Logger {
+	return slog.NewLogLogger(s.p.log.Handler(), slog.LevelDebug)
+}
+
+// enter counts a handler; false means that Serve no longer waits for any.
+func (s *site) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.active.Add(1)
+	return true
+}
+
+// ServeHTTP makes an exchange of one request and sees it through.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.active.Done()
+	x := &exchange{site: s, w: w, r: r}
+	defer x.done()
+	p := x.read()
+	if p != nil && p.status == http.StatusPermanentRedirect {
+		x.answer(p)
+		return
+	}
+	var ex protocols.Exchange = x
+	if p != nil {
+		ex = x.unread(p)
+	}
+	if err := s.do(r.Context(), ex); err != nil || !x.began {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// A single is a listener that has one connection to give.
+type single struct {
+	conn net.Conn
+	mu   sync.Mutex
+	gave bool // guarded by mu
+	once sync.Once
+	done chan struct{}
+}
+
+func (l *single) Accept() (net.Conn, error) {
+	l.mu.Lock()
+	gave := l.gave
+	l.gave = true
+	l.mu.Unlock()
+	if !gave {
+		return l.conn, nil
+	}
+	<-l.done
+	return nil, net.ErrClosed
+}
+
+func (l *single) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *single) Addr() net.Addr { return l.conn.LocalAddr() }
+
+// A peeked connection gives its first byte twice.
+type peeked struct {
+	net.Conn
+	first [1]byte
+	have  bool
+}
+
+func (c *peeked) peek() (byte, error) {
+	n, err := c.Conn.Read(c.first[:])
+	if n == 1 {
+		c.have = true
+		return c.first[0], nil
+	}
+	return 0, err
+}
+
+func (c *peeked) Read(b []byte) (int, error) {
+	if c.have && len(b) > 0 {
+		c.have = false
+		return copy(b, c.first[:]), nil
+	}
+	return c.Conn.Read(b)
+}
+
+var errNoHalfClose = errors.New("the connection cannot be closed for writing alone")
+
+// CloseWrite ends one direction, where the connection can.
+func (c *peeked) CloseWrite() error {
+	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errNoHalfClose
+}
+
+// A rewound connection gives first what was read ahead of it.
+type rewound struct {
+	net.Conn
+	ahead *bufio.Reader
+}
+
+func (c *rewound) Read(b []byte) (int, error) {
+	if c.ahead != nil && c.ahead.Buffered() > 0 {
+		return c.ahead.Read(b[:min(len(b), c.ahead.Buffered())])
+	}
+	return c.Conn.Read(b)
+}
+
+// CloseWrite ends one direction, where the connection can.
+func (c *rewound) CloseWrite() error {
+	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errNoHalfClose
+}

@@ -1,0 +1,58 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/protocols/http/normal"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// switched hands the connection over after a WebSocket handshake that was asked
+// for, and counts the bytes until it is over.
+func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
+	up := resp.Header["Upgrade"]
+	if !t.facts.WebSocket || len(up) != 1 || !strings.EqualFold(up[0], "websocket") {
+		return fmt.Errorf("%w: it switches protocols unasked", errAnswer)
+	}
+	conn, rw, err := t.rc.Hijack()
+	if err != nil {
+		return fmt.Errorf("hand over: %w", err)
+	}
+	t.began = true
+	defer conn.Close()
+	conn.SetDeadline(time.Time{}) //nolint:errcheck // the relay sets its own
+	normal.Response(resp.Header)
+	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
+	for name, values := range resp.Header {
+		for _, v := range values {
+			if httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(v) {
+				b = appendField(b, name, v)
+			}
+		}
+	}
+	if _, err := conn.Write(append(b, "\r\n"...)); err != nil {
+		return fmt.Errorf("to the agent: %w", err)
+	}
+	agent := &rewound{Conn: conn, ahead: rw.Reader}
+	origin := &rewound{Conn: t.l.conn, ahead: t.l.br}
+	t.res.Received -= int64(t.l.br.Buffered())
+	t.l.conn.SetDeadline(time.Time{}) //nolint:errcheck // the relay sets its own
+	n, err := t.site.p.relay.Run(ctx, agent, origin)
+	t.sent += n.Sent
+	t.res.Received += n.Received
+	if err != nil && context.Cause(ctx) == nil && n.Received+n.Sent == 0 {
+		return fmt.Errorf("after the handshake: %w", err)
+	}
+	if err != nil {
+		t.res.Err = err.Error()
+	}
+	return nil
+}
+
+var _ net.Conn = (*rewound)(nil)
