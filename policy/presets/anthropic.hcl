@@ -1,0 +1,54 @@
+# Anthropic. Asking a model passes; what is kept on the account asks; deleting is
+# refused, and so is the administration of the organisation.
+service "anthropic" {
+  description = "The Anthropic API"
+  protocol    = "http"
+  hosts       = ["api.anthropic.com"]
+  auth        = header("x-api-key", secret.anthropic)
+  posture     = "guarded"
+
+  # Inference: nothing outlives the answer but what the vendor keeps of it.
+  operation "messages" {
+    match  = "POST /v1/messages"
+    effect = "read"
+  }
+  operation "count_tokens" {
+    match  = "POST /v1/messages/count_tokens"
+    effect = "read"
+  }
+  operation "complete" {
+    match  = "POST /v1/complete"
+    effect = "read"
+  }
+
+  operation "batches" {
+    match  = ["POST /v1/messages/batches", "POST /v1/messages/batches/*/cancel"]
+    effect = "write"
+  }
+  operation "files" {
+    match  = "POST /v1/files"
+    effect = "write"
+  }
+  operation "skills" {
+    match  = ["POST /v1/skills", "POST /v1/skills/*/versions"]
+    effect = "write"
+  }
+
+  operation "batches.delete" {
+    match  = "DELETE /v1/messages/batches/*"
+    effect = "destructive"
+  }
+  operation "files.delete" {
+    match  = "DELETE /v1/files/*"
+    effect = "destructive"
+  }
+  operation "skills.delete" {
+    match  = ["DELETE /v1/skills/*", "DELETE /v1/skills/*/versions/*"]
+    effect = "destructive"
+  }
+  # Keys, users, workspaces, usage
+  operation "organizations" {
+    match  = "* /v1/organizations/**"
+    effect = "admin"
+  }
+}
