@@ -1,0 +1,143 @@
+package policy
+
+import (
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/glob"
+	"sallyport.dev/sallyport/policy/hclconf"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// A catalog finds the operations that a request is. It is immutable.
+type catalog struct {
+	method, path func(action.Facts) (string, action.State)
+	fold         bool
+	byMethod     map[string][]entry
+	any          []entry
+	all          []*operation
+}
+
+// An entry is one match line of an operation.
+type entry struct {
+	first string // its first segment, if that is plain text: a cheap look before the glob
+	path  glob.Glob
+	op    *operation
+}
+
+// An operation is a named kind of request and what it does.
+type operation struct {
+	name    string
+	effects action.Effects // none: as the protocol knows it
+	when    *cond.Cond
+	conf    *hclconf.Operation
+}
+
+// A hit is an operation that fits; sure is false when its condition is unknown.
+type hit struct {
+	op   *operation
+	sure bool
+	need action.Need
+}
+
+// newCatalog compiles the operations of a service.
+func newCatalog(s *hclconf.Service, o *Options, schema *cond.Schema) (*catalog, hcl.Diagnostics) {
+	if len(s.Operations) == 0 {
+		return nil, nil
+	}
+	l := &lister{o: o}
+	method, okMethod := o.fact("http.method")
+	path, okPath := o.fact("http.path")
+	if !okMethod || !okPath {
+		l.fail(s.Operations[0].Range, "Not in this version", "This build reads no http facts, so operations have nothing to match.")
+		return nil, l.diags
+	}
+	c := &catalog{method: method.Str, path: path.Str, fold: s.FoldPaths, byMethod: map[string][]entry{}}
+	for _, conf := range s.Operations {
+		op := &operation{name: conf.Name, conf: conf}
+		c.all = append(c.all, op)
+		for _, e := range conf.Effects {
+			bit, _ := action.ParseEffect(e.Value)
+			op.effects |= bit
+		}
+		if conf.When != nil {
+			var diags hcl.Diagnostics
+			op.when, diags = schema.Compile(conf.When)
+			l.diags = append(l.diags, diags...)
+		}
+		for _, m := range conf.Match {
+			c.add(l, m, op)
+		}
+	}
+	return c, l.diags
+}
+
+// add files one match line. HEAD asks what GET would answer, so it is every
+// operation that GET is.
+func (c *catalog) add(l *lister, m hclconf.Str, op *operation) {
+	method, path, _ := strings.Cut(m.Value, " ")
+	l.paths(hclconf.List{Items: []hclconf.Str{{Value: path, Range: m.Range}}})
+	g, err := glob.Compile(path, '/')
+	if err != nil {
+		l.fail(m.Range, "Bad pattern", "%s.", err)
+		return
+	}
+	e := entry{first: firstSegment(path), path: g, op: op}
+	if strings.Contains(e.first, "*") || c.fold {
+		e.first = ""
+	}
+	if c.fold {
+		e.path = g.Fold()
+	}
+	switch method {
+	case "*":
+		c.any = append(c.any, e)
+	case "GET":
+		c.byMethod["HEAD"] = append(c.byMethod["HEAD"], e)
+		fallthrough
+	default:
+		c.byMethod[method] = append(c.byMethod[method], e)
+	}
+}
+
+func firstSegment(path string) string {
+	rest := strings.TrimPrefix(path, "/")
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[:i]
+	}
+	return rest
+}
+
+// find appends the operations that the part of j is. known is false when the
+// request line itself cannot be told.
+func (c *catalog) find(j *judge) (known bool) {
+	method, a := c.method(j.part.Facts)
+	path, b := c.path(j.part.Facts)
+	if a != action.Known || b != action.Known {
+		return false
+	}
+	c.scan(j, c.byMethod[method], path)
+	c.scan(j, c.any, path)
+	return true
+}
+
+func (c *catalog) scan(j *judge, entries []entry, path string) {
+	first := firstSegment(path)
+	for i := range entries {
+		e := &entries[i]
+		if e.first != "" && e.first != first || !e.path.Match(path) || j.hasOp(e.op) {
+			continue
+		}
+		h := hit{op: e.op, sure: true}
+		if e.op.when != nil {
+			var t cond.Tri
+			if t, h.need = e.op.when.Eval(&j.env); t == cond.False && h.need == 0 {
+				continue
+			}
+			h.sure = t == cond.True && h.need == 0
+		}
+		j.ops = append(j.ops, h)
+	}
+}

@@ -1,0 +1,168 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/hclconf"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+func (c *compiler) rule(conf *hclconf.Rule) {
+	r := &rule{name: conf.Name, conf: conf, until: conf.Until, observe: conf.Observe}
+	for _, ref := range conf.Roles.Items {
+		for _, role := range c.policy.roles {
+			if role.name == ref.Name {
+				r.roles = append(r.roles, role.index)
+			}
+		}
+	}
+	protocols := map[string]hcl.Range{}
+	c.attributes(r, protocols)
+	r.when = c.condition(r, conf.When, protocols)
+	r.unless = c.condition(r, conf.Unless, protocols)
+	if len(protocols) > 1 {
+		names := make([]string, 0, len(protocols))
+		for name := range protocols {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		c.fail(protocols[names[1]], "Two protocols", "Rule %q speaks of %s; no action is of two protocols, so write one rule for each.", r.name, strings.Join(names, " and "))
+	}
+	for name := range protocols {
+		r.states.protocol, r.states.inside = name, true
+	}
+	r.states.time = r.states.time || len(r.hours) > 0 || !r.until.IsZero()
+	c.opaque(r)
+	r.clauses = append(r.clauses, newClause(conf, conf.Verdict, false))
+	if v, ok := action.ParseVerdict(conf.Otherwise.Value); conf.Otherwise.Stated() && ok {
+		r.clauses = append(r.clauses, newClause(conf, v, true))
+	}
+	slices.SortStableFunc(r.lists, func(a, b list) int { return int(a.cost) - int(b.cost) })
+	c.policy.rules = append(c.policy.rules, r)
+}
+
+// attributes compiles the plain attributes in the order of the language.
+func (c *compiler) attributes(r *rule, protocols map[string]hcl.Range) {
+	for _, name := range hclconf.RuleLists() {
+		conf, ok := r.conf.Lists[name]
+		if !ok {
+			continue
+		}
+		if _, protocol := attribute(name); protocol != "" {
+			protocols[protocol] = conf.Range
+		}
+		switch name {
+		case "effects":
+			r.states.effects, r.states.inside = true, true
+			r.effects = effects(conf.Items)
+		case "hours":
+			c.hours(r, conf)
+		default:
+			r.states.steering = r.states.steering || name == "verbs" || name == "operations"
+			if l, ok := c.compile(name, conf); ok {
+				r.lists = append(r.lists, l)
+			}
+		}
+	}
+}
+
+// effects gives the effects that a list names; with nothing but "!" it names
+// everything else.
+func effects(items []hclconf.Str) action.Effects {
+	var named, out action.Effects
+	for _, item := range items {
+		word, negated := strings.CutPrefix(item.Value, "!")
+		bit, _ := action.ParseEffect(word)
+		if negated {
+			out |= bit
+		} else {
+			named |= bit
+		}
+	}
+	if named == 0 {
+		named = action.EffectRead | action.EffectWrite | action.EffectDestructive | action.EffectAdmin | action.EffectUnknown
+	}
+	return named &^ out
+}
+
+func (c *compiler) hours(r *rule, conf hclconf.List) {
+	for _, item := range conf.Items {
+		h, err := cond.ParseHours(item.Value)
+		if err != nil {
+			c.fail(item.Range, "Bad hours", "%s.", err)
+			continue
+		}
+		r.hours = append(r.hours, h)
+	}
+}
+
+// condition compiles when or unless; nil is not stated, or wrong.
+func (c *compiler) condition(r *rule, e hcl.Expression, protocols map[string]hcl.Range) *cond.Cond {
+	if e == nil {
+		return nil
+	}
+	compiled, diags := c.schema.Compile(e)
+	c.diags = append(c.diags, diags...)
+	if compiled == nil {
+		return nil
+	}
+	for _, protocol := range compiled.Protocols() {
+		protocols[protocol] = e.Range()
+	}
+	for _, fact := range compiled.Facts() {
+		group, _, _ := strings.Cut(fact, ".")
+		switch group {
+		case "conn":
+			r.states.conn = true
+		case "agent", "now":
+		default:
+			r.states.inside = true
+		}
+	}
+	r.states.time = r.states.time || compiled.UsesTime()
+	return compiled
+}
+
+// opaque refuses a rule that names a service whose connections pass unseen and
+// speaks of what is inside them, or of such a connection elsewhere.
+func (c *compiler) opaque(r *rule) {
+	if r.states.conn && r.states.inside {
+		c.fail(r.conf.Range, "Can never match", "Rule %q reads conn.*, which tcp and passthrough services have, beside something that they do not have.", r.name)
+		return
+	}
+	for _, ref := range r.conf.On.Items {
+		s, ok := c.policy.byName[ref.Name]
+		if !ok || !r.silentOn(s) {
+			continue
+		}
+		switch {
+		case s.opaque:
+			c.fail(ref.Range, "Nothing to see there", "The connections of %q pass unseen: a rule on it states roles, hosts, hours and the facts agent.*, now.* and conn.*, nothing else.", s.Name)
+		case r.states.conn:
+			c.fail(ref.Range, "Nothing to see there", "%q is no tcp or passthrough service, and only those have conn.*.", s.Name)
+		default:
+			c.warn(ref.Range, "Can never match", "Rule %q speaks of %s, and %q speaks %s: it has no say there.", r.name, r.states.protocol, s.Name, s.Protocol)
+		}
+	}
+}
+
+// newClause makes the words of a verdict.
+func newClause(conf *hclconf.Rule, v action.Verdict, opposite bool) clause {
+	c := clause{verdict: v, opposite: opposite}
+	does := map[action.Verdict]string{
+		action.Deny: "denies this", action.Ask: "has someone asked first", action.Allow: "allows this",
+	}[v]
+	c.reason = fmt.Sprintf("Rule %q %s.", conf.Name, does)
+	if conf.Reason != "" && v != action.Allow {
+		c.reason = fmt.Sprintf("Rule %q %s: %s", conf.Name, does, conf.Reason)
+	}
+	if v == action.Ask {
+		c.asks = []action.Asking{{Rule: conf.Name, Reason: c.reason}}
+	}
+	return c
+}

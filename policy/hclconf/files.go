@@ -1,0 +1,203 @@
+package hclconf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Bounds of what is read: a configuration is written by people.
+const (
+	maxFile    = 4 << 20
+	maxFiles   = 1000
+	maxNesting = 200 // brackets inside brackets; the parser recurses
+)
+
+// Files is the text that diagnostics point into, by file name.
+type Files struct {
+	Dir  string // configuration directory; file("x") stays inside
+	HCL  map[string]*hcl.File
+	read []string // every path that was read, file("x") included
+}
+
+// Paths lists every file the configuration was read from; a change of one of
+// them, or of its directory, is a change of the configuration.
+func (f *Files) Paths() []string { return slices.Clone(f.read) }
+
+// Read parses one file, or every *.hcl of a directory in name order.
+func Read(path string) (*Files, []*hclsyntax.Body, hcl.Diagnostics) {
+	files := &Files{Dir: filepath.Dir(path), HCL: map[string]*hcl.File{}}
+	names, err := list(path, files)
+	if err != nil {
+		return files, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: upperFirst(err.Error()) + "."}}
+	}
+	var diags hcl.Diagnostics
+	var bodies []*hclsyntax.Body
+	for _, name := range names {
+		src, err := readFile(name)
+		if err != nil {
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: upperFirst(err.Error()) + "."})
+			continue
+		}
+		files.read = append(files.read, name)
+		body, more := files.parse(src, name)
+		diags = append(diags, more...)
+		if body != nil {
+			bodies = append(bodies, body)
+		}
+	}
+	return files, bodies, diags
+}
+
+// list gives the names of the files to read, and sets the directory.
+func list(path string, files *Files) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	files.Dir = path
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".hcl") && !strings.HasPrefix(e.Name(), ".") && !e.IsDir() {
+			names = append(names, filepath.Join(path, e.Name()))
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("directory %s holds no *.hcl file", path)
+	}
+	if len(names) > maxFiles {
+		return nil, fmt.Errorf("directory %s holds more than %d files", path, maxFiles)
+	}
+	return names, nil
+}
+
+// readFile reads a regular file of at most maxFile bytes.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readBounded(f, name)
+}
+
+func readBounded(f fs.File, name string) ([]byte, error) {
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory", name)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
+	}
+	return b, nil
+}
+
+// parse parses one text and keeps it for diagnostics.
+func (f *Files) parse(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
+	if at, deep := tooDeep(src); deep {
+		f.HCL[name] = &hcl.File{Bytes: src}
+		return nil, hcl.Diagnostics{{
+			Severity: hcl.DiagError, Summary: "Nested too deeply",
+			Detail:  fmt.Sprintf("More than %d brackets stand inside each other here.", maxNesting),
+			Subject: &hcl.Range{Filename: name, Start: at, End: at},
+		}}
+	}
+	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if file == nil {
+		return nil, diags
+	}
+	f.HCL[name] = file
+	body, ok := file.Body.(*hclsyntax.Body)
+	if !ok {
+		return nil, diags
+	}
+	return body, diags
+}
+
+// tooDeep finds the first place where too many brackets, or a run of unary
+// operators, are open at once. It overcounts inside strings and comments, which
+// nobody fills with hundreds of brackets.
+func tooDeep(src []byte) (hcl.Pos, bool) {
+	pos, depth, unary := hcl.InitialPos, 0, 0
+	for i, c := range src {
+		switch c {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth = max(0, depth-1)
+		}
+		switch c {
+		case '!', '-', '?':
+			unary++
+		case '\n':
+			unary = 0
+		}
+		if depth > maxNesting || unary > 10*maxNesting {
+			pos.Byte = i
+			return pos, true
+		}
+		pos.Column++
+		if c == '\n' {
+			pos.Line, pos.Column = pos.Line+1, 1
+		}
+	}
+	return pos, false
+}
+
+// file gives the text of file("name"), relative to the configuration directory
+// and never outside of it.
+func (d *decoder) file(e hcl.Expression, args []hcl.Expression) Str {
+	if len(args) != 1 {
+		d.fail(e.Range(), "Bad call", `file takes one name: file("ca.pem").`)
+		return Str{}
+	}
+	name := d.word(args[0])
+	if !name.Stated() {
+		return Str{}
+	}
+	b, err := d.readInside(name.Value)
+	if err != nil {
+		if p, ok := errors.AsType[*fs.PathError](err); ok {
+			err = p.Err
+		}
+		d.fail(args[0].Range(), "Cannot read the file", "file(%q) of the directory %s: %s.", name.Value, d.files.Dir, err)
+		return Str{}
+	}
+	return Str{Value: string(b), Range: e.Range()}
+}
+
+func (d *decoder) readInside(name string) ([]byte, error) {
+	if d.noFiles {
+		return nil, errors.New("a preset reads no files")
+	}
+	root, err := os.OpenRoot(d.files.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d.files.read = append(d.files.read, filepath.Join(d.files.Dir, name))
+	return readBounded(f, name)
+}

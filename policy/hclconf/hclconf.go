@@ -1,0 +1,209 @@
+// Package hclconf reads configuration files into a Config in which every value
+// has its type and the place it came from. It complains about everything at
+// once, at the exact place and with the cure, and follows no more than the
+// directory it was given. It compiles no rule and decides nothing.
+package hclconf
+
+import (
+	"net/netip"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/place"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// A Config is what the files say, checked value by value. It is not changed
+// after Parse has returned it.
+type Config struct {
+	Gateway  Gateway
+	Services []*Service
+	Secrets  []*Secret
+	Roles    []*Role
+	Rules    []*Rule
+	Tests    []*Test
+}
+
+// A Str is a string and where it stands; one that was not stated has no range.
+type Str struct {
+	Value string
+	Range hcl.Range
+}
+
+// Stated reports whether the configuration, or a preset, says it.
+func (s Str) Stated() bool { return s.Range.Filename != "" }
+
+// A Ref is a reference such as service.github.
+type Ref struct {
+	Kind, Name string
+	Range      hcl.Range
+}
+
+// Refs is a list of references, or "*" where that is allowed.
+type Refs struct {
+	All   bool
+	Items []Ref
+	Range hcl.Range
+}
+
+// A Gateway is the host block of that name, with its defaults filled in.
+type Gateway struct {
+	Name      string
+	StateDir  string // "": the default of the host
+	Key       KeySource
+	Wireguard *Wireguard // nil: no such transport
+	Dashboard *Dashboard // nil: no listener but admin.sock
+	Resolvers []netip.AddrPort
+	Record    Record
+	Limits    Limits
+	Range     hcl.Range
+}
+
+// A KeySource says where the key that seals the vault is; zero is the state
+// directory.
+type KeySource struct{ File, Env string }
+
+// Wireguard is the transport of that name.
+type Wireguard struct {
+	Listen   string
+	Endpoint string // "": the host's address
+	Subnet   netip.Prefix
+	MTU      int
+}
+
+// Dashboard is the operators' listener.
+type Dashboard struct{ Listen string }
+
+// Record says how much of what happened is kept, and for how long.
+type Record struct {
+	Bodies int64
+	Keep   time.Duration
+	Strict bool // refuse when the audit log cannot be written
+}
+
+// Limits bound what agents may cost.
+type Limits struct {
+	ConnectionsPerAgent int
+	BodyInspect         int64
+	Memory              int64
+}
+
+// A Secret names what is injected and where it is kept.
+type Secret struct {
+	Name      string
+	Env, File string // both empty: sealed in the vault
+	Range     hcl.Range
+}
+
+// A Service is where an agent may go, its preset already merged in.
+type Service struct {
+	Name         string
+	Preset       string
+	Protocol     Str
+	Hosts        []Host
+	Upstream     Str
+	UpstreamHost place.Target
+	Auth         *Auth
+	TLS          TLS
+	Databases    []Str
+	Posture      Str
+	Session      action.Session
+	SessionRange hcl.Range
+	Operations   []*Operation
+	Description  string
+	Mode         Str
+
+	EncodedPaths      bool
+	FoldPaths         bool
+	Passthrough       Bool
+	InsecureInjection bool
+	Range             hcl.Range
+}
+
+// A Bool is a flag and where it stands.
+type Bool struct {
+	Value bool
+	Range hcl.Range
+}
+
+// A Host is one element of hosts.
+type Host struct {
+	place.Place
+	Range hcl.Range
+}
+
+// An Auth is the credential of a service.
+type Auth struct {
+	action.Auth
+	Secrets []Ref
+	Range   hcl.Range
+}
+
+// TLS says what the upstream must prove.
+type TLS struct {
+	Disable    bool
+	CA         Str // PEM text
+	ServerName string
+	Range      hcl.Range
+}
+
+// An Operation classifies requests of a service.
+type Operation struct {
+	Name    string
+	Match   []Str // "POST /v1/refunds"
+	Effects []Str
+	When    hcl.Expression
+	Range   hcl.Range
+}
+
+// A Role says who may use what.
+type Role struct {
+	Name    string
+	Members []Str
+	Use     Refs
+	Until   time.Time
+	Range   hcl.Range
+}
+
+// A Rule is one rule as written. Lists holds the plain attributes by name.
+type Rule struct {
+	Name      string
+	On        Refs
+	Roles     Refs
+	Lists     map[string]List
+	When      hcl.Expression // nil when not stated
+	Unless    hcl.Expression
+	Verdict   action.Verdict
+	Otherwise Str
+	Reason    string
+	Observe   bool
+	Until     time.Time
+	Range     hcl.Range // of the header: rule "name"
+	VerdictAt hcl.Range
+}
+
+// A List is a plain attribute of a rule.
+type List struct {
+	Items []Str
+	Range hcl.Range // of the attribute
+}
+
+// A Test is one test block.
+type Test struct {
+	Name     string
+	Roles    Refs
+	Service  Ref // no Kind: not stated
+	Request  Str
+	Headers  map[string]string
+	Body     Str
+	SQL      Str
+	Database string
+	Agent    string
+	User     string
+	Tags     []Str
+	At       time.Time
+	Rule     Str
+	Expect   action.Verdict
+	Range    hcl.Range
+}

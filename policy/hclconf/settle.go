@@ -1,0 +1,147 @@
+package hclconf
+
+import (
+	"sallyport.dev/sallyport/policy/place"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// preset fills s with the preset that the block takes, if it takes one.
+func (d *decoder) preset(b *hclsyntax.Block, s *Service) {
+	name := Str{Value: s.Name, Range: b.LabelRanges[0]}
+	stated := attr(b.Body, "preset")
+	if stated != nil {
+		name = d.word(stated)
+		if !name.Stated() {
+			return
+		}
+	}
+	src, ok := d.presets.Get(name.Value)
+	switch {
+	case stated != nil && !ok:
+		d.fail(name.Range, "Unknown preset", "There is no preset %q.%s", name.Value, DidYouMean(name.Value, d.presets.List()))
+		return
+	case stated == nil && (!ok || attr(b.Body, "hosts") != nil):
+		return
+	}
+	s.Preset = name.Value
+	file := "preset " + name.Value
+	body, diags := d.files.parse(src, file)
+	d.diags = append(d.diags, diags...)
+	if body == nil || len(body.Blocks) != 1 || body.Blocks[0].Type != "service" {
+		d.fail(name.Range, "Broken preset", "The preset %q is not one service.", name.Value)
+		return
+	}
+	inside := *d
+	inside.noFiles = true
+	inside.check(body.Blocks[0].Body, serviceShape(), file)
+	inside.serviceBody(body.Blocks[0].Body, s)
+	d.diags = inside.diags
+}
+
+// settle fills in what the rest of a service implies, and refuses what its
+// protocol does not read.
+func (d *decoder) settle(b *hclsyntax.Block, s *Service) {
+	if !s.Protocol.Stated() {
+		s.Protocol.Value = "http"
+	}
+	if !s.Posture.Stated() {
+		s.Posture.Value = "guarded"
+	}
+	if len(s.Hosts) == 0 && attr(b.Body, "hosts") == nil && (s.Preset != "" || attr(b.Body, "preset") == nil) {
+		d.fail(s.Range, "Attribute missing", `Service %q says no hosts, and no preset has its name.%s`, s.Name, DidYouMean(s.Name, d.presets.List()))
+	}
+	d.settleProtocol(s)
+	d.settleHosts(s)
+	if s.Auth == nil {
+		return
+	}
+	switch {
+	case s.Passthrough.Value:
+		d.fail(s.Auth.Range, "Contradiction", "A passthrough service is spliced unseen and takes no secret.")
+	case s.TLS.Disable && !s.InsecureInjection:
+		d.fail(s.Auth.Range, "Secret without TLS", "The upstream speaks without TLS, so the secret would travel in the clear; if that is meant, write insecure_injection = true.")
+	}
+}
+
+func (d *decoder) settleProtocol(s *Service) {
+	proto := s.Protocol.Value
+	refuse := func(at hcl.Range, stated bool, what string) {
+		if stated {
+			d.fail(at, "Nothing reads this", "%s means nothing on a service of protocol %q.", what, proto)
+		}
+	}
+	if proto != "http" {
+		refuse(s.Passthrough.Range, s.Passthrough.Value, "passthrough")
+		refuse(s.Range, s.EncodedPaths || s.FoldPaths, "path_encoding or case_insensitive_paths")
+		for _, op := range s.Operations {
+			refuse(op.Range, true, "operation")
+		}
+	}
+	if proto != "postgres" {
+		refuse(s.SessionRange, s.SessionRange.Filename != "", "session")
+		refuse(firstOf(s.Databases), len(s.Databases) > 0, "databases")
+	}
+	if proto == "tcp" || s.Passthrough.Value {
+		if s.TLS.Range.Filename != "" {
+			d.fail(s.TLS.Range, "Nothing reads this", "What passes unseen has no tls of its own: the agent's TLS ends at the upstream.")
+		}
+	}
+	if s.Passthrough.Value {
+		for _, op := range s.Operations {
+			d.fail(op.Range, "Nothing reads this", "A passthrough service has no requests to classify.")
+		}
+	}
+	if s.Auth == nil {
+		return
+	}
+	switch password := s.Auth.Scheme == "password"; {
+	case proto == "tcp":
+		d.fail(s.Auth.Range, "Contradiction", "A tcp service is opaque and takes no secret.")
+	case proto == "postgres" && !password:
+		d.fail(s.Auth.Range, "Wrong auth", `A postgres service takes password("user", secret.S).`)
+	case proto == "http" && password:
+		d.fail(s.Auth.Range, "Wrong auth", `An http service takes no password(…); write basic("user", secret.S) for HTTP's own.`)
+	}
+}
+
+func firstOf(list []Str) hcl.Range {
+	if len(list) == 0 {
+		return hcl.Range{}
+	}
+	return list[0].Range
+}
+
+// DefaultPorts gives the ports that a host without one means.
+func DefaultPorts(protocol string) []uint16 {
+	switch protocol {
+	case "http":
+		return []uint16{443, 80}
+	case "postgres":
+		return []uint16{5432}
+	}
+	return nil
+}
+
+func (d *decoder) settleHosts(s *Service) {
+	ports := DefaultPorts(s.Protocol.Value)
+	for i, h := range s.Hosts {
+		if h.Port == 0 && ports == nil {
+			d.fail(h.Range, "Port missing", `A %s service states its port: "%s:PORT".`, s.Protocol.Value, h.Place)
+		}
+		if h.Kind == place.Any && s.Auth != nil {
+			d.fail(h.Range, "Contradiction", `"*" is any host, and a service of any host takes no secret; name the hosts it is for.`)
+		}
+		if h.Kind == place.Any && s.Protocol.Value != "http" {
+			d.fail(h.Range, "Contradiction", `"*" catches names, which only http tells; name the hosts.`)
+		}
+		a := place.Claim{Place: h.Place, Defaults: ports}
+		for _, other := range s.Hosts[:i] {
+			b := place.Claim{Place: other.Place, Defaults: ports}
+			if _, same := place.Same(&a, &b); same {
+				d.fail(h.Range, "Stated twice", "%s stands in this list already.", h.Place)
+			}
+		}
+	}
+}

@@ -1,0 +1,302 @@
+package hclconf
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/gocty"
+)
+
+// literal gives the value of an expression that must be a constant of type t.
+func (d *decoder) literal(e hcl.Expression, t cty.Type, want string) (cty.Value, bool) {
+	if vars := e.Variables(); len(vars) > 0 {
+		d.fail(vars[0].SourceRange(), "Not a constant", "Expected %s, not a reference.", want)
+		return cty.NilVal, false
+	}
+	v, diags := e.Value(nil)
+	if diags.HasErrors() {
+		d.diags = append(d.diags, diags...)
+		return cty.NilVal, false
+	}
+	if v.IsNull() || !v.IsKnown() || !v.Type().Equals(t) {
+		d.fail(e.Range(), "Wrong type", "Expected %s.", want)
+		return cty.NilVal, false
+	}
+	return v, true
+}
+
+// text gives a string, or the content of a file of the configuration directory.
+func (d *decoder) text(e hcl.Expression) Str {
+	if name, args, ok := call(e); ok {
+		if name == "file" {
+			return d.file(e, args)
+		}
+		d.fail(e.Range(), "Unexpected function", "%s(…) has no meaning here; write a string in quotes.", name)
+		return Str{}
+	}
+	v, ok := d.literal(e, cty.String, "a string in quotes")
+	if !ok {
+		return Str{}
+	}
+	return Str{Value: v.AsString(), Range: e.Range()}
+}
+
+// word gives a string that must not be empty.
+func (d *decoder) word(e hcl.Expression) Str {
+	s := d.text(e)
+	if s.Stated() && strings.TrimSpace(s.Value) == "" {
+		d.fail(s.Range, "Empty value", "This must not be empty.")
+		return Str{}
+	}
+	return s
+}
+
+// words gives a list of strings; a bare string is a list of one.
+func (d *decoder) words(e hcl.Expression) []Str {
+	items, bare := elements(e)
+	if bare {
+		items = []hcl.Expression{e}
+	}
+	if len(items) == 0 {
+		d.fail(e.Range(), "Empty list", "A list must name something; leave the attribute out to mean everything.")
+	}
+	out := make([]Str, 0, len(items))
+	for _, item := range items {
+		if s := d.word(item); s.Stated() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// elements gives the elements of a list expression, or bare when it is none.
+func elements(e hcl.Expression) (items []hcl.Expression, bare bool) {
+	items, diags := hcl.ExprList(e)
+	return items, diags.HasErrors()
+}
+
+// call takes a static function call apart.
+func call(e hcl.Expression) (name string, args []hcl.Expression, ok bool) {
+	c, diags := hcl.ExprCall(e)
+	if diags.HasErrors() {
+		return "", nil, false
+	}
+	return c.Name, c.Arguments, true
+}
+
+func (d *decoder) flag(e hcl.Expression) Bool {
+	v, ok := d.literal(e, cty.Bool, "true or false")
+	return Bool{Value: ok && v.True(), Range: e.Range()}
+}
+
+// integer gives a whole number of at least 1 and at most limit.
+func (d *decoder) integer(e hcl.Expression, limit int64) int64 {
+	v, ok := d.literal(e, cty.Number, "a number")
+	if !ok {
+		return 0
+	}
+	var n int64
+	if err := gocty.FromCtyValue(v, &n); err != nil || n < 1 || n > limit {
+		d.fail(e.Range(), "Number out of range", "Expected a whole number from 1 to %d.", limit)
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) duration(e hcl.Expression) time.Duration {
+	s := d.word(e)
+	if !s.Stated() {
+		return 0
+	}
+	v, err := parseDuration(s.Value)
+	if err != nil {
+		d.fail(s.Range, "Bad duration", `%q is no duration; write it like "30s", "10m", "8h" or "90d".`, s.Value)
+	}
+	return v
+}
+
+// parseDuration reads Go's durations and whole days; it must be positive.
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 1 || n > 36500 {
+			return 0, fmt.Errorf("%q is no number of days", days)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, err
+	}
+	if v <= 0 {
+		return 0, fmt.Errorf("%s is not positive", s)
+	}
+	return v, nil
+}
+
+func (d *decoder) size(e hcl.Expression) int64 {
+	s := d.word(e)
+	if !s.Stated() {
+		return 0
+	}
+	n, err := parseSize(s.Value)
+	if err != nil {
+		d.fail(s.Range, "Bad size", `%q is no size; write it like "16KiB", "64MiB" or "1GiB".`, s.Value)
+	}
+	return n
+}
+
+// parseSize reads a whole number with a unit; it must be positive.
+func parseSize(s string) (int64, error) {
+	i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	if i < 1 {
+		return 0, fmt.Errorf("%q needs a number and a unit", s)
+	}
+	n, err := strconv.ParseInt(s[:i], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	var unit int64
+	switch strings.TrimSpace(s[i:]) {
+	case "B":
+		unit = 1
+	case "KiB":
+		unit = 1 << 10
+	case "MiB":
+		unit = 1 << 20
+	case "GiB":
+		unit = 1 << 30
+	case "KB", "kB":
+		unit = 1e3
+	case "MB":
+		unit = 1e6
+	case "GB":
+		unit = 1e9
+	default:
+		return 0, fmt.Errorf("%q is no unit", s[i:])
+	}
+	if n < 1 || n > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%s is out of range", s)
+	}
+	return n * unit, nil
+}
+
+func (d *decoder) moment(e hcl.Expression) time.Time {
+	s := d.word(e)
+	if !s.Stated() {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s.Value)
+	if err != nil {
+		d.fail(s.Range, "Bad time", `%q is no time; write it like "2026-11-22T15:00:00Z".`, s.Value)
+	}
+	return t
+}
+
+// oneOf gives a word of a fixed vocabulary.
+func (d *decoder) oneOf(e hcl.Expression, what string, words ...string) Str {
+	s := d.word(e)
+	if !s.Stated() || d.known(s, what, words) {
+		return s
+	}
+	return Str{}
+}
+
+// known reports whether s is one of words, and complains if not.
+func (d *decoder) known(s Str, what string, words []string) bool {
+	for _, w := range words {
+		if s.Value == w {
+			return true
+		}
+	}
+	d.fail(s.Range, "Unknown "+what, "%q is no %s; it is %s.%s", s.Value, what, Enumerate(words), DidYouMean(s.Value, words))
+	return false
+}
+
+// ref gives a reference of one kind.
+func (d *decoder) ref(e hcl.Expression, kind string) (Ref, bool) {
+	t, diags := hcl.AbsTraversalForExpr(e)
+	if diags.HasErrors() || len(t) != 2 || t.RootName() != kind {
+		d.fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME%s.", kind, insteadOf(e))
+		return Ref{}, false
+	}
+	name, ok := t[1].(hcl.TraverseAttr)
+	if !ok {
+		d.fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME.", kind)
+		return Ref{}, false
+	}
+	return Ref{Kind: kind, Name: name.Name, Range: e.Range()}, true
+}
+
+// insteadOf helps those who put a reference in quotes.
+func insteadOf(e hcl.Expression) string {
+	if v, diags := e.Value(nil); !diags.HasErrors() && v.Type() == cty.String && !v.IsNull() {
+		return ", without quotes"
+	}
+	return ""
+}
+
+// refs gives a list of references of one kind; a bare one is a list of one, and
+// star allows "*".
+func (d *decoder) refs(e hcl.Expression, kind string, star bool) Refs {
+	out := Refs{Range: e.Range()}
+	items, bare := elements(e)
+	if bare {
+		items = []hcl.Expression{e}
+	}
+	if len(items) == 0 {
+		d.fail(e.Range(), "Empty list", "A list must name something.")
+	}
+	for _, item := range items {
+		if star && isStar(item) {
+			out.All = true
+			continue
+		}
+		if r, ok := d.ref(item, kind); ok {
+			out.Items = append(out.Items, r)
+		}
+	}
+	return out
+}
+
+func isStar(e hcl.Expression) bool {
+	v, diags := e.Value(nil)
+	return !diags.HasErrors() && v.Type() == cty.String && !v.IsNull() && v.AsString() == "*"
+}
+
+// stringMap gives an object of strings.
+func (d *decoder) stringMap(e hcl.Expression) map[string]string {
+	out := map[string]string{}
+	d.object(e, func(key string, _ hcl.Range, value hcl.Expression) {
+		out[key] = d.text(value).Value
+	})
+	return out
+}
+
+// object calls f for each entry of an object expression.
+func (d *decoder) object(e hcl.Expression, f func(key string, at hcl.Range, value hcl.Expression)) {
+	pairs, diags := hcl.ExprMap(e)
+	if diags.HasErrors() {
+		d.fail(e.Range(), "Wrong type", "Expected an object like { name = value }.")
+		return
+	}
+	seen := map[string]bool{}
+	for _, p := range pairs {
+		key, diags := p.Key.Value(nil)
+		if diags.HasErrors() || key.Type() != cty.String || key.IsNull() {
+			d.fail(p.Key.Range(), "Bad key", "A key of an object is a name or a string.")
+			continue
+		}
+		if seen[key.AsString()] {
+			d.fail(p.Key.Range(), "Stated twice", "%q stands twice in this object.", key.AsString())
+			continue
+		}
+		seen[key.AsString()] = true
+		f(key.AsString(), p.Key.Range(), p.Value)
+	}
+}

@@ -1,0 +1,207 @@
+// Package policy turns HCL into one immutable set of rules that says which
+// service a connection belongs to, what an action may do there and where it goes.
+// A Policy is built and tested whole before it is swapped in, and never changes
+// afterwards. It reads no network, opens no secret and writes nothing.
+package policy
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/place"
+	"sallyport.dev/sallyport/policy/presets"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Options say what this build understands. The zero value knows no protocol's
+// facts, so that rules may state none.
+type Options struct {
+	Tables []action.FactTable
+	// Protocols are those a service may name; one with an error is refused with
+	// that reason. Nil means http, postgres and tcp.
+	Protocols map[string]error
+	// Trials make the action of a test block, on the road of live traffic.
+	Trials map[string]func(*action.Service, action.Trial) (*action.Action, error)
+	Now    func() time.Time // nil: time.Now
+}
+
+// Types that cross from the configuration to its consumers.
+type (
+	// Files is the text of a configuration, for diagnostics.
+	Files = hclconf.Files
+	// GatewayConfig is the gateway block with its defaults.
+	GatewayConfig = hclconf.Gateway
+	// SecretConfig is a secret block.
+	SecretConfig = hclconf.Secret
+)
+
+// A Policy is one configuration, compiled. It is immutable and safe for
+// concurrent use.
+type Policy struct {
+	conf     *hclconf.Config
+	services []*service
+	byName   map[string]*service
+	roles    []*role
+	rules    []*rule // by name
+	places   *place.Table
+	ports    map[uint16]bool // of services that a peeked name can tell
+	timed    bool            // a verdict may change by the mere passing of time
+	now      func() time.Time
+	trials   map[string]func(*action.Service, action.Trial) (*action.Action, error)
+	tests    []TestResult
+
+	members members
+	judges  sync.Pool // of *judge
+}
+
+// A service is a declared service, ready for its actions.
+type service struct {
+	action.Service
+	conf    *hclconf.Service
+	index   int
+	rules   []*rule // those that can meet its actions, by name
+	silent  []*rule // those under "*" that speak of something else
+	posture posture
+	opaque  bool // tcp, passthrough: no facts, the effect is unknown
+	observe bool // the posture is recorded, not enforced
+	timed   bool
+	catalog *catalog // nil: no operations
+	route   route
+	// database reads the database of a part; nil where databases bind nothing.
+	database   func(action.Facts) (string, action.State)
+	noDatabase string // reason of a refusal
+}
+
+// A role says who may use what.
+type role struct {
+	name    string
+	index   int
+	members []hclconf.Str
+	uses    []int // indexes of services
+	until   time.Time
+}
+
+// Load reads the configuration at path, compiles it and runs its tests. The
+// Policy is nil if any diagnostic is an error; warnings come with one.
+func Load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
+	conf, files, diags := hclconf.Parse(path, library{})
+	if conf == nil {
+		return nil, files, diags
+	}
+	p, more := compile(conf, o)
+	diags = append(diags, more...)
+	if diags.HasErrors() {
+		return nil, files, diags
+	}
+	p.tests = p.runTests()
+	for _, r := range p.tests {
+		if !r.Passed {
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Test failed", Detail: r.Failure(), Subject: r.Range.Ptr()})
+		}
+	}
+	if diags.HasErrors() {
+		return nil, files, diags
+	}
+	return p, files, append(diags, p.lint()...)
+}
+
+// Gateway gives the gateway block.
+func (p *Policy) Gateway() GatewayConfig { return p.conf.Gateway }
+
+// Secrets lists the secret blocks; a secret without one is sealed in the vault.
+func (p *Policy) Secrets() []SecretConfig {
+	out := make([]SecretConfig, len(p.conf.Secrets))
+	for i, s := range p.conf.Secrets {
+		out[i] = *s
+	}
+	return out
+}
+
+// Services lists the services, in the order of the configuration.
+func (p *Policy) Services() []*action.Service {
+	out := make([]*action.Service, len(p.services))
+	for i, s := range p.services {
+		out[i] = &s.Service
+	}
+	return out
+}
+
+// RoleNames lists the roles, in the order of the configuration.
+func (p *Policy) RoleNames() []string {
+	out := make([]string, len(p.roles))
+	for i, r := range p.roles {
+		out[i] = r.name
+	}
+	return out
+}
+
+// Tests gives the results of the test blocks, all of them passed.
+func (p *Policy) Tests() []TestResult { return p.tests }
+
+// Names lists what certificates must be made for: names, suffixes without "*.",
+// addresses and networks of services that the gateway ends TLS for, and "*".
+func (p *Policy) Names() []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, s := range p.services {
+		if s.opaque {
+			continue
+		}
+		for _, h := range s.conf.Hosts {
+			bare := h.Place
+			bare.Port = 0
+			name := bare.String()
+			if bare.Kind == place.Suffix {
+				name = bare.Name
+			}
+			if !seen[name] {
+				seen[name] = true
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// schema is what conditions of this build may speak of.
+func (o *Options) schema() *cond.Schema { return cond.NewSchema(o.Tables...) }
+
+// fact finds the spec of a fact by name.
+func (o *Options) fact(name string) (action.FactSpec, bool) {
+	for _, t := range o.Tables {
+		for _, spec := range t.Facts {
+			if spec.Name == name {
+				return spec, true
+			}
+		}
+	}
+	return action.FactSpec{}, false
+}
+
+// protocol says why a service may not name a protocol.
+func (o *Options) protocol(name string) error {
+	known := o.Protocols
+	if known == nil {
+		known = map[string]error{"http": nil, "postgres": nil, "tcp": nil}
+	}
+	reason, ok := known[name]
+	if ok {
+		return reason
+	}
+	names := make([]string, 0, len(known))
+	for n := range known {
+		names = append(names, n)
+	}
+	return fmt.Errorf("there is no protocol %q.%s", name, hclconf.DidYouMean(name, names))
+}
+
+// library hands the embedded presets to the decoder.
+type library struct{}
+
+func (library) Get(name string) ([]byte, bool) { return presets.Get(name) }
+func (library) List() []string                 { return presets.List() }

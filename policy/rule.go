@@ -1,0 +1,216 @@
+package policy
+
+import (
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/hclconf"
+)
+
+// A rule is one compiled rule. It is immutable.
+type rule struct {
+	name    string
+	conf    *hclconf.Rule
+	roles   []int // indexes; nil: any
+	effects action.Effects
+	lists   []list // cheap ones first
+	hours   []cond.Hours
+	when    *cond.Cond
+	unless  *cond.Cond
+	until   time.Time
+	states  states
+	observe bool
+	clauses []clause // its verdict, and otherwise
+}
+
+// states is what a rule speaks of, beside what every action has.
+type states struct {
+	effects  bool
+	steering bool   // verbs or operations, by which an ask reaches what only steers
+	protocol string // "": any
+	conn     bool   // facts of an opaque connection only
+	inside   bool   // something that no opaque connection has
+	time     bool
+}
+
+// A clause is a verdict with its words, made once.
+type clause struct {
+	verdict  action.Verdict
+	opposite bool // holds where the condition does not: otherwise
+	reason   string
+	asks     []action.Asking // shared by decisions, never changed
+}
+
+// defaultEffects are what a rule without effects may loosen.
+const defaultEffects = action.EffectRead | action.EffectWrite
+
+// A meeting is how a rule stands to one part. touch and cond say whether the
+// attributes match at all and the condition holds; whole whether the attributes
+// match for certain and everything.
+type meeting struct {
+	touch, cond        cond.Tri
+	whole              bool
+	touchNeed, addNeed action.Need // pending: for touch; for whole beyond it
+	condNeed           action.Need
+}
+
+// meet holds a rule against the part of j.
+func (r *rule) meet(j *judge) meeting {
+	m := meeting{touch: cond.True, whole: true, cond: cond.True}
+	if !r.applies(j) {
+		return meeting{}
+	}
+	if !m.add(r.meetEffects(j)) {
+		return meeting{}
+	}
+	for i := range r.lists {
+		if !m.add(r.lists[i].find(j)) {
+			return meeting{}
+		}
+	}
+	r.condition(j, &m)
+	return m
+}
+
+// applies checks what is never unknown: the role, and the end of the rule.
+func (r *rule) applies(j *judge) bool {
+	if !r.until.IsZero() && !j.now.Before(r.until) {
+		return false
+	}
+	if r.roles == nil {
+		return true
+	}
+	for _, i := range r.roles {
+		if j.member.in[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// add joins one attribute; it reports whether the rule may still match.
+func (m *meeting) add(f found) bool {
+	if f.some == cond.False {
+		return false
+	}
+	if f.some == cond.Unknown {
+		m.touch = cond.Unknown
+		m.touchNeed |= f.need
+	}
+	if !f.whole {
+		m.addNeed |= f.need
+		m.whole = m.whole && f.need != 0 // else it never becomes whole
+	}
+	return true
+}
+
+// meetEffects holds the effects of the rule against those of the part. A rule
+// that states none meets all, but is whole only over read and write; on an
+// opaque connection the effect need not be named.
+func (r *rule) meetEffects(j *judge) found {
+	if !r.states.effects {
+		f := found{some: cond.True, whole: j.service.opaque || j.effects&^defaultEffects == 0}
+		if !f.whole {
+			f.need = j.opsNeed
+		}
+		return f
+	}
+	switch {
+	case j.effects&r.effects != 0:
+		f := found{some: cond.True, whole: j.effects&^r.effects == 0, need: j.opsNeed}
+		if j.opsNeed != 0 && j.sureEffects&r.effects == 0 {
+			f.some = cond.Unknown
+		}
+		return f
+	case j.effects&action.EffectUnknown != 0:
+		return found{some: cond.Unknown, need: j.opsNeed}
+	}
+	return found{}
+}
+
+// condition evaluates hours, when and unless as one.
+func (r *rule) condition(j *judge, m *meeting) {
+	and := func(t cond.Tri, need action.Need) {
+		switch {
+		case t == cond.False && need == 0:
+			m.cond, m.condNeed = cond.False, 0
+		case m.cond != cond.False && t != cond.True:
+			m.cond = cond.Unknown
+			m.condNeed |= need
+		}
+	}
+	if len(r.hours) > 0 {
+		and(within(r.hours, j.now), 0)
+	}
+	if r.when != nil && m.cond != cond.False {
+		and(r.when.Eval(&j.env))
+	}
+	if r.unless != nil && m.cond != cond.False {
+		t, need := r.unless.Eval(&j.env)
+		and(not(t), need)
+	}
+}
+
+func within(hours []cond.Hours, now time.Time) cond.Tri {
+	for _, h := range hours {
+		if h.Contains(now) {
+			return cond.True
+		}
+	}
+	return cond.False
+}
+
+func not(t cond.Tri) cond.Tri {
+	switch t {
+	case cond.True:
+		return cond.False
+	case cond.False:
+		return cond.True
+	}
+	return t
+}
+
+// An answer is no, yes, or perhaps: pending facts could still make it either.
+type answer uint8
+
+const (
+	no answer = iota
+	yes
+	perhaps
+)
+
+// holds says whether the condition of a clause holds.
+func (m *meeting) holds(c *clause) cond.Tri {
+	if c.opposite {
+		return not(m.cond)
+	}
+	return m.cond
+}
+
+// tightens says whether a clause tightens what its rule meets: one value is
+// enough, and unknown counts as a match.
+func (m *meeting) tightens(c *clause) (answer, action.Need) {
+	holds, need := m.holds(c), m.touchNeed|m.condNeed
+	switch {
+	case m.touch == cond.False || holds == cond.False:
+		return no, 0
+	case need != 0:
+		return perhaps, need
+	}
+	return yes, 0
+}
+
+// loosens says whether a clause loosens: only for certain and in whole.
+func (m *meeting) loosens(c *clause) (answer, action.Need) {
+	holds, need := m.holds(c), m.touchNeed|m.addNeed|m.condNeed
+	switch {
+	case m.touch == cond.False || !m.whole || holds == cond.False:
+		return no, 0
+	case m.touch == cond.Unknown && m.touchNeed == 0, holds == cond.Unknown && m.condNeed == 0:
+		return no, 0
+	case need != 0:
+		return perhaps, need
+	}
+	return yes, 0
+}
