@@ -44,6 +44,7 @@ type (
 // concurrent use.
 type Policy struct {
 	conf     *hclconf.Config
+	files    *Files
 	services []*service
 	byName   map[string]*service
 	roles    []*role
@@ -94,6 +95,7 @@ func Load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 		return nil, files, diags
 	}
 	p, more := compile(conf, o)
+	p.files = files
 	diags = append(diags, more...)
 	if diags.HasErrors() {
 		return nil, files, diags

@@ -1,0 +1,213 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond"
+)
+
+// An Explanation says how a decision came about.
+type Explanation struct {
+	Decision action.Decision `json:"decision"`
+	Service  string          `json:"service,omitempty"`
+	Refused  string          `json:"refused,omitempty"` // before any rule was asked
+	Roles    []string        `json:"roles,omitempty"`
+	Parts    []PartTrace     `json:"parts,omitempty"`
+	// Silent names rules on the service that speak of something its actions do
+	// not have.
+	Silent []string `json:"silent,omitempty"`
+}
+
+// A PartTrace is one part and every rule that was held against it.
+type PartTrace struct {
+	Effects    string      `json:"effects"`
+	Operations []string    `json:"operations,omitempty"`
+	Control    bool        `json:"control,omitempty"`
+	Posture    string      `json:"posture"`
+	Verdict    string      `json:"verdict"` // of the posture
+	Rules      []RuleTrace `json:"rules,omitempty"`
+}
+
+// A RuleTrace is one rule held against one part.
+type RuleTrace struct {
+	Rule    string      `json:"rule"`
+	Verdict string      `json:"verdict"`
+	Outcome string      `json:"outcome"` // "denies", "asks", "allows", "would …", "does not match", "pending"
+	Because string      `json:"because"` // what decided
+	Checks  []CheckStep `json:"checks,omitempty"`
+}
+
+// A CheckStep is one attribute or sub-expression and what it was held against.
+type CheckStep struct {
+	What    string `json:"what"`
+	Value   string `json:"value"`
+	Matches string `json:"matches"` // "yes", "partly", "no", "unknown", "pending"; "" for a sub-expression
+	Depth   int    `json:"depth,omitempty"`
+}
+
+// Explain decides an action once more and tells every step.
+func (p *Policy) Explain(a *action.Action) Explanation { return p.explainAt(a, p.now()) }
+
+func (p *Policy) explainAt(a *action.Action, now time.Time) Explanation {
+	e := Explanation{Decision: p.DecideAt(a, now)}
+	s, err := p.ownService(a)
+	if err != nil || a.Peer == nil {
+		e.Refused = e.Decision.Reason
+		return e
+	}
+	m := p.member(a.Peer, now)
+	e.Service, e.Roles = s.Name, m.roles
+	if !m.uses[s.index] || len(a.Parts) == 0 {
+		e.Refused = e.Decision.Reason
+		return e
+	}
+	j := &judge{action: a, service: s, member: m, now: now}
+	for i := range a.Parts {
+		j.look(&a.Parts[i])
+		e.Parts = append(e.Parts, p.tracePart(j))
+	}
+	for _, r := range s.silent {
+		e.Silent = append(e.Silent, r.name)
+	}
+	return e
+}
+
+// Try explains an action that nobody sent.
+func (p *Policy) Try(h Hypothesis) (Explanation, error) {
+	at, err := p.attempt(h)
+	if err != nil {
+		return Explanation{}, err
+	}
+	now := h.At
+	if now.IsZero() {
+		now = p.now()
+	}
+	a, refused := at.action(now)
+	if a == nil {
+		return Explanation{Decision: refuse(refused), Refused: refused}, nil
+	}
+	return p.explainAt(a, now), nil
+}
+
+func (p *Policy) tracePart(j *judge) PartTrace {
+	o := j.posture()
+	t := PartTrace{Effects: j.effects.String(), Control: j.part.Control, Posture: j.service.posture.name, Verdict: o.posture.String()}
+	for i := range j.ops {
+		t.Operations = append(t.Operations, j.ops[i].op.name)
+	}
+	if out, bound := j.bound(); bound {
+		t.Rules = append(t.Rules, RuleTrace{Rule: "databases", Verdict: "deny", Outcome: "denies", Because: out.reason})
+	}
+	for _, r := range j.service.rules {
+		t.Rules = append(t.Rules, p.traceRule(j, r))
+	}
+	return t
+}
+
+// traceRule holds one rule against the part, attribute by attribute.
+func (p *Policy) traceRule(j *judge, r *rule) RuleTrace {
+	t := RuleTrace{Rule: r.name, Verdict: r.clauses[0].verdict.String()}
+	stop := ""
+	check := func(what, value string, f found) {
+		word := f.word()
+		t.Checks = append(t.Checks, CheckStep{What: what, Value: value, Matches: word})
+		if word == "no" && stop == "" {
+			stop = fmt.Sprintf("%s: %s", what, value)
+		}
+	}
+	if !r.until.IsZero() {
+		check("until "+r.until.Format(time.RFC3339), j.now.UTC().Format(time.RFC3339), one(j.now.Before(r.until)))
+	}
+	if r.roles != nil {
+		check("roles", shown(action.Known, j.member.roles...), one(r.applies(j)))
+	}
+	if r.states.effects {
+		check("effects", j.effects.String(), r.meetEffects(j))
+	}
+	for i := range r.lists {
+		check(r.lists[i].name, r.lists[i].show(j), r.lists[i].find(j))
+	}
+	if len(r.hours) > 0 {
+		check("hours", j.now.UTC().Format("Mon 15:04 MST"), one(within(r.hours, j.now) == cond.True))
+	}
+	t.conditions(p.files, "when", r.when, j)
+	t.conditions(p.files, "unless", r.unless, j)
+	t.Outcome, t.Because = r.outcome(j, stop)
+	return t
+}
+
+// conditions adds the sub-expressions of a condition and their values.
+func (t *RuleTrace) conditions(files *Files, what string, c *cond.Cond, j *judge) {
+	if c == nil {
+		return
+	}
+	for _, step := range c.Explain(&j.env) {
+		text := what
+		if f, ok := files.HCL[step.Range.Filename]; ok {
+			text = what + " " + strings.Join(strings.Fields(step.Text(f.Bytes)), " ")
+		}
+		t.Checks = append(t.Checks, CheckStep{What: text, Value: step.Value, Depth: step.Depth})
+	}
+}
+
+// outcome puts into words what a rule does to the part of j.
+func (r *rule) outcome(j *judge, stop string) (outcome, because string) {
+	m := r.meet(j)
+	if m.touch == cond.False {
+		return "does not match", stop
+	}
+	would := ""
+	if r.observe {
+		would = "would have "
+	}
+	for i := range r.clauses {
+		c := &r.clauses[i]
+		tight, need := m.tightens(c)
+		loose, _ := m.loosens(c)
+		words := map[action.Verdict]string{action.Deny: "deny", action.Ask: "ask", action.Allow: "allow"}[c.verdict]
+		switch {
+		case tight == no:
+			continue
+		case need != 0:
+			return "pending", "it reads facts that are not learned yet"
+		case c.verdict == action.Allow && loose != yes:
+			return "does not loosen", r.half(&m, j)
+		case c.verdict == action.Ask && j.part.Control && !r.states.steering:
+			return "does not match", "this only steers the conversation, and the rule names no verb or operation"
+		}
+		if !r.observe {
+			words = map[action.Verdict]string{action.Deny: "denies", action.Ask: "asks", action.Allow: "allows"}[c.verdict]
+		}
+		return would + words, c.reason
+	}
+	return "does not match", "its condition does not hold"
+}
+
+// half says why a rule that meets the part does not loosen it.
+func (r *rule) half(m *meeting, j *judge) string {
+	switch {
+	case m.touch == cond.Unknown || m.cond == cond.Unknown:
+		return "something that it states is unknown"
+	case !r.states.effects && j.effects&^defaultEffects != 0:
+		return fmt.Sprintf("the effect is %s, which a rule must name in effects to loosen it", j.effects)
+	}
+	return "it names some of the values and not all"
+}
+
+// word says in one word how an attribute matched.
+func (f found) word() string {
+	switch {
+	case f.need != 0:
+		return "pending"
+	case f.some == cond.Unknown:
+		return "unknown"
+	case f.some == cond.False:
+		return "no"
+	case !f.whole:
+		return "partly"
+	}
+	return "yes"
+}
