@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"net/netip"
 
-	wire "github.com/miekg/dns"
-
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/netstack"
+
+	wire "github.com/miekg/dns"
 )
 
 const (

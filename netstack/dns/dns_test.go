@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	wire "github.com/miekg/dns"
-
 	"sallyport.dev/sallyport/action"
+
+	wire "github.com/miekg/dns"
 )
 
 var (

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 
-	wire "github.com/miekg/dns"
-
 	"sallyport.dev/sallyport/action"
+
+	wire "github.com/miekg/dns"
 )
 
 // parse reads a query. A code other than success says how to turn it down; what
