@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -56,7 +57,7 @@ func TestStockResolver(t *testing.T) {
 		t.Errorf("198.18.0.1: %v, %v", names, err)
 	}
 	_, err := r.LookupHost(t.Context(), "example.com.")
-	if dnsErr, ok := err.(*net.DNSError); !ok || !dnsErr.IsNotFound {
+	if e, ok := errors.AsType[*net.DNSError](err); !ok || !e.IsNotFound {
 		t.Errorf("example.com.: %v", err)
 	}
 	if txt, err := r.LookupTXT(t.Context(), "db.corp."); len(txt) > 0 {
