@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// GatewayHost is the name by which agents reach the gateway itself.
-	GatewayHost = "sallyport.internal"
-
 	ttl         = 60 // seconds; Java keeps an answer for 30 s or for ever
 	negativeTTL = 5  // seconds; a service added a moment ago is soon found
 
@@ -40,7 +37,10 @@ type Server struct {
 	Log      *slog.Logger // nil: no log
 }
 
-var _ netstack.Names = (*Pool)(nil)
+var (
+	_ netstack.Names    = (*Pool)(nil)
+	_ netstack.Resolver = (*Server)(nil)
+)
 
 // Answer gives the reply to a query, or nil for what deserves none: a stranger,
 // a scrap shorter than a header, a reply. stream says that it came over TCP.
@@ -73,7 +73,7 @@ func (s *Server) resolve(p *action.Peer, q wire.Question, r *wire.Msg) {
 	switch {
 	case !ok || blocked(name):
 		noName(r, "not a name that resolves here")
-	case name == GatewayHost:
+	case name == netstack.GatewayName:
 		addresses(r, q, s.Gateway)
 	case isReverse(name):
 		s.reverse(p, name, q, r)
@@ -123,7 +123,7 @@ func (s *Server) reverse(p *action.Peer, name string, q wire.Question, r *wire.M
 	}
 	host, _ := s.Pool.Lookup(addr)
 	if addr == s.Gateway[0] || addr == s.Gateway[1] {
-		host = GatewayHost
+		host = netstack.GatewayName
 	} else if host != "" {
 		if declared, _ := s.Declared(p, host); !declared {
 			host = ""

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/netstack"
 
 	wire "github.com/miekg/dns"
 )
@@ -443,7 +444,7 @@ func FuzzAnswer(f *testing.F) {
 		for _, rr := range r.Answer {
 			name, _ := canonical(rr.Header().Name)
 			declared, _ := s.Declared(alice, name)
-			if !declared && name != GatewayHost && !isReverse(name) {
+			if !declared && name != netstack.GatewayName && !isReverse(name) {
 				t.Fatalf("answer %s", rr)
 			}
 		}

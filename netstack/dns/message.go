@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/netstack"
 
 	wire "github.com/miekg/dns"
 )
@@ -119,7 +120,7 @@ func minimalAny(r *wire.Msg, q wire.Question) {
 func noData(r *wire.Msg) {
 	r.Ns = append(r.Ns, &wire.SOA{
 		Hdr: wire.RR_Header{Name: ".", Rrtype: wire.TypeSOA, Class: wire.ClassINET, Ttl: negativeTTL},
-		Ns:  GatewayHost + ".", Mbox: "nobody.invalid.",
+		Ns:  netstack.GatewayName + ".", Mbox: "nobody.invalid.",
 		Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, Minttl: negativeTTL,
 	})
 }
