@@ -1,0 +1,383 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+)
+
+const (
+	// maxText bounds a Query and a Parse, which are read whole.
+	maxText = 1 << 20
+	// maxNames bounds the names at the beginning of a Bind, and whole messages
+	// that only name something.
+	maxNames = 8 << 10
+)
+
+// errTerminate is the agent's orderly end.
+var errTerminate = errors.New("terminated")
+
+// pumpAgent reads what the agent says until it is gone. It returns nil for an
+// orderly end.
+func (s *session) pumpAgent() error {
+	for {
+		m, err := s.in.Next()
+		if err != nil {
+			return err
+		}
+		s.heard.Store(time.Now().UnixNano())
+		err = s.hear(s.ctx, m)
+		if errors.Is(err, errTerminate) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// hear takes one message of the agent in.
+func (s *session) hear(ctx context.Context, m wire.Message) error {
+	if s.copying {
+		if s.copying = s.ledger.CopyIn(); s.copying {
+			return s.hearCopy(m)
+		}
+	}
+	if s.skip && m.Type != 'S' && m.Type != 'X' && known(m.Type) {
+		return s.in.Drop()
+	}
+	switch m.Type {
+	case 'Q':
+		return s.query(ctx, m)
+	case 'P':
+		return s.parse(ctx, m)
+	case 'B':
+		return s.bind(ctx, m)
+	case 'E':
+		return s.execute(ctx, m)
+	case 'F':
+		return s.call(ctx, m)
+	case 'D':
+		s.push(ledger.Item{Kind: ledger.Describe})
+		return s.in.Pass()
+	case 'C':
+		return s.close(m)
+	case 'S':
+		s.skip = false
+		s.push(ledger.Item{Kind: ledger.Sync})
+		return s.in.Pass()
+	case 'H', 'd', 'c', 'f': // outside of COPY the server ignores the last three
+		return s.in.Pass()
+	case 'X':
+		return errTerminate
+	}
+	return fmt.Errorf("%w: unknown message type %q", wire.ErrMalformed, m.Type)
+}
+
+// known reports whether an agent may send messages of this type.
+func known(typ byte) bool {
+	switch typ {
+	case 'Q', 'P', 'B', 'E', 'F', 'D', 'C', 'S', 'H', 'd', 'c', 'f', 'X':
+		return true
+	}
+	return false
+}
+
+// hearCopy takes a message in while the server reads data. The server ignores
+// Sync and Flush then, so they are not sent: it would owe no answer.
+func (s *session) hearCopy(m wire.Message) error {
+	switch m.Type {
+	case 'd':
+		s.ledger.Copied(int64(m.Size))
+		return s.in.Pass()
+	case 'c', 'f':
+		return s.in.Pass()
+	case 'S', 'H':
+		return s.in.Drop()
+	case 'X':
+		return errTerminate
+	}
+	return fmt.Errorf("%w: message type %q in the middle of COPY", wire.ErrMalformed, m.Type)
+}
+
+// push notes a message that goes to the server unjudged.
+func (s *session) push(it ledger.Item) {
+	_, out := s.ledger.Push(it)
+	ledger.Deliver(out)
+}
+
+// query judges a simple query.
+func (s *session) query(ctx context.Context, m wire.Message) error {
+	a := &ask{s: s, kind: ledger.Query, act: action.Action{Kind: "query"}, sent: int64(m.Size)}
+	if m.Body() > maxText {
+		return s.tooLong(ctx, a, m)
+	}
+	body, err := s.in.Body()
+	if err != nil {
+		return err
+	}
+	text, err := wire.QueryText(body)
+	if err != nil {
+		return err
+	}
+	if err := s.readInto(ctx, a, text); err != nil {
+		return err
+	}
+	a.copyIn = copies(a.act.Parts)
+	a.item.Forgets = forgets(a.act.Parts)
+	if err := s.do(ctx, a); err != nil {
+		return err
+	}
+	return s.awaitCopy(ctx, a.copyIn && a.pushed, a.seq)
+}
+
+// parse judges a text that is only prepared: what is certainly denied must not
+// reach the server, the rest is asked at Bind.
+func (s *session) parse(ctx context.Context, m wire.Message) error {
+	a := &ask{s: s, kind: ledger.Parse, act: action.Action{Kind: "parse", Prelude: true}, sent: int64(m.Size)}
+	if m.Body() > maxText {
+		return s.tooLong(ctx, a, m)
+	}
+	body, err := s.in.Body()
+	if err != nil {
+		return err
+	}
+	name, text, err := wire.ParseText(body)
+	if err != nil {
+		return err
+	}
+	if err := s.readInto(ctx, a, text); err != nil {
+		return err
+	}
+	if a.bar == nil && s.ledger.Crowded() {
+		a.refuse(&entry.Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."})
+	}
+	a.item.Statement = &ledger.Statement{
+		Name: name, Parts: a.act.Parts, Summary: a.act.Summary, CopyIn: copies(a.act.Parts),
+	}
+	return s.do(ctx, a)
+}
+
+// bind judges a statement with its values: planning already runs functions.
+func (s *session) bind(ctx context.Context, m wire.Message) error {
+	portal, name, err := s.bindNames(m)
+	if err != nil {
+		return err
+	}
+	a := &ask{s: s, kind: ledger.Bind, act: action.Action{Kind: "execute"}, sent: int64(m.Size)}
+	st, err := s.ledger.Statement(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case st != nil:
+		a.act.Parts, a.act.Summary = st.Parts, st.Summary
+		if bar := belt(s.f.Service, st.Parts); bar != nil {
+			a.refuse(bar)
+		}
+	case name == "" || len(s.ledger.Named(name)) == 0:
+		a.act.Summary = summary("execute " + name)
+		a.refuse(&entry.Bar{Code: "26000", Text: fmt.Sprintf("prepared statement %q does not exist", name)})
+	default: // made by SQL's PREPARE, which shares its names with Parse
+		if err := s.readInto(ctx, a, "EXECUTE "+quote(name)); err != nil {
+			return err
+		}
+		st = &ledger.Statement{Name: name, Parts: a.act.Parts, Summary: a.act.Summary}
+	}
+	a.portal = ledger.Portal{Name: portal, Statement: st}
+	a.item.Portal = &a.portal
+	return s.do(ctx, a)
+}
+
+// bindNames waits for as much of a Bind as holds its names.
+func (s *session) bindNames(m wire.Message) (portal, statement string, err error) {
+	for n := 256; ; n *= 4 {
+		head, err := s.in.Peek(min(n, maxNames))
+		if err != nil {
+			return "", "", err
+		}
+		portal, statement, _, err = wire.BindNames(head)
+		if err == nil || n >= maxNames || n >= m.Body() {
+			return portal, statement, err
+		}
+	}
+}
+
+// execute checks the action of a portal once more and runs it.
+func (s *session) execute(ctx context.Context, m wire.Message) error {
+	if m.Body() > maxNames {
+		return fmt.Errorf("%w: Execute of %d bytes", wire.ErrMalformed, m.Body())
+	}
+	body, err := s.in.Body()
+	if err != nil {
+		return err
+	}
+	name, err := wire.ExecutePortal(body)
+	if err != nil {
+		return err
+	}
+	p, err := s.ledger.Portal(ctx, name)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return s.fetch(ctx, m, name)
+	}
+	if d := p.Held.Check(ctx); d.Verdict != action.Allow {
+		held, ok := p.Held.(*ask)
+		if !ok {
+			return fmt.Errorf("a portal of another kind: %T", p.Held)
+		}
+		held.Done(action.Result{Status: codeDenied, Failed: true, Err: "refused after the rules had changed"}, nil)
+		return s.substitute(ledger.Execute, denial(&held.act, d, nil))
+	}
+	seq, out := s.ledger.Push(ledger.Item{Kind: ledger.Execute, Portal: p, Forgets: forgets(p.Statement.Parts), Sent: int64(m.Size)})
+	ledger.Deliver(out)
+	if err := s.in.Pass(); err != nil || !p.Statement.CopyIn {
+		return err
+	}
+	return s.awaitExtendedCopy(ctx, seq)
+}
+
+// awaitExtendedCopy makes the server answer an Execute that may read data, so
+// that it is known how the messages behind it will be read.
+func (s *session) awaitExtendedCopy(ctx context.Context, seq uint64) error {
+	flush, err := (&pgproto3.Flush{}).Encode(nil)
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	if err := s.in.Insert(flush); err != nil {
+		return err
+	}
+	return s.awaitCopy(ctx, true, seq)
+}
+
+// awaitCopy waits, where the server may ask for data, until it does or does not.
+func (s *session) awaitCopy(ctx context.Context, may bool, seq uint64) error {
+	if !may {
+		return nil
+	}
+	if err := s.ledger.AwaitCopy(ctx, seq); err != nil {
+		return err
+	}
+	s.copying = true
+	return nil
+}
+
+// fetch judges an Execute of a portal that no Bind made: a cursor of SQL's
+// DECLARE, which shares its names with Bind.
+func (s *session) fetch(ctx context.Context, m wire.Message, name string) error {
+	a := &ask{s: s, kind: ledger.Execute, act: action.Action{Kind: "execute"}, sent: int64(m.Size)}
+	if name == "" {
+		a.act.Summary = "execute the unnamed portal"
+		a.refuse(&entry.Bar{Code: "34000", Text: `portal "" does not exist`})
+		return s.do(ctx, a)
+	}
+	if err := s.readInto(ctx, a, "FETCH FORWARD ALL FROM "+quote(name)); err != nil {
+		return err
+	}
+	return s.do(ctx, a)
+}
+
+// call judges a function call by object id, which is how libpq reaches large
+// objects.
+func (s *session) call(ctx context.Context, m wire.Message) error {
+	head, err := s.in.Peek(4)
+	if err != nil {
+		return err
+	}
+	if len(head) < 4 {
+		return fmt.Errorf("%w: a function call of %d bytes", wire.ErrMalformed, m.Body())
+	}
+	oid := binary.BigEndian.Uint32(head)
+	a := &ask{s: s, kind: ledger.Call, act: action.Action{Kind: "call"}, sent: int64(m.Size)}
+	name, ok := largeObject(oid)
+	if !ok {
+		a.act.Summary = fmt.Sprintf("call function %d", oid)
+		a.refuse(&entry.Bar{
+			Code: codeDenied, Text: fmt.Sprintf("function %d may not be called by its number", oid), Hint: "Call it in a SELECT.",
+		})
+		return s.do(ctx, a)
+	}
+	if err := s.readInto(ctx, a, "SELECT pg_catalog."+name+"()"); err != nil {
+		return err
+	}
+	return s.do(ctx, a)
+}
+
+// close passes a Close and notes which name will stand for nothing.
+func (s *session) close(m wire.Message) error {
+	if m.Body() > maxNames {
+		return fmt.Errorf("%w: Close of %d bytes", wire.ErrMalformed, m.Body())
+	}
+	body, err := s.in.Body()
+	if err != nil {
+		return err
+	}
+	kind, name, err := wire.Target(body)
+	if err != nil {
+		return err
+	}
+	it := ledger.Item{Kind: ledger.Close}
+	if kind == 'S' {
+		it.Statement = &ledger.Statement{Name: name}
+	} else {
+		it.Portal = s.ledger.Bound(name)
+	}
+	s.push(it)
+	return s.in.Pass()
+}
+
+// tooLong refuses a text that is not read whole.
+func (s *session) tooLong(ctx context.Context, a *ask, m wire.Message) error {
+	a.act.Summary = fmt.Sprintf("a statement of %d bytes", m.Body())
+	a.refuse(&entry.Bar{
+		Code: "54000", Text: fmt.Sprintf("a statement of %d bytes is longer than the %d that are read", m.Body(), maxText),
+		Hint: "Use parameters or COPY for large values.",
+	})
+	return s.do(ctx, a)
+}
+
+// readInto fills an ask with what a text does, or with why it is refused.
+func (s *session) readInto(ctx context.Context, a *ask, text string) error {
+	a.act.Summary = summary(text)
+	a.text = text
+	if !plain(text) {
+		set, err := s.ledger.Confirmed(ctx)
+		if err != nil {
+			return err
+		}
+		s.text.StandardStrings, s.text.UTF8 = set.StandardStrings, set.UTF8
+	}
+	parts, bar := read(s.p.analyzer, text, &s.text, s.ledger.Named)
+	if bar == nil {
+		bar = belt(s.f.Service, parts)
+	}
+	if bar != nil {
+		a.refuse(bar)
+		return nil
+	}
+	a.act.Parts = parts
+	return nil
+}
+
+// quote writes a name as SQL does.
+func quote(name string) string {
+	b := make([]byte, 0, len(name)+2)
+	b = append(b, '"')
+	for i := range len(name) {
+		if name[i] == '"' {
+			b = append(b, '"')
+		}
+		b = append(b, name[i])
+	}
+	return string(append(b, '"'))
+}

@@ -1,0 +1,228 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+)
+
+// errWhole means that a message is too large to be held for an approval.
+var errWhole = errors.New("the message is too large to be held")
+
+// errCancelled is a CancelRequest that meets a statement which waits for an
+// approval.
+var errCancelled = errors.New("canceled by the agent")
+
+// An ask is one message that is judged: a query, a text to prepare, a bound
+// statement, a call. The message is the current one of the session's stream until
+// the ask is forwarded or refused. It is its own Held.
+type ask struct {
+	s      *session
+	act    action.Action
+	kind   ledger.Kind
+	bar    *entry.Bar // it is refused whatever the rules say
+	text   string
+	sent   int64
+	copyIn bool
+	item   ledger.Item
+	portal ledger.Portal
+
+	pushed bool
+	seq    uint64
+	held   protocols.Held
+	unhook func() bool
+	why    error // what ended the wait for an approval
+}
+
+var (
+	_ protocols.Exchange = (*ask)(nil)
+	_ protocols.Waiter   = (*ask)(nil)
+	_ protocols.Held     = (*ask)(nil)
+)
+
+// refuse bars an ask. Without parts no rule allows it.
+func (a *ask) refuse(bar *entry.Bar) {
+	a.bar = bar
+	a.act.Parts = nil
+}
+
+// Action is what is judged.
+func (a *ask) Action() *action.Action { return &a.act }
+
+// Learn gives the parameters of a Bind, or holds the whole message.
+func (a *ask) Learn(_ context.Context, need action.Need) error {
+	if need&^action.Whole != 0 && a.kind == ledger.Bind {
+		if err := a.learnParams(); err != nil {
+			return err
+		}
+	}
+	if need&action.Whole == 0 {
+		return nil
+	}
+	if a.sent > maxText+wire.HeaderLen {
+		return errWhole
+	}
+	raw, err := a.s.in.Raw()
+	if err != nil {
+		return fmt.Errorf("hold the message: %w", err)
+	}
+	h := sha256.New()
+	h.Write([]byte(a.act.Summary)) //nolint:errcheck // a hash never fails
+	for _, p := range a.act.Parts {
+		if f, ok := p.Facts.(*sql.Facts); ok {
+			h.Write([]byte(f.Text)) //nolint:errcheck // a hash never fails
+		}
+	}
+	h.Write(raw) //nolint:errcheck // a hash never fails
+	a.act.Digest = h.Sum(nil)
+	a.act.Sample = []byte(a.act.Summary)
+	return nil
+}
+
+// learnParams puts the values of a Bind into its own copy of the facts.
+func (a *ask) learnParams() error {
+	if a.sent > maxText {
+		return nil
+	}
+	body, err := a.s.in.Body()
+	if err != nil {
+		return fmt.Errorf("hold the values: %w", err)
+	}
+	_, _, rest, err := wire.BindNames(body)
+	if err != nil {
+		return err
+	}
+	values, ok := wire.BindParams(rest)
+	if !ok {
+		return nil
+	}
+	a.act.Parts = slices.Clone(a.act.Parts)
+	for i, p := range a.act.Parts {
+		if f, ok := p.Facts.(*sql.Facts); ok {
+			own := *f
+			own.Params = values
+			a.act.Parts[i].Facts = &own
+		}
+	}
+	return nil
+}
+
+// Forward sends the message. The record of a prelude is over then, that of
+// anything else when the server has answered.
+func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+	if a.bar != nil {
+		return action.Result{Status: a.bar.Code, Failed: true, Err: a.bar.Text}, a.Refuse(ctx, action.Decision{})
+	}
+	a.item.Kind, a.item.Sent = a.kind, a.sent
+	switch a.kind {
+	case ledger.Parse:
+	case ledger.Bind:
+		a.hold(ctx, up)
+		a.portal.Held = a
+	default:
+		a.hold(ctx, up)
+		a.item.Held = a
+	}
+	a.prepare()
+	var out []ledger.Outcome
+	a.seq, out = a.s.ledger.Push(a.item)
+	a.pushed = true
+	ledger.Deliver(out)
+	return action.Result{}, a.s.in.Pass()
+}
+
+// hold keeps the action open, and ends it on the server if its permission ends.
+func (a *ask) hold(ctx context.Context, up protocols.Upstream) {
+	a.held = up.Hold()
+	a.unhook = context.AfterFunc(ctx, func() {
+		if a.s.ledger.Works(a) {
+			a.s.cancelRunning("the rules have changed")
+		}
+	})
+}
+
+// prepare notes the names that a PREPARE is about to make.
+func (a *ask) prepare() {
+	if a.kind == ledger.Parse {
+		return // nothing runs yet
+	}
+	for _, p := range a.act.Parts {
+		if s := shape(p); s != nil && s.Prepares != "" {
+			a.s.ledger.Prepare(s.Prepares, []action.Part{p})
+		}
+	}
+}
+
+// Check judges the action again if the rules have changed.
+func (a *ask) Check(ctx context.Context) action.Decision { return a.held.Check(ctx) }
+
+// Done closes the record.
+func (a *ask) Done(r action.Result, err error) {
+	a.unhook()
+	a.held.Done(r, err)
+}
+
+// Refuse puts a message that the server must refuse in the place of this one.
+func (a *ask) Refuse(_ context.Context, d action.Decision) error {
+	e := denial(&a.act, d, a.bar)
+	if errors.Is(a.why, errCancelled) {
+		e.Code, e.Message, e.Hint = "57014", "canceling statement due to user request", ""
+	}
+	return a.s.substitute(a.kind, e)
+}
+
+// Wait tells the agent that somebody is being asked, and watches for its end: a
+// hang-up or a cancel request ends the wait.
+func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s := a.s
+	s.notice(a, d)
+	s.setHurry(func(err error) { a.why = err; cancel(err) })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			err := s.in.Ahead()
+			if wire.Full(err) || isTimeout(err) {
+				return
+			}
+			if err != nil {
+				cancel(fmt.Errorf("the agent hung up: %w", err))
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		s.setHurry(nil)
+		s.interrupt()
+		<-done
+		s.listen()
+		cancel(nil)
+	}
+}
+
+// notice tells the agent that its statement waits.
+func (s *session) notice(a *ask, d action.Decision) {
+	n := &pgproto3.NoticeResponse{
+		Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: "00000", Routine: origin,
+		Message: "sallyport: this statement waits for an approval",
+		Detail:  "action id: " + a.act.ID,
+	}
+	if d.Rule != "" {
+		n.Detail = "rule: " + d.Rule + ", " + n.Detail
+	}
+	if b, err := n.Encode(nil); err == nil {
+		s.agent.Say(b) //nolint:errcheck // an agent that is gone is noticed by the reader
+	}
+}

@@ -1,0 +1,97 @@
+package entry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+)
+
+// A Wish is what an agent wants to open, cleared for the server.
+type Wish struct {
+	Database, User string
+	// Parameters go to the server as they stand, without user and database.
+	Parameters []wire.Parameter
+}
+
+// A Bar is a reason why a start-up packet is refused, whatever the rules say.
+type Bar struct{ Code, Text, Hint string }
+
+// passed lists the start-up parameters that reach the server, in lower case.
+// client_encoding is looked at on its own.
+func passed() []string {
+	return []string{
+		"application_name", "datestyle", "timezone", "intervalstyle", "extra_float_digits", "search_path", "client_encoding",
+	}
+}
+
+// Read clears a start-up packet by the list of what may be set at start-up.
+func Read(s *wire.Startup) (Wish, *Bar) {
+	w := Wish{Database: s.Get("database"), User: s.Get("user")}
+	if w.User == "" {
+		return w, &Bar{"28000", "no PostgreSQL user name specified in startup packet", "Any name will do; it is not used to log in."}
+	}
+	if w.Database == "" {
+		w.Database = w.User
+	}
+	var set []wire.Parameter
+	for _, p := range s.Parameters {
+		switch p.Name {
+		case "user", "database":
+		case "options":
+			list, err := wire.ParseOptions(p.Value)
+			if err != nil {
+				return w, &Bar{"42501", fmt.Sprintf("start-up options cannot be read: %v", err), "Use -c name=value."}
+			}
+			set = append(list, set...) // like the server: what is named outside of options comes later and wins
+		case "replication":
+			if !slices.Contains([]string{"false", "off", "no", "0"}, strings.ToLower(p.Value)) {
+				return w, &Bar{"42501", "replication connections are not allowed", "Connect without the replication parameter."}
+			}
+		default:
+			set = append(set, p)
+		}
+	}
+	for _, p := range set {
+		bar := clear(&p)
+		if bar != nil {
+			return w, bar
+		}
+		w.put(p)
+	}
+	return w, nil
+}
+
+// clear checks one setting and gives it the form in which it is sent.
+func clear(p *wire.Parameter) *Bar {
+	name := strings.ToLower(p.Name)
+	if !slices.Contains(passed(), name) {
+		return &Bar{
+			"42501", fmt.Sprintf("start-up parameter %q may not be set by an agent", p.Name),
+			"Remove it from the connection string; these may be set: " + strings.Join(passed(), ", ") + ".",
+		}
+	}
+	if name != "client_encoding" {
+		return nil
+	}
+	switch encoding := strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(strings.Trim(p.Value, "'"))); encoding {
+	case "utf8", "unicode":
+		p.Value = "UTF8"
+	case "sqlascii": // texts are then held to ASCII
+	default:
+		return &Bar{"42501", fmt.Sprintf("client_encoding %q is not allowed", p.Value), "Set client_encoding to UTF8."}
+	}
+	return nil
+}
+
+// put sets a parameter; the last one of a name counts.
+func (w *Wish) put(p wire.Parameter) {
+	for i, other := range w.Parameters {
+		if strings.EqualFold(other.Name, p.Name) {
+			w.Parameters[i] = p
+			return
+		}
+	}
+	w.Parameters = append(w.Parameters, p)
+}

@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"sync"
+	"time"
+)
+
+// A seat is one agent's place at one service.
+type seat struct{ agent, service string }
+
+func (s *session) seat() seat { return seat{agent: s.f.Peer.ID, service: s.f.Service.Name} }
+
+// seats counts the sessions of each agent at each service.
+type seats struct {
+	mu    sync.Mutex
+	taken map[seat]int // guarded by mu
+}
+
+// take takes a seat unless the agent has limit of them; 0 is no limit.
+func (c *seats) take(s seat, limit int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if limit > 0 && c.taken[s] >= limit {
+		return false
+	}
+	if c.taken == nil {
+		c.taken = make(map[seat]int)
+	}
+	c.taken[s]++
+	return true
+}
+
+func (c *seats) leave(s seat) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken[s]--; c.taken[s] <= 0 {
+		delete(c.taken, s)
+	}
+}
+
+// grace is how long the server's own statement_timeout has the first word.
+const grace = time.Second
+
+// watch holds a session to the times of its service, whatever the agent has set:
+// a statement that runs too long is cancelled, a session in which nothing happens
+// ends.
+func (s *session) watch() {
+	b := &s.f.Service.Session
+	tick := time.NewTicker(pulse(b.StatementTimeout, b.IdleTimeout))
+	defer tick.Stop()
+	var running uint64
+	var since time.Time
+	for {
+		select {
+		case <-s.work.Done():
+			return
+		case now := <-tick.C:
+			seq, busy := s.ledger.Busy()
+			switch {
+			case s.over():
+				return
+			case !busy:
+				since = time.Time{}
+				s.checkIdle(now, b.IdleTimeout)
+			case since.IsZero() || seq != running:
+				running, since = seq, now
+			case b.StatementTimeout > 0 && now.Sub(since) > b.StatementTimeout+grace:
+				s.cancelRunning("the statement runs longer than the service allows")
+				since = now
+			}
+		}
+	}
+}
+
+// checkIdle ends the session if the agent has said nothing for too long.
+func (s *session) checkIdle(now time.Time, limit time.Duration) {
+	if limit <= 0 || now.Sub(time.Unix(0, s.heard.Load())) < limit {
+		return
+	}
+	s.mu.Lock()
+	s.idle = true
+	s.mu.Unlock()
+	s.stopListening()
+}
+
+// over reports whether the session is ending.
+func (s *session) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dying || s.ended
+}
+
+// pulse gives how often to look: a fifth of the shortest time, within reason.
+func pulse(times ...time.Duration) time.Duration {
+	p := 5 * time.Second
+	for _, t := range times {
+		if t > 0 {
+			p = min(p, t/5)
+		}
+	}
+	return max(p, 20*time.Millisecond)
+}

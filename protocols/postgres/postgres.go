@@ -1,0 +1,87 @@
+// Package postgres serves agents that speak PostgreSQL: it opens the session with
+// the service's own account, hands every statement to be judged before the server
+// sees it, and lets everything else pass by its header. It holds no rule, keeps no
+// password and parses no SQL itself.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+)
+
+// cacheBytes bounds what is remembered of statements that were read before.
+const cacheBytes = 32 << 20
+
+// Protocol serves PostgreSQL. It keeps what crosses connections: the shapes of
+// statements, the cancel keys, and how many sessions each agent has.
+type Protocol struct {
+	analyzer *sql.Analyzer
+	pool     *sync.Pool
+	cancels  cancels
+	seats    seats
+}
+
+var _ protocols.Protocol = (*Protocol)(nil)
+
+// New makes the protocol. sql.Available tells whether this build can read SQL.
+func New() *Protocol {
+	return &Protocol{analyzer: sql.New(cacheBytes), pool: wire.NewPool()}
+}
+
+// Name is the word for it in a service.
+func (p *Protocol) Name() string { return "postgres" }
+
+// Facts tells the rules what a statement is known by.
+func Facts() action.FactTable { return sql.FactTable() }
+
+// Serve drives one connection of an agent: a session, or a request to cancel what
+// another one does.
+func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do) error {
+	conn, err := f.Accept()
+	if err != nil {
+		return fmt.Errorf("accept: %w", err)
+	}
+	door := entry.Door{Leaf: f.Leaf, Name: f.Host}
+	if door.Name == "" {
+		door.Name = f.Dst.Addr().String()
+	}
+	e, err := door.Open(ctx, conn)
+	switch {
+	case errors.Is(err, io.EOF): // a probe that only wanted to know whether somebody is there
+		return nil
+	case err != nil:
+		return err
+	case e.Cancel != nil:
+		return p.serveCancel(ctx, f, do, *e.Cancel)
+	}
+	return p.serveSession(ctx, f, do, e)
+}
+
+// Trial makes the action that a text would be, on the road of live traffic.
+func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
+	if t.SQL == "" {
+		return nil, errors.New("a test of a postgres service states sql")
+	}
+	text := &sql.Session{Database: t.Database, User: t.User, StandardStrings: true, UTF8: true}
+	a := &action.Action{Service: svc, Kind: "query", Summary: summary(t.SQL)}
+	if t.Database != "" && !allowed(svc.Databases, t.Database) {
+		return a, nil // without parts nothing allows it
+	}
+	parts, bar := read(sql.New(0), t.SQL, text, func(string) []action.Part { return nil })
+	if bar == nil {
+		bar = belt(svc, parts)
+	}
+	if bar == nil {
+		a.Parts = parts
+	}
+	return a, nil
+}

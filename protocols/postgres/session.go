@@ -1,0 +1,293 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/upstream"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+)
+
+// farewell bounds what is said at the end to a side that may no longer listen.
+const farewell = 100 * time.Millisecond
+
+var (
+	errIdle     = errors.New("nothing happened for the service's idle_timeout")
+	errServer   = errors.New("the database")
+	errTooLarge = errors.New("the result is larger than the service allows and could not be cut")
+	longAgo     = time.Unix(1, 0)
+)
+
+// A session is one agent's conversation with one server. The agent's pump is
+// Serve's own goroutine and the only one that writes to the server; the server's
+// pump is the one that writes to the agent, notices aside.
+type session struct {
+	p       *Protocol
+	f       protocols.Flow
+	do      protocols.Do
+	ctx     context.Context // Serve's
+	work    context.Context // of what the session starts; ends with it
+	quit    context.CancelFunc
+	wish    entry.Wish
+	version uint32
+
+	agent *mouth
+	in    *wire.Stream // from the agent
+	link  *link        // set by connect
+
+	pid         uint32
+	key, secret []byte // the server's cancel key and ours
+	ledger      *ledger.Ledger
+
+	// Of the agent's pump.
+	text    sql.Session
+	skip    bool // a refused message stands before: nothing counts until Sync
+	copying bool // the server may be reading data
+
+	// Of the server's pump.
+	meter    meter
+	outcomes []ledger.Outcome
+
+	heard   atomic.Int64 // when the agent last said something, in Unix nanoseconds
+	mu      sync.Mutex
+	dying   bool        // the agent is not read any more; guarded by mu
+	ended   bool        // nothing more is started; guarded by mu
+	lost    error       // why the server's pump ended; guarded by mu
+	idle    bool        // the idle time is over; guarded by mu
+	hurry   func(error) // ends the wait for an approval; guarded by mu
+	helpers sync.WaitGroup
+}
+
+// serveSession logs in and runs a session to its end.
+func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protocols.Do, e *entry.Entry) error {
+	wish, bar := entry.Read(e.Startup)
+	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, version: e.Startup.Version, agent: &mouth{conn: e.Conn}}
+	s.work, s.quit = context.WithCancel(ctx)
+	defer s.quit()
+	in, err := wire.NewStream(e.Conn, e.Ahead, p.pool)
+	if err != nil {
+		return err
+	}
+	s.in = in
+	defer in.Release()
+	if bar == nil && !allowed(f.Service.Databases, wish.Database) {
+		bar = &entry.Bar{
+			Code: "42501", Text: fmt.Sprintf("database %q is not one that the service %s offers", wish.Database, f.Service.Name),
+			Hint: "http://sallyport.internal/manifest lists the databases.",
+		}
+	}
+	if bar == nil && !p.seats.take(s.seat(), f.Service.Session.MaxConnections) {
+		bar = &entry.Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
+	} else if bar == nil {
+		defer p.seats.leave(s.seat())
+	}
+	err = do(ctx, s.connect(bar))
+	if s.link == nil {
+		return err
+	}
+	defer s.link.Retire()
+	if s.ledger == nil || err != nil {
+		return err
+	}
+	return s.run()
+}
+
+// begin prepares the session for its first message: from here on it can be
+// cancelled.
+func (s *session) begin(g *upstream.Greeting) {
+	var start ledger.Settings
+	for name, value := range g.Setting {
+		start.Report(name, value)
+	}
+	s.ledger = ledger.New(start)
+	s.ledger.Flush = s.in.Flush
+	s.in.SetSink(server{s.link.conn})
+	s.link.stream.SetSink(s.agent)
+	s.text = sql.Session{Database: s.wish.Database, User: s.wish.User}
+	s.heard.Store(time.Now().UnixNano())
+	s.p.cancels.add(s)
+}
+
+// run pumps both ways until one side is gone or ctx is done, and says goodbye.
+func (s *session) run() error {
+	defer s.p.cancels.remove(s)
+	stop := context.AfterFunc(s.ctx, s.stopListening)
+	defer stop()
+	s.start(s.pumpServer)
+	if b := &s.f.Service.Session; b.StatementTimeout > 0 || b.IdleTimeout > 0 {
+		s.start(s.watch)
+	}
+	err := s.pumpAgent()
+	s.end(s.goodbye(err))
+	return s.verdict(err)
+}
+
+// start runs f in a goroutine that the session's end waits for.
+func (s *session) start(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.helpers.Go(f)
+}
+
+// stopListening wakes the agent's pump for the last time.
+func (s *session) stopListening() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dying = true
+	s.agent.conn.SetReadDeadline(longAgo) //nolint:errcheck // a connection without deadlines ends when it is closed
+}
+
+// listen lets the agent be read again, unless the session is ending.
+func (s *session) listen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.dying {
+		s.agent.conn.SetReadDeadline(time.Time{}) //nolint:errcheck // see stopListening
+	}
+}
+
+// goodbye is what the agent hears at the end, if there is anything to say.
+func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
+	s.mu.Lock()
+	lost, idle := s.lost, s.idle
+	s.mu.Unlock()
+	switch {
+	case s.ctx.Err() != nil:
+		return entry.Fatal("57P01", "terminating connection: access to this service has ended", "Reconnect if you still have access.")
+	case idle:
+		return entry.Fatal("57P05", "terminating connection due to idle-session timeout", "")
+	case errors.Is(lost, errTooLarge):
+		return entry.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
+	case errors.Is(lost, errServer):
+		return entry.Fatal("08006", "the database closed the connection", "")
+	case errors.Is(err, wire.ErrMalformed):
+		return entry.Fatal("08P01", err.Error(), "")
+	}
+	return nil
+}
+
+// verdict is what Serve answers: nil for an end that is nobody's fault.
+func (s *session) verdict(err error) error {
+	s.mu.Lock()
+	lost, idle := s.lost, s.idle
+	s.mu.Unlock()
+	switch {
+	case s.ctx.Err() != nil:
+		return context.Cause(s.ctx)
+	case idle:
+		return errIdle
+	case lost != nil:
+		return lost
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return nil
+	}
+	return err
+}
+
+// end says goodbye to both sides and waits for everything that the session
+// started.
+func (s *session) end(word *pgproto3.ErrorResponse) {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	now := time.Now()
+	s.agent.conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
+	if word != nil {
+		s.agent.sayError(word) //nolint:errcheck // the agent may be gone
+	}
+	s.link.conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
+	if s.in.Whole() {
+		if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
+			s.link.conn.Write(b) //nolint:errcheck // the server may be gone
+		}
+	}
+	s.link.Retire()
+	s.agent.conn.SetWriteDeadline(longAgo) //nolint:errcheck // see stopListening
+	s.quit()
+	ledger.Deliver(s.ledger.End())
+	s.helpers.Wait()
+	ledger.Deliver(s.ledger.End())
+}
+
+// lose notes why the server's pump ended and stops the agent's.
+func (s *session) lose(err error) {
+	s.mu.Lock()
+	if s.lost == nil {
+		s.lost = err
+	}
+	s.mu.Unlock()
+	ledger.Deliver(s.ledger.End())
+	s.stopListening()
+}
+
+// A server takes what the agent's pump sends.
+type server struct{ conn net.Conn }
+
+// Put writes b.
+func (v server) Put(b []byte, _ bool) error {
+	if _, err := v.conn.Write(b); err != nil {
+		return fmt.Errorf("%w: %w", errServer, err)
+	}
+	return nil
+}
+
+// A mouth speaks to the agent. The server's pump uses Put; whoever else has
+// something to say waits for the end of the message that is being sent.
+type mouth struct {
+	conn net.Conn
+
+	mu      sync.Mutex
+	cut     bool   // a message is half sent; guarded by mu
+	waiting []byte // said meanwhile; guarded by mu
+}
+
+// Put writes b, and what was waiting once a message is whole.
+func (m *mouth) Put(b []byte, cut bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := m.conn.Write(b); err != nil {
+		return err
+	}
+	m.cut = cut
+	if cut || len(m.waiting) == 0 {
+		return nil
+	}
+	b, m.waiting = m.waiting, nil
+	_, err := m.conn.Write(b)
+	return err
+}
+
+// Say writes whole messages, between those of the server.
+func (m *mouth) Say(b []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cut {
+		m.waiting = append(m.waiting, b...)
+		return nil
+	}
+	_, err := m.conn.Write(b)
+	return err
+}
+
+func (m *mouth) sayError(e *pgproto3.ErrorResponse) error {
+	b, err := e.Encode(nil)
+	if err != nil {
+		return fmt.Errorf("error response: %w", err)
+	}
+	return m.Say(b)
+}

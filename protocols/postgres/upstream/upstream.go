@@ -1,0 +1,200 @@
+// Package upstream opens a PostgreSQL session on a fresh connection with a real
+// account: TLS request, start-up and authentication, by hand, so that no
+// environment, no password file and no lost byte comes in between. It forwards
+// no agent's statement and never shows a password to a server that was not asked
+// for in the configured way.
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+	"sallyport.dev/sallyport/vault"
+)
+
+// Timeout bounds the whole of a start-up, TLS aside.
+const Timeout = 30 * time.Second
+
+// maxGreeting bounds what a server may say before it is ready.
+const maxGreeting = 64 << 10
+
+// A Login is what a session is opened with.
+type Login struct {
+	User       string
+	Password   *vault.Secret // nil: the service has no account, only trust will do
+	Parameters []wire.Parameter
+	Encrypted  *tls.ConnectionState // nil: plaintext
+}
+
+// A Greeting is what a server said until it was ready.
+type Greeting struct {
+	PID     uint32
+	Key     []byte
+	Before  []byte // raw ParameterStatus and NoticeResponse messages
+	Ready   byte   // transaction status
+	Setting map[string]string
+}
+
+// A Refusal is the server's own error, to be passed on as it stands.
+type Refusal struct {
+	Raw  []byte // the whole ErrorResponse
+	Code string // SQLSTATE
+	Text string
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("the server says %s: %s", r.Code, r.Text) }
+
+var (
+	// ErrNoPassword means that the server let anybody in where an account is
+	// configured: it is not the server that the operator meant.
+	ErrNoPassword = errors.New("the server asked for no password although the service has one")
+	// ErrNoAccount means that the server wants a password and the service has none.
+	ErrNoAccount = errors.New("the server asks for a password and the service has no auth")
+	errUnproved  = errors.New("SCRAM: the server did not prove that it knows the password")
+	errClear     = errors.New("the server asks for a clear-text password over a connection without TLS")
+)
+
+// RequestTLS asks for TLS on a fresh connection. It reads exactly one byte, so
+// that nothing sent ahead of the handshake is ever taken for the server's word.
+func RequestTLS(ctx context.Context, c net.Conn) error {
+	stop := guard(ctx, c)
+	defer stop()
+	msg, err := (&pgproto3.SSLRequest{}).Encode(nil)
+	if err != nil {
+		return fmt.Errorf("ask for TLS: %w", err)
+	}
+	if _, err := c.Write(msg); err != nil {
+		return fmt.Errorf("ask for TLS: %w", err)
+	}
+	var answer [1]byte
+	if _, err := io.ReadFull(c, answer[:]); err != nil {
+		return fmt.Errorf("ask for TLS: %w", err)
+	}
+	if answer[0] != 'S' {
+		return fmt.Errorf("the server offers no TLS (it said %q)", answer[0])
+	}
+	return nil
+}
+
+// Cancel writes a cancel request and waits until the server has taken it.
+func Cancel(ctx context.Context, c net.Conn, pid uint32, key []byte) error {
+	stop := guard(ctx, c)
+	defer stop()
+	msg, err := (&pgproto3.CancelRequest{ProcessID: pid, SecretKey: key}).Encode(nil)
+	if err != nil {
+		return fmt.Errorf("cancel: %w", err)
+	}
+	if _, err := c.Write(msg); err != nil {
+		return fmt.Errorf("cancel: %w", err)
+	}
+	var b [1]byte
+	if _, err := c.Read(b[:]); err != nil && !errors.Is(err, io.EOF) {
+		return nil //nolint:nilerr // a reset is as good an answer as an end
+	}
+	return nil
+}
+
+// Start opens a session: it sends the start-up packet on c and reads s, the
+// stream of c, until the server is ready. A *Refusal is the server's own error.
+func Start(ctx context.Context, c net.Conn, s *wire.Stream, login Login) (*Greeting, error) {
+	stop := guard(ctx, c)
+	defer stop()
+	params := map[string]string{"user": login.User}
+	for _, p := range login.Parameters {
+		params[p.Name] = p.Value
+	}
+	msg, err := (&pgproto3.StartupMessage{ProtocolVersion: wire.Version30, Parameters: params}).Encode(nil)
+	if err != nil {
+		return nil, fmt.Errorf("start-up packet: %w", err)
+	}
+	if _, err := c.Write(msg); err != nil {
+		return nil, fmt.Errorf("start-up packet: %w", err)
+	}
+	if err := authenticate(c, s, login); err != nil {
+		return nil, err
+	}
+	return greeting(s)
+}
+
+// greeting reads from the end of the authentication to ReadyForQuery.
+func greeting(s *wire.Stream) (*Greeting, error) {
+	g := &Greeting{Setting: make(map[string]string)}
+	for {
+		m, raw, err := next(s)
+		if err != nil {
+			return nil, err
+		}
+		body := raw[wire.HeaderLen:]
+		switch m.Type {
+		case 'S':
+			if name, value, ok := wire.Pair(body); ok {
+				g.Setting[name] = value
+			}
+			g.Before = append(g.Before, raw...)
+		case 'N':
+			g.Before = append(g.Before, raw...)
+		case 'K':
+			if len(body) < 8 {
+				return nil, fmt.Errorf("%w: BackendKeyData of %d bytes", wire.ErrMalformed, len(body))
+			}
+			g.PID, g.Key = binary.BigEndian.Uint32(body), append([]byte(nil), body[4:]...)
+		case 'Z':
+			if len(body) != 1 {
+				return nil, fmt.Errorf("%w: ReadyForQuery of %d bytes", wire.ErrMalformed, len(body))
+			}
+			g.Ready = body[0]
+			return g, s.Drop()
+		default:
+			return nil, fmt.Errorf("%w: %q before the server was ready", wire.ErrMalformed, m.Type)
+		}
+		if len(g.Before) > maxGreeting {
+			return nil, fmt.Errorf("%w: a greeting of more than %d bytes", wire.ErrMalformed, maxGreeting)
+		}
+		if err := s.Drop(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// next gives a whole message of the start-up; an error of the server becomes a
+// *Refusal.
+func next(s *wire.Stream) (wire.Message, []byte, error) {
+	m, err := s.Next()
+	if err != nil {
+		return m, nil, fmt.Errorf("start-up: %w", err)
+	}
+	if m.Size > maxGreeting {
+		return m, nil, fmt.Errorf("%w: %q of %d bytes during start-up", wire.ErrMalformed, m.Type, m.Size)
+	}
+	raw, err := s.Raw()
+	if err != nil {
+		return m, nil, fmt.Errorf("start-up: %w", err)
+	}
+	if m.Type == 'E' {
+		body := raw[wire.HeaderLen:]
+		return m, nil, &Refusal{
+			Raw: append([]byte(nil), raw...), Code: wire.Field(body, 'C'), Text: wire.Field(body, 'M'),
+		}
+	}
+	return m, raw, nil
+}
+
+// guard ends what blocks on c when ctx is done or the time is over.
+func guard(ctx context.Context, c net.Conn) (stop func()) {
+	c.SetDeadline(time.Now().Add(Timeout)) //nolint:errcheck // a connection without deadlines still ends with ctx
+	end := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
+	return func() {
+		if end() {
+			c.SetDeadline(time.Time{}) //nolint:errcheck // see above
+		}
+	}
+}
