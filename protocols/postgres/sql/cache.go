@@ -1,5 +1,89 @@
 package sql
 
-type cache struct{ max int }
+import (
+	"hash/maphash"
+	"sync"
+)
 
-func newCache(max int) *cache { return &cache{max: max} }
+// cacheShards keeps sessions from waiting for one lock.
+const cacheShards = 16
+
+// cache remembers entries by key, within a bound of bytes. It forgets by
+// generations: when the young half of a shard is full it becomes the old half,
+// and what the old half held and nobody asked for is gone.
+type cache struct {
+	seed   maphash.Seed
+	half   int // bytes of one half of one shard
+	shards [cacheShards]shard
+}
+
+type shard struct {
+	mu    sync.RWMutex
+	young map[string]*entry // guarded by mu
+	old   map[string]*entry // guarded by mu
+	size  int               // of young; guarded by mu
+}
+
+func newCache(maxBytes int) *cache {
+	return &cache{seed: maphash.MakeSeed(), half: maxBytes / cacheShards / 2}
+}
+
+func (c *cache) shard(key []byte) *shard {
+	return &c.shards[maphash.Bytes(c.seed, key)%cacheShards]
+}
+
+func (c *cache) get(key []byte) *entry {
+	s := c.shard(key)
+	s.mu.RLock()
+	e := s.young[string(key)]
+	if e != nil {
+		s.mu.RUnlock()
+		return e
+	}
+	e = s.old[string(key)]
+	s.mu.RUnlock()
+	if e != nil {
+		c.put(key, e)
+	}
+	return e
+}
+
+// put keeps a copy of key.
+func (c *cache) put(key []byte, e *entry) {
+	size := len(key) + e.size()
+	if size > c.half {
+		return
+	}
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.young[string(key)]; ok {
+		return
+	}
+	if s.young == nil || s.size+size > c.half {
+		s.old, s.young, s.size = s.young, make(map[string]*entry), 0
+	}
+	s.young[string(key)] = e
+	s.size += size
+}
+
+// Bytes that an entry and a statement take beside their strings, map overhead
+// and slice headers included.
+const (
+	entryBytes     = 128
+	statementBytes = 512
+	nameBytes      = 16
+)
+
+func (e *entry) size() int {
+	n := entryBytes
+	for _, st := range e.stmts {
+		n += statementBytes
+		for _, list := range st.shape.lists() {
+			for _, name := range list {
+				n += nameBytes + len(name)
+			}
+		}
+	}
+	return n
+}

@@ -1,6 +1,10 @@
 package sql
 
-import "sallyport.dev/sallyport/action"
+import (
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+)
 
 // Facts are what the rules may know about one statement. The Shape is shared by
 // every call of the same statement with other literals; the rest is the call's.
@@ -24,24 +28,133 @@ type Shape struct {
 	Writes    []string `json:"writes,omitempty"`
 	Columns   []string `json:"columns,omitempty"`
 	Functions []string `json:"functions,omitempty"`
-	HasWhere  bool     `json:"has_where"` // every UPDATE, DELETE and MERGE is bound; also true if there is none
-	HasLimit  bool     `json:"has_limit"`
-	// Opaque statements run code or name tables that the text does not show: what
-	// they touch is unknown.
-	Opaque   bool `json:"opaque,omitempty"`
-	MaxParam int  `json:"max_param,omitempty"` // highest $n
+	HasWhere  bool     `json:"has_where"`            // every UPDATE, DELETE and MERGE is bound; also true if there is none
+	Limit     Limit    `json:"limit,omitempty"`      // of the outermost query
+	LimitAt   int      `json:"limit_at,omitempty"`   // Limit is LimitParam: the number of its parameter
+	Opaque    bool     `json:"opaque,omitempty"`     // runs code or touches tables that the text does not show
+	MaxParam  int      `json:"max_param,omitempty"`  // highest $n
+	Settings  []string `json:"settings,omitempty"`   // SET, RESET: names in lower case; "*" for all
+	ReadWrite bool     `json:"read_write,omitempty"` // asks for transactions that may write: BEGIN READ WRITE
 
 	// What the wire needs to follow the session.
-	Prepares    string   `json:"prepares,omitempty"`    // PREPARE name
-	Executes    string   `json:"executes,omitempty"`    // EXECUTE name, also inside EXPLAIN and CREATE TABLE AS
-	Deallocates string   `json:"deallocates,omitempty"` // DEALLOCATE name, "*" for all (DISCARD ALL too)
-	Settings    []string `json:"settings,omitempty"`    // SET, RESET: names, lower case; "*" for RESET ALL
-	ReadWrite   bool     `json:"read_write,omitempty"`  // asks for a transaction that may write (BEGIN READ WRITE ...)
-	CopyIn      bool     `json:"copy_in,omitempty"`     // COPY FROM STDIN: the agent's data follow
-	CopyOut     bool     `json:"copy_out,omitempty"`    // COPY TO STDOUT
+	Prepares    string `json:"prepares,omitempty"`    // PREPARE: the name
+	Executes    string `json:"executes,omitempty"`    // EXECUTE: the name, also inside EXPLAIN and CREATE TABLE AS
+	Deallocates string `json:"deallocates,omitempty"` // DEALLOCATE: the name; "*" for all, as DISCARD ALL does
+	CopyIn      bool   `json:"copy_in,omitempty"`     // COPY FROM STDIN: the agent's data follow
+	CopyOut     bool   `json:"copy_out,omitempty"`    // COPY TO STDOUT
+
+	// Of a statement that executes another: what it does beside that.
+	bare       action.Effects
+	bareOpaque bool
+}
+
+// A Limit says what is known of a LIMIT.
+type Limit string
+
+// The limits; "" is none.
+const (
+	LimitConst Limit = "const"
+	LimitParam Limit = "param"   // a parameter, which may be NULL
+	LimitExpr  Limit = "unknown" // any other expression
+)
+
+func (s *Shape) lists() [7][]string {
+	return [...][]string{s.Verbs, s.Tables, s.Reads, s.Writes, s.Columns, s.Functions, s.Settings}
 }
 
 // FactTable tells the rules about the facts of PostgreSQL.
 func FactTable() action.FactTable {
-	return action.FactTable{Protocol: "postgres", New: func() action.Facts { return new(Facts) }}
+	return action.FactTable{Protocol: "postgres", New: func() action.Facts { return new(Facts) }, Facts: []action.FactSpec{
+		action.Str("sql.verb", "What the statement is, in small letters: "+strings.Join(Verbs(), " ")+".", 0,
+			func(f *Facts) (string, action.State) {
+				if f.Shape == nil {
+					return "", action.Unknown
+				}
+				return f.Verb, action.Known
+			}),
+		names("sql.verbs", "Every verb the statement carries out, those of statements inside it too.", false,
+			func(s *Shape) []string { return s.Verbs }),
+		names("sql.tables", "Every table named, as schema.name, or as name where the text names no schema: "+
+			"then it may be of any schema. Names that hold a dot, star or quote stand in double quotes. "+
+			"schema.* stands for every table of a schema.", true,
+			func(s *Shape) []string { return s.Tables }),
+		names("sql.reads", "Tables whose rows are read; the target of UPDATE, DELETE and MERGE is one if WHERE, ON or RETURNING reads it.", true,
+			func(s *Shape) []string { return s.Reads }),
+		names("sql.writes", "Tables that are changed or locked.", true,
+			func(s *Shape) []string { return s.Writes }),
+		names("sql.columns", "Every column named, as table.column or schema.table.column; table.* stands for all columns of a table. "+
+			"A column whose table the text does not say is one of every table in scope.", true,
+			func(s *Shape) []string { return s.Columns }),
+		names("sql.functions", "Every function called, as schema.name, or as name where the text names no schema.", true,
+			func(s *Shape) []string { return s.Functions }),
+		action.Bool("sql.has_where", "True if every UPDATE, DELETE and MERGE is bound by a condition that reads a column of its target "+
+			"and is not constant; also if there is none. Unknown for code that the text does not show.", 0, hasWhere),
+		action.Bool("sql.has_limit", "True if the outermost query has a LIMIT or FETCH FIRST.", 0, hasLimit),
+		str("sql.text", "The statement as it was sent.", func(f *Facts) string { return f.Text }),
+		str("sql.database", "The database of the session.", func(f *Facts) string { return f.Database }),
+		str("sql.user", "The user that the agent names.", func(f *Facts) string { return f.User }),
+		action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, unknown before they are bound or if one is binary.`, 0,
+			params),
+		action.Num("sql.statements", "How many statements the message holds.", 0,
+			func(f *Facts) (float64, action.State) { return float64(f.Statements), action.Known }),
+	}}
+}
+
+// names makes the spec of a list of names; hidden if an opaque statement may
+// hold more of them than the text shows.
+func names(name, doc string, hidden bool, get func(*Shape) []string) action.FactSpec {
+	return action.List(name, doc, 0, func(f *Facts) ([]string, action.State) {
+		if f.Shape == nil || hidden && f.Opaque {
+			return nil, action.Unknown
+		}
+		return get(f.Shape), action.Known
+	})
+}
+
+func str(name, doc string, get func(*Facts) string) action.FactSpec {
+	return action.Str(name, doc, 0, func(f *Facts) (string, action.State) {
+		if v := get(f); v != "" {
+			return v, action.Known
+		}
+		return "", action.Absent
+	})
+}
+
+func hasWhere(f *Facts) (bool, action.State) {
+	if f.Shape == nil || f.Opaque {
+		return false, action.Unknown
+	}
+	return f.HasWhere, action.Known
+}
+
+func hasLimit(f *Facts) (bool, action.State) {
+	if f.Shape == nil {
+		return false, action.Unknown
+	}
+	switch f.Limit {
+	case "":
+		return false, action.Known
+	case LimitConst:
+		return true, action.Known
+	case LimitParam:
+		if f.Params == nil || f.LimitAt < 1 || f.LimitAt > len(f.Params) {
+			return false, action.Unknown
+		}
+		return f.Params[f.LimitAt-1] != "", action.Known // LIMIT NULL is none
+	default:
+		return false, action.Unknown
+	}
+}
+
+func params(f *Facts) ([]string, action.State) {
+	switch {
+	case f.Shape == nil:
+		return nil, action.Unknown
+	case f.Params != nil:
+		return f.Params, action.Known
+	case f.MaxParam == 0:
+		return nil, action.Absent
+	default:
+		return nil, action.Unknown
+	}
 }

@@ -2,5 +2,94 @@
 
 package sql
 
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// maxStatements bounds the statements of one text.
+const maxStatements = 5000
+
+// grammar serialises the C parser: it points file descriptor 2 of the process
+// at a pipe while it works, so that two at once could leave it there. Memory is
+// bounded by it too: one tree at a time is being made.
+var grammar sync.Mutex
+
 // Available reports why this build cannot read SQL; nil when it can.
 func Available() error { return nil }
+
+// read parses text and walks its tree.
+func (a *Analyzer) read(text string, catalogFirst bool) (*entry, error) {
+	tree, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
+	}
+	if len(tree.Stmts) > maxStatements {
+		return nil, fmt.Errorf("the message holds %d statements; at most %d can be checked at once", len(tree.Stmts), maxStatements)
+	}
+	if len(tree.Stmts) == 0 {
+		shape := &Shape{Verb: "empty", Verbs: []string{"empty"}, HasWhere: true}
+		return &entry{stmts: []statement{{shape: shape, effects: action.EffectRead, control: true, to: len(text)}}}, nil
+	}
+	e := &entry{stmts: make([]statement, 0, len(tree.Stmts))}
+	for _, raw := range tree.Stmts {
+		st, err := a.statement(raw, catalogFirst)
+		if err != nil {
+			return nil, err
+		}
+		from, to := int(raw.StmtLocation), len(text)
+		if raw.StmtLen > 0 {
+			to = from + int(raw.StmtLen)
+		}
+		if from < 0 || from > to || to > len(text) {
+			return nil, fmt.Errorf("the statement's place in the message is unclear")
+		}
+		st.from, st.to = trim(text, from, to)
+		e.stmts = append(e.stmts, st)
+	}
+	e.literalFree = len(tree.Stmts) == 1 && literalFree(tree.Stmts[0].Stmt)
+	return e, nil
+}
+
+func parse(text string) (*pgquery.ParseResult, error) {
+	grammar.Lock()
+	defer grammar.Unlock()
+	return pgquery.Parse(text)
+}
+
+// literalFree reports whether no literal changes what the statement does. In
+// plain DML a literal is a value. Elsewhere it may be code, a path or a setting:
+// DO '…', COPY FROM '…', EXPLAIN (ANALYZE 0).
+func literalFree(stmt *pgquery.Node) bool {
+	switch stmt.GetNode().(type) {
+	case *pgquery.Node_SelectStmt, *pgquery.Node_InsertStmt, *pgquery.Node_UpdateStmt, *pgquery.Node_DeleteStmt, *pgquery.Node_MergeStmt:
+		return true
+	}
+	return false
+}
+
+// maxReason bounds what of the grammar's complaint is handed on.
+const maxReason = 200
+
+func shorten(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) > maxReason {
+		s = strings.ToValidUTF8(s[:maxReason], "") + "…"
+	}
+	return s
+}
+
+func trim(text string, from, to int) (int, int) {
+	for from < to && isSpace(text[from]) {
+		from++
+	}
+	for from < to && isSpace(text[to-1]) {
+		to--
+	}
+	return from, to
+}

@@ -1,12 +1,97 @@
 package sql
 
-import "sallyport.dev/sallyport/action"
+import (
+	"fmt"
+	"slices"
 
-// Resolve gives parts with every EXECUTE replaced by what it runs: lookup names
-// all that may stand behind a name in this session (both what the server has
-// confirmed and what is still under way), and a PREPARE earlier in parts counts
-// too. A name with nothing behind it is an error for the agent. Parts without an
-// EXECUTE are returned as they are.
+	"sallyport.dev/sallyport/action"
+)
+
+// Resolve gives parts with every EXECUTE replaced by what it runs. lookup names
+// all that may stand behind a name in this session, both what the server has
+// confirmed and what is still under way (several answers are judged together);
+// a PREPARE earlier in parts counts too. A name with nothing behind it is an
+// error for the agent. Parts without an EXECUTE are returned as they are; those
+// given are never changed.
 func Resolve(parts []action.Part, lookup func(name string) []action.Part) ([]action.Part, error) {
-	return parts, nil
+	out := parts
+	for i, p := range parts {
+		f, ok := p.Facts.(*Facts)
+		if !ok || f.Shape == nil || f.Executes == "" {
+			continue
+		}
+		behind := append(slices.Clone(lookup(f.Executes)), prepared(parts[:i], f.Executes)...)
+		if len(behind) == 0 {
+			return nil, fmt.Errorf("prepared statement %q is not known to the gateway: PREPARE it in this session before EXECUTE", f.Executes)
+		}
+		if &out[0] == &parts[0] {
+			out = slices.Clone(parts)
+		}
+		out[i] = execute(p, f, behind)
+	}
+	return out, nil
+}
+
+func prepared(parts []action.Part, name string) []action.Part {
+	var found []action.Part
+	for _, p := range parts {
+		if f, ok := p.Facts.(*Facts); ok && f.Shape != nil && f.Prepares == name {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// execute gives the part of an EXECUTE that runs one of behind.
+func execute(p action.Part, f *Facts, behind []action.Part) action.Part {
+	s := *f.Shape
+	s.Opaque = s.bareOpaque
+	p.Effects = s.bare
+	p.Control = s.bare == 0
+	for i, b := range behind {
+		with, ok := b.Facts.(*Facts)
+		if !ok || with.Shape == nil {
+			p.Effects |= action.EffectUnknown
+			s.Opaque = true
+			continue
+		}
+		s.add(with.Shape, i == 0)
+		p.Effects |= b.Effects
+		p.Control = p.Control && b.Control
+	}
+	joined := *f
+	joined.Shape = &s
+	p.Facts = &joined
+	return p
+}
+
+// add lets s do all that o does; first says that nothing was added before.
+func (s *Shape) add(o *Shape, first bool) {
+	verbs := o.Verbs
+	if o.Prepares != "" {
+		verbs = slices.DeleteFunc(slices.Clone(verbs), func(v string) bool { return v == "prepare" })
+	}
+	s.Verbs = union(s.Verbs, verbs)
+	s.Tables = union(s.Tables, o.Tables)
+	s.Reads = union(s.Reads, o.Reads)
+	s.Writes = union(s.Writes, o.Writes)
+	s.Columns = union(s.Columns, o.Columns)
+	s.Functions = union(s.Functions, o.Functions)
+	s.HasWhere = s.HasWhere && o.HasWhere
+	s.Opaque = s.Opaque || o.Opaque
+	limit := o.Limit
+	if limit == LimitParam || !first && limit != s.Limit {
+		limit = LimitExpr // EXECUTE gives the value as an expression
+	}
+	s.Limit, s.LimitAt = limit, 0
+}
+
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }

@@ -5,11 +5,7 @@
 // decides nothing.
 package sql
 
-import (
-	"errors"
-
-	"sallyport.dev/sallyport/action"
-)
+import "sallyport.dev/sallyport/action"
 
 // A Session is what the wire knows for certain about the conversation that a
 // text belongs to. StandardStrings and UTF8 are the server's own word
@@ -25,18 +21,116 @@ type Session struct {
 // seen. It is safe for concurrent use; parts share their shape, so nobody
 // changes one.
 type Analyzer struct {
-	cache *cache
+	cache     *cache
+	functions *functions
 }
 
 // New makes an Analyzer whose cache holds at most about maxCacheBytes; 0 caches
 // nothing.
 func New(maxCacheBytes int) *Analyzer {
-	return &Analyzer{cache: newCache(maxCacheBytes)}
+	return &Analyzer{cache: newCache(maxCacheBytes), functions: newFunctions()}
 }
 
 // Parse gives one part per statement of text, in order; a text without a
 // statement is one part that does nothing. An error is a sentence for the agent:
-// the text must be refused.
+// the text must be refused. The time it takes is bounded by the size and the
+// depth of text (maxText, maxDepth): about a second on one core at worst.
 func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
-	return nil, errors.New("this statement cannot be read")
+	if err := check(text, s); err != nil {
+		return nil, err
+	}
+	// The name of a system function is proof only where pg_catalog comes first.
+	mode := byte('c')
+	if !catalogFirst(s.SearchPath) {
+		mode = 'u'
+	}
+	var buf [stackKey]byte
+	key, isTemplate := template(append(buf[:0], 't', mode), withoutTrailer(text))
+	if isTemplate {
+		if e := a.cache.get(key); e != nil {
+			return e.parts(text, s), nil
+		}
+	}
+	return a.parseMiss(text, s, mode, key, isTemplate)
+}
+
+// stackKey is the length of a cache key up to which a hit allocates nothing but
+// its parts.
+const stackKey = 1024
+
+func (a *Analyzer) parseMiss(text string, s *Session, mode byte, key []byte, isTemplate bool) ([]action.Part, error) {
+	var exact []byte
+	if len(text) <= maxExact {
+		exact = append(append(make([]byte, 0, len(text)+2), 'x', mode), text...)
+		if e := a.cache.get(exact); e != nil {
+			return e.parts(text, s), nil
+		}
+	}
+	if err := checkDepth(text); err != nil {
+		return nil, err
+	}
+	e, err := a.read(text, mode == 'c')
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case isTemplate && e.literalFree:
+		a.cache.put(key, e)
+	case exact != nil:
+		a.cache.put(exact, e)
+	}
+	return e.parts(text, s), nil
+}
+
+// An entry is all that is remembered of a text.
+type entry struct {
+	stmts []statement
+	// literalFree: one statement whose shape does not depend on its literals.
+	literalFree bool
+}
+
+// A statement is one of an entry; from and to are its place in the text.
+type statement struct {
+	shape    *Shape
+	effects  action.Effects
+	control  bool
+	from, to int
+}
+
+// parts gives the parts of this very text. They share the entry's shapes.
+func (e *entry) parts(text string, s *Session) []action.Part {
+	if len(e.stmts) == 1 {
+		one := &struct {
+			part  [1]action.Part
+			facts Facts
+		}{}
+		one.facts = facts(&e.stmts[0], text, s, 1)
+		one.part[0] = e.stmts[0].part(&one.facts)
+		return one.part[:]
+	}
+	all := make([]Facts, len(e.stmts))
+	parts := make([]action.Part, len(e.stmts))
+	for i := range e.stmts {
+		st := &e.stmts[i]
+		all[i] = facts(st, text[st.from:st.to], s, len(e.stmts))
+		parts[i] = st.part(&all[i])
+	}
+	return parts
+}
+
+func (st *statement) part(f *Facts) action.Part {
+	return action.Part{Facts: f, Effects: st.effects, Control: st.control}
+}
+
+func facts(st *statement, text string, s *Session, n int) Facts {
+	return Facts{Shape: st.shape, Text: text, Database: s.Database, User: s.User, Statements: n}
+}
+
+func catalogFirst(path []string) bool {
+	for i, schema := range path {
+		if schema == "pg_catalog" {
+			return i == 0
+		}
+	}
+	return true
 }

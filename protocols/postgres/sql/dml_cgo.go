@@ -1,0 +1,243 @@
+//go:build cgo
+
+package sql
+
+import (
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// selectStmt walks a query: FROM first, because it gives the names their tables.
+func (w *walker) selectStmt(s *pgquery.SelectStmt, outer *scope) {
+	with := w.with(s.WithClause, outer)
+	sc := &scope{parent: with}
+	for _, side := range []*pgquery.SelectStmt{s.Larg, s.Rarg} {
+		if side != nil {
+			w.selectStmt(side, with)
+		}
+	}
+	for _, n := range s.FromClause {
+		w.from(n, sc)
+	}
+	for _, n := range s.SortClause {
+		if by := n.GetSortBy(); by == nil || !isOutputName(by.Node, s.TargetList) {
+			w.node(n, sc)
+		}
+	}
+	for _, n := range s.LockingClause {
+		w.locking(n.GetLockingClause(), sc)
+	}
+	if into := s.IntoClause; into != nil {
+		w.verb("create")
+		w.does(action.EffectAdmin)
+		w.relation(into.Rel, writing)
+	}
+	w.children(s.ProtoReflect(), sc, "with_clause", "larg", "rarg", "from_clause", "sort_clause", "locking_clause", "into_clause")
+}
+
+// isOutputName reports whether an ORDER BY names a column of the answer, which
+// it means before any of a table.
+func isOutputName(n *pgquery.Node, targets []*pgquery.Node) bool {
+	names := strs(n.GetColumnRef().GetFields())
+	if len(names) != 1 {
+		return false
+	}
+	for _, t := range targets {
+		if rt := t.GetResTarget(); rt != nil && rt.Name == names[0] {
+			return true
+		}
+	}
+	return false
+}
+
+// locking treats FOR UPDATE and its kin as a write: they mark rows and stop others.
+func (w *walker) locking(l *pgquery.LockingClause, sc *scope) {
+	w.does(action.EffectWrite)
+	named := map[string]bool{}
+	for _, n := range l.GetLockedRels() {
+		named[n.GetRangeVar().GetRelname()] = true
+	}
+	for _, r := range sc.rels {
+		if len(named) > 0 && !named[r.name] {
+			continue
+		}
+		for _, t := range r.tables {
+			w.table(t, writing)
+		}
+	}
+}
+
+// target records the table that a DML statement changes, which is never a WITH
+// query, and gives its name in the statement.
+func (w *walker) target(rv *pgquery.RangeVar, outer *scope) (*scope, rel) {
+	r := rel{name: rv.Relname, schema: rv.Schemaname, tables: []string{w.relation(rv, writing)}}
+	if rv.Alias != nil {
+		r.name, r.schema = rv.Alias.Aliasname, ""
+	}
+	return &scope{parent: outer, rels: []rel{r}}, r
+}
+
+func (w *walker) insertStmt(s *pgquery.InsertStmt, outer *scope) {
+	w.verb("insert")
+	w.does(action.EffectWrite)
+	with := w.withBeside(s.WithClause, outer)
+	sc, target := w.target(s.Relation, with)
+	w.assigned(s.Cols, target.tables[0], with)
+	if len(s.Cols) == 0 {
+		w.column(target.tables[0], "*")
+	}
+	w.readsBeside(func() { w.node(s.SelectStmt, with) })
+	if c := s.OnConflictClause; c != nil {
+		sc.rels = append(sc.rels, rel{name: "excluded", tables: target.tables})
+		if c.Action == pgquery.OnConflictAction_ONCONFLICT_UPDATE {
+			w.verb("update")
+		}
+		w.readsBeside(func() {
+			w.assigned(c.TargetList, target.tables[0], sc)
+			w.children(c.ProtoReflect(), sc, "target_list")
+		})
+	}
+	w.returning(s.ReturningList, sc, target)
+}
+
+func (w *walker) updateStmt(s *pgquery.UpdateStmt, outer *scope) {
+	w.verb("update")
+	with := w.withBeside(s.WithClause, outer)
+	sc, target := w.target(s.Relation, with)
+	w.readsBeside(func() {
+		for _, n := range s.FromClause {
+			w.from(n, sc)
+		}
+		w.assigned(s.TargetList, target.tables[0], sc)
+		w.node(s.WhereClause, sc)
+	})
+	w.bounded(bound{target: target.name, alone: len(sc.rels) == 1}.by(s.WhereClause))
+	if s.WhereClause != nil {
+		w.readsTarget(target)
+	}
+	w.returning(s.ReturningList, sc, target)
+}
+
+func (w *walker) deleteStmt(s *pgquery.DeleteStmt, outer *scope) {
+	w.verb("delete")
+	with := w.withBeside(s.WithClause, outer)
+	sc, target := w.target(s.Relation, with)
+	w.readsBeside(func() {
+		for _, n := range s.UsingClause {
+			w.from(n, sc)
+		}
+		w.node(s.WhereClause, sc)
+	})
+	w.bounded(bound{target: target.name, alone: len(sc.rels) == 1}.by(s.WhereClause))
+	if s.WhereClause != nil {
+		w.readsTarget(target)
+	}
+	w.returning(s.ReturningList, sc, target)
+}
+
+func (w *walker) mergeStmt(s *pgquery.MergeStmt, outer *scope) {
+	w.verb("merge")
+	with := w.withBeside(s.WithClause, outer)
+	sc, target := w.target(s.Relation, with)
+	w.readsTarget(target)
+	w.readsBeside(func() {
+		w.from(s.SourceRelation, sc)
+		w.node(s.JoinCondition, sc)
+	})
+	b := bound{target: target.name}
+	on := b.by(s.JoinCondition)
+	for _, n := range s.MergeWhenClauses {
+		when := n.GetMergeWhenClause()
+		if when == nil {
+			w.node(n, sc)
+			continue
+		}
+		w.mergeWhen(when, target, sc)
+		// Rows that no source row matches are not bound by ON.
+		byOn := on && when.MatchKind != pgquery.MergeMatchKind_MERGE_WHEN_NOT_MATCHED_BY_SOURCE
+		switch when.CommandType {
+		case pgquery.CmdType_CMD_UPDATE, pgquery.CmdType_CMD_DELETE:
+			w.bounded(byOn || b.by(when.Condition))
+		}
+	}
+	w.returning(s.ReturningList, sc, target)
+}
+
+func (w *walker) mergeWhen(when *pgquery.MergeWhenClause, target rel, sc *scope) {
+	switch when.CommandType {
+	case pgquery.CmdType_CMD_INSERT:
+		w.verb("insert")
+		w.does(action.EffectWrite)
+		if len(when.TargetList) == 0 {
+			w.column(target.tables[0], "*")
+		}
+	case pgquery.CmdType_CMD_UPDATE:
+		w.verb("update")
+	case pgquery.CmdType_CMD_DELETE:
+		w.verb("delete")
+	case pgquery.CmdType_CMD_NOTHING:
+		w.does(action.EffectRead)
+	default:
+		w.does(action.EffectUnknown)
+	}
+	w.readsBeside(func() {
+		w.assigned(when.TargetList, target.tables[0], sc)
+		w.children(when.ProtoReflect(), sc, "target_list")
+	})
+}
+
+// assigned records the columns of a SET or of a column list, and walks what is
+// assigned.
+func (w *walker) assigned(targets []*pgquery.Node, table string, sc *scope) {
+	for _, n := range targets {
+		if rt := n.GetResTarget(); rt != nil {
+			w.column(table, rt.Name)
+		}
+		w.node(n, sc)
+	}
+}
+
+func (w *walker) returning(list []*pgquery.Node, sc *scope, target rel) {
+	if len(list) == 0 {
+		return
+	}
+	w.readsTarget(target)
+	w.readsBeside(func() { w.nodes(list, sc) })
+}
+
+func (w *walker) readsTarget(target rel) { w.reads.add(target.tables[0]) }
+
+// withBeside walks the WITH of a statement that changes a table.
+func (w *walker) withBeside(clause *pgquery.WithClause, outer *scope) *scope {
+	var sc *scope
+	w.readsBeside(func() { sc = w.with(clause, outer) })
+	return sc
+}
+
+// readsBeside adds the effect read if f reads a table: a statement that changes
+// one table by what it finds in another does both.
+func (w *walker) readsBeside(f func()) {
+	before := w.reads
+	w.reads = set{}
+	f()
+	if len(w.reads) > 0 {
+		w.does(action.EffectRead)
+	}
+	for name := range before {
+		w.reads.add(name)
+	}
+}
+
+// bounded records whether an UPDATE, DELETE or MERGE is held by a condition.
+func (w *walker) bounded(ok bool) {
+	if w.dry {
+		return
+	}
+	if ok {
+		w.effects |= action.EffectWrite
+		return
+	}
+	w.unbound = true
+	w.effects |= action.EffectDestructive
+}

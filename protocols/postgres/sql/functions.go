@@ -1,0 +1,128 @@
+package sql
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// functionsTxt comes from a server's own catalogue, see functions.sql.
+//
+//go:embed functions.txt
+var functionsTxt string
+
+// functions tells what a function of the server may do. A function in none of
+// its lists is one that nothing classifies.
+type functions struct {
+	pure map[string]bool // true: takes a whole row as its one argument
+}
+
+// A kind is what is known of a function.
+type kind uint8
+
+const (
+	unclassified kind = iota
+	pure              // computes
+	flagged           // acts on the server, on other sessions or on files
+	opaque            // flagged, and runs text or reads tables that the call does not show
+)
+
+func newFunctions() *functions {
+	f := &functions{pure: make(map[string]bool, 2500)}
+	for line := range strings.Lines(functionsTxt) {
+		name, mark, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		f.pure[name] = mark == "r"
+	}
+	for _, name := range strings.Fields(harmless) {
+		f.pure[name] = false
+	}
+	return f
+}
+
+// harmless functions are volatile only because their answer changes.
+const harmless = `clock_timestamp currval gen_random_uuid lastval pg_blocking_pids pg_collation_actual_version
+pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn pg_database_size pg_indexes_size
+pg_is_in_recovery pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_lock_status
+pg_partition_ancestors pg_partition_tree pg_relation_size pg_safe_snapshot_blocking_pids pg_sequence_last_value
+pg_table_size pg_tablespace_size pg_total_relation_size pg_xact_status random setseed timeofday txid_status`
+
+// kindOf classifies a function by schema ("" when the text names none) and name.
+// Names that act on the server are flagged in any schema: extensions are
+// installed anywhere.
+func (f *functions) kindOf(schema, name string, catalogFirst bool) kind {
+	switch {
+	case runsText(name):
+		return opaque
+	case isFlagged(name):
+		return flagged
+	case schema == "pg_catalog", schema == "" && catalogFirst:
+		if _, ok := f.pure[name]; ok {
+			return pure
+		}
+	}
+	return unclassified
+}
+
+// takesRow reports whether a row's name and this one, joined by a dot, may be a
+// call that reads the whole row: users.to_json is to_json(users).
+func (f *functions) takesRow(name string) bool { return f.pure[name] }
+
+func runsText(name string) bool {
+	for _, prefix := range []string{
+		"query_to_xml", "cursor_to_xml", "table_to_xml", "schema_to_xml", "database_to_xml",
+		"dblink", "crosstab", "pg_logical_slot_",
+	} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	switch name {
+	case "ts_stat", "ts_rewrite", "connectby", "xpath_table", "get_raw_page", "heap_page_items", "pg_get_wal_records_info":
+		return true
+	}
+	return false
+}
+
+func isFlagged(name string) bool {
+	for _, prefix := range []string{
+		"pg_advisory_", "pg_try_advisory_", "pg_ls_", "pg_file_", "pg_read_", "pg_sleep", "pg_stat_reset",
+		"pg_create_", "pg_drop_", "pg_copy_", "pg_replication_origin_", "pg_replication_slot", "pg_wal_replay_",
+		"pg_backup_", "pg_start_backup", "pg_stop_backup", "pg_rotate_logfile", "binary_upgrade_", "lo_",
+		"postgres_fdw_", "pg_log_", "pg_logical_", "brin_summarize_", "brin_desummarize_",
+	} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	switch name {
+	case "pg_terminate_backend", "pg_cancel_backend", "pg_reload_conf", "pg_switch_wal", "pg_switch_xlog", "pg_promote",
+		"pg_stat_file", "pg_current_logfile", "set_config", "setval", "nextval", "pg_notify", "pg_export_snapshot", "loread", "lowrite",
+		"pg_hba_file_rules", "pg_ident_file_mappings", "pg_show_all_file_settings", "pg_import_system_collations",
+		"pg_nextoid", "pg_extension_config_dump", "pg_stop_making_pinned_objects", "gin_clean_pending_list",
+		"pg_stat_clear_snapshot", "pg_stat_force_next_flush":
+		return true
+	}
+	return false
+}
+
+// guarded reports whether a relation of the server hands out credentials, or
+// values that other rules guard.
+func guarded(schema, name string) bool {
+	if schema == "pg_toast" || strings.HasPrefix(schema, "pg_toast_temp") {
+		return true
+	}
+	switch name {
+	case "pg_authid", "pg_shadow", "pg_statistic", "pg_stats", "pg_statistic_ext_data", "pg_stats_ext",
+		"pg_stats_ext_exprs", "pg_user_mapping", "pg_user_mappings", "pg_subscription", "pg_hba_file_rules",
+		"pg_file_settings", "pg_ident_file_mappings", "pg_largeobject":
+		return schema == "" || schema == "pg_catalog"
+	case "user_mapping_options", "_pg_user_mappings":
+		return schema == "" || schema == "information_schema"
+	}
+	return false
+}
+
+// ofServer reports whether a relation may be one of the server's own, which
+// nobody changes by DML.
+func ofServer(schema, name string) bool {
+	return schema == "pg_catalog" || schema == "information_schema" || schema == "" && strings.HasPrefix(name, "pg_")
+}

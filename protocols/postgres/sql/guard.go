@@ -1,0 +1,50 @@
+package sql
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// maxText bounds a text in bytes: the C parser cannot be interrupted, so its
+// time is bounded by what it is given.
+const maxText = 1 << 20
+
+// Reasons, for the agent that reads them.
+var (
+	errNUL       = errors.New("the statement holds a NUL byte")
+	errUTF8      = errors.New("the statement is not valid UTF-8")
+	errBackslash = errors.New("the statement holds a backslash, and the server has not confirmed standard_conforming_strings = on: " +
+		"its end cannot be told for certain; set it on, or send the value as a parameter")
+	errEncoding = errors.New("the statement holds a character outside ASCII, and the server has not confirmed client_encoding = UTF8: " +
+		"its end cannot be told for certain; set it to UTF8, or send the value as a parameter")
+)
+
+// check refuses what server and grammar might read differently. A text without a
+// backslash means the same under both settings of standard_conforming_strings,
+// one of ASCII only means the same in every encoding.
+func check(text string, s *Session) error {
+	if len(text) > maxText {
+		return fmt.Errorf("the statement is %d bytes long; at most %d can be checked: send less at a time, or use COPY", len(text), maxText)
+	}
+	var high, backslash bool
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c >= utf8.RuneSelf:
+			high = true
+		case c == '\\':
+			backslash = true
+		case c == 0:
+			return errNUL
+		}
+	}
+	switch {
+	case backslash && !s.StandardStrings:
+		return errBackslash
+	case high && !s.UTF8:
+		return errEncoding
+	case high && !utf8.ValidString(text):
+		return errUTF8
+	}
+	return nil
+}

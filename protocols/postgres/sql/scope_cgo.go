@@ -1,0 +1,229 @@
+//go:build cgo
+
+package sql
+
+import (
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+)
+
+// A scope holds the names that a query may use: those of its WITH, and those of
+// its FROM. Inner queries see the outer ones.
+type scope struct {
+	parent *scope
+	ctes   map[string]bool
+	rels   []rel
+}
+
+// A rel is one name of a FROM, and the tables whose columns it may show; a
+// derived table shows none, because those inside it are named there.
+type rel struct {
+	name, schema string // schema only where no alias hides it
+	tables       []string
+}
+
+// isCTE reports whether a name without a schema means a WITH query here.
+func (s *scope) isCTE(name string) bool {
+	for ; s != nil; s = s.parent {
+		if s.ctes[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// find gives the innermost relation of that name.
+func (s *scope) find(schema, name string) (rel, bool) {
+	for ; s != nil; s = s.parent {
+		for _, r := range s.rels {
+			if r.name == name && (schema == "" || r.schema == schema) {
+				return r, true
+			}
+		}
+	}
+	return rel{}, false
+}
+
+// with walks the queries of a WITH and gives the scope in which their names hold.
+func (w *walker) with(with *pgquery.WithClause, outer *scope) *scope {
+	sc := &scope{parent: outer, ctes: map[string]bool{}}
+	if with == nil {
+		return sc
+	}
+	if with.Recursive { // each sees all
+		for _, n := range with.Ctes {
+			sc.ctes[n.GetCommonTableExpr().GetCtename()] = true
+		}
+	}
+	for _, n := range with.Ctes {
+		cte := n.GetCommonTableExpr()
+		if cte == nil {
+			w.node(n, sc)
+			continue
+		}
+		w.children(cte.ProtoReflect(), &scope{parent: sc})
+		sc.ctes[cte.Ctename] = true
+	}
+	return sc
+}
+
+// from walks one item of a FROM, adds its names to sc, and gives the tables in it.
+func (w *walker) from(n *pgquery.Node, sc *scope) []string {
+	switch {
+	case n == nil:
+		return nil
+	case n.GetRangeVar() != nil:
+		return w.fromTable(n.GetRangeVar(), sc)
+	case n.GetJoinExpr() != nil:
+		return w.fromJoin(n.GetJoinExpr(), sc)
+	case n.GetRangeTableSample() != nil:
+		s := n.GetRangeTableSample()
+		tables := w.from(s.Relation, sc)
+		w.children(s.ProtoReflect(), sc, "relation")
+		return tables
+	case n.GetRangeSubselect() != nil:
+		s := n.GetRangeSubselect()
+		sees := sc
+		if !s.Lateral {
+			sees = sc.parent
+		}
+		w.node(s.Subquery, sees)
+		sc.rels = append(sc.rels, rel{name: s.Alias.GetAliasname()})
+		return nil
+	}
+	w.node(n, sc) // functions, XMLTABLE, JSON_TABLE: they see what stands before them
+	sc.rels = append(sc.rels, rel{name: derivedName(n)})
+	return nil
+}
+
+func derivedName(n *pgquery.Node) string {
+	switch {
+	case n.GetRangeFunction().GetAlias() != nil:
+		return n.GetRangeFunction().Alias.Aliasname
+	case n.GetRangeTableFunc().GetAlias() != nil:
+		return n.GetRangeTableFunc().Alias.Aliasname
+	case n.GetJsonTable().GetAlias() != nil:
+		return n.GetJsonTable().Alias.Aliasname
+	}
+	return ""
+}
+
+func (w *walker) fromTable(rv *pgquery.RangeVar, sc *scope) []string {
+	r := rel{name: rv.Relname}
+	if rv.Alias != nil {
+		r.name = rv.Alias.Aliasname
+	}
+	if rv.Schemaname == "" && sc.isCTE(rv.Relname) {
+		sc.rels = append(sc.rels, r)
+		return nil
+	}
+	if rv.Alias == nil {
+		r.schema = rv.Schemaname
+	}
+	table := w.relation(rv, reading)
+	r.tables = []string{table}
+	sc.rels = append(sc.rels, r)
+	if len(rv.Alias.GetColnames()) > 0 {
+		w.column(table, "*")
+	}
+	return r.tables
+}
+
+func (w *walker) fromJoin(j *pgquery.JoinExpr, sc *scope) []string {
+	tables := append(w.from(j.Larg, sc), w.from(j.Rarg, sc)...)
+	w.node(j.Quals, sc)
+	for _, t := range tables {
+		if j.IsNatural || len(j.Alias.GetColnames()) > 0 {
+			w.column(t, "*")
+		}
+		for _, name := range strs(j.UsingClause) {
+			w.column(t, name)
+		}
+	}
+	for _, alias := range []*pgquery.Alias{j.Alias, j.JoinUsingAlias} {
+		if alias != nil {
+			sc.rels = append(sc.rels, rel{name: alias.Aliasname, tables: tables})
+		}
+	}
+	return tables
+}
+
+// column records a column of a table, "*" for all of them.
+func (w *walker) column(table, name string) {
+	if name == "*" {
+		w.columns.add(table + ".*")
+		return
+	}
+	w.columns.add(table + "." + dotted(name))
+}
+
+// named records a column that the text names without its table.
+func (w *walker) named(name string, sc *scope) {
+	if name == "" {
+		return
+	}
+	for s := sc; s != nil; s = s.parent {
+		for _, r := range s.rels {
+			for _, t := range r.tables {
+				w.column(t, name)
+				if r.name == name {
+					w.column(t, "*") // the whole row
+				}
+			}
+		}
+	}
+}
+
+// columnRef records what a name in an expression may mean.
+func (w *walker) columnRef(c *pgquery.ColumnRef, sc *scope) {
+	names := strs(c.Fields)
+	switch n := len(names); {
+	case n == 0:
+	case n == 1 && c.Fields[0].GetAStar() != nil:
+		if sc != nil {
+			for _, r := range sc.rels {
+				w.qualified(r, "*", true)
+			}
+		}
+	case n == 1:
+		w.named(names[0], sc)
+	default:
+		star := c.Fields[n-1].GetAStar() != nil
+		schema := ""
+		if n > 2 {
+			schema = names[n-3]
+		}
+		r, ok := sc.find(schema, names[n-2])
+		if ok {
+			w.qualified(r, names[n-1], star)
+			return
+		}
+		w.anywhere(names[n-1], star, sc) // excluded.x, or what this grammar does not know
+	}
+}
+
+// qualified records r.name, which may also be a function of the whole row.
+func (w *walker) qualified(r rel, name string, star bool) {
+	row := !star && w.functions.takesRow(name)
+	if row {
+		w.function([]string{name})
+	}
+	for _, t := range r.tables {
+		switch {
+		case star:
+			w.columns.add(t + ".*")
+		default:
+			w.columns.add(t + "." + dotted(name))
+		}
+		if row {
+			w.columns.add(t + ".*")
+		}
+	}
+}
+
+func (w *walker) anywhere(name string, star bool, sc *scope) {
+	for s := sc; s != nil; s = s.parent {
+		for _, r := range s.rels {
+			w.qualified(r, name, star)
+		}
+	}
+}

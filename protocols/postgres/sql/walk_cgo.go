@@ -1,0 +1,264 @@
+//go:build cgo
+
+package sql
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// A walker reads the tree of one statement. Every node is visited by reflection,
+// so one that this package does not know still shows what is inside it.
+type walker struct {
+	functions    *functions
+	catalogFirst bool
+
+	shape   *Shape
+	effects action.Effects
+	verbs   set
+	tables  set
+	reads   set
+	writes  set
+	columns set
+	calls   set
+	unbound bool // an UPDATE, DELETE or MERGE without a condition
+	dry     bool // inside an EXPLAIN that runs nothing
+	locks   bool
+	role    role // of the relations of the statement at hand that stand in no FROM
+}
+
+// A role says how a statement uses a relation.
+type role uint8
+
+const (
+	reading role = iota
+	writing
+)
+
+type set map[string]struct{}
+
+func (s set) add(name string) { s[name] = struct{}{} }
+
+func (s set) sorted() []string { return slices.Sorted(maps.Keys(s)) }
+
+// statement tells what one statement does.
+func (a *Analyzer) statement(raw *pgquery.RawStmt, catalogFirst bool) (statement, error) {
+	w := &walker{
+		functions: a.functions, catalogFirst: catalogFirst, shape: new(Shape),
+		verbs: set{}, tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{},
+	}
+	if err := w.top(raw.Stmt); err != nil {
+		return statement{}, err
+	}
+	s := w.shape
+	delete(w.verbs, s.Verb)
+	s.Verbs = append([]string{s.Verb}, w.verbs.sorted()...)
+	s.Tables, s.Reads, s.Writes = w.tables.sorted(), w.reads.sorted(), w.writes.sorted()
+	s.Columns, s.Functions = w.columns.sorted(), w.calls.sorted()
+	s.HasWhere = !w.unbound
+	s.bare, s.bareOpaque = w.effects, s.Opaque
+	if s.Executes != "" {
+		w.effects |= action.EffectUnknown
+		s.Opaque = true
+	}
+	if w.effects == 0 {
+		w.effects = action.EffectUnknown
+	}
+	return statement{shape: s, effects: w.effects, control: w.control()}, nil
+}
+
+// control reports whether the statement only steers the conversation.
+func (w *walker) control() bool {
+	s := w.shape
+	if w.effects != action.EffectRead || s.Opaque || len(w.tables) > 0 {
+		return false
+	}
+	switch s.Verb {
+	case "select", "begin", "commit", "rollback", "savepoint", "release", "set", "reset", "show", "discard",
+		"deallocate", "close", "unlisten":
+		return len(s.Verbs) == 1
+	case "prepare", "explain":
+		return true
+	}
+	return false
+}
+
+// does adds an effect, unless nothing is carried out.
+func (w *walker) does(e action.Effects) {
+	if !w.dry {
+		w.effects |= e
+	}
+}
+
+func (w *walker) verb(v string) {
+	if !w.dry {
+		w.verbs.add(v)
+	}
+}
+
+// visit looks into any node. Statements and names have methods of their own;
+// every other node hands on to what is inside it.
+func (w *walker) visit(m protoreflect.Message, sc *scope) {
+	switch n := m.Interface().(type) {
+	case *pgquery.Node:
+		w.children(m, sc)
+	case *pgquery.SelectStmt:
+		w.selectStmt(n, sc)
+	case *pgquery.ColumnRef:
+		w.columnRef(n, sc)
+	case *pgquery.FuncCall:
+		w.call(n)
+		w.children(m, sc)
+	case *pgquery.RangeVar:
+		w.relation(n, w.role)
+	case *pgquery.A_Expr:
+		w.operator(n.Name)
+		w.children(m, sc)
+	case *pgquery.SubLink:
+		w.operator(n.OperName)
+		w.children(m, sc)
+	case *pgquery.SortBy:
+		w.operator(n.UseOp)
+		w.children(m, sc)
+	case *pgquery.ParamRef:
+		w.shape.MaxParam = max(w.shape.MaxParam, int(n.Number))
+	case *pgquery.IndexElem:
+		w.named(n.Name, sc)
+		w.children(m, sc)
+	case *pgquery.A_Const, *pgquery.String, *pgquery.Integer:
+	default:
+		if strings.HasSuffix(string(m.Descriptor().Name()), "Stmt") {
+			w.stmt(m, sc)
+			return
+		}
+		w.children(m, sc)
+	}
+}
+
+// children visits all that is inside a node, but for the fields named in skip.
+func (w *walker) children(m protoreflect.Message, sc *scope, skip ...protoreflect.Name) {
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.Kind() != protoreflect.MessageKind || slices.Contains(skip, fd.Name()) {
+			return true
+		}
+		if !fd.IsList() {
+			w.visit(v.Message(), sc)
+			return true
+		}
+		list := v.List()
+		for i := range list.Len() {
+			w.visit(list.Get(i).Message(), sc)
+		}
+		return true
+	})
+}
+
+func (w *walker) nodes(list []*pgquery.Node, sc *scope) {
+	for _, n := range list {
+		w.node(n, sc)
+	}
+}
+
+func (w *walker) node(n *pgquery.Node, sc *scope) {
+	if n != nil {
+		w.visit(n.ProtoReflect(), sc)
+	}
+}
+
+// relation records a table. What guards others by its content is admin.
+func (w *walker) relation(rv *pgquery.RangeVar, r role) string {
+	name := dotted(rv.Schemaname, rv.Relname)
+	w.table(name, r)
+	if guarded(rv.Schemaname, rv.Relname) {
+		w.effects |= action.EffectAdmin
+	}
+	if r == writing && !w.dry && ofServer(rv.Schemaname, rv.Relname) {
+		w.effects |= action.EffectAdmin
+	}
+	return name
+}
+
+func (w *walker) table(name string, r role) {
+	w.tables.add(name)
+	if r == writing && !w.dry {
+		w.writes.add(name)
+		return
+	}
+	w.reads.add(name)
+}
+
+// call records a function and what it may do. It counts in an EXPLAIN too:
+// planning runs functions.
+func (w *walker) call(f *pgquery.FuncCall) {
+	names := strs(f.Funcname)
+	if len(names) == 0 {
+		w.effects |= action.EffectUnknown
+		return
+	}
+	w.function(names)
+}
+
+func (w *walker) function(names []string) {
+	w.calls.add(dotted(names...))
+	schema := ""
+	if len(names) > 1 {
+		schema = names[len(names)-2]
+	}
+	switch w.functions.kindOf(schema, names[len(names)-1], w.catalogFirst) {
+	case pure:
+	case flagged:
+		w.effects |= action.EffectAdmin
+	case opaque:
+		w.effects |= action.EffectAdmin
+		w.shape.Opaque = true
+	default:
+		w.effects |= action.EffectUnknown
+	}
+}
+
+// operator treats OPERATOR(schema.+) of a foreign schema as a function that
+// nothing classifies.
+func (w *walker) operator(name []*pgquery.Node) {
+	if names := strs(name); len(names) > 1 && names[len(names)-2] != "pg_catalog" {
+		w.calls.add(dotted(names...))
+		w.effects |= action.EffectUnknown
+	}
+}
+
+// strs gives the strings of a name's parts, "*" for a star.
+func strs(nodes []*pgquery.Node) []string {
+	names := make([]string, 0, len(nodes))
+	for _, n := range nodes {
+		switch {
+		case n.GetString_() != nil:
+			names = append(names, n.GetString_().Sval)
+		case n.GetAStar() != nil:
+			names = append(names, "*")
+		}
+	}
+	return names
+}
+
+// dotted joins the parts of a name; a part that would blur the borders is quoted.
+func dotted(parts ...string) string {
+	var b strings.Builder
+	for _, p := range parts {
+		if p == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		if strings.ContainsAny(p, `.*"`) {
+			p = `"` + strings.ReplaceAll(p, `"`, `""`) + `"`
+		}
+		b.WriteString(p)
+	}
+	return b.String()
+}

@@ -1,0 +1,117 @@
+//go:build cgo
+
+package sql
+
+import (
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// bound tells whether a condition holds a statement back: it reads a column of
+// the target for certain, and no constant beside it makes it true of every row.
+// It is a seat belt: "id = id" passes.
+type bound struct {
+	target string
+	alone  bool // a name without a table can only mean the target's column
+}
+
+// by reports whether the condition binds.
+func (b bound) by(n *pgquery.Node) bool { return b.holds(n, false) }
+
+// holds looks through AND, OR and NOT: one arm of an AND is enough, an OR needs
+// all of them, NOT turns the one into the other.
+func (b bound) holds(n *pgquery.Node, negated bool) bool {
+	if n == nil {
+		return false
+	}
+	e := n.GetBoolExpr()
+	if e == nil {
+		return b.reads(n.ProtoReflect())
+	}
+	if e.Boolop == pgquery.BoolExprType_NOT_EXPR {
+		return len(e.Args) == 1 && b.holds(e.Args[0], !negated)
+	}
+	one := (e.Boolop == pgquery.BoolExprType_AND_EXPR) != negated
+	for _, arg := range e.Args {
+		if b.holds(arg, negated) == one {
+			return one
+		}
+	}
+	return !one
+}
+
+// reads reports whether a column of the target is named anywhere inside.
+func (b bound) reads(m protoreflect.Message) bool {
+	switch n := m.Interface().(type) {
+	case *pgquery.CurrentOfExpr:
+		return true
+	case *pgquery.ColumnRef:
+		return b.isTarget(n)
+	case *pgquery.SelectStmt:
+		if len(n.FromClause) > 0 {
+			b.alone = false
+		}
+		for _, item := range n.FromClause {
+			if b.hides(item.ProtoReflect()) {
+				return false
+			}
+		}
+	}
+	found := false
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Kind() != protoreflect.MessageKind:
+		case fd.IsList():
+			list := v.List()
+			for i := 0; i < list.Len() && !found; i++ {
+				found = b.reads(list.Get(i).Message())
+			}
+		default:
+			found = b.reads(v.Message())
+		}
+		return !found
+	})
+	return found
+}
+
+func (b bound) isTarget(c *pgquery.ColumnRef) bool {
+	names := strs(c.Fields)
+	switch len(names) {
+	case 0:
+		return false
+	case 1:
+		return b.alone && c.Fields[0].GetAStar() == nil || names[0] == b.target
+	default:
+		return names[len(names)-2] == b.target
+	}
+}
+
+// hides reports whether a FROM item takes the target's name for itself.
+func (b bound) hides(m protoreflect.Message) bool {
+	switch n := m.Interface().(type) {
+	case *pgquery.Alias:
+		return n.Aliasname == b.target
+	case *pgquery.RangeVar:
+		if n.Alias == nil {
+			return n.Relname == b.target
+		}
+		return n.Alias.Aliasname == b.target
+	case *pgquery.SelectStmt:
+		return false
+	}
+	hidden := false
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Kind() != protoreflect.MessageKind:
+		case fd.IsList():
+			list := v.List()
+			for i := 0; i < list.Len() && !hidden; i++ {
+				hidden = b.hides(list.Get(i).Message())
+			}
+		default:
+			hidden = b.hides(v.Message())
+		}
+		return !hidden
+	})
+	return hidden
+}
