@@ -33,23 +33,24 @@ var may = map[string][]string{
 	// Floor 4
 	"cmd": {
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
-		"gateway/...", "dashboard/...", "internal/store/...", "internal/pgserver",
+		"gateway/...", "dashboard/...", "internal/store/...", "internal/pgserver", "internal/pki",
 	},
 
 	// Beside the house: tests and what serves them
 	"internal/archtest":   {},
 	"internal/notrun":     {},
 	"internal/testreport": {},
-	"internal/pgserver":   {}, // for the demo, too
+	"internal/pgserver":   {}, // for the demo, too, as is pki
+	"internal/pki":        {},
 	"internal/lab": {
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
-		"gateway/...", "dashboard/...", "internal/store/...", "internal/notrun", "internal/pgserver",
+		"gateway/...", "dashboard/...", "internal/store/...", "internal/notrun", "internal/pgserver", "internal/pki",
 	},
 	"internal/bench": {
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
-		"gateway/...", "dashboard/...", "internal/store/...", "internal/lab/...", "internal/pgserver",
+		"gateway/...", "dashboard/...", "internal/store/...", "internal/lab/...", "internal/pgserver", "internal/pki",
 	},
-	"internal/e2e": {"internal/lab/...", "internal/notrun", "internal/pgserver"},
+	"internal/e2e": {"internal/lab/...", "internal/notrun", "internal/pgserver", "internal/pki"},
 }
 
 // testSupport may dial, and may use the libraries of those it stands in for.
