@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/fact"
+	"sallyport.dev/sallyport/policy/cond/kleene"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -31,7 +33,7 @@ func (t typ) String() string {
 // evalFunc and testFunc are what a sub-expression becomes; s holds the variables
 // of the comprehensions around it.
 type (
-	evalFunc func(env *Env, s *scope) value
+	evalFunc func(env *Env, s *scope) kleene.Value
 	testFunc func(env *Env, s *scope) (Tri, action.Need)
 )
 
@@ -43,9 +45,9 @@ type node struct {
 	konst bool
 	bound bool // reads a variable of a comprehension
 	eval  evalFunc
-	test  testFunc // of a boolean; what is absent is unknown here
-	fact  *fact    // reads just this fact
-	loop  *loop    // is this comprehension, where the variables of its kids end
+	test  testFunc   // of a boolean; what is absent is unknown here
+	fact  *fact.Fact // reads just this fact
+	loop  *loop      // is this comprehension, where the variables of its kids end
 	kids  []*node
 }
 
@@ -193,17 +195,17 @@ func (n *node) foldable() bool {
 // freeze evaluates a constant once and for all.
 func (n *node) freeze() {
 	v := n.eval(&Env{}, nil)
-	n.eval = func(*Env, *scope) value { return v }
+	n.eval = func(*Env, *scope) kleene.Value { return v }
 	n.test = nil
 	if n.typ == boolType {
-		t, need := v.tri()
+		t, need := v.Tri()
 		n.test = func(*Env, *scope) (Tri, action.Need) { return t, need }
 	}
 }
 
 // constant makes a node that always has the same value.
-func constant(t typ, v value) *node {
-	n := &node{typ: t, konst: true, eval: func(*Env, *scope) value { return v }}
+func constant(t typ, v kleene.Value) *node {
+	n := &node{typ: t, konst: true, eval: func(*Env, *scope) kleene.Value { return v }}
 	n.freeze()
 	return n
 }
@@ -212,7 +214,7 @@ func constant(t typ, v value) *node {
 func computed(t typ, eval evalFunc, kids ...*node) *node {
 	n := &node{typ: t, eval: eval, kids: kids}
 	if t == boolType {
-		n.test = func(env *Env, s *scope) (Tri, action.Need) { return eval(env, s).tri() }
+		n.test = func(env *Env, s *scope) (Tri, action.Need) { return eval(env, s).Tri() }
 	}
 	return n
 }
@@ -222,29 +224,26 @@ func tested(test testFunc, kids ...*node) *node {
 	return &node{
 		typ:  boolType,
 		test: test,
-		eval: func(env *Env, s *scope) value { return triValue(test(env, s)) },
+		eval: func(env *Env, s *scope) kleene.Value { return kleene.FromTri(test(env, s)) },
 		kids: kids,
 	}
 }
-
-// maxExact is where float64 begins to leave out whole numbers.
-const maxExact = 1 << 53
 
 func (c *compiler) literal(e *hclsyntax.LiteralValueExpr) *node {
 	v := e.Val
 	switch {
 	case v.IsNull():
-		return constant(nullType, nullValue())
+		return constant(nullType, kleene.Null())
 	case v.Type() == cty.String:
-		return constant(stringType, stringValue(v.AsString()))
+		return constant(stringType, kleene.Text(v.AsString()))
 	case v.Type() == cty.Bool:
-		return constant(boolType, boolValue(v.True()))
+		return constant(boolType, kleene.Bool(v.True()))
 	case v.Type() == cty.Number:
 		n, _ := v.AsBigFloat().Float64()
-		if n > maxExact || n < -maxExact {
-			return c.fail(e.SrcRange, "Number too large", "Numbers go up to %d, where they stop being exact.", int64(maxExact))
+		if n > kleene.MaxExact || n < -kleene.MaxExact {
+			return c.fail(e.SrcRange, "Number too large", "Numbers go up to %d, where they stop being exact.", int64(kleene.MaxExact))
 		}
-		return constant(numberType, numberValue(n))
+		return constant(numberType, kleene.Number(n))
 	default:
 		return c.fail(e.SrcRange, "Not a condition", "This literal has no meaning in a condition.")
 	}

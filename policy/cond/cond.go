@@ -6,44 +6,33 @@
 package cond
 
 import (
-	"time"
-
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/fact"
+	"sallyport.dev/sallyport/policy/cond/kleene"
+	"sallyport.dev/sallyport/policy/hours"
 
 	"github.com/hashicorp/hcl/v2"
 )
 
-// A Tri is what a condition comes to.
-type Tri uint8
+// A Tri is what a condition comes to. Unknown lets no rule loosen a verdict and
+// excuses from none that tightens.
+type Tri = kleene.Tri
 
-// False is the zero Tri. Unknown lets no rule loosen a verdict and excuses from
-// none that tightens.
+// False is the zero Tri.
 const (
-	False Tri = iota
-	True
-	Unknown
+	False   = kleene.False
+	True    = kleene.True
+	Unknown = kleene.Unknown
 )
 
-func (t Tri) String() string {
-	switch t {
-	case False:
-		return "false"
-	case True:
-		return "true"
-	default:
-		return "unknown"
-	}
-}
+// An Env is what a condition is evaluated in.
+type Env = fact.Env
 
-// An Env is what a condition is evaluated in. A nil field leaves the facts that
-// come from it unknown.
-type Env struct {
-	Action  *action.Action
-	Part    *action.Part
-	Effects action.Effects // after the service's operations; none counts as unknown
-	Roles   []string       // of the agent, in the policy in force
-	Now     time.Time
-}
+// Hours are windows of the week, as the attribute hours states them.
+type Hours = hours.Hours
+
+// ParseHours reads hours such as "mon-fri 09:00-18:00 Europe/Berlin".
+func ParseHours(text string) (Hours, error) { return hours.Parse(text) }
 
 // A Cond is one compiled condition. It is immutable and safe for concurrent use.
 type Cond struct {

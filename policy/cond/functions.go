@@ -5,11 +5,13 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/fact"
+	"sallyport.dev/sallyport/policy/cond/kleene"
+	"sallyport.dev/sallyport/policy/hours"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -79,7 +81,7 @@ func (c *compiler) unknownFunction(e *hclsyntax.FunctionCallExpr) *node {
 	if laterFunction(e.Name) {
 		return c.fail(e.NameRange, "Not in this version", "The function %s is not in this version.", e.Name)
 	}
-	if best := nearest(e.Name, slices.Sorted(maps.Keys(c.schema.functions))); best != "" {
+	if best := fact.Nearest(e.Name, slices.Sorted(maps.Keys(c.schema.functions))); best != "" {
 		return c.fail(e.NameRange, "Unknown function", "There is no function %s; did you mean %s?", e.Name, best)
 	}
 	return c.fail(e.NameRange, "Unknown function", "There is no function %s.", e.Name)
@@ -88,11 +90,11 @@ func (c *compiler) unknownFunction(e *hclsyntax.FunctionCallExpr) *node {
 // constText gives the text of an argument that must not change.
 func (c *compiler) constText(n *node, what string) (string, bool) {
 	v := n.eval(&Env{}, nil)
-	if !n.konst || v.kind != isString {
+	if !n.konst || v.Kind != kleene.IsString {
 		c.fail(n.rng, "Not a constant", "%s is written out, so that it can be checked beforehand.", what)
 		return "", false
 	}
-	return v.str, true
+	return v.Str, true
 }
 
 func buildContains(c *compiler, args []*node) *node {
@@ -105,10 +107,10 @@ func buildContains(c *compiler, args []*node) *node {
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
 		l := list.eval(env, s)
-		if !s.spend(stepBytes * l.len() / 16) {
+		if !s.spend(stepBytes * l.Len() / 16) {
 			return Unknown, 0
 		}
-		return contains(l, want.eval(env, s))
+		return kleene.Contains(l, want.eval(env, s))
 	}, list, want)
 }
 
@@ -118,10 +120,10 @@ func textTest(holds func(text, part string) bool) func(*compiler, []*node) *node
 		x, y := args[0], args[1]
 		return tested(func(env *Env, s *scope) (Tri, action.Need) {
 			a, b := x.eval(env, s), y.eval(env, s)
-			if a.kind != isString || b.kind != isString {
-				return Unknown, blocked(a, b)
+			if a.Kind != kleene.IsString || b.Kind != kleene.IsString {
+				return Unknown, kleene.Blocked(a, b)
 			}
-			return truth(holds(a.str, b.str)), 0
+			return kleene.Truth(holds(a.Str, b.Str)), 0
 		}, x, y)
 	}
 }
@@ -138,13 +140,13 @@ func buildMatches(c *compiler, args []*node) *node {
 	x := args[0]
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
 		v := x.eval(env, s)
-		if v.kind != isString {
-			return Unknown, v.need
+		if v.Kind != kleene.IsString {
+			return Unknown, v.Need
 		}
-		if !s.spend(len(v.str)) {
+		if !s.spend(len(v.Str)) {
 			return Unknown, 0
 		}
-		return truth(re.MatchString(v.str)), 0
+		return kleene.Truth(re.MatchString(v.Str)), 0
 	}, x, args[1])
 }
 
@@ -152,12 +154,12 @@ func buildMatches(c *compiler, args []*node) *node {
 func textMap(f func(string) string) func(*compiler, []*node) *node {
 	return func(_ *compiler, args []*node) *node {
 		x := args[0]
-		return computed(stringType, func(env *Env, s *scope) value {
+		return computed(stringType, func(env *Env, s *scope) kleene.Value {
 			v := x.eval(env, s)
-			if v.kind != isString || !s.spend(len(v.str)) {
-				return pendingValue(v.need)
+			if v.Kind != kleene.IsString || !s.spend(len(v.Str)) {
+				return kleene.Pending(v.Need)
 			}
-			return stringValue(f(v.str))
+			return kleene.Text(f(v.Str))
 		}, x)
 	}
 }
@@ -167,14 +169,14 @@ func buildLength(c *compiler, args []*node) *node {
 	if x.typ != listType && x.typ != stringType && x.typ != anyType {
 		return c.fail(x.rng, "Wrong type", "length takes a list or a text, and this is a %s.", x.typ)
 	}
-	return computed(numberType, func(env *Env, s *scope) value {
-		switch v := x.eval(env, s); v.kind {
-		case isList:
-			return numberValue(float64(v.len()))
-		case isString:
-			return numberValue(float64(utf8.RuneCountInString(v.str)))
+	return computed(numberType, func(env *Env, s *scope) kleene.Value {
+		switch v := x.eval(env, s); v.Kind {
+		case kleene.IsList:
+			return kleene.Number(float64(v.Len()))
+		case kleene.IsString:
+			return kleene.Number(float64(utf8.RuneCountInString(v.Str)))
 		default:
-			return pendingValue(v.need)
+			return kleene.Pending(v.Need)
 		}
 	}, x)
 }
@@ -191,26 +193,26 @@ func buildQuantifier(decisive Tri) func(*compiler, []*node) *node {
 func buildCIDR(c *compiler, args []*node) *node {
 	x, y := args[0], args[1]
 	var fixed netip.Prefix
-	if v := x.eval(&Env{}, nil); x.konst && v.kind == isString {
+	if v := x.eval(&Env{}, nil); x.konst && v.Kind == kleene.IsString {
 		var err error
-		if fixed, err = netip.ParsePrefix(v.str); err != nil {
+		if fixed, err = netip.ParsePrefix(v.Str); err != nil {
 			return c.fail(x.rng, "Bad network", "A network is written as in 10.0.0.0/8: %v.", err)
 		}
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
 		a, b := x.eval(env, s), y.eval(env, s)
-		if a.kind != isString || b.kind != isString {
-			return Unknown, blocked(a, b)
+		if a.Kind != kleene.IsString || b.Kind != kleene.IsString {
+			return Unknown, kleene.Blocked(a, b)
 		}
 		network := fixed
 		if !network.IsValid() {
-			network, _ = netip.ParsePrefix(a.str)
+			network, _ = netip.ParsePrefix(a.Str)
 		}
-		addr, err := netip.ParseAddr(b.str)
+		addr, err := netip.ParseAddr(b.Str)
 		if err != nil || !network.IsValid() {
 			return Unknown, 0
 		}
-		return truth(unmapPrefix(network).Contains(addr.Unmap().WithZone(""))), 0
+		return kleene.Truth(unmapPrefix(network).Contains(addr.Unmap().WithZone(""))), 0
 	}, x, y)
 }
 
@@ -223,20 +225,17 @@ func unmapPrefix(p netip.Prefix) netip.Prefix {
 	return p
 }
 
-// maxText bounds the strings that a condition makes.
-const maxText = 64 << 10
-
 func buildSplit(_ *compiler, args []*node) *node {
 	sep, x := args[0], args[1]
-	n := computed(listType, func(env *Env, s *scope) value {
+	n := computed(listType, func(env *Env, s *scope) kleene.Value {
 		a, b := sep.eval(env, s), x.eval(env, s)
-		if a.kind != isString || b.kind != isString {
-			return pendingValue(blocked(a, b))
+		if a.Kind != kleene.IsString || b.Kind != kleene.IsString {
+			return kleene.Pending(kleene.Blocked(a, b))
 		}
-		if len(b.str) > maxText || !s.spend(len(b.str)) {
-			return value{}
+		if len(b.Str) > kleene.MaxText || !s.spend(len(b.Str)) {
+			return kleene.Value{}
 		}
-		return listValue(strings.Split(b.str, a.str))
+		return kleene.Texts(strings.Split(b.Str, a.Str))
 	}, sep, x)
 	n.elem = stringType
 	return n
@@ -247,34 +246,34 @@ func buildJoin(c *compiler, args []*node) *node {
 	if list.elem != stringType && list.elem != anyType {
 		return c.fail(list.rng, "Wrong type", "join takes a list of strings, and this is one of %ss.", list.elem)
 	}
-	return computed(stringType, func(env *Env, s *scope) value {
+	return computed(stringType, func(env *Env, s *scope) kleene.Value {
 		a, l := sep.eval(env, s), list.eval(env, s)
-		if a.kind != isString || l.kind != isList {
-			return pendingValue(blocked(a, l))
+		if a.Kind != kleene.IsString || l.Kind != kleene.IsList {
+			return kleene.Pending(kleene.Blocked(a, l))
 		}
-		var b builder
-		for i := range l.len() {
+		var b kleene.Builder
+		for i := range l.Len() {
 			if i > 0 {
-				b.add(a)
+				b.Add(a)
 			}
-			if item := l.at(i); item.kind == isString || !item.known() {
-				b.add(item)
+			if item := l.At(i); item.Kind == kleene.IsString || !item.Known() {
+				b.Add(item)
 			} else {
-				return value{}
+				return kleene.Value{}
 			}
 		}
-		return b.value(s)
+		return built(&b, s)
 	}, sep, list)
 }
 
 func buildTrim(_ *compiler, args []*node) *node {
 	x, prefix := args[0], args[1]
-	return computed(stringType, func(env *Env, s *scope) value {
+	return computed(stringType, func(env *Env, s *scope) kleene.Value {
 		a, b := x.eval(env, s), prefix.eval(env, s)
-		if a.kind != isString || b.kind != isString {
-			return pendingValue(blocked(a, b))
+		if a.Kind != kleene.IsString || b.Kind != kleene.IsString {
+			return kleene.Pending(kleene.Blocked(a, b))
 		}
-		return stringValue(strings.TrimPrefix(a.str, b.str))
+		return kleene.Text(strings.TrimPrefix(a.Str, b.Str))
 	}, x, prefix)
 }
 
@@ -287,13 +286,13 @@ func buildCoalesce(c *compiler, args []*node) *node {
 		}
 		elem, _ = common(elem, arg.elem)
 	}
-	n := computed(t, func(env *Env, s *scope) value {
+	n := computed(t, func(env *Env, s *scope) kleene.Value {
 		for _, arg := range args {
-			if v := arg.eval(env, s); v.kind != isNull {
+			if v := arg.eval(env, s); v.Kind != kleene.IsNull {
 				return v
 			}
 		}
-		return nullValue()
+		return kleene.Null()
 	}, args...)
 	n.elem = elem
 	return n
@@ -304,38 +303,16 @@ func buildToNumber(c *compiler, args []*node) *node {
 	if x.typ != stringType && x.typ != numberType && x.typ != anyType {
 		return c.fail(x.rng, "Wrong type", "tonumber takes a text, and this is a %s.", x.typ)
 	}
-	return computed(numberType, func(env *Env, s *scope) value {
-		switch v := x.eval(env, s); v.kind {
-		case isNumber:
+	return computed(numberType, func(env *Env, s *scope) kleene.Value {
+		switch v := x.eval(env, s); v.Kind {
+		case kleene.IsNumber:
 			return v
-		case isString:
-			return parseNumber(v.str)
+		case kleene.IsString:
+			return kleene.ParseNumber(v.Str)
 		default:
-			return pendingValue(v.need)
+			return kleene.Pending(v.Need)
 		}
 	}, x)
-}
-
-// maxDigits keeps to numbers that float64 tells apart.
-const maxDigits = 15
-
-// parseNumber reads a plain decimal number and nothing else.
-func parseNumber(text string) value {
-	digits := 0
-	for i := range len(text) {
-		switch b := text[i]; {
-		case '0' <= b && b <= '9':
-			digits++
-		case b == '.' || b == '-' && i == 0:
-		default:
-			return value{}
-		}
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || digits > maxDigits {
-		return value{}
-	}
-	return numberValue(n)
 }
 
 func buildDuring(c *compiler, args []*node) *node {
@@ -343,7 +320,7 @@ func buildDuring(c *compiler, args []*node) *node {
 	if !ok {
 		return nil
 	}
-	hours, err := ParseHours(text)
+	hours, err := hours.Parse(text)
 	if err != nil {
 		return c.fail(args[0].rng, "Bad hours", "%v.", err)
 	}
@@ -352,7 +329,11 @@ func buildDuring(c *compiler, args []*node) *node {
 		if env.Now.IsZero() {
 			return Unknown, 0
 		}
-		return truth(hours.Contains(env.Now)), 0
+		return kleene.Truth(hours.Contains(env.Now)), 0
 	})
 	return n
 }
+
+// laterFunction reports whether the language has the function but this build
+// does not.
+func laterFunction(name string) bool { return name == "keys" }

@@ -2,6 +2,7 @@ package cond
 
 import (
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/kleene"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -9,7 +10,7 @@ import (
 // A scope holds the variables of one comprehension while it runs.
 type scope struct {
 	outer    *scope
-	key, val value
+	key, val kleene.Value
 	left     *int // steps that all comprehensions around may still take
 }
 
@@ -47,7 +48,7 @@ func (c *compiler) variable(name string) *node {
 			continue
 		}
 		up := c.vars[len(c.vars)-1].level - v.level
-		n := computed(v.typ, func(_ *Env, s *scope) value {
+		n := computed(v.typ, func(_ *Env, s *scope) kleene.Value {
 			for range up {
 				s = s.outer
 			}
@@ -79,7 +80,7 @@ func (c *compiler) comprehension(e *hclsyntax.ForExpr) *node {
 		c.vars = append(c.vars, variable{name: e.KeyVar, level: level, isKey: true, typ: numberType})
 	}
 	c.vars = append(c.vars, variable{name: e.ValVar, level: level, typ: list.elem})
-	body, filter := c.compile(e.ValExpr), constant(boolType, boolValue(true))
+	body, filter := c.compile(e.ValExpr), constant(boolType, kleene.Bool(true))
 	if e.CondExpr != nil {
 		filter = c.boolean(e.CondExpr, "What stands after if")
 	}
@@ -101,42 +102,42 @@ type loop struct{ list, body, filter *node }
 
 // run makes the list. It is unknown if the filter is for one element, or if it
 // takes too many steps.
-func (l *loop) run(env *Env, outer *scope) value {
-	var items []value
-	rest := l.each(env, outer, func(v value) bool {
+func (l *loop) run(env *Env, outer *scope) kleene.Value {
+	var items []kleene.Value
+	rest := l.each(env, outer, func(v kleene.Value) bool {
 		items = append(items, v)
 		return true
 	})
-	if !rest.known() {
+	if !rest.Known() {
 		return rest
 	}
-	return itemsValue(items)
+	return kleene.Items(items)
 }
 
 // each hands every value of the body to f until f is content. It gives an
 // unknown if there is no list, or not all of it can be told.
-func (l *loop) each(env *Env, outer *scope, f func(value) bool) value {
+func (l *loop) each(env *Env, outer *scope, f func(kleene.Value) bool) kleene.Value {
 	list := l.list.eval(env, outer)
-	if list.kind != isList {
-		return pendingValue(list.need)
+	if list.Kind != kleene.IsList {
+		return kleene.Pending(list.Need)
 	}
 	steps := maxSteps
 	inner := &scope{outer: outer, left: &steps}
 	if outer != nil {
 		inner.left = outer.left
 	}
-	rest := boolValue(true)
-	for i := range list.len() {
+	rest := kleene.Bool(true)
+	for i := range list.Len() {
 		if *inner.left--; *inner.left < 0 {
-			return value{}
+			return kleene.Value{}
 		}
-		inner.key, inner.val = numberValue(float64(i)), list.at(i)
+		inner.key, inner.val = kleene.Number(float64(i)), list.At(i)
 		keep, need := l.filter.test(env, inner)
 		if keep == False {
 			continue
 		}
 		if keep == Unknown {
-			return pendingValue(need)
+			return kleene.Pending(need)
 		}
 		if !f(l.body.eval(env, inner)) {
 			return rest
@@ -169,61 +170,23 @@ func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *node {
 	if len(kids) == 0 {
 		elem = anyType
 	}
-	n := computed(listType, func(env *Env, s *scope) value {
-		items := make([]value, len(kids))
+	n := computed(listType, func(env *Env, s *scope) kleene.Value {
+		items := make([]kleene.Value, len(kids))
 		for i, kid := range kids {
 			items[i] = kid.eval(env, s)
 		}
-		return itemsValue(items)
+		return kleene.Items(items)
 	}, kids...)
 	n.elem = elem
 	if texts {
 		list := make([]string, len(kids))
 		for i, kid := range kids {
-			list[i] = kid.eval(nil, nil).str
+			list[i] = kid.eval(nil, nil).Str
 		}
 		n.konst = true
-		n.eval = func(*Env, *scope) value { return listValue(list) }
+		n.eval = func(*Env, *scope) kleene.Value { return kleene.Texts(list) }
 	}
 	return n
-}
-
-// contains looks for want in a list: an element that is unknown may be it.
-func contains(l, want value) (Tri, action.Need) {
-	if l.kind != isList || !want.known() {
-		return Unknown, blocked(l, want)
-	}
-	if l.items == nil {
-		if want.kind != isString {
-			return unlessEmpty(l), 0
-		}
-		for _, s := range l.list {
-			if s == want.str {
-				return True, 0
-			}
-		}
-		return False, 0
-	}
-	found, needed := False, action.Need(0)
-	for _, item := range *l.items {
-		t, need := equal(item, want)
-		if t == True {
-			return True, 0
-		}
-		if t == Unknown {
-			found, needed = Unknown, needed|need
-		}
-	}
-	return found, needed
-}
-
-// unlessEmpty is unknown for a list of strings in which something else is
-// looked for, and false if there are none.
-func unlessEmpty(l value) Tri {
-	if l.len() == 0 {
-		return False
-	}
-	return Unknown
 }
 
 // quantify compiles anytrue and alltrue: the first element that is decisive
@@ -231,43 +194,24 @@ func unlessEmpty(l value) Tri {
 func quantify(list *node, decisive Tri) *node {
 	if list.loop != nil {
 		return tested(func(env *Env, s *scope) (Tri, action.Need) {
-			q := quantifier{decisive: decisive, result: not(decisive)}
-			if rest := list.loop.each(env, s, q.add); !rest.known() {
-				return Unknown, rest.need
+			q := kleene.NewQuantifier(decisive)
+			if rest := list.loop.each(env, s, func(v kleene.Value) bool { return q.Add(v.Tri()) }); !rest.Known() {
+				return Unknown, rest.Need
 			}
-			return q.result, q.need
+			return q.Result()
 		}, list)
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
 		l := list.eval(env, s)
-		if l.kind != isList {
-			return Unknown, l.need
+		if l.Kind != kleene.IsList {
+			return Unknown, l.Need
 		}
-		q := quantifier{decisive: decisive, result: not(decisive)}
-		for i := range l.len() {
-			if !q.add(l.at(i)) {
+		q := kleene.NewQuantifier(decisive)
+		for i := range l.Len() {
+			if !q.Add(l.At(i).Tri()) {
 				break
 			}
 		}
-		return q.result, q.need
+		return q.Result()
 	}, list)
-}
-
-// A quantifier collects the elements of one list.
-type quantifier struct {
-	decisive, result Tri
-	need             action.Need
-}
-
-// add takes in one element and reports whether another one could matter.
-func (q *quantifier) add(v value) bool {
-	t, need := v.tri()
-	if t == q.decisive {
-		q.result, q.need = t, 0
-		return false
-	}
-	if t == Unknown {
-		q.result, q.need = Unknown, q.need|need
-	}
-	return true
 }

@@ -2,8 +2,11 @@ package cond
 
 import (
 	"math"
+	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/fact"
+	"sallyport.dev/sallyport/policy/cond/kleene"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -16,31 +19,20 @@ func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *node {
 		}
 		return tested(func(env *Env, s *scope) (Tri, action.Need) {
 			t, need := x.test(env, s)
-			return not(t), need
+			return t.Not(), need
 		}, x)
 	}
 	x := c.typed(e.Val, numberType, "The sign -")
 	if x == nil {
 		return nil
 	}
-	return computed(numberType, func(env *Env, s *scope) value {
+	return computed(numberType, func(env *Env, s *scope) kleene.Value {
 		v := x.eval(env, s)
-		if v.kind != isNumber {
-			return pendingValue(v.need)
+		if v.Kind != kleene.IsNumber {
+			return kleene.Pending(v.Need)
 		}
-		return numberValue(-v.num)
+		return kleene.Number(-v.Num)
 	}, x)
-}
-
-func not(t Tri) Tri {
-	switch t {
-	case True:
-		return False
-	case False:
-		return True
-	default:
-		return Unknown
-	}
 }
 
 func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) *node {
@@ -81,7 +73,7 @@ func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, decisive Tri, op string) *
 		case a == Unknown || b == Unknown:
 			return Unknown, needA | needB
 		default:
-			return not(decisive), 0
+			return decisive.Not(), 0
 		}
 	}, x, y)
 }
@@ -109,29 +101,29 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr) *node {
 	if y.fact != nil && x.konst {
 		x, y = y, x
 	}
-	if x.fact != nil && x.fact.spec.Str != nil && y.konst {
-		if v := y.eval(&Env{}, nil); v.kind == isString {
-			return tested(equalText(x.fact, v.str, negate), x, y)
+	if x.fact != nil && x.fact.Spec.Str != nil && y.konst {
+		if v := y.eval(&Env{}, nil); v.Kind == kleene.IsString {
+			return tested(equalText(x.fact, v.Str, negate), x, y)
 		}
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
-		t, need := equal(x.eval(env, s), y.eval(env, s))
+		t, need := kleene.Equal(x.eval(env, s), y.eval(env, s))
 		if negate {
-			t = not(t)
+			t = t.Not()
 		}
 		return t, need
 	}, x, y)
 }
 
 // equalText is the comparison that most conditions consist of, made short.
-func equalText(f *fact, want string, negate bool) testFunc {
-	get, cost := f.spec.Str, f.spec.Cost
+func equalText(f *fact.Fact, want string, negate bool) testFunc {
+	get, cost := f.Spec.Str, f.Spec.Cost
 	return func(env *Env, _ *scope) (Tri, action.Need) {
-		switch s, state := get(f.subject(env)); state {
+		switch s, state := get(f.Subject(env)); state {
 		case action.Known:
-			return truth((s == want) != negate), 0
+			return kleene.Truth((s == want) != negate), 0
 		case action.Absent:
-			return truth(negate), 0
+			return kleene.Truth(negate), 0
 		case action.Pending:
 			return Unknown, cost
 		default:
@@ -142,19 +134,19 @@ func equalText(f *fact, want string, negate bool) testFunc {
 
 // wordOf complains if word is a constant that the fact n never has.
 func (c *compiler) wordOf(n, word *node) bool {
-	if n.fact == nil || n.fact.words == nil || !word.konst {
+	if n.fact == nil || n.fact.Words == nil || !word.konst {
 		return true
 	}
 	v := word.eval(&Env{}, nil)
-	if v.kind != isString {
+	if v.Kind != kleene.IsString {
 		return true
 	}
-	for _, w := range n.fact.words {
-		if w == v.str {
+	for _, w := range n.fact.Words {
+		if w == v.Str {
 			return true
 		}
 	}
-	c.fail(word.rng, "Unknown word", "%s is never %q; it is one of %s.", n.fact.spec.Name, v.str, words(n.fact.words))
+	c.fail(word.rng, "Unknown word", "%s is never %q; it is one of %s.", n.fact.Spec.Name, v.Str, strings.Join(n.fact.Words, ", "))
 	return false
 }
 
@@ -162,10 +154,10 @@ func (c *compiler) wordOf(n, word *node) bool {
 func (c *compiler) absence(x *node, negate bool) *node {
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
 		v := x.eval(env, s)
-		if v.kind == isUnknown {
-			return Unknown, v.need
+		if v.Kind == kleene.IsUnknown {
+			return Unknown, v.Need
 		}
-		return truth((v.kind == isNull) != negate), 0
+		return kleene.Truth((v.Kind == kleene.IsNull) != negate), 0
 	}, x)
 }
 
@@ -193,10 +185,10 @@ func (c *compiler) ordered(e *hclsyntax.BinaryOpExpr, holds func(a, b float64) b
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
 		a, b := x.eval(env, s), y.eval(env, s)
-		if a.kind != isNumber || b.kind != isNumber {
-			return Unknown, blocked(a, b)
+		if a.Kind != kleene.IsNumber || b.Kind != kleene.IsNumber {
+			return Unknown, kleene.Blocked(a, b)
 		}
-		return truth(holds(a.num, b.num)), 0
+		return kleene.Truth(holds(a.Num, b.Num)), 0
 	}, x, y)
 }
 
@@ -224,16 +216,16 @@ func (c *compiler) arithmetic(e *hclsyntax.BinaryOpExpr, calc func(a, b float64)
 	if x == nil || y == nil {
 		return nil
 	}
-	return computed(numberType, func(env *Env, s *scope) value {
+	return computed(numberType, func(env *Env, s *scope) kleene.Value {
 		a, b := x.eval(env, s), y.eval(env, s)
-		if a.kind != isNumber || b.kind != isNumber {
-			return pendingValue(blocked(a, b))
+		if a.Kind != kleene.IsNumber || b.Kind != kleene.IsNumber {
+			return kleene.Pending(kleene.Blocked(a, b))
 		}
-		n := calc(a.num, b.num)
-		if math.IsNaN(n) || math.Abs(n) > maxExact {
-			return value{} // divided by zero, or no longer exact
+		n := calc(a.Num, b.Num)
+		if math.IsNaN(n) || math.Abs(n) > kleene.MaxExact {
+			return kleene.Value{} // divided by zero, or no longer exact
 		}
-		return numberValue(n)
+		return kleene.Number(n)
 	}, x, y)
 }
 
@@ -249,7 +241,7 @@ func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *node {
 	if !ok {
 		return c.fail(e.SrcRange, "Different types", "Both results must be of one type, and these are a %s and a %s.", x.typ, y.typ)
 	}
-	n := computed(t, func(env *Env, s *scope) value {
+	n := computed(t, func(env *Env, s *scope) kleene.Value {
 		when, need := p.test(env, s)
 		switch when {
 		case True:
@@ -258,10 +250,10 @@ func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *node {
 			return y.eval(env, s)
 		}
 		a, b := x.eval(env, s), y.eval(env, s)
-		if same, _ := equal(a, b); same == True {
+		if same, _ := kleene.Equal(a, b); same == True {
 			return a
 		}
-		return pendingValue(need | a.need | b.need)
+		return kleene.Pending(need | a.Need | b.Need)
 	}, p, x, y)
 	n.elem, _ = common(x.elem, y.elem)
 	return n

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/fact"
+	"sallyport.dev/sallyport/policy/cond/kleene"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -23,38 +25,38 @@ func (c *compiler) reference(e *hclsyntax.ScopeTraversalExpr) *node {
 	if f == nil {
 		return c.unknownFact(e)
 	}
-	name, rest := f.spec.Name, path[used:]
+	name, rest := f.Spec.Name, path[used:]
 	c.reads(f)
-	if !f.keyed() {
-		n := f.node()
+	if !f.Keyed() {
+		n := factNode(f)
 		n.rng = hcl.RangeBetween(path[0].SourceRange(), path[used-1].SourceRange())
 		return c.steps(n, rest)
 	}
 	if len(rest) == 0 {
-		return c.fail(e.SrcRange, "Key missing", "%s needs a name: %s.x or %s[\"x\"].", name, name, name)
+		return c.fail(e.SrcRange, "Key kleene.Missing", "%s needs a name: %s.x or %s[\"x\"].", name, name, name)
 	}
 	key, ok := stepKey(rest[0])
 	if !ok {
-		return c.fail(rest[0].SourceRange(), "Key missing", "%s takes a name in quotes: %s[\"x\"].", name, name)
+		return c.fail(rest[0].SourceRange(), "Key kleene.Missing", "%s takes a name in quotes: %s[\"x\"].", name, name)
 	}
-	n := f.keyNode(constant(stringType, stringValue(key)))
+	n := keyNode(f, constant(stringType, kleene.Text(key)))
 	n.kids = nil
 	n.rng = hcl.RangeBetween(path[0].SourceRange(), rest[0].SourceRange())
 	return c.steps(n, rest[1:])
 }
 
 // reads notes that the condition depends on f.
-func (c *compiler) reads(f *fact) {
-	c.facts[f.spec.Name] = true
-	c.usesTime = c.usesTime || f.timed
-	if f.protocol != "" {
-		c.protocols[f.protocol] = true
+func (c *compiler) reads(f *fact.Fact) {
+	c.facts[f.Spec.Name] = true
+	c.usesTime = c.usesTime || f.Timed
+	if f.Protocol != "" {
+		c.protocols[f.Protocol] = true
 	}
 }
 
 // find looks for the fact with the longest name that path begins with.
-func (c *compiler) find(path hcl.Traversal) (*fact, int) {
-	name, found, used := "", (*fact)(nil), 0
+func (c *compiler) find(path hcl.Traversal) (*fact.Fact, int) {
+	name, found, used := "", (*fact.Fact)(nil), 0
 	for i, step := range path {
 		key, ok := stepKey(step)
 		if _, isIndex := step.(hcl.TraverseIndex); !ok || isIndex {
@@ -94,7 +96,7 @@ func (c *compiler) unknownFact(e *hclsyntax.ScopeTraversalExpr) *node {
 		}
 	}
 	name := strings.Join(parts, ".")
-	if later(name) {
+	if fact.Later(name) {
 		return c.fail(e.SrcRange, "Not in this version", "The fact %s is not in this version.", name)
 	}
 	candidates := slices.Collect(maps.Keys(c.schema.facts))
@@ -102,7 +104,7 @@ func (c *compiler) unknownFact(e *hclsyntax.ScopeTraversalExpr) *node {
 		candidates = append(candidates, v.name)
 	}
 	slices.Sort(candidates)
-	if best := nearest(name, candidates); best != "" {
+	if best := fact.Nearest(name, candidates); best != "" {
 		return c.fail(e.SrcRange, "Unknown fact", "There is no fact %s; did you mean %s?", name, best)
 	}
 	if len(parts) == 1 {
@@ -123,7 +125,7 @@ func (c *compiler) steps(n *node, rest hcl.Traversal) *node {
 		}
 		at, _ := i.Key.AsBigFloat().Float64()
 		rng := hcl.RangeBetween(n.rng, step.SourceRange())
-		n = element(n, constant(numberType, numberValue(at)))
+		n = element(n, constant(numberType, kleene.Number(at)))
 		n.rng = rng
 	}
 	return n
@@ -132,13 +134,13 @@ func (c *compiler) steps(n *node, rest hcl.Traversal) *node {
 // index compiles collection[key] where the key is not written out.
 func (c *compiler) index(e *hclsyntax.IndexExpr) *node {
 	if t, ok := e.Collection.(*hclsyntax.ScopeTraversalExpr); ok && c.variable(t.Traversal.RootName()) == nil {
-		if f, used := c.find(t.Traversal); f != nil && f.keyed() && used == len(t.Traversal) {
-			key := c.typed(e.Key, stringType, "The name in "+f.spec.Name+"[…]")
+		if f, used := c.find(t.Traversal); f != nil && f.Keyed() && used == len(t.Traversal) {
+			key := c.typed(e.Key, stringType, "The name in "+f.Spec.Name+"[…]")
 			if key == nil {
 				return nil
 			}
 			c.reads(f)
-			return f.keyNode(key)
+			return keyNode(f, key)
 		}
 	}
 	list := c.typed(e.Collection, listType, "An index")
@@ -151,100 +153,96 @@ func (c *compiler) index(e *hclsyntax.IndexExpr) *node {
 
 // element reads one element of a list; past its end there is nothing.
 func element(list, at *node) *node {
-	return computed(list.elem, func(env *Env, s *scope) value {
+	return computed(list.elem, func(env *Env, s *scope) kleene.Value {
 		l, i := list.eval(env, s), at.eval(env, s)
-		if l.kind != isList || i.kind != isNumber {
-			return pendingValue(blocked(l, i))
+		if l.Kind != kleene.IsList || i.Kind != kleene.IsNumber {
+			return kleene.Pending(kleene.Blocked(l, i))
 		}
-		n := int(i.num)
-		if float64(n) != i.num || n < 0 {
-			return value{}
+		n := int(i.Num)
+		if float64(n) != i.Num || n < 0 {
+			return kleene.Value{}
 		}
-		if n >= l.len() {
-			return nullValue()
+		if n >= l.Len() {
+			return kleene.Null()
 		}
-		return l.at(n)
+		return l.At(n)
 	}, list, at)
 }
 
-// node compiles the reading of a fact without a key.
-func (f *fact) node() *node {
-	cost := f.spec.Cost
-	n := computed(f.typ(), nil)
+// factNode compiles the reading of a fact without a key.
+func factNode(f *fact.Fact) *node {
+	cost := f.Spec.Cost
+	n := computed(typeOf(f), nil)
 	n.fact = f
 	switch {
-	case f.spec.Str != nil:
-		n.eval = func(env *Env, _ *scope) value {
-			s, state := f.spec.Str(f.subject(env))
+	case f.Spec.Str != nil:
+		n.eval = func(env *Env, _ *scope) kleene.Value {
+			s, state := f.Spec.Str(f.Subject(env))
 			if state != action.Known {
-				return missing(state, cost)
+				return kleene.Missing(state, cost)
 			}
-			return stringValue(s)
+			return kleene.Text(s)
 		}
-	case f.spec.Num != nil:
-		n.eval = func(env *Env, _ *scope) value {
-			x, state := f.spec.Num(f.subject(env))
+	case f.Spec.Num != nil:
+		n.eval = func(env *Env, _ *scope) kleene.Value {
+			x, state := f.Spec.Num(f.Subject(env))
 			if state != action.Known || x != x {
-				return missing(state, cost)
+				return kleene.Missing(state, cost)
 			}
-			return numberValue(x)
+			return kleene.Number(x)
 		}
-	case f.spec.Bool != nil:
-		n.eval = func(env *Env, _ *scope) value {
-			b, state := f.spec.Bool(f.subject(env))
+	case f.Spec.Bool != nil:
+		n.eval = func(env *Env, _ *scope) kleene.Value {
+			b, state := f.Spec.Bool(f.Subject(env))
 			if state != action.Known {
-				return missing(state, cost)
+				return kleene.Missing(state, cost)
 			}
-			return boolValue(b)
+			return kleene.Bool(b)
 		}
-		n.test = func(env *Env, s *scope) (Tri, action.Need) { return n.eval(env, s).tri() }
+		n.test = func(env *Env, s *scope) (Tri, action.Need) { return n.eval(env, s).Tri() }
 	default:
 		n.elem = stringType
-		n.eval = func(env *Env, _ *scope) value {
-			l, state := f.spec.List(f.subject(env))
+		n.eval = func(env *Env, _ *scope) kleene.Value {
+			l, state := f.Spec.List(f.Subject(env))
 			if state != action.Known {
-				return missing(state, cost)
+				return kleene.Missing(state, cost)
 			}
-			return listValue(l)
+			return kleene.Texts(l)
 		}
 	}
 	return n
 }
 
 // keyNode compiles the reading of a fact with a key.
-func (f *fact) keyNode(key *node) *node {
-	cost, fold := f.spec.Cost, foldsKey(f.spec.Name)
+func keyNode(f *fact.Fact, key *node) *node {
+	cost, fold := f.Spec.Cost, f.FoldsKey()
 	if fold && key.konst {
 		k := key.eval(&Env{}, nil)
-		k.str, fold = strings.ToLower(k.str), false
+		k.Str, fold = strings.ToLower(k.Str), false
 		key = constant(stringType, k)
 	}
-	n := computed(f.typ(), func(env *Env, s *scope) value {
+	n := computed(typeOf(f), func(env *Env, s *scope) kleene.Value {
 		k := key.eval(env, s)
-		if k.kind != isString {
-			return pendingValue(k.need)
+		if k.Kind != kleene.IsString {
+			return kleene.Pending(k.Need)
 		}
 		if fold {
-			k.str = strings.ToLower(k.str)
+			k.Str = strings.ToLower(k.Str)
 		}
-		if f.spec.Key != nil {
-			text, state := f.spec.Key(f.subject(env), k.str)
+		if f.Spec.Key != nil {
+			text, state := f.Spec.Key(f.Subject(env), k.Str)
 			if state != action.Known {
-				return missing(state, cost)
+				return kleene.Missing(state, cost)
 			}
-			return stringValue(text)
+			return kleene.Text(text)
 		}
-		l, state := f.spec.KeyList(f.subject(env), k.str)
+		l, state := f.Spec.KeyList(f.Subject(env), k.Str)
 		if state != action.Known {
-			return missing(state, cost)
+			return kleene.Missing(state, cost)
 		}
-		return listValue(l)
+		return kleene.Texts(l)
 	}, key)
 	n.elem = stringType
 	n.fact = f
 	return n
 }
-
-// foldsKey reports whether the names inside a fact have no case: a condition
-// that says X-Tenant means the header, however it is spelt.
-func foldsKey(name string) bool { return name == "http.headers" || name == "http.headers_all" }

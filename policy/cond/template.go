@@ -1,9 +1,7 @@
 package cond
 
 import (
-	"strings"
-
-	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/kleene"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -22,45 +20,21 @@ func (c *compiler) template(e *hclsyntax.TemplateExpr) *node {
 		kids = append(kids, kid)
 	}
 	if len(kids) == 0 {
-		return constant(stringType, stringValue(""))
+		return constant(stringType, kleene.Text(""))
 	}
-	return computed(stringType, func(env *Env, s *scope) value {
-		var b builder
+	return computed(stringType, func(env *Env, s *scope) kleene.Value {
+		var b kleene.Builder
 		for _, kid := range kids {
-			b.add(kid.eval(env, s))
+			b.Add(kid.eval(env, s))
 		}
-		return b.value(s)
+		return built(&b, s)
 	}, kids...)
 }
 
-// A builder puts a string together, and remembers what keeps it from being
-// known.
-type builder struct {
-	text   strings.Builder
-	broken bool // never to be known
-	need   action.Need
-}
-
-// add appends a value.
-func (b *builder) add(v value) {
-	switch {
-	case !v.known() && v.need == 0 || v.kind == isList:
-		b.broken = true
-	case !v.known():
-		b.need |= v.need
-	case b.text.Len() <= maxText:
-		b.text.WriteString(v.text())
+// built gives the string of a builder, at its price.
+func built(b *kleene.Builder, s *scope) kleene.Value {
+	if !s.spend(b.Len()) {
+		return kleene.Value{}
 	}
-}
-
-// value gives the string; one that is too long is unknown.
-func (b *builder) value(s *scope) value {
-	switch {
-	case b.broken || b.text.Len() > maxText || !s.spend(b.text.Len()):
-		return value{}
-	case b.need != 0:
-		return pendingValue(b.need)
-	default:
-		return stringValue(b.text.String())
-	}
+	return b.Value()
 }

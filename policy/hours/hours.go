@@ -1,4 +1,7 @@
-package cond
+// Package hours reads and tests spans of the week, as rules state them. It takes
+// the time from its caller and the zones from the system or the binary. It knows
+// nothing of rules.
+package hours
 
 import (
 	"fmt"
@@ -25,9 +28,9 @@ type window struct{ from, until int }
 
 const minutesPerDay = 24 * 60
 
-// ParseHours reads hours: days ("mon-fri", "sat,sun"), times ("09:00-12:00,
+// Parse reads hours: days ("mon-fri", "sat,sun"), times ("09:00-12:00,
 // 13:00-18:00" without the blank) and a zone, each optional, in this order.
-func ParseHours(text string) (Hours, error) {
+func Parse(text string) (Hours, error) {
 	h := Hours{text: text, zone: time.UTC}
 	fields := strings.Fields(text)
 	if len(fields) == 0 {

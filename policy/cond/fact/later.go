@@ -1,10 +1,10 @@
-package cond
+package fact
 
 import "strings"
 
-// later reports whether the language has this fact but this build does not.
+// Later reports whether the language has this fact but this build does not.
 // It is asked only about names that no table declares.
-func later(name string) bool {
+func Later(name string) bool {
 	for _, known := range []string{
 		"http.method", "http.host", "http.path", "http.query", "http.query_all", "http.headers", "http.headers_all",
 		"http.content_type", "http.size", "http.body", "http.json", "http.form", "http.form_all", "http.args",
@@ -24,14 +24,8 @@ func later(name string) bool {
 	return false
 }
 
-// laterFunction likewise of functions.
-func laterFunction(name string) bool { return name == "keys" }
-
-// words lists words for a sentence.
-func words(list []string) string { return strings.Join(list, ", ") }
-
-// nearest gives the candidate that name most likely meant, or "".
-func nearest(name string, candidates []string) string {
+// Nearest gives the candidate that name most likely meant, or "".
+func Nearest(name string, candidates []string) string {
 	best, least := "", len(name)/3+2
 	for _, c := range candidates {
 		if d := distance(name, c); d < least {
