@@ -5,42 +5,49 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/place"
+	"sallyport.dev/sallyport/policy/rules"
 
 	"github.com/hashicorp/hcl/v2"
 )
 
 // A compiler makes a Policy of a Config and collects every complaint.
 type compiler struct {
-	lister
-	schema *cond.Schema
+	o      *Options
 	policy *Policy
+	diags  hcl.Diagnostics
 }
 
-func compile(conf *hclconf.Config, o Options) (*Policy, hcl.Diagnostics) {
-	p := &Policy{conf: conf, byName: map[string]*service{}, now: o.Now, trials: o.Trials}
+func compile(conf *hclconf.Config, files *Files, o Options) (*Policy, hcl.Diagnostics) {
+	p := &Policy{conf: conf, files: files, byName: map[string]*service{}, now: o.Now, trials: o.Trials}
 	if p.now == nil {
 		p.now = time.Now
 	}
-	c := &compiler{lister: lister{o: &o}, schema: o.schema(), policy: p}
+	c := &compiler{o: &o, policy: p}
 	for _, s := range conf.Services {
 		c.service(s)
 	}
 	for _, r := range conf.Roles {
 		c.role(r)
 	}
-	for _, r := range conf.Rules {
-		c.rule(r)
-	}
 	c.places()
-	c.index()
-	return p, c.diags
+	set, diags := rules.Compile(conf, files, p.Services(), o.Tables)
+	p.rules = set
+	for i, s := range p.services {
+		s.rules = set.Services[i]
+		p.timed = p.timed || s.rules.Timed()
+	}
+	return p, append(c.diags, diags...)
+}
+
+func (c *compiler) fail(at hcl.Range, summary, format string, args ...any) {
+	c.diags = append(c.diags, &hcl.Diagnostic{
+		Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: at.Ptr(),
+	})
 }
 
 func (c *compiler) service(conf *hclconf.Service) {
@@ -51,22 +58,14 @@ func (c *compiler) service(conf *hclconf.Service) {
 		}
 		c.fail(at, "Protocol not available", "Service %q cannot speak %s: %s", conf.Name, conf.Protocol.Value, err)
 	}
-	s := &service{conf: conf, index: len(c.policy.services), posture: newPosture(conf.Name, conf.Posture.Value)}
+	s := &service{conf: conf, index: len(c.policy.services)}
 	s.Service = action.Service{
 		Name: conf.Name, Protocol: conf.Protocol.Value, Description: conf.Description,
 		Injects: conf.Auth != nil, Plaintext: conf.TLS.Disable, Passthrough: conf.Passthrough.Value,
 		EncodedPaths: conf.EncodedPaths, FoldPaths: conf.FoldPaths, PlainInjection: conf.InsecureInjection,
-		Databases: texts(conf.Databases), Session: conf.Session, BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect,
+		Databases: hclconf.Texts(conf.Databases), Session: conf.Session,
+		BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect,
 	}
-	s.opaque = s.Protocol == "tcp" || s.Passthrough
-	s.observe = conf.Mode.Value == "observe"
-	if spec, ok := c.o.fact("sql.database"); ok && len(s.Databases) > 0 {
-		s.database = spec.Str
-		s.noDatabase = fmt.Sprintf("Service %q gives access to %s and no other database.", s.Name, strings.Join(s.Databases, ", "))
-	}
-	var diags hcl.Diagnostics
-	s.catalog, diags = newCatalog(conf, c.o, c.schema)
-	c.diags = append(c.diags, diags...)
 	c.route(s)
 	c.policy.services = append(c.policy.services, s)
 	c.policy.byName[s.Name] = s
@@ -149,59 +148,4 @@ func (c *compiler) overlap(r *role, a, b *service) bool {
 		}
 	}
 	return false
-}
-
-// index gives every service the rules that can meet its actions, by name.
-func (c *compiler) index() {
-	p := c.policy
-	slices.SortFunc(p.rules, func(a, b *rule) int { return strings.Compare(a.name, b.name) })
-	for _, r := range p.rules {
-		for _, s := range p.services {
-			if !r.names(s) {
-				continue
-			}
-			if r.silentOn(s) {
-				s.silent = append(s.silent, r)
-				continue
-			}
-			s.rules = append(s.rules, r)
-			s.timed = s.timed || r.states.time
-		}
-		p.timed = p.timed || r.states.time
-	}
-	for _, s := range p.services {
-		for _, op := range s.operations() {
-			timed := op.when != nil && op.when.UsesTime()
-			s.timed, p.timed = s.timed || timed, p.timed || timed
-		}
-	}
-}
-
-func (s *service) operations() []*operation {
-	if s.catalog == nil {
-		return nil
-	}
-	return s.catalog.all
-}
-
-// names reports whether the rule is on the service.
-func (r *rule) names(s *service) bool {
-	if r.conf.On.All {
-		return true
-	}
-	for _, ref := range r.conf.On.Items {
-		if ref.Name == s.Name {
-			return true
-		}
-	}
-	return false
-}
-
-// silentOn reports whether the rule speaks of something that the actions of the
-// service do not have.
-func (r *rule) silentOn(s *service) bool {
-	if s.opaque {
-		return r.states.inside
-	}
-	return r.states.conn || r.states.protocol != "" && r.states.protocol != s.Protocol
 }

@@ -2,42 +2,11 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/rules"
 )
-
-// A judge is the working memory of one decision, taken from a pool.
-type judge struct {
-	action  *action.Action
-	service *service
-	member  *membership
-	now     time.Time
-
-	part        *action.Part
-	env         cond.Env
-	effects     action.Effects // all that the part may have
-	sureEffects action.Effects // those that no pending fact takes away
-	ops         []hit
-	opsNeed     action.Need // pending conditions of operations
-	opsUnknown  bool        // which operations it is cannot be told
-	meetings    []meeting   // by index in service.rules
-
-	total ruling
-}
-
-// A ruling is the outcome over the parts seen so far.
-type ruling struct {
-	verdict action.Verdict
-	by      string // the rule that decided
-	reason  string
-	asks    []action.Asking
-	shared  bool // asks belongs to a rule and must be copied before it grows
-	would   []string
-	need    action.Need
-}
 
 // Decide says what the rules have to say about an action, by the clock of the
 // policy. With Need it is not decided yet. It does not block.
@@ -52,38 +21,28 @@ func (p *Policy) Decide(a *action.Action) action.Decision {
 // DecideAt is Decide at another time: for tests, and to judge again what is
 // recorded.
 func (p *Policy) DecideAt(a *action.Action, now time.Time) action.Decision {
+	s, m, refused := p.standing(a, now)
+	if s == nil {
+		return refuse(refused)
+	}
+	return s.rules.Decide(a, &m.Member, now)
+}
+
+// standing finds the service of an action in this policy and what its agent is
+// there, or says why it is refused before any rule is asked.
+func (p *Policy) standing(a *action.Action, now time.Time) (*service, *membership, string) {
 	s, err := p.ownService(a)
 	if err != nil {
-		return refuse("The service of this action is not declared any more.")
+		return nil, nil, "The service of this action is not declared any more."
 	}
 	if a.Peer == nil {
-		return refuse("The agent is unknown.")
+		return nil, nil, "The agent is unknown."
 	}
 	m := p.member(a.Peer, now)
 	if !m.uses[s.index] {
-		return refuse(fmt.Sprintf("No role of agent %q uses service %q.", a.Peer.Name, s.Name))
+		return nil, nil, fmt.Sprintf("No role of agent %q uses service %q.", a.Peer.Name, s.Name)
 	}
-	if len(a.Parts) == 0 {
-		return refuse("This could not be understood, and what is not understood is refused.")
-	}
-	j, ok := p.judges.Get().(*judge)
-	if !ok {
-		j = new(judge)
-	}
-	defer p.release(j)
-	j.action, j.service, j.member, j.now = a, s, m, now
-	return j.decide()
-}
-
-func refuse(reason string) action.Decision {
-	return action.Decision{Verdict: action.Deny, Reason: reason}
-}
-
-// release empties a judge, so that the pool holds on to no action.
-func (p *Policy) release(j *judge) {
-	clear(j.ops[:cap(j.ops)])
-	*j = judge{ops: j.ops[:0], meetings: j.meetings[:0]}
-	p.judges.Put(j)
+	return s, m, ""
 }
 
 // ownService finds the service of an action in this policy.
@@ -98,134 +57,50 @@ func (p *Policy) ownService(a *action.Action) (*service, error) {
 	return s, nil
 }
 
-// decide judges every part; the strictest verdict stands for all.
-func (j *judge) decide() action.Decision {
-	j.total.verdict = action.Allow
-	for i := range j.action.Parts {
-		j.look(&j.action.Parts[i])
-		r := j.rule()
-		if r.verdict == action.Deny && r.need == 0 {
-			return action.Decision{Verdict: action.Deny, Rule: r.by, Reason: r.reason, Would: r.would}
-		}
-		j.total.join(r)
-	}
-	t := &j.total
-	if t.need != 0 {
-		return action.Decision{Need: t.need}
-	}
-	return action.Decision{Verdict: t.verdict, Rule: t.by, Reason: t.reason, Asks: t.asks, Would: t.would}
+func refuse(reason string) action.Decision {
+	return action.Decision{Verdict: action.Deny, Reason: reason}
 }
 
-// join adds the ruling on one more part.
-func (t *ruling) join(r ruling) {
-	t.need |= r.need
-	for _, w := range r.would {
-		if !slices.Contains(t.would, w) {
-			t.would = append(t.would, w)
-		}
-	}
-	if r.verdict > t.verdict {
-		return
-	}
-	if r.verdict < t.verdict || t.by == "" && t.reason == "" {
-		t.verdict, t.by, t.reason = r.verdict, r.by, r.reason
-	}
-	for i := range r.asks {
-		t.ask(r.asks[i : i+1 : i+1])
-	}
+// An Explanation says how a decision came about.
+type Explanation struct {
+	Decision action.Decision   `json:"decision"`
+	Service  string            `json:"service,omitempty"`
+	Refused  string            `json:"refused,omitempty"` // before any rule was asked
+	Roles    []string          `json:"roles,omitempty"`
+	Parts    []rules.PartTrace `json:"parts,omitempty"`
+	// Silent names rules on the service that speak of something its actions do
+	// not have.
+	Silent []string `json:"silent,omitempty"`
 }
 
-// ask adds one asking, once. The slice of a rule is used as it is until there
-// are two.
-func (t *ruling) ask(one []action.Asking) {
-	for i := range t.asks {
-		if t.asks[i].Rule == one[0].Rule {
-			return
-		}
+// Explain decides an action once more and tells every step.
+func (p *Policy) Explain(a *action.Action) Explanation { return p.explainAt(a, p.now()) }
+
+func (p *Policy) explainAt(a *action.Action, now time.Time) Explanation {
+	e := Explanation{Decision: p.DecideAt(a, now)}
+	s, m, refused := p.standing(a, now)
+	if s == nil {
+		e.Refused = refused
+		return e
 	}
-	if t.asks == nil {
-		t.asks, t.shared = one, true
-		return
-	}
-	if t.shared {
-		t.asks, t.shared = slices.Clone(t.asks), false
-	}
-	t.asks = append(t.asks, one[0])
+	e.Service, e.Roles, e.Silent = s.Name, m.Roles, s.rules.Silent()
+	e.Parts = s.rules.Trace(a, &m.Member, now)
+	return e
 }
 
-// look turns to one part and settles which operations and effects it has.
-func (j *judge) look(part *action.Part) {
-	j.part, j.ops, j.opsNeed, j.opsUnknown = part, j.ops[:0], 0, false
-	j.effects = part.Effects
-	if j.effects == 0 || j.service.opaque {
-		j.effects = action.EffectUnknown
+// Try explains an action that nobody sent.
+func (p *Policy) Try(h Hypothesis) (Explanation, error) {
+	at, err := p.attempt(h)
+	if err != nil {
+		return Explanation{}, err
 	}
-	j.env = cond.Env{Action: j.action, Part: part, Roles: j.member.roles, Now: j.now}
-	if c := j.service.catalog; c != nil && !part.Control {
-		j.classify(c)
+	now := h.At
+	if now.IsZero() {
+		now = p.now()
 	}
-	j.sureEffects = j.sure()
-	j.env.Effects = j.effects
-}
-
-// classify replaces the effects that the protocol knows by those of the
-// operations that fit. One that only may fit adds to them.
-func (j *judge) classify(c *catalog) {
-	if !c.find(j) {
-		j.opsUnknown = true
-		j.effects |= action.EffectUnknown
-		return
+	a, refused := at.action(now)
+	if a == nil {
+		return Explanation{Decision: refuse(refused), Refused: refused}, nil
 	}
-	known := j.effects
-	effects, certain := action.Effects(0), false
-	for i := range j.ops {
-		h := &j.ops[i]
-		if h.op.effects == 0 {
-			effects |= known
-		}
-		effects |= h.op.effects
-		certain = certain || h.sure
-		if !h.sure {
-			effects |= action.EffectUnknown
-			j.opsNeed |= h.need
-		}
-	}
-	if !certain {
-		effects |= known
-	}
-	j.effects = effects
-}
-
-// sure gives the effects that stay whatever the pending facts turn out to be.
-func (j *judge) sure() action.Effects {
-	if j.opsNeed == 0 {
-		return j.effects
-	}
-	var sure action.Effects
-	for i := range j.ops {
-		if j.ops[i].sure {
-			sure |= j.ops[i].op.effects
-		}
-	}
-	return sure
-}
-
-func (j *judge) hasOp(op *operation) bool {
-	for i := range j.ops {
-		if j.ops[i].op == op {
-			return true
-		}
-	}
-	return false
-}
-
-// host is the name the agent used, or the address it dialled.
-func (j *judge) host() string {
-	if j.action.Host != "" {
-		return j.action.Host
-	}
-	if !j.action.Dst.IsValid() {
-		return ""
-	}
-	return j.action.Dst.Addr().Unmap().String()
+	return p.explainAt(a, now), nil
 }

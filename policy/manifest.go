@@ -47,16 +47,14 @@ func (p *Policy) Manifest(peer *action.Peer) Manifest {
 	}
 	now := p.now()
 	member := p.member(peer, now)
-	m.Agent, m.Roles = peer.Name, append(m.Roles, member.roles...)
+	m.Agent, m.Roles = peer.Name, append(m.Roles, member.Roles...)
 	for _, s := range p.services {
 		if !member.uses[s.index] {
 			continue
 		}
 		out := s.manifest()
-		for _, r := range s.rules {
-			if j := (&judge{member: member, now: now}); !r.observe && r.applies(j) {
-				out.Rules = append(out.Rules, p.manifestRules(r)...)
-			}
+		for _, r := range s.rules.Rules(&member.Member, now) {
+			out.Rules = append(out.Rules, p.manifestRules(r)...)
 		}
 		m.Services = append(m.Services, out)
 	}
@@ -70,7 +68,7 @@ func (s *service) manifest() ManifestService {
 		out.Hosts = append(out.Hosts, c.String())
 	}
 	switch {
-	case s.opaque:
+	case s.opaque():
 		out.Credential = "Passed on unseen: authenticate as you would without a gateway."
 	case !s.Injects:
 		out.Credential = "None is added."
@@ -79,12 +77,9 @@ func (s *service) manifest() ManifestService {
 	default:
 		out.Credential = "Send none, or any dummy where a client insists on a key; the gateway puts the real one in its place."
 	}
-	if s.observe {
-		out.Allowed = []string{"everything that no rule denies"}
-		return out
-	}
+	posture := s.rules.Posture()
 	for i, name := range action.EffectNames() {
-		switch s.posture.verdict[i] {
+		switch posture[i] {
 		case action.Allow:
 			out.Allowed = append(out.Allowed, name)
 		case action.Ask:
@@ -97,28 +92,28 @@ func (s *service) manifest() ManifestService {
 }
 
 // manifestRules puts a rule, and its otherwise, into words.
-func (p *Policy) manifestRules(r *rule) []ManifestRule {
+func (p *Policy) manifestRules(r *hclconf.Rule) []ManifestRule {
 	about := p.about(r)
-	out := []ManifestRule{{Name: r.name, Verdict: r.clauses[0].verdict.String(), About: about, Reason: r.conf.Reason}}
-	if len(r.clauses) > 1 {
-		out = append(out, ManifestRule{Name: r.name, Verdict: r.clauses[1].verdict.String(), About: about + ", otherwise", Reason: r.conf.Reason})
+	out := []ManifestRule{{Name: r.Name, Verdict: r.Verdict.String(), About: about, Reason: r.Reason}}
+	if r.Otherwise.Stated() {
+		out = append(out, ManifestRule{Name: r.Name, Verdict: r.Otherwise.Value, About: about + ", otherwise", Reason: r.Reason})
 	}
 	return out
 }
 
 // about names what a rule speaks of.
-func (p *Policy) about(r *rule) string {
+func (p *Policy) about(r *hclconf.Rule) string {
 	var parts []string
 	for _, name := range hclconf.RuleLists() {
-		if l, ok := r.conf.Lists[name]; ok {
-			parts = append(parts, name+" "+strings.Join(texts(l.Items), ", "))
+		if l, ok := r.Lists[name]; ok {
+			parts = append(parts, name+" "+strings.Join(hclconf.Texts(l.Items), ", "))
 		}
 	}
-	if r.conf.When != nil {
-		parts = append(parts, "when "+p.source(r.conf.When.Range()))
+	if r.When != nil {
+		parts = append(parts, "when "+p.source(r.When.Range()))
 	}
-	if r.conf.Unless != nil {
-		parts = append(parts, "unless "+p.source(r.conf.Unless.Range()))
+	if r.Unless != nil {
+		parts = append(parts, "unless "+p.source(r.Unless.Range()))
 	}
 	if len(parts) == 0 {
 		return "everything"

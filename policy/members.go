@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/rules"
 )
 
 // A membership is what an agent is by the roles of one policy. It is immutable.
 type membership struct {
-	roles []string
-	in    []bool    // by index of role
+	rules.Member
 	uses  []bool    // by index of service
 	since time.Time // when it was worked out
 	until time.Time // when it must be worked out again; zero: never
@@ -49,23 +49,23 @@ func (p *Policy) remember(peer *action.Peer, m *membership) *membership {
 
 // workOut applies the roles to an agent.
 func (p *Policy) workOut(peer *action.Peer, now time.Time) *membership {
-	m := &membership{in: make([]bool, len(p.roles)), uses: make([]bool, len(p.services)), since: now}
+	m := &membership{Member: rules.Member{In: make([]bool, len(p.roles))}, uses: make([]bool, len(p.services)), since: now}
 	enrolled := len(peer.Enrolled) > 0 || peer.Transport == "wireguard"
 	for _, r := range p.roles {
-		m.in[r.index] = r.lives(now) && r.holds(peer)
-		enrolled = enrolled || m.in[r.index]
+		m.In[r.index] = r.lives(now) && r.holds(peer)
+		enrolled = enrolled || m.In[r.index]
 		if r.lives(now) && !r.until.IsZero() && (m.until.IsZero() || r.until.Before(m.until)) {
 			m.until = r.until
 		}
 	}
 	for _, r := range p.roles {
 		if enrolled && r.lives(now) && r.everybody() {
-			m.in[r.index] = true
+			m.In[r.index] = true
 		}
-		if !m.in[r.index] {
+		if !m.In[r.index] {
 			continue
 		}
-		m.roles = append(m.roles, r.name)
+		m.Roles = append(m.Roles, r.name)
 		for _, s := range r.uses {
 			m.uses[s] = true
 		}
@@ -118,5 +118,5 @@ func (p *Policy) Roles(peer *action.Peer) []string {
 	if peer == nil {
 		return nil
 	}
-	return slices.Clone(p.member(peer, p.now()).roles)
+	return slices.Clone(p.member(peer, p.now()).Roles)
 }

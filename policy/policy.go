@@ -6,14 +6,16 @@ package policy
 
 import (
 	"fmt"
-	"sync"
+	"io"
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/lint"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/presets"
+	"sallyport.dev/sallyport/policy/rules"
+	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -33,7 +35,7 @@ type Options struct {
 // Types that cross from the configuration to its consumers.
 type (
 	// Files is the text of a configuration, for diagnostics.
-	Files = hclconf.Files
+	Files = source.Files
 	// GatewayConfig is the gateway block with its defaults.
 	GatewayConfig = hclconf.Gateway
 	// SecretConfig is a secret block.
@@ -48,35 +50,26 @@ type Policy struct {
 	services []*service
 	byName   map[string]*service
 	roles    []*role
-	rules    []*rule // by name
+	rules    *rules.Set
 	places   *place.Table
-	ports    map[uint16]bool // of services that a peeked name can tell
-	timed    bool            // a verdict may change by the mere passing of time
+	timed    bool // a verdict may change by the mere passing of time
 	now      func() time.Time
 	trials   map[string]func(*action.Service, action.Trial) (*action.Action, error)
 	tests    []TestResult
-
-	members members
-	judges  sync.Pool // of *judge
+	members  members
 }
 
-// A service is a declared service, ready for its actions.
+// A service is a declared service: where it is, and its rules.
 type service struct {
 	action.Service
-	conf    *hclconf.Service
-	index   int
-	rules   []*rule // those that can meet its actions, by name
-	silent  []*rule // those under "*" that speak of something else
-	posture posture
-	opaque  bool // tcp, passthrough: no facts, the effect is unknown
-	observe bool // the posture is recorded, not enforced
-	timed   bool
-	catalog *catalog // nil: no operations
-	route   route
-	// database reads the database of a part; nil where databases bind nothing.
-	database   func(action.Facts) (string, action.State)
-	noDatabase string // reason of a refusal
+	conf  *hclconf.Service
+	index int
+	rules *rules.Service
+	route route
 }
+
+// opaque reports whether the connections of the service pass unseen.
+func (s *service) opaque() bool { return s.Protocol == "tcp" || s.Passthrough }
 
 // A role says who may use what.
 type role struct {
@@ -94,8 +87,7 @@ func Load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 	if conf == nil {
 		return nil, files, diags
 	}
-	p, more := compile(conf, o)
-	p.files = files
+	p, more := compile(conf, files, o)
 	diags = append(diags, more...)
 	if diags.HasErrors() {
 		return nil, files, diags
@@ -109,7 +101,7 @@ func Load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, files, diags
 	}
-	return p, files, append(diags, p.lint()...)
+	return p, files, append(diags, lint.Check(conf)...)
 }
 
 // Gateway gives the gateway block.
@@ -151,7 +143,7 @@ func (p *Policy) Names() []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, s := range p.services {
-		if s.opaque {
+		if s.opaque() {
 			continue
 		}
 		for _, h := range s.conf.Hosts {
@@ -170,21 +162,6 @@ func (p *Policy) Names() []string {
 	return out
 }
 
-// schema is what conditions of this build may speak of.
-func (o *Options) schema() *cond.Schema { return cond.NewSchema(o.Tables...) }
-
-// fact finds the spec of a fact by name.
-func (o *Options) fact(name string) (action.FactSpec, bool) {
-	for _, t := range o.Tables {
-		for _, spec := range t.Facts {
-			if spec.Name == name {
-				return spec, true
-			}
-		}
-	}
-	return action.FactSpec{}, false
-}
-
 // protocol says why a service may not name a protocol.
 func (o *Options) protocol(name string) error {
 	known := o.Protocols
@@ -199,7 +176,7 @@ func (o *Options) protocol(name string) error {
 	for n := range known {
 		names = append(names, n)
 	}
-	return fmt.Errorf("there is no protocol %q.%s", name, hclconf.DidYouMean(name, names))
+	return fmt.Errorf("there is no protocol %q.%s", name, source.DidYouMean(name, names))
 }
 
 // library hands the embedded presets to the decoder.
@@ -207,3 +184,9 @@ type library struct{}
 
 func (library) Get(name string) ([]byte, bool) { return presets.Get(name) }
 func (library) List() []string                 { return presets.List() }
+
+// WriteDiagnostics writes every diagnostic as file:line:column, the line itself
+// with a caret under what is meant, and the cure.
+func WriteDiagnostics(w io.Writer, f *Files, diags hcl.Diagnostics, color bool) error {
+	return source.Write(w, f, diags, color)
+}

@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/place"
+	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -91,7 +92,7 @@ func decided(d action.Decision, rule string) bool {
 
 // hypothesis is what a test block states.
 func hypothesis(t *hclconf.Test) Hypothesis {
-	h := Hypothesis{Agent: t.Agent, User: t.User, Tags: texts(t.Tags), Service: t.Service.Name, At: t.At}
+	h := Hypothesis{Agent: t.Agent, User: t.User, Tags: hclconf.Texts(t.Tags), Service: t.Service.Name, At: t.At}
 	for _, ref := range t.Roles.Items {
 		h.Roles = append(h.Roles, ref.Name)
 	}
@@ -213,7 +214,7 @@ func (at *attempt) action(now time.Time) (*action.Action, string) {
 	}
 	a, err := make(&s.Service, trial)
 	if err != nil {
-		return nil, upperFirst(err.Error()) + "."
+		return nil, source.UpperFirst(err.Error()) + "."
 	}
 	a.Peer, a.Service, a.Host, a.Dst, a.Time = at.peer, &s.Service, at.host, at.dst, now
 	at.actions[s.Name] = a
@@ -265,11 +266,11 @@ func (p *Policy) moments(at *attempt) []time.Time {
 	for _, r := range p.roles {
 		ends(r.until)
 	}
-	for _, r := range p.rules {
-		ends(r.until)
+	for _, r := range p.conf.Rules {
+		ends(r.Until)
 	}
 	for _, a := range at.actions {
-		if !p.byName[a.Service.Name].timed {
+		if !p.byName[a.Service.Name].rules.Timed() {
 			continue
 		}
 		monday := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
@@ -284,30 +285,11 @@ func (p *Policy) moments(at *attempt) []time.Time {
 // passing of time, or the zero Time; the gateway judges open connections again
 // then.
 func (p *Policy) NextChange(after time.Time) time.Time {
-	var next time.Time
-	sooner := func(t time.Time) {
-		if t.After(after) && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
-	}
+	next := p.rules.NextChange(after)
 	for _, r := range p.roles {
-		sooner(r.until)
-	}
-	for _, r := range p.rules {
-		sooner(r.until)
-		for _, h := range r.hours {
-			sooner(h.Next(after))
-		}
-		if r.when != nil && r.when.UsesTime() || r.unless != nil && r.unless.UsesTime() {
-			sooner(after.Truncate(time.Minute).Add(time.Minute))
+		if r.until.After(after) && (next.IsZero() || r.until.Before(next)) {
+			next = r.until
 		}
 	}
 	return next
-}
-
-func upperFirst(s string) string {
-	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
-		return string(s[0]-32) + s[1:]
-	}
-	return s
 }

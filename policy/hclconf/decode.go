@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 
+	"sallyport.dev/sallyport/policy/source"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // A decoder turns bodies into a Config and collects every complaint.
 type decoder struct {
-	files   *Files
+	files   *source.Files
 	presets Presets
 	noFiles bool // inside a preset
 	cfg     *Config
@@ -24,8 +26,8 @@ type Presets interface {
 }
 
 // Parse reads the configuration at path. The Config is nil if there are errors.
-func Parse(path string, presets Presets) (*Config, *Files, hcl.Diagnostics) {
-	files, bodies, diags := Read(path)
+func Parse(path string, presets Presets) (*Config, *source.Files, hcl.Diagnostics) {
+	files, bodies, diags := source.Read(path)
 	d := &decoder{files: files, presets: presets, cfg: &Config{Gateway: defaults()}, diags: diags}
 	d.config(bodies)
 	if d.diags.HasErrors() {
@@ -126,7 +128,7 @@ func (d *decoder) references() {
 			d.exist([]Ref{t.Service}, services)
 		}
 		if t.Rule.Stated() && !slices.Contains(rules, t.Rule.Value) {
-			d.fail(t.Rule.Range, "Unknown rule", "No rule is named %q.%s", t.Rule.Value, DidYouMean(t.Rule.Value, rules))
+			d.fail(t.Rule.Range, "Unknown rule", "No rule is named %q.%s", t.Rule.Value, source.DidYouMean(t.Rule.Value, rules))
 		}
 	}
 }
@@ -134,7 +136,7 @@ func (d *decoder) references() {
 func (d *decoder) exist(refs []Ref, names []string) {
 	for _, r := range refs {
 		if !slices.Contains(names, r.Name) {
-			d.fail(r.Range, "Unknown "+r.Kind, "No %s is named %q.%s", r.Kind, r.Name, DidYouMean(r.Name, names))
+			d.fail(r.Range, "Unknown "+r.Kind, "No %s is named %q.%s", r.Kind, r.Name, source.DidYouMean(r.Name, names))
 		}
 	}
 }

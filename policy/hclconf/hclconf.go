@@ -34,6 +34,15 @@ type Str struct {
 // Stated reports whether the configuration, or a preset, says it.
 func (s Str) Stated() bool { return s.Range.Filename != "" }
 
+// Texts gives the values of a list.
+func Texts(list []Str) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, s.Value)
+	}
+	return out
+}
+
 // A Ref is a reference such as service.github.
 type Ref struct {
 	Kind, Name string

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -23,7 +24,7 @@ func (d *decoder) members(e hcl.Expression) []Str {
 		kind, name, ok := strings.Cut(m.Value, ":")
 		known := kind == "tag" || kind == "user" || kind == "agent"
 		if m.Value != "*" && (!ok || !known || name == "") {
-			d.fail(m.Range, "Bad member", `%q is no member; write "tag:NAME", "user:LOGIN", "agent:NAME" or "*".%s`, m.Value, DidYouMean(kind, []string{"tag", "user", "agent"}))
+			d.fail(m.Range, "Bad member", `%q is no member; write "tag:NAME", "user:LOGIN", "agent:NAME" or "*".%s`, m.Value, source.DidYouMean(kind, []string{"tag", "user", "agent"}))
 		}
 	}
 	return list
@@ -65,7 +66,7 @@ func (d *decoder) verdict(e hcl.Expression) action.Verdict {
 	s := d.word(e)
 	v, ok := action.ParseVerdict(s.Value)
 	if s.Stated() && !ok {
-		d.fail(s.Range, "Unknown verdict", "%q is no verdict; a verdict is allow, ask or deny.%s", s.Value, DidYouMean(s.Value, []string{"allow", "ask", "deny"}))
+		d.fail(s.Range, "Unknown verdict", "%q is no verdict; a verdict is allow, ask or deny.%s", s.Value, source.DidYouMean(s.Value, []string{"allow", "ask", "deny"}))
 	}
 	return v
 }
@@ -125,7 +126,7 @@ func (d *decoder) knownShort(s Str, what string, words []string) {
 			return
 		}
 	}
-	d.fail(s.Range, "Unknown "+what, "There is no %s %q.%s", what, s.Value, DidYouMean(s.Value, words))
+	d.fail(s.Range, "Unknown "+what, "There is no %s %q.%s", what, s.Value, source.DidYouMean(s.Value, words))
 }
 
 func (d *decoder) test(b *hclsyntax.Block) {

@@ -7,6 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/place"
+	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -50,7 +51,7 @@ func (d *decoder) hosts(e hcl.Expression) []Host {
 	for _, s := range d.words(e) {
 		p, err := place.Parse(s.Value)
 		if err != nil {
-			d.fail(s.Range, "Bad host", "%s. A host is a name, *.suffix, IP or CIDR, each with an optional port.", upperFirst(err.Error()))
+			d.fail(s.Range, "Bad host", "%s. A host is a name, *.suffix, IP or CIDR, each with an optional port.", source.UpperFirst(err.Error()))
 			continue
 		}
 		if p.Kind <= place.Suffix && (p.Name == "sallyport.internal" || strings.HasSuffix(p.Name, ".sallyport.internal")) {
@@ -69,7 +70,7 @@ func (d *decoder) upstream(e hcl.Expression) (Str, place.Target) {
 	}
 	t, err := place.ParseTarget(s.Value)
 	if err != nil {
-		d.fail(s.Range, "Bad upstream", `%s. An upstream is one host, like "10.4.0.12:5432" or "db.corp".`, upperFirst(err.Error()))
+		d.fail(s.Range, "Bad upstream", `%s. An upstream is one host, like "10.4.0.12:5432" or "db.corp".`, source.UpperFirst(err.Error()))
 	}
 	return s, t
 }
@@ -102,7 +103,7 @@ func (d *decoder) tls(e hcl.Expression) TLS {
 		case "server_name":
 			t.ServerName = d.word(value).Value
 		default:
-			d.fail(at, "Unknown attribute", "tls has no %q.%s", key, DidYouMean(key, []string{"mode", "ca", "server_name"}))
+			d.fail(at, "Unknown attribute", "tls has no %q.%s", key, source.DidYouMean(key, []string{"mode", "ca", "server_name"}))
 		}
 	})
 	if t.Disable && (t.CA.Stated() || t.ServerName != "") {
@@ -170,7 +171,7 @@ func (d *decoder) auth(e hcl.Expression) *Auth {
 		return d.authOf(e, name, args, 2)
 	}
 	d.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(authForms(), ", "),
-		DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password"}))
+		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password"}))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package hclconf
 
 import (
 	"sallyport.dev/sallyport/policy/place"
+	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -20,14 +21,14 @@ func (d *decoder) preset(b *hclsyntax.Block, s *Service) {
 	src, ok := d.presets.Get(name.Value)
 	switch {
 	case stated != nil && !ok:
-		d.fail(name.Range, "Unknown preset", "There is no preset %q.%s", name.Value, DidYouMean(name.Value, d.presets.List()))
+		d.fail(name.Range, "Unknown preset", "There is no preset %q.%s", name.Value, source.DidYouMean(name.Value, d.presets.List()))
 		return
 	case stated == nil && (!ok || attr(b.Body, "hosts") != nil):
 		return
 	}
 	s.Preset = name.Value
 	file := "preset " + name.Value
-	body, diags := d.files.parse(src, file)
+	body, diags := d.files.Parse(src, file)
 	d.diags = append(d.diags, diags...)
 	if body == nil || len(body.Blocks) != 1 || body.Blocks[0].Type != "service" {
 		d.fail(name.Range, "Broken preset", "The preset %q is not one service.", name.Value)
@@ -50,7 +51,7 @@ func (d *decoder) settle(b *hclsyntax.Block, s *Service) {
 		s.Posture.Value = "guarded"
 	}
 	if len(s.Hosts) == 0 && attr(b.Body, "hosts") == nil && (s.Preset != "" || attr(b.Body, "preset") == nil) {
-		d.fail(s.Range, "Attribute missing", `Service %q says no hosts, and no preset has its name.%s`, s.Name, DidYouMean(s.Name, d.presets.List()))
+		d.fail(s.Range, "Attribute missing", `Service %q says no hosts, and no preset has its name.%s`, s.Name, source.DidYouMean(s.Name, d.presets.List()))
 	}
 	d.settleProtocol(s)
 	d.settleHosts(s)

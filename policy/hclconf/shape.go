@@ -3,6 +3,8 @@ package hclconf
 import (
 	"slices"
 
+	"sallyport.dev/sallyport/policy/source"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -151,7 +153,7 @@ func (d *decoder) allowed(name string, at hcl.Range, what string, s *shape, know
 	case slices.Contains(s.later, name):
 		d.fail(at, "Not in this version", "%q of %s is not in this version; take it out.", name, in)
 	default:
-		d.fail(at, "Unknown "+what, "%s has no %s %q.%s", upperFirst(in), what, name, DidYouMean(name, append(slices.Clone(known), s.later...)))
+		d.fail(at, "Unknown "+what, "%s has no %s %q.%s", source.UpperFirst(in), what, name, source.DidYouMean(name, append(slices.Clone(known), s.later...)))
 	}
 }
 
@@ -173,11 +175,4 @@ func sortedAttrs(body *hclsyntax.Body) []string {
 		return body.Attributes[a].NameRange.Start.Byte - body.Attributes[b].NameRange.Start.Byte
 	})
 	return names
-}
-
-func upperFirst(s string) string {
-	if s[0] >= 'a' && s[0] <= 'z' {
-		return string(s[0]-32) + s[1:]
-	}
-	return s
 }

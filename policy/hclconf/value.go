@@ -1,11 +1,11 @@
 package hclconf
 
 import (
-	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/units"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -28,6 +28,29 @@ func (d *decoder) literal(e hcl.Expression, t cty.Type, want string) (cty.Value,
 		return cty.NilVal, false
 	}
 	return v, true
+}
+
+// file gives the text of file("name"), relative to the configuration directory
+// and never outside of it.
+func (d *decoder) file(e hcl.Expression, args []hcl.Expression) Str {
+	if len(args) != 1 {
+		d.fail(e.Range(), "Bad call", `file takes one name: file("ca.pem").`)
+		return Str{}
+	}
+	name := d.word(args[0])
+	if !name.Stated() {
+		return Str{}
+	}
+	if d.noFiles {
+		d.fail(e.Range(), "Bad call", "A preset reads no files.")
+		return Str{}
+	}
+	b, err := d.files.Inside(name.Value)
+	if err != nil {
+		d.fail(args[0].Range(), "Cannot read the file", "file(%q) of the directory %s: %s.", name.Value, d.files.Dir, err)
+		return Str{}
+	}
+	return Str{Value: string(b), Range: e.Range()}
 }
 
 // text gives a string, or the content of a file of the configuration directory.
@@ -113,30 +136,11 @@ func (d *decoder) duration(e hcl.Expression) time.Duration {
 	if !s.Stated() {
 		return 0
 	}
-	v, err := parseDuration(s.Value)
+	v, err := units.ParseDuration(s.Value)
 	if err != nil {
 		d.fail(s.Range, "Bad duration", `%q is no duration; write it like "30s", "10m", "8h" or "90d".`, s.Value)
 	}
 	return v
-}
-
-// parseDuration reads Go's durations and whole days; it must be positive.
-func parseDuration(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.Atoi(days)
-		if err != nil || n < 1 || n > 36500 {
-			return 0, fmt.Errorf("%q is no number of days", days)
-		}
-		return time.Duration(n) * 24 * time.Hour, nil
-	}
-	v, err := time.ParseDuration(s)
-	if err != nil {
-		return 0, err
-	}
-	if v <= 0 {
-		return 0, fmt.Errorf("%s is not positive", s)
-	}
-	return v, nil
 }
 
 func (d *decoder) size(e hcl.Expression) int64 {
@@ -144,46 +148,11 @@ func (d *decoder) size(e hcl.Expression) int64 {
 	if !s.Stated() {
 		return 0
 	}
-	n, err := parseSize(s.Value)
+	n, err := units.ParseSize(s.Value)
 	if err != nil {
 		d.fail(s.Range, "Bad size", `%q is no size; write it like "16KiB", "64MiB" or "1GiB".`, s.Value)
 	}
 	return n
-}
-
-// parseSize reads a whole number with a unit; it must be positive.
-func parseSize(s string) (int64, error) {
-	i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-	if i < 1 {
-		return 0, fmt.Errorf("%q needs a number and a unit", s)
-	}
-	n, err := strconv.ParseInt(s[:i], 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	var unit int64
-	switch strings.TrimSpace(s[i:]) {
-	case "B":
-		unit = 1
-	case "KiB":
-		unit = 1 << 10
-	case "MiB":
-		unit = 1 << 20
-	case "GiB":
-		unit = 1 << 30
-	case "KB", "kB":
-		unit = 1e3
-	case "MB":
-		unit = 1e6
-	case "GB":
-		unit = 1e9
-	default:
-		return 0, fmt.Errorf("%q is no unit", s[i:])
-	}
-	if n < 1 || n > math.MaxInt64/unit {
-		return 0, fmt.Errorf("%s is out of range", s)
-	}
-	return n * unit, nil
 }
 
 func (d *decoder) moment(e hcl.Expression) time.Time {
@@ -214,7 +183,7 @@ func (d *decoder) known(s Str, what string, words []string) bool {
 			return true
 		}
 	}
-	d.fail(s.Range, "Unknown "+what, "%q is no %s; it is %s.%s", s.Value, what, Enumerate(words), DidYouMean(s.Value, words))
+	d.fail(s.Range, "Unknown "+what, "%q is no %s; it is %s.%s", s.Value, what, source.Enumerate(words), source.DidYouMean(s.Value, words))
 	return false
 }
 

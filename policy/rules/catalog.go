@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"strings"
@@ -43,16 +43,15 @@ type hit struct {
 }
 
 // newCatalog compiles the operations of a service.
-func newCatalog(s *hclconf.Service, o *Options, schema *cond.Schema) (*catalog, hcl.Diagnostics) {
+func (l *lister) newCatalog(s *hclconf.Service, schema *cond.Schema) *catalog {
 	if len(s.Operations) == 0 {
-		return nil, nil
+		return nil
 	}
-	l := &lister{o: o}
-	method, okMethod := o.fact("http.method")
-	path, okPath := o.fact("http.path")
+	method, okMethod := l.fact("http.method")
+	path, okPath := l.fact("http.path")
 	if !okMethod || !okPath {
 		l.fail(s.Operations[0].Range, "Not in this version", "This build reads no http facts, so operations have nothing to match.")
-		return nil, l.diags
+		return nil
 	}
 	c := &catalog{method: method.Str, path: path.Str, fold: s.FoldPaths, byMethod: map[string][]entry{}}
 	for _, conf := range s.Operations {
@@ -71,7 +70,7 @@ func newCatalog(s *hclconf.Service, o *Options, schema *cond.Schema) (*catalog, 
 			c.add(l, m, op)
 		}
 	}
-	return c, l.diags
+	return c
 }
 
 // add files one match line. HEAD asks what GET would answer, so it is every

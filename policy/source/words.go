@@ -1,4 +1,4 @@
-package hclconf
+package source
 
 import (
 	"slices"
@@ -54,4 +54,12 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// UpperFirst makes a sentence of an error.
+func UpperFirst(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]-32) + s[1:]
+	}
+	return s
 }

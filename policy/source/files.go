@@ -1,4 +1,7 @@
-package hclconf
+// Package source holds the text of a configuration: it reads and parses files
+// within bounds, keeps them for messages, and writes messages that show the
+// place. It knows HCL's syntax and nothing of what a configuration means.
+package source
 
 import (
 	"errors"
@@ -37,18 +40,18 @@ func Read(path string) (*Files, []*hclsyntax.Body, hcl.Diagnostics) {
 	files := &Files{Dir: filepath.Dir(path), HCL: map[string]*hcl.File{}}
 	names, err := list(path, files)
 	if err != nil {
-		return files, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: upperFirst(err.Error()) + "."}}
+		return files, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: UpperFirst(err.Error()) + "."}}
 	}
 	var diags hcl.Diagnostics
 	var bodies []*hclsyntax.Body
 	for _, name := range names {
 		src, err := readFile(name)
 		if err != nil {
-			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: upperFirst(err.Error()) + "."})
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: UpperFirst(err.Error()) + "."})
 			continue
 		}
 		files.read = append(files.read, name)
-		body, more := files.parse(src, name)
+		body, more := files.Parse(src, name)
 		diags = append(diags, more...)
 		if body != nil {
 			bodies = append(bodies, body)
@@ -110,8 +113,8 @@ func readBounded(f fs.File, name string) ([]byte, error) {
 	return b, nil
 }
 
-// parse parses one text and keeps it for diagnostics.
-func (f *Files) parse(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
+// Parse parses one text and keeps it for diagnostics.
+func (f *Files) Parse(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
 	if at, deep := tooDeep(src); deep {
 		f.HCL[name] = &hcl.File{Bytes: src}
 		return nil, hcl.Diagnostics{{
@@ -162,42 +165,21 @@ func tooDeep(src []byte) (hcl.Pos, bool) {
 	return pos, false
 }
 
-// file gives the text of file("name"), relative to the configuration directory
-// and never outside of it.
-func (d *decoder) file(e hcl.Expression, args []hcl.Expression) Str {
-	if len(args) != 1 {
-		d.fail(e.Range(), "Bad call", `file takes one name: file("ca.pem").`)
-		return Str{}
-	}
-	name := d.word(args[0])
-	if !name.Stated() {
-		return Str{}
-	}
-	b, err := d.readInside(name.Value)
-	if err != nil {
-		if p, ok := errors.AsType[*fs.PathError](err); ok {
-			err = p.Err
-		}
-		d.fail(args[0].Range(), "Cannot read the file", "file(%q) of the directory %s: %s.", name.Value, d.files.Dir, err)
-		return Str{}
-	}
-	return Str{Value: string(b), Range: e.Range()}
-}
-
-func (d *decoder) readInside(name string) ([]byte, error) {
-	if d.noFiles {
-		return nil, errors.New("a preset reads no files")
-	}
-	root, err := os.OpenRoot(d.files.Dir)
+// Inside reads a file of the configuration directory, and none outside of it.
+func (f *Files) Inside(name string) ([]byte, error) {
+	root, err := os.OpenRoot(f.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	f, err := root.Open(filepath.FromSlash(name))
+	file, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
+		if p, ok := errors.AsType[*fs.PathError](err); ok {
+			err = p.Err
+		}
 		return nil, err
 	}
-	defer f.Close()
-	d.files.read = append(d.files.read, filepath.Join(d.files.Dir, name))
-	return readBounded(f, name)
+	defer file.Close()
+	f.read = append(f.read, filepath.Join(f.Dir, name))
+	return readBounded(file, name)
 }

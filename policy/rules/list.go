@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"errors"
@@ -70,8 +70,20 @@ func several(values []string, match func(string) glob.Sure) found {
 
 // lister compiles the plain attributes of rules.
 type lister struct {
-	o     *Options
-	diags hcl.Diagnostics
+	tables []action.FactTable
+	diags  hcl.Diagnostics
+}
+
+// fact finds the spec of a fact by name.
+func (l *lister) fact(name string) (action.FactSpec, bool) {
+	for _, t := range l.tables {
+		for _, spec := range t.Facts {
+			if spec.Name == name {
+				return spec, true
+			}
+		}
+	}
+	return action.FactSpec{}, false
 }
 
 func (l *lister) fail(at hcl.Range, summary, format string, args ...any) {
@@ -100,12 +112,12 @@ func attribute(name string) (fact, protocol string) {
 	return "", ""
 }
 
-// compile makes a list of one attribute; ok is false after an error.
-func (l *lister) compile(name string, c hclconf.List) (list, bool) {
+// list makes a list of one attribute; ok is false after an error.
+func (l *lister) list(name string, c hclconf.List) (list, bool) {
 	before := len(l.diags)
 	out := list{name: name}
 	fact, protocol := attribute(name)
-	spec, known := l.o.fact(fact)
+	spec, known := l.fact(fact)
 	if fact != "" && !known {
 		l.fail(c.Range, "Not in this version", "This build reads no %s facts, so %q has nothing to match.", protocol, name)
 		return out, false
@@ -148,7 +160,7 @@ func sure(matches bool) glob.Sure {
 
 // set compiles patterns, and complains about each bad one at its place.
 func (l *lister) set(c hclconf.List, compile func([]string) (glob.Set, error)) glob.Set {
-	set, err := compile(texts(c.Items))
+	set, err := compile(hclconf.Texts(c.Items))
 	if err != nil {
 		l.each(c, func(p string) error { _, err := compile([]string{p}); return err })
 	}
@@ -156,7 +168,7 @@ func (l *lister) set(c hclconf.List, compile func([]string) (glob.Set, error)) g
 }
 
 func (l *lister) sql(c hclconf.List, depth int) func(string) glob.Sure {
-	set, err := glob.CompileSQL(texts(c.Items), depth)
+	set, err := glob.CompileSQL(hclconf.Texts(c.Items), depth)
 	if err != nil {
 		l.each(c, func(p string) error { _, err := glob.CompileSQL([]string{p}, depth); return err })
 	}
@@ -174,14 +186,6 @@ func (l *lister) each(c hclconf.List, check func(string) error) {
 		}
 		l.fail(item.Range, "Bad pattern", "%s.", err)
 	}
-}
-
-func texts(items []hclconf.Str) []string {
-	out := make([]string, len(items))
-	for i, s := range items {
-		out[i] = s.Value
-	}
-	return out
 }
 
 // paths refuses patterns that no normalised path can be.
@@ -223,7 +227,7 @@ func (l *lister) words(out *list, spec action.FactSpec, set glob.Set, fold bool)
 	}
 	strict := out.find
 	out.find = func(j *judge) found {
-		if !j.service.FoldPaths {
+		if !j.service.service.FoldPaths {
 			return strict(j)
 		}
 		v, state := spec.Str(j.part.Facts)

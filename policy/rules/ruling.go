@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"slices"
@@ -52,7 +52,7 @@ func (j *judge) bound() (ruling, bool) {
 		return ruling{}, false
 	}
 	name, state := j.service.database(j.part.Facts)
-	if state == action.Known && slices.Contains(j.service.Databases, name) {
+	if state == action.Known && slices.Contains(j.service.service.Databases, name) {
 		return ruling{}, false
 	}
 	return ruling{verdict: action.Deny, reason: j.service.noDatabase}, true
@@ -75,7 +75,7 @@ func (j *judge) posture() outline {
 
 // loosen lifts the outline to the verdict of a rule that matches for certain
 // and in whole.
-func (o *outline) loosen(r *rule, m *meeting) {
+func (o *outline) loosen(r *Rule, m *meeting) {
 	for i := range r.clauses {
 		c := &r.clauses[i]
 		if c.verdict == action.Deny {
@@ -96,7 +96,7 @@ func (o *outline) loosen(r *rule, m *meeting) {
 
 // tighten applies a rule that matches at all. What only steers the conversation
 // is asked about only where the rule names its verb or operation.
-func (o *outline) tighten(r *rule, m *meeting, control bool) {
+func (o *outline) tighten(r *Rule, m *meeting, control bool) {
 	for i := range r.clauses {
 		c := &r.clauses[i]
 		if c.verdict == action.Allow || c.verdict == action.Ask && control && !r.states.steering {

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ import (
 )
 
 func (c *compiler) rule(conf *hclconf.Rule) {
-	r := &rule{name: conf.Name, conf: conf, until: conf.Until, observe: conf.Observe}
+	r := &Rule{name: conf.Name, conf: conf, until: conf.Until, observe: conf.Observe}
 	for _, ref := range conf.Roles.Items {
-		for _, role := range c.policy.roles {
-			if role.name == ref.Name {
-				r.roles = append(r.roles, role.index)
+		for i, role := range c.conf.Roles {
+			if role.Name == ref.Name {
+				r.roles = append(r.roles, i)
 			}
 		}
 	}
@@ -43,11 +43,11 @@ func (c *compiler) rule(conf *hclconf.Rule) {
 		r.clauses = append(r.clauses, newClause(conf, v, true))
 	}
 	slices.SortStableFunc(r.lists, func(a, b list) int { return int(a.cost) - int(b.cost) })
-	c.policy.rules = append(c.policy.rules, r)
+	c.set.rules = append(c.set.rules, r)
 }
 
 // attributes compiles the plain attributes in the order of the language.
-func (c *compiler) attributes(r *rule, protocols map[string]hcl.Range) {
+func (c *compiler) attributes(r *Rule, protocols map[string]hcl.Range) {
 	for _, name := range hclconf.RuleLists() {
 		conf, ok := r.conf.Lists[name]
 		if !ok {
@@ -64,7 +64,7 @@ func (c *compiler) attributes(r *rule, protocols map[string]hcl.Range) {
 			c.hours(r, conf)
 		default:
 			r.states.steering = r.states.steering || name == "verbs" || name == "operations"
-			if l, ok := c.compile(name, conf); ok {
+			if l, ok := c.list(name, conf); ok {
 				r.lists = append(r.lists, l)
 			}
 		}
@@ -90,7 +90,7 @@ func effects(items []hclconf.Str) action.Effects {
 	return named &^ out
 }
 
-func (c *compiler) hours(r *rule, conf hclconf.List) {
+func (c *compiler) hours(r *Rule, conf hclconf.List) {
 	for _, item := range conf.Items {
 		h, err := cond.ParseHours(item.Value)
 		if err != nil {
@@ -102,7 +102,7 @@ func (c *compiler) hours(r *rule, conf hclconf.List) {
 }
 
 // condition compiles when or unless; nil is not stated, or wrong.
-func (c *compiler) condition(r *rule, e hcl.Expression, protocols map[string]hcl.Range) *cond.Cond {
+func (c *compiler) condition(r *Rule, e hcl.Expression, protocols map[string]hcl.Range) *cond.Cond {
 	if e == nil {
 		return nil
 	}
@@ -130,23 +130,23 @@ func (c *compiler) condition(r *rule, e hcl.Expression, protocols map[string]hcl
 
 // opaque refuses a rule that names a service whose connections pass unseen and
 // speaks of what is inside them, or of such a connection elsewhere.
-func (c *compiler) opaque(r *rule) {
+func (c *compiler) opaque(r *Rule) {
 	if r.states.conn && r.states.inside {
 		c.fail(r.conf.Range, "Can never match", "Rule %q reads conn.*, which tcp and passthrough services have, beside something that they do not have.", r.name)
 		return
 	}
 	for _, ref := range r.conf.On.Items {
-		s, ok := c.policy.byName[ref.Name]
-		if !ok || !r.silentOn(s) {
+		s := c.set.named(ref.Name)
+		if s == nil || !r.silentOn(s) {
 			continue
 		}
 		switch {
 		case s.opaque:
-			c.fail(ref.Range, "Nothing to see there", "The connections of %q pass unseen: a rule on it states roles, hosts, hours and the facts agent.*, now.* and conn.*, nothing else.", s.Name)
+			c.fail(ref.Range, "Nothing to see there", "The connections of %q pass unseen: a rule on it states roles, hosts, hours and the facts agent.*, now.* and conn.*, nothing else.", s.service.Name)
 		case r.states.conn:
-			c.fail(ref.Range, "Nothing to see there", "%q is no tcp or passthrough service, and only those have conn.*.", s.Name)
+			c.fail(ref.Range, "Nothing to see there", "%q is no tcp or passthrough service, and only those have conn.*.", s.service.Name)
 		default:
-			c.warn(ref.Range, "Can never match", "Rule %q speaks of %s, and %q speaks %s: it has no say there.", r.name, r.states.protocol, s.Name, s.Protocol)
+			c.warn(ref.Range, "Can never match", "Rule %q speaks of %s, and %q speaks %s: it has no say there.", r.name, r.states.protocol, s.service.Name, s.service.Protocol)
 		}
 	}
 }

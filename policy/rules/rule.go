@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"time"
@@ -8,8 +8,8 @@ import (
 	"sallyport.dev/sallyport/policy/hclconf"
 )
 
-// A rule is one compiled rule. It is immutable.
-type rule struct {
+// A Rule is one compiled rule. It is immutable.
+type Rule struct {
 	name    string
 	conf    *hclconf.Rule
 	roles   []int // indexes; nil: any
@@ -56,7 +56,7 @@ type meeting struct {
 }
 
 // meet holds a rule against the part of j.
-func (r *rule) meet(j *judge) meeting {
+func (r *Rule) meet(j *judge) meeting {
 	m := meeting{touch: cond.True, whole: true, cond: cond.True}
 	if !r.applies(j) {
 		return meeting{}
@@ -74,7 +74,7 @@ func (r *rule) meet(j *judge) meeting {
 }
 
 // applies checks what is never unknown: the role, and the end of the rule.
-func (r *rule) applies(j *judge) bool {
+func (r *Rule) applies(j *judge) bool {
 	if !r.until.IsZero() && !j.now.Before(r.until) {
 		return false
 	}
@@ -82,7 +82,7 @@ func (r *rule) applies(j *judge) bool {
 		return true
 	}
 	for _, i := range r.roles {
-		if j.member.in[i] {
+		if j.member.In[i] {
 			return true
 		}
 	}
@@ -108,7 +108,7 @@ func (m *meeting) add(f found) bool {
 // meetEffects holds the effects of the rule against those of the part. A rule
 // that states none meets all, but is whole only over read and write; on an
 // opaque connection the effect need not be named.
-func (r *rule) meetEffects(j *judge) found {
+func (r *Rule) meetEffects(j *judge) found {
 	if !r.states.effects {
 		f := found{some: cond.True, whole: j.service.opaque || j.effects&^defaultEffects == 0}
 		if !f.whole {
@@ -130,7 +130,7 @@ func (r *rule) meetEffects(j *judge) found {
 }
 
 // condition evaluates hours, when and unless as one.
-func (r *rule) condition(j *judge, m *meeting) {
+func (r *Rule) condition(j *judge, m *meeting) {
 	and := func(t cond.Tri, need action.Need) {
 		switch {
 		case t == cond.False && need == 0:

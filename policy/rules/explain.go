@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"fmt"
@@ -7,19 +7,8 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/source"
 )
-
-// An Explanation says how a decision came about.
-type Explanation struct {
-	Decision action.Decision `json:"decision"`
-	Service  string          `json:"service,omitempty"`
-	Refused  string          `json:"refused,omitempty"` // before any rule was asked
-	Roles    []string        `json:"roles,omitempty"`
-	Parts    []PartTrace     `json:"parts,omitempty"`
-	// Silent names rules on the service that speak of something its actions do
-	// not have.
-	Silent []string `json:"silent,omitempty"`
-}
 
 // A PartTrace is one part and every rule that was held against it.
 type PartTrace struct {
@@ -48,51 +37,19 @@ type CheckStep struct {
 	Depth   int    `json:"depth,omitempty"`
 }
 
-// Explain decides an action once more and tells every step.
-func (p *Policy) Explain(a *action.Action) Explanation { return p.explainAt(a, p.now()) }
-
-func (p *Policy) explainAt(a *action.Action, now time.Time) Explanation {
-	e := Explanation{Decision: p.DecideAt(a, now)}
-	s, err := p.ownService(a)
-	if err != nil || a.Peer == nil {
-		e.Refused = e.Decision.Reason
-		return e
-	}
-	m := p.member(a.Peer, now)
-	e.Service, e.Roles = s.Name, m.roles
-	if !m.uses[s.index] || len(a.Parts) == 0 {
-		e.Refused = e.Decision.Reason
-		return e
-	}
+// Trace holds every rule of the service against every part of an action.
+func (s *Service) Trace(a *action.Action, m *Member, now time.Time) []PartTrace {
 	j := &judge{action: a, service: s, member: m, now: now}
+	parts := make([]PartTrace, 0, len(a.Parts))
 	for i := range a.Parts {
 		j.look(&a.Parts[i])
-		e.Parts = append(e.Parts, p.tracePart(j))
+		parts = append(parts, j.trace())
 	}
-	for _, r := range s.silent {
-		e.Silent = append(e.Silent, r.name)
-	}
-	return e
+	return parts
 }
 
-// Try explains an action that nobody sent.
-func (p *Policy) Try(h Hypothesis) (Explanation, error) {
-	at, err := p.attempt(h)
-	if err != nil {
-		return Explanation{}, err
-	}
-	now := h.At
-	if now.IsZero() {
-		now = p.now()
-	}
-	a, refused := at.action(now)
-	if a == nil {
-		return Explanation{Decision: refuse(refused), Refused: refused}, nil
-	}
-	return p.explainAt(a, now), nil
-}
-
-func (p *Policy) tracePart(j *judge) PartTrace {
+// trace holds every rule against the part that j looks at.
+func (j *judge) trace() PartTrace {
 	o := j.posture()
 	t := PartTrace{Effects: j.effects.String(), Control: j.part.Control, Posture: j.service.posture.name, Verdict: o.posture.String()}
 	for i := range j.ops {
@@ -102,13 +59,13 @@ func (p *Policy) tracePart(j *judge) PartTrace {
 		t.Rules = append(t.Rules, RuleTrace{Rule: "databases", Verdict: "deny", Outcome: "denies", Because: out.reason})
 	}
 	for _, r := range j.service.rules {
-		t.Rules = append(t.Rules, p.traceRule(j, r))
+		t.Rules = append(t.Rules, r.trace(j))
 	}
 	return t
 }
 
-// traceRule holds one rule against the part, attribute by attribute.
-func (p *Policy) traceRule(j *judge, r *rule) RuleTrace {
+// trace holds one rule against the part, attribute by attribute.
+func (r *Rule) trace(j *judge) RuleTrace {
 	t := RuleTrace{Rule: r.name, Verdict: r.clauses[0].verdict.String()}
 	stop := ""
 	check := func(what, value string, f found) {
@@ -122,7 +79,7 @@ func (p *Policy) traceRule(j *judge, r *rule) RuleTrace {
 		check("until "+r.until.Format(time.RFC3339), j.now.UTC().Format(time.RFC3339), one(j.now.Before(r.until)))
 	}
 	if r.roles != nil {
-		check("roles", shown(action.Known, j.member.roles...), one(r.applies(j)))
+		check("roles", shown(action.Known, j.member.Roles...), one(r.applies(j)))
 	}
 	if r.states.effects {
 		check("effects", j.effects.String(), r.meetEffects(j))
@@ -133,14 +90,14 @@ func (p *Policy) traceRule(j *judge, r *rule) RuleTrace {
 	if len(r.hours) > 0 {
 		check("hours", j.now.UTC().Format("Mon 15:04 MST"), one(within(r.hours, j.now) == cond.True))
 	}
-	t.conditions(p.files, "when", r.when, j)
-	t.conditions(p.files, "unless", r.unless, j)
+	t.conditions(j.service.files, "when", r.when, j)
+	t.conditions(j.service.files, "unless", r.unless, j)
 	t.Outcome, t.Because = r.outcome(j, stop)
 	return t
 }
 
 // conditions adds the sub-expressions of a condition and their values.
-func (t *RuleTrace) conditions(files *Files, what string, c *cond.Cond, j *judge) {
+func (t *RuleTrace) conditions(files *source.Files, what string, c *cond.Cond, j *judge) {
 	if c == nil {
 		return
 	}
@@ -154,7 +111,7 @@ func (t *RuleTrace) conditions(files *Files, what string, c *cond.Cond, j *judge
 }
 
 // outcome puts into words what a rule does to the part of j.
-func (r *rule) outcome(j *judge, stop string) (outcome, because string) {
+func (r *Rule) outcome(j *judge, stop string) (outcome, because string) {
 	m := r.meet(j)
 	if m.touch == cond.False {
 		return "does not match", stop
@@ -187,7 +144,7 @@ func (r *rule) outcome(j *judge, stop string) (outcome, because string) {
 }
 
 // half says why a rule that meets the part does not loosen it.
-func (r *rule) half(m *meeting, j *judge) string {
+func (r *Rule) half(m *meeting, j *judge) string {
 	switch {
 	case m.touch == cond.Unknown || m.cond == cond.Unknown:
 		return "something that it states is unknown"

@@ -1,4 +1,4 @@
-package policy
+package source
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// WriteDiagnostics writes every diagnostic as file:line:column, the line itself
+// Write writes every diagnostic as file:line:column, the line itself
 // with a caret under what is meant, and the cure.
-func WriteDiagnostics(w io.Writer, f *Files, diags hcl.Diagnostics, color bool) error {
+func Write(w io.Writer, f *Files, diags hcl.Diagnostics, color bool) error {
 	var b bytes.Buffer
 	for i, d := range diags {
 		if i > 0 {

@@ -1,0 +1,188 @@
+// Package rules decides what an agent may do at a service: the posture, the rules
+// that loosen it for certain and in whole, the rules that tighten it at all. It
+// compiles what hclconf read into immutable sets, decides without allocating and
+// tells every step. It does not know where services are or who the agents are.
+package rules
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/source"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// A Member is what an agent is by the roles of a configuration.
+type Member struct {
+	Roles []string // names
+	In    []bool   // by index of role
+}
+
+// A Set is the compiled rules of one configuration.
+type Set struct {
+	Services []*Service // in the order of the configuration
+	rules    []*Rule    // by name
+}
+
+// A Service is the rules that can meet the actions of one service.
+type Service struct {
+	service *action.Service
+	files   *source.Files
+	rules   []*Rule // by name
+	silent  []*Rule // those under "*" that speak of something else
+	posture posture
+	opaque  bool // tcp, passthrough: no facts, the effect is unknown
+	observe bool // the posture is recorded, not enforced
+	timed   bool
+	catalog *catalog // nil: no operations
+	// database reads the database of a part; nil where databases bind nothing.
+	database   func(action.Facts) (string, action.State)
+	noDatabase string // reason of a refusal
+	judges     sync.Pool
+}
+
+// A compiler makes a Set of a Config and collects every complaint.
+type compiler struct {
+	lister
+	conf   *hclconf.Config
+	schema *cond.Schema
+	set    *Set
+}
+
+// Compile makes the rules of a configuration. services are those of the
+// configuration, in its order; the tables say which facts there are.
+func Compile(conf *hclconf.Config, files *source.Files, services []*action.Service, tables []action.FactTable) (*Set, hcl.Diagnostics) {
+	c := &compiler{lister: lister{tables: tables}, conf: conf, schema: cond.NewSchema(tables...), set: &Set{}}
+	for i, s := range services {
+		c.service(s, conf.Services[i], files)
+	}
+	for _, r := range conf.Rules {
+		c.rule(r)
+	}
+	slices.SortFunc(c.set.rules, func(a, b *Rule) int { return strings.Compare(a.name, b.name) })
+	for _, s := range c.set.Services {
+		c.set.index(s)
+	}
+	return c.set, c.diags
+}
+
+func (c *compiler) service(s *action.Service, conf *hclconf.Service, files *source.Files) {
+	out := &Service{
+		service: s, files: files,
+		opaque:  s.Protocol == "tcp" || s.Passthrough,
+		observe: conf.Mode.Value == "observe",
+		posture: newPosture(s.Name, conf.Posture.Value),
+		catalog: c.newCatalog(conf, c.schema),
+	}
+	if spec, ok := c.fact("sql.database"); ok && len(s.Databases) > 0 {
+		out.database = spec.Str
+		out.noDatabase = `Service "` + s.Name + `" gives access to ` + strings.Join(s.Databases, ", ") + " and no other database."
+	}
+	c.set.Services = append(c.set.Services, out)
+}
+
+// index gives a service the rules that can meet its actions.
+func (set *Set) index(s *Service) {
+	for _, r := range set.rules {
+		switch {
+		case !r.names(s):
+		case r.silentOn(s):
+			s.silent = append(s.silent, r)
+		default:
+			s.rules = append(s.rules, r)
+			s.timed = s.timed || r.states.time
+		}
+	}
+	if s.catalog == nil {
+		return
+	}
+	for _, op := range s.catalog.all {
+		s.timed = s.timed || op.when != nil && op.when.UsesTime()
+	}
+}
+
+func (set *Set) named(name string) *Service {
+	for _, s := range set.Services {
+		if s.service.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// names reports whether the rule is on the service.
+func (r *Rule) names(s *Service) bool {
+	return r.conf.On.All || slices.ContainsFunc(r.conf.On.Items, func(ref hclconf.Ref) bool { return ref.Name == s.service.Name })
+}
+
+// silentOn reports whether the rule speaks of something that the actions of the
+// service do not have.
+func (r *Rule) silentOn(s *Service) bool {
+	if s.opaque {
+		return r.states.inside
+	}
+	return r.states.conn || r.states.protocol != "" && r.states.protocol != s.service.Protocol
+}
+
+// Timed reports whether verdicts about the service may change by the mere
+// passing of time.
+func (s *Service) Timed() bool { return s.timed }
+
+// Rules lists the rules that can meet an action of an agent now, by name; those
+// in observe mode are left out.
+func (s *Service) Rules(m *Member, now time.Time) []*hclconf.Rule {
+	j := &judge{member: m, now: now}
+	var out []*hclconf.Rule
+	for _, r := range s.rules {
+		if !r.observe && r.applies(j) {
+			out = append(out, r.conf)
+		}
+	}
+	return out
+}
+
+// Silent names the rules on the service that speak of something its actions do
+// not have.
+func (s *Service) Silent() []string {
+	var out []string
+	for _, r := range s.silent {
+		out = append(out, r.name)
+	}
+	return out
+}
+
+// Posture gives the verdict of the posture for each effect, weakest first; all
+// allow where the posture is only recorded.
+func (s *Service) Posture() [5]action.Verdict {
+	if s.observe {
+		return postureTable("open")
+	}
+	return s.posture.verdict
+}
+
+// NextChange gives the first moment after which a verdict may be another one by
+// the mere passing of time, or the zero Time.
+func (set *Set) NextChange(after time.Time) time.Time {
+	var next time.Time
+	sooner := func(t time.Time) {
+		if t.After(after) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, r := range set.rules {
+		sooner(r.until)
+		for _, h := range r.hours {
+			sooner(h.Next(after))
+		}
+		if r.when != nil && r.when.UsesTime() || r.unless != nil && r.unless.UsesTime() {
+			sooner(after.Truncate(time.Minute).Add(time.Minute))
+		}
+	}
+	return next
+}
