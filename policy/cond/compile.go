@@ -30,6 +30,14 @@ func (t typ) String() string {
 	return [...]string{"any value", "null", "string", "number", "boolean", "list"}[t]
 }
 
+// a is the type with its article.
+func (t typ) a() string {
+	if t <= nullType {
+		return t.String()
+	}
+	return "a " + t.String()
+}
+
 // evalFunc and testFunc are what a sub-expression becomes; s holds the variables
 // of the comprehensions around it.
 type (
@@ -106,16 +114,17 @@ func (c *compiler) boolean(e hcl.Expression, what string) *node {
 	if n.typ == anyType {
 		hint = "compare it: == true"
 	}
-	return c.fail(n.rng, "Not a boolean", "%s must be true or false, and this is a %s; %s.", what, n.typ, hint)
+	return c.fail(n.rng, "Not a boolean", "%s must be true or false, and this is %s; %s.", what, n.typ.a(), hint)
 }
 
-// typed compiles what must be of one type, or be known only later.
+// typed compiles what must be of one type, or be known only later. A null may
+// stand anywhere; whatever reads it is unknown.
 func (c *compiler) typed(e hcl.Expression, want typ, what string) *node {
 	n := c.compile(e)
-	if n == nil || n.typ == want || n.typ == anyType {
+	if n == nil || n.typ == want || n.typ == anyType || n.typ == nullType {
 		return n
 	}
-	return c.fail(n.rng, "Wrong type", "%s takes a %s, and this is a %s.", what, want, n.typ)
+	return c.fail(n.rng, "Wrong type", "%s takes %s, and this is %s.", what, want.a(), n.typ.a())
 }
 
 // compile compiles any expression.

@@ -100,7 +100,7 @@ func (c *compiler) constText(n *node, what string) (string, bool) {
 func buildContains(c *compiler, args []*node) *node {
 	list, want := args[0], args[1]
 	if want.typ == listType || want.typ == nullType {
-		return c.fail(want.rng, "Wrong type", "contains looks for one value, and this is a %s.", want.typ)
+		return c.fail(want.rng, "Wrong type", "contains looks for one value, and this is %s.", want.typ.a())
 	}
 	if _, ok := common(list.elem, want.typ); !ok {
 		return c.fail(want.rng, "Different types", "A list of %ss never contains a %s.", list.elem, want.typ)
@@ -167,7 +167,7 @@ func textMap(f func(string) string) func(*compiler, []*node) *node {
 func buildLength(c *compiler, args []*node) *node {
 	x := args[0]
 	if x.typ != listType && x.typ != stringType && x.typ != anyType {
-		return c.fail(x.rng, "Wrong type", "length takes a list or a text, and this is a %s.", x.typ)
+		return c.fail(x.rng, "Wrong type", "length takes a list or a text, and this is %s.", x.typ.a())
 	}
 	return computed(numberType, func(env *Env, s *scope) kleene.Value {
 		switch v := x.eval(env, s); v.Kind {
@@ -196,7 +196,7 @@ func buildCIDR(c *compiler, args []*node) *node {
 	if v := x.eval(&Env{}, nil); x.konst && v.Kind == kleene.IsString {
 		var err error
 		if fixed, err = netip.ParsePrefix(v.Str); err != nil {
-			return c.fail(x.rng, "Bad network", "A network is written as in 10.0.0.0/8: %v.", err)
+			return c.fail(x.rng, "Bad network", "%q is no network; write it as in 10.0.0.0/8.", v.Str)
 		}
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
@@ -301,7 +301,7 @@ func buildCoalesce(c *compiler, args []*node) *node {
 func buildToNumber(c *compiler, args []*node) *node {
 	x := args[0]
 	if x.typ != stringType && x.typ != numberType && x.typ != anyType {
-		return c.fail(x.rng, "Wrong type", "tonumber takes a text, and this is a %s.", x.typ)
+		return c.fail(x.rng, "Wrong type", "tonumber takes a text, and this is %s.", x.typ.a())
 	}
 	return computed(numberType, func(env *Env, s *scope) kleene.Value {
 		switch v := x.eval(env, s); v.Kind {

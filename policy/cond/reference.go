@@ -33,11 +33,11 @@ func (c *compiler) reference(e *hclsyntax.ScopeTraversalExpr) *node {
 		return c.steps(n, rest)
 	}
 	if len(rest) == 0 {
-		return c.fail(e.SrcRange, "Key kleene.Missing", "%s needs a name: %s.x or %s[\"x\"].", name, name, name)
+		return c.fail(e.SrcRange, "Key missing", "%s needs a name: %s.x or %s[\"x\"].", name, name, name)
 	}
 	key, ok := stepKey(rest[0])
 	if !ok {
-		return c.fail(rest[0].SourceRange(), "Key kleene.Missing", "%s takes a name in quotes: %s[\"x\"].", name, name)
+		return c.fail(rest[0].SourceRange(), "Key missing", "%s takes a name in quotes: %s[\"x\"].", name, name)
 	}
 	n := keyNode(f, constant(stringType, kleene.Text(key)))
 	n.kids = nil
@@ -99,6 +99,9 @@ func (c *compiler) unknownFact(e *hclsyntax.ScopeTraversalExpr) *node {
 	if fact.Later(name) {
 		return c.fail(e.SrcRange, "Not in this version", "The fact %s is not in this version.", name)
 	}
+	if group := c.group(name); group != "" {
+		return c.fail(e.SrcRange, "Unknown fact", "%s alone is no fact; there are %s.", name, group)
+	}
 	candidates := slices.Collect(maps.Keys(c.schema.facts))
 	for _, v := range c.vars {
 		candidates = append(candidates, v.name)
@@ -111,6 +114,18 @@ func (c *compiler) unknownFact(e *hclsyntax.ScopeTraversalExpr) *node {
 		return c.fail(e.SrcRange, "Unknown fact", "There is no fact %s; a text stands in quotes.", name)
 	}
 	return c.fail(e.SrcRange, "Unknown fact", "There is no fact %s.", name)
+}
+
+// group lists the facts that a name is the beginning of.
+func (c *compiler) group(name string) string {
+	var inside []string
+	for full := range c.schema.facts {
+		if strings.HasPrefix(full, name+".") {
+			inside = append(inside, full)
+		}
+	}
+	slices.Sort(inside)
+	return strings.Join(inside, ", ")
 }
 
 // steps applies what follows a name: indexes of lists.

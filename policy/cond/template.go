@@ -15,7 +15,7 @@ func (c *compiler) template(e *hclsyntax.TemplateExpr) *node {
 			return nil
 		}
 		if kid.typ == listType || kid.typ == nullType {
-			return c.fail(kid.rng, "Wrong type", "A template takes strings, numbers and booleans, and this is a %s; join makes a text of a list.", kid.typ)
+			return c.fail(kid.rng, "Wrong type", "A template takes strings, numbers and booleans, and this is %s; join makes a text of a list.", kid.typ.a())
 		}
 		kids = append(kids, kid)
 	}

@@ -2,8 +2,8 @@ package kleene
 
 import "strconv"
 
-// MaxExact is where float64 begins to leave out whole numbers.
-const MaxExact = 1 << 53
+// MaxExact is the last whole number that float64 tells from the next.
+const MaxExact = 1<<53 - 1
 
 // maxDigits keeps to numbers that float64 tells apart.
 const maxDigits = 15
