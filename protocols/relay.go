@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -179,3 +180,21 @@ func closeWrite(c net.Conn) error {
 	}
 	return nil
 }
+
+// Rewind gives c with what was read ahead of it put back in front.
+func Rewind(c net.Conn, ahead *bufio.Reader) net.Conn { return &rewound{c, ahead} }
+
+type rewound struct {
+	net.Conn
+	ahead *bufio.Reader
+}
+
+func (c *rewound) Read(b []byte) (int, error) {
+	if n := c.ahead.Buffered(); n > 0 {
+		return c.ahead.Read(b[:min(len(b), n)])
+	}
+	return c.Conn.Read(b)
+}
+
+// CloseWrite ends one direction, where the connection can.
+func (c *rewound) CloseWrite() error { return closeWrite(c.Conn) }

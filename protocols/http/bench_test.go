@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -42,7 +44,7 @@ type bench struct {
 	settle  func(context.Context, *action.Action, action.Decision) action.Decision
 	linkErr error
 
-	origin string         // host:port
+	server string         // host:port
 	roots  *x509.CertPool // of the origin
 	tls    bool           // the origin speaks TLS
 
@@ -52,7 +54,7 @@ type bench struct {
 	records []record
 	dials   int
 	opens   int
-	pool    []*link
+	pool    []*origin.Link
 	served  sync.WaitGroup
 	errs    []error
 }
@@ -69,18 +71,18 @@ func newBench(t testing.TB, handler http.Handler) *bench {
 	b := bareBench(t)
 	if handler != nil {
 		srv := httptest.NewUnstartedServer(handler)
-		srv.Config.ErrorLog = nil
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 		srv.TLS = &tls.Config{Certificates: []tls.Certificate{*b.ca.leaf(t, "api.example")}}
 		srv.StartTLS()
 		t.Cleanup(srv.Close)
-		b.origin, b.tls, b.roots = srv.Listener.Addr().String(), true, b.ca.pool
+		b.server, b.tls, b.roots = srv.Listener.Addr().String(), true, b.ca.pool
 	}
 	return b
 }
 
 func bareBench(t testing.TB) *bench {
 	b := &bench{
-		t: t, p: New(Options{}), ca: newAuthority(t),
+		t: t, p: New(), ca: newAuthority(t),
 		svc:  &action.Service{Name: "api", Protocol: "http"},
 		host: "api.example", dst: netip.MustParseAddrPort("198.18.0.7:443"),
 	}
@@ -88,7 +90,7 @@ func bareBench(t testing.TB) *bench {
 	t.Cleanup(func() {
 		b.mu.Lock()
 		for _, l := range b.pool {
-			l.kill()
+			l.Kill()
 		}
 		b.mu.Unlock()
 		done := make(chan struct{})
@@ -106,7 +108,7 @@ func bareBench(t testing.TB) *bench {
 func (b *bench) plainOrigin(handler http.Handler) {
 	srv := httptest.NewServer(handler)
 	b.t.Cleanup(srv.Close)
-	b.origin, b.tls = srv.Listener.Addr().String(), false
+	b.server, b.tls = srv.Listener.Addr().String(), false
 	b.svc.Plaintext = true
 }
 
@@ -129,7 +131,7 @@ func (b *bench) rawOrigin(f func(net.Conn)) {
 			}()
 		}
 	}()
-	b.origin, b.tls = l.Addr().String(), false
+	b.server, b.tls = l.Addr().String(), false
 	b.svc.Plaintext = true
 }
 
@@ -260,7 +262,7 @@ func (b *bench) take(ctx context.Context, open protocols.Open) (protocols.Link, 
 	}
 	b.dials++
 	b.mu.Unlock()
-	c, err := net.Dial("tcp", b.origin)
+	c, err := net.Dial("tcp", b.server)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +272,7 @@ func (b *bench) take(ctx context.Context, open protocols.Open) (protocols.Link, 
 		return nil, err
 	}
 	b.mu.Lock()
-	if l, ok := got.(*link); ok {
+	if l, ok := got.(*origin.Link); ok {
 		b.pool = append(b.pool, l)
 	}
 	b.mu.Unlock()

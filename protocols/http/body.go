@@ -36,7 +36,7 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 			if chunked {
 				out = chunk(buf, n)
 			}
-			written, err := t.l.write(out)
+			written, err := t.l.Write(out)
 			t.sent += int64(written)
 			if err != nil {
 				return err
@@ -46,7 +46,7 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 			return nil
 		}
 		if rerr != nil {
-			t.l.kill()
+			t.l.Kill()
 			return fmt.Errorf("%w: %w", errAgentBody, rerr)
 		}
 	}
@@ -70,7 +70,7 @@ func (t *transfer) endChunks() error {
 			b = appendField(b, name, v)
 		}
 	}
-	written, err := t.l.write(append(b, "\r\n"...))
+	written, err := t.l.Write(append(b, "\r\n"...))
 	t.sent += int64(written)
 	return err
 }
@@ -101,7 +101,7 @@ func (t *transfer) stopBody() error {
 		return nil
 	}
 	if t.bodyErr == nil {
-		t.l.kill()
+		t.l.Kill()
 		t.deadline(-time.Second)
 		if err, first := <-t.body; first {
 			t.bodyErr = err

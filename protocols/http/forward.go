@@ -12,7 +12,8 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
-	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -27,7 +28,7 @@ const (
 // A transfer is one allowed request on its way over one link.
 type transfer struct {
 	*exchange
-	l    *link
+	l    *origin.Link
 	rc   *http.ResponseController
 	res  action.Result
 	sent int64      // bytes written; the pump's until body is closed
@@ -52,22 +53,22 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 	if err != nil {
 		return t.failed(err)
 	}
-	t.res.Upstream = t.l.addr
+	t.res.Upstream = t.l.Addr()
 	head, err := t.head(cred)
 	if err != nil {
-		t.l.free()
+		t.l.Free()
 		return t.failed(err)
 	}
 	t.res.Injected = cred != nil
-	stop := context.AfterFunc(ctx, t.l.kill)
-	before := t.l.in
+	stop := context.AfterFunc(ctx, t.l.Kill)
+	before := t.l.Received()
 	reusable, err := t.exchangeOver(ctx, head)
-	t.res.Sent, t.res.Received = t.sent, t.res.Received+t.l.in-before
+	t.res.Sent, t.res.Received = t.sent, t.res.Received+t.l.Received()-before
 	if stopped := stop(); !stopped || err != nil || !reusable {
-		t.l.drop()
-		t.l.kill()
+		t.l.Drop()
+		t.l.Kill()
 	} else {
-		t.l.free()
+		t.l.Free()
 	}
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -81,20 +82,22 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 // link takes a link whose origin is still there. Dead ones are put away before a
 // byte of the request was written.
 func (t *transfer) link(ctx context.Context, up protocols.Upstream) (*vault.Credential, error) {
+	// An agent that speaks without TLS wants the port that speaks without TLS.
+	open := t.site.p.origins.Open(t.site.Service.Plaintext || !t.Secure)
 	for {
-		got, cred, err := up.Link(ctx, t.open())
+		got, cred, err := up.Link(ctx, open)
 		if err != nil {
 			return nil, err
 		}
-		l, ok := got.(*link)
+		l, ok := got.(*origin.Link)
 		if !ok {
 			return nil, fmt.Errorf("the pool gave a link of another protocol: %T", got)
 		}
-		if l.ready() {
+		if l.Ready() {
 			t.l = l
 			return cred, nil
 		}
-		l.kill()
+		l.Kill()
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -108,12 +111,12 @@ func (t *transfer) failed(err error) error {
 	if t.began {
 		return err
 	}
-	p := unreachable(t.act.ID)
+	p := ask.Unreachable(t.Act.ID)
 	if errors.Is(err, errAgentBody) {
-		p = badRequest("the body ended before it was whole")
-		p.id = t.act.ID
+		p = ask.Unclear("the body ended before it was whole")
+		p.ID = t.Act.ID
 	}
-	t.res.Status = strconv.Itoa(p.status)
+	t.res.Status = strconv.Itoa(p.Status)
 	t.answer(p)
 	return nil
 }
@@ -149,27 +152,27 @@ func (t *transfer) exchangeOver(ctx context.Context, head []byte) (reusable bool
 // head writes the request line and fields, with what the credential sets in place
 // of anything the agent put there. The caller sends and returns it.
 func (t *transfer) head(cred *vault.Credential) ([]byte, error) {
-	auth, err := authorization(cred)
+	auth, err := origin.Authorize(cred)
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
 	b := t.takeHead()
-	b = append(b, t.facts.Method...)
+	b = append(b, t.Facts.Method...)
 	b = append(b, ' ')
-	b = append(b, t.path...)
-	if query := auth.mergeQuery(t.query); query != "" {
+	b = append(b, t.Path...)
+	if query := auth.Query(t.Query); query != "" {
 		b = append(b, '?')
 		b = append(b, query...)
 	}
 	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, t.hostport...)
+	b = append(b, t.HostPort...)
 	b = append(b, "\r\n"...)
 	for name, values := range t.r.Header {
-		for _, v := range auth.mergeField(name, values) {
+		for _, v := range auth.Field(name, values) {
 			b = appendField(b, name, v)
 		}
 	}
-	for name, values := range auth.header {
+	for name, values := range auth.Header {
 		for _, v := range values {
 			b = appendField(b, name, v)
 		}
@@ -188,14 +191,14 @@ func appendField(b []byte, name, value string) []byte {
 // framing says how long the body is, and what belongs to this connection.
 func (t *transfer) framing(b []byte) []byte {
 	switch n := t.length(); {
-	case t.facts.WebSocket:
+	case t.Facts.WebSocket:
 		return append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	case n < 0:
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 		for name := range t.trailer() {
 			b = appendField(b, "Trailer", name)
 		}
-	case n > 0, t.facts.Method == http.MethodPost, t.facts.Method == http.MethodPut, t.facts.Method == http.MethodPatch:
+	case n > 0, t.Facts.Method == http.MethodPost, t.Facts.Method == http.MethodPut, t.Facts.Method == http.MethodPatch:
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, n, 10)
 		b = append(b, "\r\n"...)
@@ -215,21 +218,6 @@ func (t *transfer) length() int64 {
 		return int64(len(t.held))
 	}
 	return t.r.ContentLength
-}
-
-// trailer gives the declared trailers that may pass; values are there once the
-// body was read.
-func (x *exchange) trailer() http.Header {
-	if len(x.r.Trailer) == 0 {
-		return nil
-	}
-	h := make(http.Header, len(x.r.Trailer))
-	for name, values := range x.r.Trailer {
-		if normal.Trailer(name) {
-			h[name] = values
-		}
-	}
-	return h
 }
 
 // takeHead lends a buffer that giveHead wipes: a head holds a credential.
@@ -268,7 +256,7 @@ func (t *transfer) send(head []byte) error {
 		}
 		t.readEnd()
 	}
-	written, err := t.l.write(head)
+	written, err := t.l.Write(head)
 	t.sent += int64(written)
 	t.giveHead(head)
 	if err != nil || whole {

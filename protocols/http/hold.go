@@ -8,6 +8,7 @@ import (
 const (
 	defaultHold = 256 << 10
 	maxHold     = 8 << 20
+	holdMemory  = 256 << 20
 	agentShare  = 4 // one agent may fill this part of the memory
 )
 
@@ -15,19 +16,17 @@ var errNoRoom = errors.New("too many requests are being held for approval")
 
 // holdings is the memory of held bodies, of all agents and of each.
 type holdings struct {
-	limit int64
-
 	mu    sync.Mutex
 	total int64            // guarded by mu
 	agent map[string]int64 // by peer; guarded by mu
 }
 
-// take reserves n bytes or fails at once: to wait would hold up the very agents
+// take reserves n bytes of limit or fails at once: to wait would hold up the very agents
 // that could give some back.
-func (h *holdings) take(peer string, n int64) (release func(), err error) {
+func (h *holdings) take(peer string, n, limit int64) (release func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.total+n > h.limit || h.agent[peer]+n > h.limit/agentShare {
+	if h.total+n > limit || h.agent[peer]+n > limit/agentShare {
 		return nil, errNoRoom
 	}
 	if h.agent == nil {

@@ -13,39 +13,33 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/protocols/tcp"
 )
 
-// Options are what a Protocol may be told; the zero value works.
-type Options struct {
-	Log *slog.Logger // for what net/http complains about, at debug; nil: nowhere
-	// HoldMemory bounds the bodies held for approval, of all agents together;
-	// 0 is 256 MiB.
-	HoldMemory int64
-}
-
-// A Protocol serves HTTP connections of all agents.
+// A Protocol serves HTTP connections of all agents. New makes one; its fields are
+// set before it serves.
 type Protocol struct {
-	log    *slog.Logger
+	// Log takes what net/http complains about, at debug; nil: nothing does.
+	Log *slog.Logger
+	// HoldMemory bounds the bodies held for approval, of all agents together.
+	HoldMemory int64
+
 	tls    *tls.Config // cloned by every connection; holds the ticket key
 	opaque *tcp.Protocol
 	relay  protocols.Relay
 	held   holdings
 	copies sync.Pool // *[copyBuffer]byte, while a body flows
 	heads  sync.Pool // *[]byte, while a request head is written
-	readys sync.Pool // *bufio.Reader, while a link is in use
+
+	origins origin.Maker
 }
 
 var _ protocols.Protocol = (*Protocol)(nil)
 
 // New makes the protocol. Session tickets are sealed with a key of this process.
-func New(o Options) *Protocol {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.HoldMemory == 0 {
-		o.HoldMemory = 256 << 20
-	}
+func New() *Protocol {
 	base := &tls.Config{
 		MinVersion:                  tls.VersionTLS12,
 		NextProtos:                  []string{"h2", "http/1.1"},
@@ -54,12 +48,7 @@ func New(o Options) *Protocol {
 	var key [32]byte
 	rand.Read(key[:]) //nolint:errcheck // crypto/rand.Read never returns an error
 	base.SetSessionTicketKeys([][32]byte{key})
-	return &Protocol{
-		log:    o.Log,
-		tls:    base,
-		opaque: tcp.New(),
-		held:   holdings{limit: o.HoldMemory},
-	}
+	return &Protocol{HoldMemory: holdMemory, tls: base, opaque: tcp.New()}
 }
 
 // Name is how a service asks for it.
@@ -70,5 +59,8 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 	if svc.Passthrough {
 		return tcp.Trial(svc, t)
 	}
-	return trial(svc, t)
+	return ask.Trial(svc, t)
 }
+
+// Facts is what the rules may ask about a request.
+func Facts() action.FactTable { return ask.Table() }

@@ -9,12 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/protocols/http/ask"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
 const (
-	maxInformal = 16                   // 1xx answers before the final one
-	pumpGrace   = 2 * time.Millisecond // for the pump to notice that it is done
+	maxInformal     = 16 // 1xx answers before the final one
+	maxAnswerFields = 512
+	stallTimeout    = time.Minute          // for an agent that takes no more bytes
+	pumpGrace       = 2 * time.Millisecond // for the pump to notice that it is done
 )
 
 var errAnswer = errors.New("the answer cannot be understood")
@@ -22,16 +25,14 @@ var errAnswer = errors.New("the answer cannot be understood")
 // firstAnswer reads heads until the final one, and relays hints on the way.
 func (t *transfer) firstAnswer() (*http.Response, error) {
 	for range maxInformal {
-		t.l.budget = headLimit + readAhead
-		resp, err := http.ReadResponse(t.l.br, t.r)
+		resp, err := t.l.ReadHead(t.r)
 		if err != nil {
 			return nil, err
 		}
-		t.l.budget = unlimited
 		if resp.ProtoMajor != 1 || resp.StatusCode < 100 || resp.StatusCode > 599 {
 			return nil, fmt.Errorf("%w: %q", errAnswer, resp.Proto+" "+resp.Status)
 		}
-		if n := fieldCount(resp.Header); n > 4*maxFields {
+		if n := ask.FieldCount(resp.Header); n > maxAnswerFields {
 			return nil, fmt.Errorf("%w: %d fields", errAnswer, n)
 		}
 		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
@@ -98,7 +99,7 @@ func (t *transfer) relay(resp *http.Response) error {
 // declared reports whether the head announced a trailer; what comes unannounced
 // is dropped.
 func declared(h http.Header, name string) bool {
-	return token(h["Trailer"], name)
+	return ask.Token(h["Trailer"], name)
 }
 
 // bodySoonSent is bodySent with a moment's patience: most origins answer when they
@@ -123,13 +124,13 @@ func (t *transfer) bodySoonSent() bool {
 func (t *transfer) relayBody(resp *http.Response) error {
 	buf := t.takeBuffer()
 	defer t.giveBuffer(buf)
-	events := strings.HasPrefix(mediaType(resp.Header), "text/event-stream")
+	events := strings.HasPrefix(ask.MediaType(resp.Header), "text/event-stream")
 	left := resp.ContentLength
-	if left < 0 && t.l.br.Buffered() == 0 {
+	if left < 0 && t.l.Waiting() == 0 {
 		t.rc.Flush() //nolint:errcheck // the next write tells
 	}
 	for first := true; ; first = false {
-		if err := t.l.renewRead(); err != nil {
+		if err := t.l.RenewRead(); err != nil {
 			return err
 		}
 		n, rerr := resp.Body.Read(buf[:])
@@ -148,7 +149,7 @@ func (t *transfer) relayBody(resp *http.Response) error {
 		if rerr != nil {
 			return fmt.Errorf("the answer broke off: %w", rerr)
 		}
-		if n > 0 && left != 0 && (events || t.l.br.Buffered() == 0) {
+		if n > 0 && left != 0 && (events || t.l.Waiting() == 0) {
 			if err := t.rc.Flush(); err != nil {
 				return fmt.Errorf("to the agent: %w", err)
 			}

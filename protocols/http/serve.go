@@ -1,10 +1,8 @@
 package http
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/ask"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
@@ -31,11 +30,10 @@ const (
 
 // A site is one connection of an agent to one service.
 type site struct {
-	p      *Protocol
-	flow   protocols.Flow
-	do     protocols.Do
-	name   string // what the agent called the service; "" if it dialled an address
-	secure bool   // the agent speaks TLS
+	ask.Place
+	p    *Protocol
+	flow protocols.Flow
+	do   protocols.Do
 
 	writeBy time.Time // deadline in force for writes to the agent; HTTP/1.1 only
 
@@ -54,7 +52,9 @@ func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do)
 	if err != nil {
 		return fmt.Errorf("accept %s for %s: %w", f.Peer.Name, f.Service.Name, err)
 	}
-	s := &site{p: p, flow: f, do: do, name: normal.Name(f.Host)}
+	s := &site{p: p, flow: f, do: do, Place: ask.Place{
+		Peer: f.Peer, Service: f.Service, Name: normal.Name(f.Host), Dst: f.Dst,
+	}}
 	front, err := s.open(ctx, conn)
 	if err != nil {
 		conn.Close()
@@ -80,13 +80,13 @@ func (s *site) open(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	if first != recordHandshake {
 		return pc, nil
 	}
-	s.secure = true
+	s.Secure = true
 	tc := tls.Server(pc, s.tlsConfig())
 	if err := tc.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
-	if s.name == "" {
-		s.name = normal.Name(tc.ConnectionState().ServerName)
+	if s.Name == "" {
+		s.Name = normal.Name(tc.ConnectionState().ServerName)
 	}
 	return tc, nil
 }
@@ -96,10 +96,10 @@ func (s *site) open(ctx context.Context, conn net.Conn) (net.Conn, error) {
 func (s *site) tlsConfig() *tls.Config {
 	c := s.p.tls.Clone()
 	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		if sni := normal.Name(h.ServerName); sni != "" && s.name != "" && sni != s.name {
-			return nil, fmt.Errorf("the hello names %q, the connection is for %q", sni, s.name)
+		if sni := normal.Name(h.ServerName); sni != "" && s.Name != "" && sni != s.Name {
+			return nil, fmt.Errorf("the hello names %q, the connection is for %q", sni, s.Name)
 		}
-		if sni := normal.Name(h.ServerName); sni != "" && s.name == "" {
+		if sni := normal.Name(h.ServerName); sni != "" && s.Name == "" {
 			_, err := s.flow.Leaf(sni)
 			return nil, err
 		}
@@ -107,8 +107,8 @@ func (s *site) tlsConfig() *tls.Config {
 	}
 	c.GetCertificate = func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		switch {
-		case s.name != "":
-			return s.flow.Leaf(s.name)
+		case s.Name != "":
+			return s.flow.Leaf(s.Name)
 		case h.ServerName != "":
 			return s.flow.Leaf(normal.Name(h.ServerName))
 		}
@@ -162,10 +162,14 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 	conn.Close()
 }
 
-// errorLog carries what net/http complains about; nil connections of agents are
-// not news, so it is for debugging only.
+// errorLog carries what net/http complains about. That agents write nonsense or
+// go away is not news, so it is for debugging only.
 func (s *site) errorLog() *log.Logger {
-	return slog.NewLogLogger(s.p.log.Handler(), slog.LevelDebug)
+	var h slog.Handler = slog.DiscardHandler
+	if s.p.Log != nil {
+		h = s.p.Log.Handler()
+	}
+	return slog.NewLogLogger(h, slog.LevelDebug)
 }
 
 // enter counts a handler; false means that Serve no longer waits for any.
@@ -185,16 +189,16 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.active.Done()
-	x := &exchange{site: s, w: w, r: r}
+	a, p := ask.Read(s.Place, r)
+	x := &exchange{Ask: a, site: s, w: w, r: r}
 	defer x.done()
-	p := x.read()
-	if p != nil && p.status == http.StatusPermanentRedirect {
+	if p != nil && p.Location != "" {
 		x.answer(p)
 		return
 	}
 	var ex protocols.Exchange = x
 	if p != nil {
-		ex = x.unread(p)
+		ex = unread{x, p}
 	}
 	if err := s.do(r.Context(), ex); err != nil || !x.began {
 		panic(http.ErrAbortHandler)
@@ -249,33 +253,10 @@ func (c *peeked) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-var errNoHalfClose = errors.New("the connection cannot be closed for writing alone")
-
 // CloseWrite ends one direction, where the connection can.
 func (c *peeked) CloseWrite() error {
 	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()
 	}
-	return errNoHalfClose
-}
-
-// A rewound connection gives first what was read ahead of it.
-type rewound struct {
-	net.Conn
-	ahead *bufio.Reader
-}
-
-func (c *rewound) Read(b []byte) (int, error) {
-	if c.ahead != nil && c.ahead.Buffered() > 0 {
-		return c.ahead.Read(b[:min(len(b), c.ahead.Buffered())])
-	}
-	return c.Conn.Read(b)
-}
-
-// CloseWrite ends one direction, where the connection can.
-func (c *rewound) CloseWrite() error {
-	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
-	}
-	return errNoHalfClose
+	return nil
 }

@@ -3,11 +3,11 @@ package http
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/normal"
 
 	"golang.org/x/net/http/httpguts"
@@ -17,7 +17,7 @@ import (
 // for, and counts the bytes until it is over.
 func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	up := resp.Header["Upgrade"]
-	if !t.facts.WebSocket || len(up) != 1 || !strings.EqualFold(up[0], "websocket") {
+	if !t.Facts.WebSocket || len(up) != 1 || !strings.EqualFold(up[0], "websocket") {
 		return fmt.Errorf("%w: it switches protocols unasked", errAnswer)
 	}
 	conn, rw, err := t.rc.Hijack()
@@ -39,11 +39,8 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	if _, err := conn.Write(append(b, "\r\n"...)); err != nil {
 		return fmt.Errorf("to the agent: %w", err)
 	}
-	agent := &rewound{Conn: conn, ahead: rw.Reader}
-	origin := &rewound{Conn: t.l.conn, ahead: t.l.br}
-	t.res.Received -= int64(t.l.br.Buffered())
-	t.l.conn.SetDeadline(time.Time{}) //nolint:errcheck // the relay sets its own
-	n, err := t.site.p.relay.Run(ctx, agent, origin)
+	t.res.Received -= int64(t.l.Waiting()) // the relay counts them
+	n, err := t.site.p.relay.Run(ctx, protocols.Rewind(conn, rw.Reader), t.l.Stream())
 	t.sent += n.Sent
 	t.res.Received += n.Received
 	if err != nil && context.Cause(ctx) == nil && n.Received+n.Sent == 0 {
@@ -54,5 +51,3 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	}
 	return nil
 }
-
-var _ net.Conn = (*rewound)(nil)

@@ -1,4 +1,4 @@
-package http
+package origin
 
 import (
 	"net/http"
@@ -9,35 +9,35 @@ import (
 	"sallyport.dev/sallyport/vault"
 )
 
-// An injection is what a credential sets on a request: fields, a cookie or
+// An Injection is what a credential sets on a request: fields, a cookie or
 // parameters, each in place of the agent's own. The zero value sets nothing.
-type injection struct {
-	header http.Header
+type Injection struct {
+	Header http.Header // what goes out beside the agent's fields
 	cookie string
 	params []normal.Param
 	query  string
 }
 
-// authorization asks the credential what it sets. It is asked on an empty
+// Authorize asks the credential what it sets. It is asked on an empty
 // request, so that what it set is all that stands there.
-func authorization(cred *vault.Credential) (injection, error) {
+func Authorize(cred *vault.Credential) (Injection, error) {
 	if cred == nil {
-		return injection{}, nil
+		return Injection{}, nil
 	}
 	r := &http.Request{Header: make(http.Header, 1), URL: new(url.URL)}
 	if err := cred.Authorize(r); err != nil {
-		return injection{}, err
+		return Injection{}, err
 	}
-	in := injection{header: r.Header, query: r.URL.RawQuery}
+	in := Injection{Header: r.Header, query: r.URL.RawQuery}
 	in.cookie = r.Header.Get("Cookie")
 	in.params, _ = normal.Query(in.query)
 	return in, nil
 }
 
-// mergeField gives the agent's values of a field that go out beside the
+// Field gives the agent's values of a field that go out beside the
 // credential. Cookies of other names stay.
-func (in *injection) mergeField(name string, values []string) []string {
-	if _, ours := in.header[name]; !ours {
+func (in *Injection) Field(name string, values []string) []string {
+	if _, ours := in.Header[name]; !ours {
 		return values
 	}
 	if name != "Cookie" {
@@ -53,11 +53,12 @@ func (in *injection) mergeField(name string, values []string) []string {
 			}
 		}
 	}
-	in.header["Cookie"] = []string{strings.Join(append(keep, in.cookie), "; ")}
+	in.Header["Cookie"] = []string{strings.Join(append(keep, in.cookie), "; ")}
 	return nil
 }
 
-func (in *injection) mergeQuery(query string) string {
+// Query gives the query that goes out, with the credential in it.
+func (in *Injection) Query(query string) string {
 	if in.query == "" {
 		return query
 	}

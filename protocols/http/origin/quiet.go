@@ -1,4 +1,4 @@
-package http
+package origin
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ const (
 
 // stillThere reports whether nothing came on a link while it was idle, not even
 // its end. What comes outside of an exchange makes the link useless.
-func (l *link) stillThere() bool {
+func (l *Link) stillThere() bool {
 	if l.quiet != nil {
 		return l.quiet()
 	}

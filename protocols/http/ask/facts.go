@@ -1,4 +1,4 @@
-package http
+package ask
 
 import (
 	"net/http"
@@ -32,8 +32,8 @@ type Field struct {
 	Hidden bool     `json:"hidden,omitempty"` // there, but its value is no fact
 }
 
-// Facts is what the rules may ask about a request.
-func Facts() action.FactTable {
+// Table is what the rules may ask about a request.
+func Table() action.FactTable {
 	return action.FactTable{
 		Protocol: "http",
 		New:      func() action.Facts { return new(Request) },
@@ -151,8 +151,8 @@ func queryFields(raw string) (_ []Field, unclear bool) {
 	return fields, false
 }
 
-// mediaType cuts the parameters off a Content-Type.
-func mediaType(h http.Header) string {
+// MediaType cuts the parameters off a Content-Type.
+func MediaType(h http.Header) string {
 	v := h["Content-Type"]
 	if len(v) == 0 {
 		return ""

@@ -1,0 +1,122 @@
+package ask
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+const (
+	problemBase = "https://sallyport.dev/problems/"
+	askAgain    = 15 * time.Second // how long an agent waits before it asks again
+)
+
+// A Problem is an answer of the gateway itself, for the agent that reads it.
+type Problem struct {
+	Status int
+	Kind   string
+	Title  string
+	Rule   string
+	Reason string
+	ID     string // of the action
+	Next   string // what the agent may do now
+
+	Location string // where the request belongs
+}
+
+func (p *Problem) Error() string { return p.Reason }
+
+// Unclear is for a request that has no one meaning.
+func Unclear(reason string) *Problem {
+	return &Problem{
+		Status: http.StatusBadRequest, Kind: "not-understood", Title: "Request not understood",
+		Reason: strings.ToUpper(reason[:1]) + reason[1:] + ".",
+		Next:   "Send the request in its plain form.",
+	}
+}
+
+// Misdirected is for a request on a connection to somewhere else.
+func Misdirected(reason string) *Problem {
+	return &Problem{
+		Status: http.StatusMisdirectedRequest, Kind: "misdirected", Title: "Misdirected request", Reason: reason,
+		Next: "Open a connection to the host that the request is for.",
+	}
+}
+
+// elsewhere sends a plain request of a service with a secret to TLS.
+func elsewhere(location string) *Problem {
+	return &Problem{
+		Status: http.StatusPermanentRedirect, Kind: "tls-required", Title: "TLS required", Location: location,
+		Reason: "This service takes a credential, which does not travel in the clear.",
+		Next:   "Send the request to the https URL in Location.",
+	}
+}
+
+// Unreachable is for an allowed request that got no answer.
+func Unreachable(id string) *Problem {
+	return &Problem{
+		Status: http.StatusBadGateway, Kind: "upstream-failed", Title: "The service could not be reached",
+		Reason: "The request was allowed, but the service did not answer as it should.", ID: id,
+		Next: "Try again later; if it stays, tell the operator the action_id.",
+	}
+}
+
+// Denied says what the rules said.
+func Denied(d action.Decision, id string) *Problem {
+	return &Problem{
+		Status: http.StatusForbidden, Kind: "denied", Title: "Denied by policy",
+		Rule: d.Rule, Reason: d.Reason, ID: id,
+		Next: "Do not repeat the request. Choose another way that the rules allow (http://sallyport.internal/manifest), or tell your user what was refused and why.",
+	}
+}
+
+// Pending tells an agent to come back when people have answered.
+func Pending(d action.Decision, id string, async bool) *Problem {
+	status := http.StatusConflict
+	if async {
+		status = http.StatusAccepted
+	}
+	return &Problem{
+		Status: status, Kind: "approval-pending", Title: "Waiting for approval",
+		Rule: d.Rule, Reason: d.Reason, ID: id,
+		Next: "A person was asked. Send the very same request again after the time in Retry-After; do not change it.",
+	}
+}
+
+// Write answers a request with p, in the shape of RFC 9457.
+func (p *Problem) Write(w http.ResponseWriter, method string) {
+	body, err := json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Rule   string `json:"rule,omitempty"`
+		Reason string `json:"reason,omitempty"`
+		Detail string `json:"detail,omitempty"`
+		ID     string `json:"action_id,omitempty"`
+		Next   string `json:"next_step,omitempty"`
+	}{problemBase + p.Kind, p.Title, p.Status, p.Rule, p.Reason, p.Reason, p.ID, p.Next})
+	if err != nil {
+		body = []byte("{}")
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	if p.Location != "" {
+		h.Set("Location", p.Location)
+	}
+	if p.Kind == "approval-pending" {
+		h.Set("Retry-After", strconv.Itoa(int(askAgain/time.Second)))
+	}
+	if p.Status == http.StatusBadRequest || p.Status == http.StatusMisdirectedRequest {
+		h.Set("Connection", "close")
+	}
+	w.WriteHeader(p.Status)
+	if method != http.MethodHead {
+		w.Write(body) //nolint:errcheck // an agent that has gone needs no answer
+	}
+}
