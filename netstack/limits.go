@@ -31,6 +31,7 @@ func orDefault(n, or int) int {
 type agents struct {
 	mu      sync.Mutex
 	byID    map[string]*agent // guarded by mu
+	barred  map[string]int    // by id, how many Cuts hold the door; guarded by mu
 	stopped bool              // guarded by mu
 }
 
@@ -40,12 +41,11 @@ type agent struct {
 	id  string
 
 	// all guarded by all.mu
-	flows    map[*flow]bool // true: not accepted yet
-	admitted int            // slots given out
-	pending  int
-	queries  int
-	rejects  int       // in this second
-	second   time.Time // when it began
+	flows   map[*flow]bool // true: not accepted yet
+	pending int
+	queries int
+	rejects int       // in this second
+	second  time.Time // when it began
 }
 
 // get gives the state of an agent, which the caller must use under mu.
@@ -61,27 +61,18 @@ func (a *agents) get(id string) *agent {
 	return s
 }
 
-// flow reserves room for one flow of the agent.
-func (a *agents) flow(id string, l Limits) (*agent, bool) {
+// flow reserves room for f, which cut can end from then on.
+func (a *agents) flow(id string, l Limits, f *flow) (*agent, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.get(id)
-	if a.stopped || s.admitted >= orDefault(l.Flows, defaultFlows) || s.pending >= orDefault(l.Pending, defaultPending) {
+	if a.stopped || a.barred[id] > 0 ||
+		len(s.flows) >= orDefault(l.Flows, defaultFlows) || s.pending >= orDefault(l.Pending, defaultPending) {
 		return nil, false
 	}
-	s.admitted++
+	s.flows[f] = true
 	s.pending++
 	return s, true
-}
-
-// hold makes f visible to cut.
-func (s *agent) hold(f *flow) {
-	s.all.mu.Lock()
-	defer s.all.mu.Unlock()
-	s.flows[f] = true
-	if s.all.stopped {
-		f.cancel(errStop)
-	}
 }
 
 // accepted ends the pending state of f.
@@ -100,13 +91,12 @@ func (s *agent) release(f *flow) {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
 	delete(s.flows, f)
-	s.admitted--
 	s.forget()
 }
 
 // forget drops a state that says nothing; the caller holds mu.
 func (s *agent) forget() {
-	if s.admitted == 0 && s.queries == 0 && time.Since(s.second) > time.Second && s.all.byID[s.id] == s {
+	if len(s.flows) == 0 && s.queries == 0 && time.Since(s.second) > time.Second && s.all.byID[s.id] == s {
 		delete(s.all.byID, s.id)
 	}
 }
@@ -140,16 +130,27 @@ func (a *agents) reject(id string, l Limits, now time.Time) bool {
 	return s.rejects <= orDefault(l.Rejects, defaultRejects)
 }
 
-// cut ends the flows of one agent.
-func (a *agents) cut(id string, cause error) {
+// cut ends the flows of one agent and admits none until open is called.
+func (a *agents) cut(id string, cause error) (open func()) {
 	a.mu.Lock()
+	if a.barred == nil {
+		a.barred = make(map[string]int)
+	}
+	a.barred[id]++
 	var flows []*flow
 	if s, ok := a.byID[id]; ok {
-		flows = append(flows, s.list()...)
+		flows = s.list()
 	}
 	a.mu.Unlock()
 	for _, f := range flows {
 		f.cut(cause)
+	}
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.barred[id]--; a.barred[id] <= 0 {
+			delete(a.barred, id)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ const (
 )
 
 var (
-	errCut   = errors.New("the agent was removed, frozen or given a new key")
+	errCut   = errors.New("the agent was removed, frozen, given a new key or has expired")
 	errOver  = errors.New("the flow is over")
 	errTaken = errors.New("the flow was accepted before")
 	errStop  = errors.New("the gateway stops")
@@ -82,18 +82,19 @@ func (s *Server) Serve(ctx context.Context, o Offer) {
 		o.Refuse()
 		return
 	}
-	slot, ok := s.agents.flow(peer.ID, s.Limits)
+	ctx, cancel := context.WithCancelCause(ctx)
+	f := &flow{offer: o, cancel: cancel}
+	slot, ok := s.agents.flow(peer.ID, s.Limits, f)
 	if !ok {
+		cancel(errOver)
 		o.Refuse()
 		s.log().Debug("flow refused", "agent", peer.Name, "dst", o.Dst.String(), "err", "too many flows")
 		return
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	f := &flow{offer: o, slot: slot, cancel: cancel}
-	slot.hold(f)
+	f.slot = slot
 	defer slot.release(f)
 	defer f.finish(ctx)
-	// A cut between identify and hold saw nothing of this flow.
+	// A cut that came between identify and flow saw nothing of this one.
 	if _, ok := s.Peers.Lookup(o.Src.Addr()); !ok {
 		return
 	}
@@ -154,8 +155,9 @@ func panicked(r any) error {
 	return fmt.Errorf("panic: a %T\n%s", r, debug.Stack())
 }
 
-// Cut ends every flow of an agent at once.
-func (s *Server) Cut(peerID string) { s.agents.cut(peerID, errCut) }
+// Cut ends every flow of an agent at once and admits none of it until the caller,
+// who now takes the agent out of its transport, calls open.
+func (s *Server) Cut(peerID string) (open func()) { return s.agents.cut(peerID, errCut) }
 
 // Track counts fn as a part of the Server, so that Stop waits for it; it reports
 // false, and does not call fn, once the Server stops.

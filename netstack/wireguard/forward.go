@@ -25,7 +25,7 @@ const dnsPort = 53
 // use here: MSS keeps TCP whole, and an ICMP error could only be forged to
 // disturb another agent's flow.
 func (n *Node) admit(p tun.Packet) bool {
-	if !p.Plain || !p.Dst.IsValid() || p.Dst.IsMulticast() || p.Dst.IsUnspecified() {
+	if !p.Plain || p.Dst.IsMulticast() || p.Dst.IsUnspecified() || p.Dst.IsLoopback() {
 		return false
 	}
 	return p.IsFlow() || (p.Echo && n.own(p.Dst))

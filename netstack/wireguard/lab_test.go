@@ -135,10 +135,10 @@ func (l *lab) start() {
 	if l.node, err = Start(ctx, l.cfg, l.roster, l.server, slog.New(slog.DiscardHandler)); err != nil {
 		l.t.Fatal(err)
 	}
-	node, done := l.node, make(chan struct{})
+	node, roster, done := l.node, l.roster, make(chan struct{})
 	go func() {
 		defer close(done)
-		l.roster.Run(ctx) //nolint:errcheck // nil
+		roster.Run(ctx) //nolint:errcheck // nil
 	}()
 	l.t.Cleanup(func() {
 		cancel()

@@ -64,7 +64,7 @@ func (n *Node) sync() {
 	}
 	n.mu.Unlock()
 	for _, id := range gone {
-		n.server.Cut(id)
+		defer n.server.Cut(id)()
 	}
 	if len(gone) > 0 {
 		time.Sleep(farewell)

@@ -1,0 +1,191 @@
+package wireguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/netstack"
+)
+
+// ends reports how long a connection that nobody closes lives on.
+func ends(t *testing.T, conn net.Conn) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	conn.SetDeadline(begin.Add(3 * time.Second))
+	if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection was not ended")
+	}
+	return time.Since(begin)
+}
+
+func TestAgentThatMustGoIsCut(t *testing.T) {
+	ctx := context.Background()
+	for name, change := range map[string]func(*netstack.Roster) error{
+		"freeze":     func(r *netstack.Roster) error { return r.Freeze(ctx, "ci") },
+		"freeze all": func(r *netstack.Roster) error { return r.FreezeAll(ctx) },
+		"remove":     func(r *netstack.Roster) error { return r.Remove(ctx, "ci") },
+		"rekey":      func(r *netstack.Roster) error { _, _, err := r.Rekey(ctx, "ci"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan struct{}, 1)
+			l := newLab(t, handlerFunc(func(ctx context.Context, f netstack.Flow) error {
+				err := echo(ctx, f)
+				if ctx.Err() != nil {
+					ended <- struct{}{}
+				}
+				return err
+			}))
+			c := l.agent("ci")
+			conn := dial(t, c, "tcp", "1.2.3.4:80")
+			line(t, conn)
+			if err := change(l.roster); err != nil {
+				t.Fatal(err)
+			}
+			if took := ends(t, conn); took > time.Second {
+				t.Errorf("the connection lived on for %v", took)
+			}
+			select {
+			case <-ended:
+			case <-time.After(time.Second):
+				t.Error("the handler was not told")
+			}
+			if c, err := quickDial(c, "1.2.3.4:80"); err == nil {
+				c.Close()
+				t.Error("the agent came in again")
+			}
+			eventually(t, time.Second, "the peer is gone", func() bool {
+				n := len(l.node.Stats())
+				return n == 0 || name == "rekey"
+			})
+		})
+	}
+}
+
+func TestExpiryCuts(t *testing.T) {
+	l := newLab(t, handlerFunc(echo))
+	a, private, err := l.roster.Add(context.Background(), "ci", nil, time.Now().Add(1500*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, l.client(l.config(a, private)), "tcp", "1.2.3.4:80")
+	line(t, conn)
+	ends(t, conn)
+	if late := time.Since(a.Expires); late < 0 || late > time.Second {
+		t.Errorf("ended %v after the expiry", late)
+	}
+}
+
+func TestUnfrozenAgentIsBackAtOnce(t *testing.T) {
+	l := newLab(t, handlerFunc(echo))
+	c := l.agent("ci")
+	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	ctx := context.Background()
+	if err := l.roster.Freeze(ctx, "ci"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Second, "the peer is gone", func() bool { return len(l.node.Stats()) == 0 })
+	if err := l.roster.Unfreeze(ctx, "ci"); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	if took := time.Since(begin); took > 8*time.Second {
+		t.Errorf("the agent was back after %v", took)
+	}
+}
+
+func TestRekeyKeepsTheAddress(t *testing.T) {
+	l := newLab(t, handlerFunc(echo))
+	old := l.agent("ci")
+	line(t, dial(t, old, "tcp", "1.2.3.4:80"))
+	a, private, err := l.roster.Rekey(context.Background(), "ci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Addr != old.Addr() {
+		t.Errorf("address %s became %s", old.Addr(), a.Addr)
+	}
+	if got := line(t, dial(t, l.client(l.config(a, private)), "tcp", "1.2.3.4:80")); got != "ci 1.2.3.4:80 " {
+		t.Errorf("came in as %q", got)
+	}
+	if _, err := quickDial(old, "1.2.3.4:80"); err == nil {
+		t.Error("the old key still opens")
+	}
+}
+
+func TestRestart(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "endpoints")
+	l := newLab(t, handlerFunc(echo), func(c *Config, _ *netstack.Server) { c.State = state })
+	c := l.agent("ci")
+	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	l.cfg.Listen = fmt.Sprintf(":%d", l.node.Port())
+	l.node.Close()
+
+	begin := time.Now()
+	l.start()
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("ready after %v", took)
+	}
+	if got := line(t, dial(t, c, "tcp", "1.2.3.4:80")); got != "ci 1.2.3.4:80 " {
+		t.Errorf("came in as %q", got)
+	}
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("the agent was back after %v", took)
+	}
+}
+
+func TestStatsTellOfTheTunnel(t *testing.T) {
+	l := newLab(t, handlerFunc(echo))
+	c := l.agent("ci")
+	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	a, _ := l.roster.Get("ci")
+	s := l.node.Stats()[a.ID]
+	if time.Since(s.LastHandshake) > time.Minute || s.RxBytes == 0 || s.TxBytes == 0 || s.Endpoint == "" {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// A node that stops while a handshake hangs, a flow waits and another runs ends
+// them all.
+func TestCloseEndsEverything(t *testing.T) {
+	waits := make(chan struct{}, 8)
+	l := newLab(t, handlerFunc(func(ctx context.Context, f netstack.Flow) error {
+		if f.Dst.Port() == 81 {
+			waits <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return echo(ctx, f)
+	}))
+	c := l.agent("ci")
+	conn := dial(t, c, "tcp", "1.2.3.4:80")
+	line(t, conn)
+	dialled := make(chan error, 1)
+	go func() {
+		_, err := tryDial(c, "tcp", "1.2.3.4:81")
+		dialled <- err
+	}()
+	<-waits
+	done := make(chan struct{})
+	go func() {
+		l.node.Close()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		t.Fatal("Close hangs")
+	}
+	if err := <-dialled; !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("the waiting dial gave %v", err)
+	}
+	ends(t, conn)
+}
