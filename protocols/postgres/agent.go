@@ -49,7 +49,7 @@ func (s *session) pumpAgent() error {
 func (s *session) hear(ctx context.Context, m wire.Message) error {
 	if s.copying {
 		if s.copying = s.ledger.CopyIn(); s.copying {
-			return s.hearCopy(m)
+			return s.hearCopy(ctx, m)
 		}
 	}
 	if s.skip && m.Type != 'S' && m.Type != 'X' && known(m.Type) {
@@ -94,19 +94,30 @@ func known(typ byte) bool {
 
 // hearCopy takes a message in while the server reads data. The server ignores
 // Sync and Flush then, so they are not sent: it would owe no answer.
-func (s *session) hearCopy(m wire.Message) error {
+func (s *session) hearCopy(ctx context.Context, m wire.Message) error {
 	switch m.Type {
 	case 'd':
 		s.ledger.Copied(int64(m.Size))
 		return s.in.Pass()
 	case 'c', 'f':
-		return s.in.Pass()
+		return s.endCopy(ctx)
 	case 'S', 'H':
 		return s.in.Drop()
 	case 'X':
 		return errTerminate
 	}
 	return fmt.Errorf("%w: message type %q in the middle of COPY", wire.ErrMalformed, m.Type)
+}
+
+// endCopy passes the end of the data. A simple query may ask for more, and it
+// answers by itself; an Execute cannot, and answers at the next Sync.
+func (s *session) endCopy(ctx context.Context) error {
+	s.copying = false
+	copies := s.ledger.Copies()
+	if err := s.in.Pass(); err != nil || !s.copy.simple {
+		return err
+	}
+	return s.awaitCopy(ctx, s.copy.seq, copies)
 }
 
 // push notes a message that goes to the server unjudged.
@@ -132,12 +143,16 @@ func (s *session) query(ctx context.Context, m wire.Message) error {
 	if err := s.readInto(ctx, a, text); err != nil {
 		return err
 	}
-	a.copyIn = copies(a.act.Parts)
+	copyIn, copies := copies(a.act.Parts), s.ledger.Copies()
 	a.item.Forgets = forgets(a.act.Parts)
 	if err := s.do(ctx, a); err != nil {
 		return err
 	}
-	return s.awaitCopy(ctx, a.copyIn && a.pushed, a.seq)
+	if !copyIn || !a.pushed {
+		return nil
+	}
+	s.copy.simple, s.copy.seq = true, a.seq
+	return s.awaitCopy(ctx, a.seq, copies)
 }
 
 // parse judges a text that is only prepared: what is certainly denied must not
@@ -239,17 +254,18 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 		held.Done(action.Result{Status: codeDenied, Failed: true, Err: "refused after the rules had changed"}, nil)
 		return s.substitute(ledger.Execute, denial(&held.act, d, nil))
 	}
+	copies := s.ledger.Copies()
 	seq, out := s.ledger.Push(ledger.Item{Kind: ledger.Execute, Portal: p, Forgets: forgets(p.Statement.Parts), Sent: int64(m.Size)})
 	ledger.Deliver(out)
 	if err := s.in.Pass(); err != nil || !p.Statement.CopyIn {
 		return err
 	}
-	return s.awaitExtendedCopy(ctx, seq)
+	return s.awaitExtendedCopy(ctx, seq, copies)
 }
 
 // awaitExtendedCopy makes the server answer an Execute that may read data, so
 // that it is known how the messages behind it will be read.
-func (s *session) awaitExtendedCopy(ctx context.Context, seq uint64) error {
+func (s *session) awaitExtendedCopy(ctx context.Context, seq, copies uint64) error {
 	flush, err := (&pgproto3.Flush{}).Encode(nil)
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
@@ -257,15 +273,13 @@ func (s *session) awaitExtendedCopy(ctx context.Context, seq uint64) error {
 	if err := s.in.Insert(flush); err != nil {
 		return err
 	}
-	return s.awaitCopy(ctx, true, seq)
+	s.copy.simple, s.copy.seq = false, seq
+	return s.awaitCopy(ctx, seq, copies)
 }
 
 // awaitCopy waits, where the server may ask for data, until it does or does not.
-func (s *session) awaitCopy(ctx context.Context, may bool, seq uint64) error {
-	if !may {
-		return nil
-	}
-	if err := s.ledger.AwaitCopy(ctx, seq); err != nil {
+func (s *session) awaitCopy(ctx context.Context, seq, copies uint64) error {
+	if err := s.ledger.AwaitCopy(ctx, seq, copies); err != nil {
 		return err
 	}
 	s.copying = true

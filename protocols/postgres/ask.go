@@ -34,7 +34,6 @@ type ask struct {
 	bar    *entry.Bar // it is refused whatever the rules say
 	text   string
 	sent   int64
-	copyIn bool
 	item   ledger.Item
 	portal ledger.Portal
 

@@ -474,7 +474,13 @@ func (l *line) judge(ctx context.Context, ex protocols.Exchange) action.Decision
 
 func (p *pass) Hold() protocols.Held { p.held = true; return p }
 
-func (p *pass) Check(context.Context) action.Decision { return p.l.decide(p.act) }
+func (p *pass) Check(context.Context) action.Decision {
+	d := p.l.decide(p.act)
+	if d.Verdict == action.Ask {
+		return p.rec.decision // it was answered
+	}
+	return d
+}
 
 func (p *pass) Done(r action.Result, err error) {
 	p.once.Do(func() {

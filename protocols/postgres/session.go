@@ -55,6 +55,10 @@ type session struct {
 	text    sql.Session
 	skip    bool // a refused message stands before: nothing counts until Sync
 	copying bool // the server may be reading data
+	copy    struct {
+		simple bool   // for a simple query
+		seq    uint64 // of its item
+	}
 
 	// Of the server's pump.
 	meter    meter

@@ -28,6 +28,7 @@ func (l *Ledger) Hear(ev Event, out []Outcome) []Outcome {
 		out = l.confirm(ev.Type, out)
 	case 'G':
 		l.copyIn = true
+		l.copies++
 	}
 	l.changed.Broadcast()
 	return out

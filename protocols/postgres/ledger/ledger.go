@@ -111,6 +111,7 @@ type Ledger struct {
 	segment  uint64 // fences pushed
 	answered uint64 // fences answered
 	copyIn   bool   // the server reads CopyData
+	copies   uint64 // how often it has begun to
 	hot      bool   // something ran that may have changed a setting
 
 	reported  Settings // by the last ParameterStatus
@@ -231,9 +232,17 @@ func (l *Ledger) fenced() bool {
 	return l.first < len(l.items) && l.items[len(l.items)-1].Kind >= Sync
 }
 
-// AwaitCopy waits until the server reads data or has answered the item.
-func (l *Ledger) AwaitCopy(ctx context.Context, seq uint64) error {
-	return l.wait(ctx, func() bool { return l.copyIn || l.popped > seq })
+// AwaitCopy waits until the server has begun to read data more than copies times
+// or has answered the item.
+func (l *Ledger) AwaitCopy(ctx context.Context, seq, copies uint64) error {
+	return l.wait(ctx, func() bool { return l.copies > copies || l.popped > seq })
+}
+
+// Copies gives how often the server has begun to read data.
+func (l *Ledger) Copies() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.copies
 }
 
 // CopyIn reports whether the server reads data.
