@@ -178,7 +178,7 @@ func TestExpectContinue(t *testing.T) {
 	raw(t, c, "hello", `body="hello"`)
 
 	b.decide = func(*action.Action) action.Decision { return action.Decision{Reason: "No."} }
-	got := raw(t, b.tlsDial("http/1.1"), head, "")
+	got := raw(t, b.tlsDial("http/1.1"), head, "next_step")
 	if !strings.HasPrefix(got, "HTTP/1.1 403") || strings.Contains(got, "100 Continue") {
 		t.Error(got)
 	}

@@ -26,6 +26,8 @@ type exchange struct {
 	w    http.ResponseWriter
 	r    *http.Request // its header is in the form that is sent
 
+	announced []string // names of trailers
+
 	held    []byte // the whole body, once it was held; never nil then
 	release func() // gives back the memory of held
 	began   bool   // an answer to the agent has begun
@@ -88,19 +90,26 @@ func (x *exchange) hold(ctx context.Context, limit int64) error {
 	return nil
 }
 
-// trailer gives the declared trailers that may pass; values are there once the
-// body was read.
+// trailer gives the announced trailers that may pass, which have values once the
+// body was read; what comes unannounced is dropped.
 func (x *exchange) trailer() http.Header {
-	if len(x.r.Trailer) == 0 {
+	if len(x.announced) == 0 {
 		return nil
 	}
-	h := make(http.Header, len(x.r.Trailer))
-	for name, values := range x.r.Trailer {
-		if normal.Trailer(name) {
-			h[name] = values
-		}
+	h := make(http.Header, len(x.announced))
+	for _, name := range x.announced {
+		h[name] = x.r.Trailer[name]
 	}
 	return h
+}
+
+// announce keeps the names of the trailers that the head announced.
+func (x *exchange) announce() {
+	for name := range x.r.Trailer {
+		if normal.Trailer(name) {
+			x.announced = append(x.announced, name)
+		}
+	}
 }
 
 // deadline gives the agent d to send more of its body; a body that is over, or

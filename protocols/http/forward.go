@@ -212,7 +212,7 @@ func (t *transfer) framing(b []byte) []byte {
 // length of the body as it is sent; -1 in chunks.
 func (t *transfer) length() int64 {
 	switch {
-	case len(t.r.Trailer) > 0:
+	case len(t.announced) > 0:
 		return -1
 	case t.held != nil:
 		return int64(len(t.held))

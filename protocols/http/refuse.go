@@ -8,7 +8,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/ask"
 )
 
-const drainTimeout = 5 * time.Second // for the rest of a refused request
+const drainTimeout = 2 * time.Second // for the rest of a refused request
 
 // Refuse says why in the shape of RFC 9457.
 func (x *exchange) Refuse(_ context.Context, d action.Decision) error {

@@ -191,6 +191,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.active.Done()
 	a, p := ask.Read(s.Place, r)
 	x := &exchange{Ask: a, site: s, w: w, r: r}
+	x.announce()
 	defer x.done()
 	if p != nil && p.Location != "" {
 		x.answer(p)

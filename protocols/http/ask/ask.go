@@ -69,6 +69,9 @@ func (a *Ask) read(p Place, r *http.Request) *Problem {
 	if r.ProtoMajor == 2 && !p.Secure {
 		return Unclear("HTTP/2 is spoken over TLS only")
 	}
+	if problem := checkMethod(r.Method); problem != nil {
+		return problem
+	}
 	host, port, problem := agree(r.Host, p.Name, p.Dst)
 	if problem != nil {
 		return problem
