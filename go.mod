@@ -2,6 +2,8 @@ module sallyport.dev/sallyport
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	github.com/hashicorp/hcl/v2 v2.25.0
 	github.com/jackc/pgx/v5 v5.12.0

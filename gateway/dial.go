@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -125,4 +126,17 @@ func mayDial(r *action.Route, addr netip.Addr, own []netip.Addr) bool {
 		return !forbidden(addr)
 	}
 	return public(addr, own)
+}
+
+// ResolveAt looks names up at servers, tried in turn; with none, as the host does.
+func ResolveAt(servers []netip.AddrPort) func(context.Context, string) ([]netip.Addr, error) {
+	if len(servers) == 0 {
+		return nil
+	}
+	var next atomic.Uint64
+	r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, servers[int(next.Add(1)-1)%len(servers)].String())
+	}}
+	return func(ctx context.Context, host string) ([]netip.Addr, error) { return r.LookupNetIP(ctx, "ip", host) }
 }

@@ -358,3 +358,40 @@ func TestAnAddressIsNamedByItsFirstBytes(t *testing.T) {
 		far.Close()
 	}
 }
+
+func TestRecheckDoesNotWaitForASlowBody(t *testing.T) {
+	b := newBench(t, action.Ask)
+	learning, release := make(chan struct{}), make(chan struct{})
+	b.answer = func(context.Context, action.Decision) action.Decision { return action.Decision{Verdict: action.Allow} }
+	d := &slowDeed{learning: learning, release: release}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) })
+	}()
+	<-learning
+	rechecked := make(chan struct{})
+	go func() { defer close(rechecked); b.swap(action.Deny) }()
+	select {
+	case <-rechecked:
+	case <-time.After(5 * time.Second):
+		t.Error("Recheck waits for the agent")
+	}
+	close(release)
+	<-done
+	if d.refused == nil {
+		t.Error("it went out under old rules")
+	}
+}
+
+// A slowDeed's body comes when release is closed.
+type slowDeed struct {
+	deed
+	learning, release chan struct{}
+}
+
+func (d *slowDeed) Learn(context.Context, action.Need) error {
+	close(d.learning)
+	<-d.release
+	return nil
+}

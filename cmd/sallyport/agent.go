@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/netstack"
+)
+
+func (r *root) agentCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "agent", Short: "Enrol agents, look at them, cut them off"}
+	cmd.AddCommand(
+		r.agentAdd(), r.agentList(), r.agentShow(),
+		r.agentChange("rm", "Remove an agent; its connections end within a second", http.MethodDelete, ""),
+		r.agentFreeze("freeze", "Cut an agent off until it is unfrozen"),
+		r.agentFreeze("unfreeze", "Let a frozen agent back in"),
+	)
+	return cmd
+}
+
+func (r *root) agentAdd() *cobra.Command {
+	var e dashboard.Enrolment
+	var conf string
+	var rekey bool
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Enrol an agent and print its wg-quick configuration",
+		Long:  "Enrols an agent and prints a stock wg-quick configuration. The private key in it\nis shown this once and not kept; --rekey makes a new one for an agent that is\nenrolled already, which keeps its address.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e.Name = args[0]
+			path := "/api/v1/agents"
+			if rekey {
+				path += "/" + url.PathEscape(e.Name) + "/rekey"
+			}
+			var got dashboard.Enrolled
+			if err := r.client().call(cmd.Context(), http.MethodPost, path, e, &got); err != nil {
+				return err
+			}
+			return r.showEnrolled(cmd, got, conf)
+		},
+	}
+	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "role to enrol it into (default: the only one there is)")
+	cmd.Flags().StringVar(&e.Expires, "expires", "", "`DURATION` after which the enrolment ends by itself, such as 8h")
+	cmd.Flags().StringVar(&conf, "conf", "", "write the configuration to `FILE` (mode 0600) instead")
+	cmd.Flags().BoolVar(&e.Split, "split", false, "route only what services declare to the gateway; it is no firewall for the rest then")
+	cmd.Flags().BoolVar(&rekey, "rekey", false, "give an enrolled agent a new key")
+	return cmd
+}
+
+func (r *root) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, conf string) error {
+	if conf != "" {
+		if err := os.WriteFile(conf, []byte(got.Config), 0o600); err != nil {
+			return fmt.Errorf("write the client configuration: %w", err)
+		}
+		got.Config = ""
+	}
+	err := r.print(cmd, got, func(w io.Writer) error {
+		_, err := io.WriteString(w, got.Config)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	say(cmd, "%s is enrolled at %s%s.", got.Agent.Name, got.Agent.Address, inRoles(got.Agent.Roles))
+	if conf != "" {
+		say(cmd, "On its machine:  wg-quick up %s", conf)
+	}
+	say(cmd, "Then, there:     curl -fsS http://%s/", netstack.GatewayName)
+	return nil
+}
+
+func inRoles(roles []string) string {
+	if len(roles) == 0 {
+		return ", in no role"
+	}
+	return ", in role " + strings.Join(roles, ", ")
+}
+
+func (r *root) agentList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ls",
+		Short: "List the agents",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var agents []dashboard.Agent
+			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/agents", nil, &agents); err != nil {
+				return err
+			}
+			return r.print(cmd, agents, func(w io.Writer) error {
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(t, "NAME\tADDRESS\tROLES\tSTATE\tLAST HANDSHAKE\tRECEIVED\tSENT")
+				for _, a := range agents {
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Address, orDash(strings.Join(a.Roles, ",")),
+						a.State, ago(a.Link.LastHandshake), size(a.Link.Received), size(a.Link.Sent))
+				}
+				return t.Flush()
+			})
+		},
+	}
+}
+
+func (r *root) agentShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show what an agent can do, its address and its traffic",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var a dashboard.Agent
+			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/agents/"+url.PathEscape(args[0]), nil, &a); err != nil {
+				return err
+			}
+			return r.print(cmd, a, func(w io.Writer) error {
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				fmt.Fprintf(t, "Agent:\t%s (%s)\n", a.Name, a.State)
+				fmt.Fprintf(t, "Address:\t%s\n", a.Address)
+				fmt.Fprintf(t, "Enrolled:\t%s%s\n", a.Created.Local().Format(time.DateTime), inRoles(a.Roles))
+				if !a.Expires.IsZero() {
+					fmt.Fprintf(t, "Expires:\t%s\n", a.Expires.Local().Format(time.DateTime))
+				}
+				fmt.Fprintf(t, "Last handshake:\t%s\n", ago(a.Link.LastHandshake))
+				fmt.Fprintf(t, "Traffic:\t%s received, %s sent\n", size(a.Link.Received), size(a.Link.Sent))
+				if err := t.Flush(); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(w, "\n%s", a.Markdown)
+				return err
+			})
+		},
+	}
+}
+
+// agentChange is a command that changes one agent and prints nothing but what
+// happened.
+func (r *root) agentChange(verb, short, method, suffix string) *cobra.Command {
+	return &cobra.Command{
+		Use:   verb + " NAME",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "/api/v1/agents/" + url.PathEscape(args[0]) + suffix
+			if err := r.client().call(cmd.Context(), method, path, nil, nil); err != nil {
+				return err
+			}
+			say(cmd, "Done: %s %s.", verb, args[0])
+			return nil
+		},
+	}
+}
+
+func (r *root) agentFreeze(verb, short string) *cobra.Command {
+	cmd := r.agentChange(verb, short, http.MethodPost, "/"+verb)
+	one := cmd.RunE
+	var all bool
+	cmd.Use = verb + " NAME | --all"
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if all == (len(args) == 1) || len(args) > 1 {
+			return exitError{code: exitUsage, err: fmt.Errorf("%s takes one NAME, or --all", verb)}
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !all {
+			return one(cmd, args)
+		}
+		if err := r.client().call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+verb, nil, nil); err != nil {
+			return err
+		}
+		say(cmd, "Done: %s every agent.", verb)
+		return nil
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every agent at once")
+	return cmd
+}

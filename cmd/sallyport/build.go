@@ -1,0 +1,26 @@
+package main
+
+import (
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http"
+	"sallyport.dev/sallyport/protocols/postgres"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/tcp"
+)
+
+// build lists what this program contains.
+func build() node.Build {
+	return node.Build{
+		Protocols: []protocols.Protocol{http.New(), postgres.New(), tcp.New()},
+		Policy: policy.Options{
+			Tables:    []action.FactTable{http.Facts(), postgres.Facts(), tcp.Facts()},
+			Protocols: map[string]error{"http": nil, "postgres": sql.Available(), "tcp": nil},
+			Trials: map[string]func(*action.Service, action.Trial) (*action.Action, error){
+				"http": http.Trial, "postgres": postgres.Trial, "tcp": tcp.Trial,
+			},
+		},
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sallyport.dev/sallyport/internal/node"
+)
+
+// A client talks to a running gateway over its admin socket.
+type client struct {
+	socket string
+	http   *http.Client
+}
+
+// client finds the gateway: --gateway, $SALLYPORT_URL, else the default socket.
+func (r *root) client() *client {
+	socket := r.gateway
+	if socket == "" {
+		socket = os.Getenv("SALLYPORT_URL")
+	}
+	if socket == "" {
+		socket = filepath.Join(defaultState(), node.AdminSocket)
+	}
+	socket = strings.TrimPrefix(socket, "unix://")
+	return &client{socket: socket, http: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}}
+}
+
+// call sends in (nil: no body) and decodes the answer into out (nil: ignored).
+func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+	resp, err := c.do(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("read the gateway's answer to %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// do sends a request and gives the answer, whose body the caller closes.
+func (c *client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request to %s: %w", path, err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://sallyport"+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("request %s: %w", path, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var problem struct{ Detail string }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem); err != nil || problem.Detail == "" {
+		problem.Detail = resp.Status
+	}
+	return nil, exitError{code: exitFailed, err: errors.New(problem.Detail)}
+}
+
+// unreachable says what to do about a gateway that does not answer.
+func (c *client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return exitError{code: exitUnreachable, err: fmt.Errorf(
+		"no gateway answers at %s; start one with `sallyport serve`, or name its socket with --gateway or SALLYPORT_URL: %w", c.socket, err)}
+}
+
+// print writes v as JSON when asked to, else what text makes of it.
+func (r *root) print(cmd *cobra.Command, v any, text func(io.Writer) error) error {
+	out := cmd.OutOrStdout()
+	if !r.json {
+		return text(out)
+	}
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

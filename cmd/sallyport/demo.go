@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/internal/demo"
+	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/netstack/wireguard"
+)
+
+// pollApprovals is how often the demo's operator looks at the desk.
+const pollApprovals = 50 * time.Millisecond
+
+var errShowOver = errors.New("the show is over")
+
+func (r *root) demoCommand() *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See it all on this machine: no configuration, no root, no network",
+		Long:  "Starts a gateway on WireGuard with a temporary state directory, a real HTTPS\nupstream and, where PostgreSQL is installed, a real database; enrols an agent and\nlets it try things through the tunnel. Prints each verdict as it falls.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := os.MkdirTemp("", "sallyport-demo-")
+			if err != nil {
+				return fmt.Errorf("folder of the demo: %w", err)
+			}
+			defer os.RemoveAll(dir)
+			return runDemo(cmd, dir, once)
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "exit after the script, with 0 only if every verdict was as announced")
+	return cmd
+}
+
+// runDemo starts the upstreams and the gateway, and plays the show when it is up.
+func runDemo(cmd *cobra.Command, dir string, once bool) error {
+	say(cmd, "Starting an upstream, a database and a gateway …")
+	w, err := demo.NewWorld(cmd.Context(), dir)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if !w.HasDatabase() {
+		say(cmd, "No PostgreSQL server is installed, so the SQL part is left out (Debian: apt-get install postgresql).")
+	}
+	logs, err := os.Create(filepath.Join(dir, "gateway.log"))
+	if err != nil {
+		return fmt.Errorf("log of the gateway: %w", err)
+	}
+	defer logs.Close()
+	g, ctx := errgroup.WithContext(cmd.Context())
+	ready := make(chan *node.Node, 1)
+	g.Go(func() error {
+		return serve(ctx, node.Options{
+			Build: build(), Version: buildVersion(), Config: w.Config(),
+			Log: slog.New(slog.NewTextHandler(logs, nil)), Errs: cmd.ErrOrStderr(),
+		}, func(n *node.Node) { ready <- n })
+	})
+	g.Go(func() error {
+		select {
+		case n := <-ready:
+			return playDemo(ctx, cmd, w, n, once)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	if err := g.Wait(); !errors.Is(err, errShowOver) {
+		return err
+	}
+	return nil
+}
+
+// playDemo enrols an agent and plays the script as that agent.
+func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, once bool) error {
+	socket := filepath.Join(n.Dir, node.AdminSocket)
+	c := (&root{gateway: socket}).client()
+	for name, value := range w.Secrets() {
+		if err := c.call(ctx, http.MethodPut, "/api/v1/secrets/"+name, dashboard.SecretValue{Value: value}, nil); err != nil {
+			return fmt.Errorf("set secret %s: %w", name, err)
+		}
+	}
+	var agent dashboard.Enrolled
+	if err := c.call(ctx, http.MethodPost, "/api/v1/agents", dashboard.Enrolment{Name: "demo-agent"}, &agent); err != nil {
+		return fmt.Errorf("enrol the agent: %w", err)
+	}
+	tunnel, err := wireguard.NewClient(agent.Config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return fmt.Errorf("bring the agent's tunnel up: %w", err)
+	}
+	defer tunnel.Close()
+	say(cmd, "Gateway up at %s; agent %q is in its tunnel as %s.\n", n.Endpoint(), agent.Agent.Name, agent.Agent.Address)
+	bad := 0
+	for _, step := range w.Script(tunnel, deskOperator{c}) {
+		got, detail, err := step.Play(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !showStep(cmd.OutOrStdout(), step, got, detail, err) {
+			bad++
+		}
+	}
+	return endDemo(ctx, cmd, w, socket, bad, once)
+}
+
+// endDemo tells how it went and what to look at.
+func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket string, bad int, once bool) error {
+	if bad > 0 {
+		return exitError{code: exitFailed, err: fmt.Errorf("%d verdicts were not as announced; the gateway's log is %s", bad, filepath.Join(w.Dir, "gateway.log"))}
+	}
+	say(cmd, "\nEvery verdict was as announced.")
+	if once {
+		return errShowOver
+	}
+	say(cmd, "\nLook around in another terminal, while this one stays open:\n\n"+
+		"  sallyport log --gateway %[1]s\n  sallyport audit verify --gateway %[1]s\n  sallyport agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config())
+	<-ctx.Done()
+	return nil
+}
+
+// showStep prints one verdict; it reports whether it was as announced.
+func showStep(w io.Writer, s demo.Step, got, detail string, err error) bool {
+	ok := err == nil && got == s.Want
+	mark, colour := "ok ", "\x1b[32m"
+	if !ok {
+		mark, colour = "BAD", "\x1b[31m"
+	}
+	if colours(w) {
+		mark = colour + mark + "\x1b[0m"
+	}
+	if err != nil {
+		detail = err.Error()
+	}
+	fmt.Fprintf(w, "%s  %-19s  %s\n     %-19s  %s\n", mark, s.Want, s.What, "", printable(detail))
+	return ok
+}
+
+// deskOperator answers through the API, as `sallyport approvals approve` does.
+type deskOperator struct{ c *client }
+
+// Approve says yes to the first ask that comes.
+func (o deskOperator) Approve(ctx context.Context) (string, error) {
+	tick := time.NewTicker(pollApprovals)
+	defer tick.Stop()
+	for {
+		var list []approval.Request
+		if err := o.c.call(ctx, http.MethodGet, "/api/v1/approvals", nil, &list); err != nil {
+			return "", err
+		}
+		if len(list) > 0 {
+			path := "/api/v1/approvals/" + list[0].ID + "/approve"
+			err := o.c.call(ctx, http.MethodPost, path, dashboard.Vote{Note: "the demo's operator"}, nil)
+			return "approved meanwhile with `sallyport approvals approve " + list[0].ID + "`", err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}

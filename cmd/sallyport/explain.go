@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/rules"
+)
+
+func (r *root) testCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "test",
+		Short: "Run the test blocks of the configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := r.load(cmd)
+			if err != nil {
+				return err
+			}
+			type result struct {
+				Name    string         `json:"name"`
+				Verdict action.Verdict `json:"verdict"`
+				Rule    string         `json:"rule,omitempty"`
+			}
+			results := []result{}
+			for _, t := range p.Tests() {
+				results = append(results, result{t.Name, t.Got, t.Rule})
+			}
+			if err := r.print(cmd, results, func(w io.Writer) error {
+				for _, t := range results {
+					fmt.Fprintf(w, "ok  %s  %s\n", verdictText(w, t.Verdict), t.Name)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			say(cmd, "%d passed, 0 failed", len(results))
+			return nil
+		},
+	}
+}
+
+func (r *root) explainCommand() *cobra.Command {
+	var h policy.Hypothesis
+	cmd := &cobra.Command{
+		Use:   "explain ID | --role ROLE 'GET https://…' | --role ROLE --service SERVICE 'SQL'",
+		Short: "Say what becomes of an action, and why",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := r.load(cmd)
+			if err != nil {
+				return err
+			}
+			e, err := r.explain(cmd, p, h, args[0])
+			if err != nil {
+				return err
+			}
+			if err := r.print(cmd, e, func(w io.Writer) error { return writeExplanation(w, e) }); err != nil {
+				return err
+			}
+			if e.Decision.Verdict == action.Deny {
+				return exitError{code: exitDenied, quiet: true}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVar(&h.Roles, "role", nil, "role of the agent")
+	cmd.Flags().StringVar(&h.Service, "service", "", "service it is for; needed for SQL")
+	cmd.Flags().StringVar(&h.Trial.Database, "database", "", "database of the SQL")
+	cmd.Flags().StringVar(&h.Agent, "agent", "", "name of the agent")
+	return cmd
+}
+
+// explain judges what was given: a request, SQL, or a recorded action by its id.
+func (r *root) explain(cmd *cobra.Command, p *policy.Policy, h policy.Hypothesis, what string) (policy.Explanation, error) {
+	method, target, _ := strings.Cut(what, " ")
+	switch {
+	case strings.Contains(target, "://") || strings.HasPrefix(target, "/") && method == strings.ToUpper(method):
+		h.Trial.Method, h.Trial.URL = method, target
+	case h.Service != "":
+		h.Trial.SQL = what
+	case target == "":
+		return r.explainRecorded(cmd, p, what)
+	default:
+		return policy.Explanation{}, exitError{code: exitUsage, err: errors.New("name the service of the SQL with --service")}
+	}
+	if len(h.Roles) == 0 && len(p.RoleNames()) == 1 {
+		h.Roles = p.RoleNames()
+	}
+	e, err := p.Try(h)
+	if err != nil {
+		return e, exitError{code: exitUsage, err: err}
+	}
+	return e, nil
+}
+
+// explainRecorded judges a recorded action again, by the rules of this
+// configuration.
+func (r *root) explainRecorded(cmd *cobra.Command, p *policy.Policy, id string) (policy.Explanation, error) {
+	var rec audit.Record
+	if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/actions/"+url.PathEscape(id), nil, &rec); err != nil {
+		return policy.Explanation{}, err
+	}
+	a, err := rec.Action(build().Policy.Tables)
+	if err != nil {
+		return policy.Explanation{}, exitError{code: exitFailed, err: fmt.Errorf("cannot tell: %w", err)}
+	}
+	return p.Explain(a), nil
+}
+
+func writeExplanation(w io.Writer, e policy.Explanation) error {
+	fmt.Fprintf(w, "%s  %s\n", verdictText(w, e.Decision.Verdict), orDash(e.Decision.Reason))
+	if e.Refused != "" {
+		fmt.Fprintf(w, "  refused before any rule: %s\n", e.Refused)
+	}
+	if e.Service != "" {
+		fmt.Fprintf(w, "  service %s, roles %s\n", e.Service, orDash(strings.Join(e.Roles, ", ")))
+	}
+	for i := range e.Parts {
+		writePart(w, &e.Parts[i])
+	}
+	for _, name := range e.Silent {
+		fmt.Fprintf(w, "    rule %q speaks of something else\n", name)
+	}
+	return nil
+}
+
+// writePart tells how one statement, or one request, was judged.
+func writePart(w io.Writer, part *rules.PartTrace) {
+	effect := part.Effects
+	if len(part.Operations) > 0 {
+		effect += " by operation " + strings.Join(part.Operations, ", ")
+	}
+	fmt.Fprintf(w, "  effect %s; posture %s says %s\n", effect, part.Posture, part.Verdict)
+	for _, rule := range part.Rules {
+		fmt.Fprintf(w, "  rule %q %s: %s\n", rule.Rule, rule.Outcome, printable(rule.Because))
+		for _, c := range rule.Checks {
+			fmt.Fprintf(w, "  %s  %s = %s  %s\n", strings.Repeat("  ", c.Depth+1), c.What, printable(c.Value), c.Matches)
+		}
+	}
+}

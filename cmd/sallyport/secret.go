@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/vault"
+)
+
+const maxSecret = 64 << 10
+
+func (r *root) secretCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "secret", Short: "Keep the secrets that the gateway injects"}
+	cmd.AddCommand(r.secretSet(), r.secretList(), r.secretRemove())
+	return cmd
+}
+
+func (r *root) secretSet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "set NAME",
+		Short: "Set a secret; its value is read from a prompt or from stdin",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			value, err := readSecret(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			path := "/api/v1/secrets/" + url.PathEscape(args[0])
+			if err := r.client().call(cmd.Context(), http.MethodPut, path, dashboard.SecretValue{Value: string(value)}, nil); err != nil {
+				return err
+			}
+			say(cmd, "Secret %s is set.", args[0])
+			return nil
+		},
+	}
+}
+
+// readSecret reads a value without showing it; from a pipe, one line end at the
+// end is not part of it.
+func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
+	var value []byte
+	var err error
+	if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Value of %s: ", name)
+		value, err = term.ReadPassword(int(in.Fd()))
+		fmt.Fprintln(cmd.ErrOrStderr())
+	} else {
+		value, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxSecret+1))
+		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the value of %s: %w", name, err)
+	case len(value) == 0:
+		return nil, errors.New("the value is empty")
+	case len(value) > maxSecret:
+		return nil, fmt.Errorf("the value is longer than %d bytes", maxSecret)
+	}
+	return value, nil
+}
+
+func (r *root) secretList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ls",
+		Short: "List the secrets, never their values",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list []vault.Info
+			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/secrets", nil, &list); err != nil {
+				return err
+			}
+			return r.print(cmd, list, func(w io.Writer) error {
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(t, "NAME\tSOURCE\tVERSION\tSET")
+				for _, s := range list {
+					set := "-"
+					if !s.Created.IsZero() {
+						set = s.Created.Local().Format(time.DateTime)
+					}
+					fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", s.Name, s.Source, s.Version, set)
+				}
+				return t.Flush()
+			})
+		},
+	}
+}
+
+func (r *root) secretRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rm NAME",
+		Short: "Remove a secret",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := r.client().call(cmd.Context(), http.MethodDelete, "/api/v1/secrets/"+url.PathEscape(args[0]), nil, nil); err != nil {
+				return err
+			}
+			say(cmd, "Secret %s is removed.", args[0])
+			return nil
+		},
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/vault"
+)
+
+func (r *root) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := vault.Harden(); err != nil {
+				return fmt.Errorf("keep secrets out of core dumps: %w", err)
+			}
+			hup := make(chan os.Signal, 1)
+			signal.Notify(hup, syscall.SIGHUP)
+			defer signal.Stop(hup)
+			return serve(cmd.Context(), node.Options{
+				Build: build(), Version: buildVersion(), Config: r.config, State: defaultState(),
+				Log: newLog(cmd.ErrOrStderr()), Errs: cmd.ErrOrStderr(), Reload: hup,
+			}, func(*node.Node) {})
+		},
+	}
+}
+
+// serve runs a gateway until ctx ends, or until a part of it fails.
+func serve(ctx context.Context, o node.Options, ready func(*node.Node)) error {
+	n, err := node.Start(ctx, o)
+	if errors.Is(err, node.ErrConfig) {
+		return exitError{code: exitUsage, err: err}
+	}
+	if err != nil {
+		return exitError{code: exitFailed, err: err}
+	}
+	defer n.Close()
+	if err := n.Run(ctx, func() { ready(n) }); err != nil {
+		return exitError{code: exitFailed, err: err}
+	}
+	return nil
+}
+
+// newLog writes text for a person at a terminal, JSON for everything else.
+func newLog(w io.Writer) *slog.Logger {
+	if f, ok := w.(*os.File); ok && terminal(f) {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}

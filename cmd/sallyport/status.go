@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"sallyport.dev/sallyport/dashboard"
+)
+
+func (r *root) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show how the gateway stands",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var s dashboard.Status
+			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/status", nil, &s); err != nil {
+				return err
+			}
+			if err := r.print(cmd, s, func(w io.Writer) error { return writeStatus(w, s) }); err != nil {
+				return err
+			}
+			if s.ConfigError != "" {
+				return exitError{code: exitFailed, quiet: true}
+			}
+			return nil
+		},
+	}
+}
+
+func writeStatus(w io.Writer, s dashboard.Status) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "Gateway:\t%s, sallyport %s, started %s\n", s.Ready, s.Version, ago(s.Started))
+	fmt.Fprintf(t, "Configuration:\t%s, read %s: %d services, %d rules\n", s.Config, ago(s.Loaded), s.Services, s.Rules)
+	if s.WireGuard != "" {
+		fmt.Fprintf(t, "WireGuard:\t%s, public key %s, inside %s\n", s.WireGuard, s.PublicKey, s.Address)
+	}
+	open := 0
+	for _, n := range s.Open {
+		open += n
+	}
+	fmt.Fprintf(t, "Agents:\t%d enrolled, %d connections open\n", s.Agents, open)
+	fmt.Fprintf(t, "Approvals:\t%d waiting\n", s.Pending)
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(t, "Warning:\t%s\n", warning)
+	}
+	if s.ConfigError != "" {
+		fmt.Fprintf(t, "Not taken:\tthe changed configuration has an error; the rules above stay in force\n")
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if s.ConfigError != "" {
+		fmt.Fprintf(w, "\n%s\n", s.ConfigError)
+	}
+	return nil
+}
+
+func (r *root) caCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "ca", Short: "The CA that agents must trust"}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "export",
+		Short: "Print the CA certificate (PEM)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			resp, err := r.client().do(cmd.Context(), http.MethodGet, "/api/v1/ca.pem", nil)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if _, err := io.Copy(cmd.OutOrStdout(), resp.Body); err != nil {
+				return fmt.Errorf("read the CA: %w", err)
+			}
+			return nil
+		},
+	})
+	return cmd
+}

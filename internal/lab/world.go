@@ -1,0 +1,164 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"sallyport.dev/sallyport/internal/notrun"
+	"sallyport.dev/sallyport/internal/pgserver"
+	"sallyport.dev/sallyport/internal/pki"
+)
+
+// A world is the internet of a lab: names, public addresses that they stand for,
+// and what answers there, on loopback.
+type world struct {
+	ca *pki.Authority // signs upstreams
+
+	mu    sync.Mutex
+	names map[string]netip.Addr
+	hosts map[netip.Addr]string // address -> listener
+	dials []netip.AddrPort      // every dial of the gateway
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	ca, err := pki.New("lab upstreams")
+	must(t, err)
+	return &world{ca: ca, names: make(map[string]netip.Addr), hosts: make(map[netip.Addr]string)}
+}
+
+// place puts a listener into the world under a name.
+func (w *world) place(name, listener string) netip.Addr {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	addr, ok := w.names[name]
+	if !ok {
+		addr = netip.AddrFrom4([4]byte{93, 184, 216, byte(len(w.names) + 1)}) // public, and never dialled
+		if literal, err := netip.ParseAddr(name); err == nil {
+			addr = literal
+		}
+		w.names[name] = addr
+	}
+	w.hosts[addr] = listener
+	return addr
+}
+
+func (w *world) resolve(_ context.Context, host string) ([]netip.Addr, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	addr, ok := w.names[host]
+	if !ok {
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	return []netip.Addr{addr}, nil
+}
+
+func (w *world) connect(ctx context.Context, at netip.AddrPort) (net.Conn, error) {
+	w.mu.Lock()
+	w.dials = append(w.dials, at)
+	listener, ok := w.hosts[at.Addr()]
+	w.mu.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("nothing of the lab is at %s", at)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", listener)
+}
+
+// Dials gives every address that the gateway dialled.
+func (l *Lab) Dials() []netip.AddrPort {
+	l.world.mu.Lock()
+	defer l.world.mu.Unlock()
+	return append([]netip.AddrPort(nil), l.world.dials...)
+}
+
+// HTTPS serves a name, or a literal address, over TLS with h2 and http/1.1.
+func (l *Lab) HTTPS(name string, h http.Handler) *httptest.Server {
+	l.t.Helper()
+	cert, err := l.world.ca.Issue(name)
+	must(l.t, err)
+	srv := httptest.NewUnstartedServer(h)
+	srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	srv.EnableHTTP2 = true
+	srv.Config.ErrorLog = quiet()
+	srv.StartTLS()
+	l.t.Cleanup(srv.Close)
+	l.world.place(name, srv.Listener.Addr().String())
+	return srv
+}
+
+// HTTP serves a name without TLS.
+func (l *Lab) HTTP(name string, h http.Handler) *httptest.Server {
+	l.t.Helper()
+	srv := httptest.NewServer(h)
+	l.t.Cleanup(srv.Close)
+	l.world.place(name, srv.Listener.Addr().String())
+	return srv
+}
+
+// TCP serves a name with a function per connection.
+func (l *Lab) TCP(name string, serve func(net.Conn)) {
+	l.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(l.t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				serve(c)
+			})
+		}
+	})
+	l.t.Cleanup(func() { ln.Close(); wg.Wait() })
+	l.world.place(name, ln.Addr().String())
+}
+
+// Postgres runs a real server under a name; its superuser is postgres with the
+// password "upstream-password". Without a server on this machine the test is
+// listed as not run.
+func (l *Lab) Postgres(name string) *pgserver.Server {
+	l.t.Helper()
+	if _, err := pgserver.Find("postgres"); err != nil {
+		notrun.Skip(l.t, err.Error())
+	}
+	srv, err := pgserver.Start(l.t.Context(), pgserver.Options{Password: "upstream-password", Log: io.Discard})
+	must(l.t, err)
+	l.t.Cleanup(func() { srv.Close() }) //nolint:errcheck // its folder is temporary
+	l.world.place(name, srv.Address())
+	return srv
+}
+
+// A Buffer is a log that can be searched while it is written.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -1,0 +1,104 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/wireguard"
+)
+
+var errStarting = errors.New("the gateway is starting")
+
+// newAPI gives the operators' API its view of the node.
+func (n *Node) newAPI() (*dashboard.API, error) {
+	metrics, err := dashboard.NewMetrics(n.gauges()...)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return &dashboard.API{
+		Version: n.o.Version, Started: n.started,
+		Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
+		Config: n.clientConfig, Links: n.links, Status: n.status, Ready: n.ready,
+		CA: n.CA.PEM, SecretSet: n.Gateway.Recheck, Metrics: metrics, Logger: n.o.Log,
+	}, nil
+}
+
+func (n *Node) ready() error {
+	if !n.up.Load() {
+		return errStarting
+	}
+	return n.Journal.Health()
+}
+
+func (n *Node) status() dashboard.Status {
+	p := n.Rules.Current()
+	loaded, bad := n.Rules.standing()
+	v4, _ := n.WG.Gateway()
+	return dashboard.Status{
+		Config: n.o.Config, Loaded: loaded, ConfigError: bad,
+		Services: len(p.Services()), Rules: p.RuleCount(), Open: n.Gateway.Open(),
+		WireGuard: n.Endpoint(), PublicKey: n.WG.PublicKey(), Address: v4.String(), Warnings: n.Warnings(),
+	}
+}
+
+// Warnings lists what keeps an allowed action from working.
+func (n *Node) Warnings() []string {
+	var list []string
+	for _, name := range n.Rules.Current().SecretNames() {
+		if !n.Vault.Has(name) {
+			list = append(list, fmt.Sprintf("secret %s has no value; set it with: sallyport secret set %[1]s", name))
+		}
+	}
+	return list
+}
+
+func (n *Node) links() map[string]dashboard.Link {
+	links := make(map[string]dashboard.Link)
+	for id, s := range n.WG.Stats() {
+		links[id] = dashboard.Link{LastHandshake: s.LastHandshake, Received: uint64(s.RxBytes), Sent: uint64(s.TxBytes)}
+	}
+	return links
+}
+
+// clientConfig makes the wg-quick configuration of an agent.
+func (n *Node) clientConfig(a netstack.Agent, private string, split bool) string {
+	mtu := n.Rules.Current().Gateway().Wireguard.MTU
+	s := wireguard.NewSettings(n.Roster.Space(), a, private, n.WG.PublicKey(), n.Endpoint(), mtu)
+	if split {
+		s.AllowedIPs = slices.Concat(n.routes, n.Rules.Current().Prefixes())
+	}
+	return wireguard.ClientConfig(s)
+}
+
+func (n *Node) gauges() []dashboard.Gauge {
+	stats := n.Journal.Stats
+	return []dashboard.Gauge{
+		{Name: "sallyport_actions_total", Help: "Actions recorded.", Counter: true, Value: func() float64 { return float64(stats().Written) }},
+		{Name: "sallyport_audit_queue", Help: "Records that wait to be written.", Value: func() float64 { return float64(stats().Queued) }},
+		{Name: "sallyport_audit_missing_total", Help: "Records lost while the store took none; a gap record stands for them.", Counter: true, Value: func() float64 { return float64(stats().Lost) }},
+		{Name: "sallyport_approvals_pending", Help: "Asks that wait for a person.", Value: func() float64 { return float64(len(n.Desk.List())) }},
+		{Name: "sallyport_open_flows", Help: "Open agent connections.", Value: func() float64 {
+			total := 0
+			for _, c := range n.Gateway.Open() {
+				total += c
+			}
+			return float64(total)
+		}},
+		{Name: "sallyport_config_loaded_seconds", Help: "When the rules in force were read, Unix time.", Value: func() float64 {
+			loaded, _ := n.Rules.standing()
+			return float64(loaded.UnixMilli()) / float64(time.Second/time.Millisecond)
+		}},
+		{Name: "sallyport_config_rejected", Help: "1 while a changed configuration is not taken.", Value: func() float64 {
+			if _, bad := n.Rules.standing(); bad != "" {
+				return 1
+			}
+			return 0
+		}},
+	}
+}
+
+var _ dashboard.Rulebook = (*Rulebook)(nil)

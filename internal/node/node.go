@@ -1,0 +1,287 @@
+// Package node puts one gateway together: store, vault, rules, line, overlay and
+// API, in the order in which they need each other, and takes it down again. What
+// a build contains it is told; it judges nothing itself.
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/gateway"
+	"sallyport.dev/sallyport/internal/store"
+	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/dns"
+	"sallyport.dev/sallyport/netstack/wireguard"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/vault"
+)
+
+// virtualIPs is the pool that names are answered from (RFC 2544 benchmarking
+// addresses: nobody's, and outside every private range that a tailnet leaves out).
+const virtualIPs = "198.18.0.0/15"
+
+// A Build is what this program contains.
+type Build struct {
+	Protocols []protocols.Protocol
+	Policy    policy.Options
+}
+
+// Options of one gateway.
+type Options struct {
+	Build   Build
+	Version string
+	Config  string           // path of the configuration
+	State   string           // state directory, unless the configuration names one
+	Log     *slog.Logger     //
+	Errs    io.Writer        // configuration errors, with the source line
+	Reload  <-chan os.Signal // read the configuration again; nil: only when it changes
+	Dialer  *gateway.Dialer  // nil: as the configuration says
+}
+
+// A Node is one gateway and all that it is made of. Start makes one, Run keeps
+// it going, Close takes it down.
+type Node struct {
+	Dir     string // the state directory
+	Rules   *Rulebook
+	Vault   *vault.Vault
+	CA      *vault.CA
+	Journal *audit.Log
+	Roster  *netstack.Roster
+	Desk    *approval.Desk
+	Gateway *gateway.Gateway
+	WG      *wireguard.Node
+	API     *dashboard.API
+
+	o       Options
+	started time.Time
+	up      atomic.Bool
+	store   *store.Store
+	routes  []netip.Prefix // what a split tunnel must bring here: ourselves and the names
+}
+
+// ErrConfig means that the configuration has errors, which Options.Errs was told.
+var ErrConfig = errors.New("the configuration has errors")
+
+// Start builds a gateway from its configuration; agents are served when it
+// returns. What it opened is closed again when a later part fails.
+func Start(ctx context.Context, o Options) (_ *Node, err error) {
+	n := &Node{o: o, started: time.Now()}
+	if n.Rules, err = loadRules(o); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	conf := n.Rules.Current().Gateway()
+	if conf.Wireguard == nil {
+		return nil, errors.New("the configuration enables no transport; write `gateway { wireguard {} }`")
+	}
+	if err := n.keep(ctx, conf); err != nil {
+		return nil, err
+	}
+	if err := n.line(conf); err != nil {
+		return nil, err
+	}
+	if err := n.overlay(ctx, conf); err != nil {
+		return nil, err
+	}
+	if n.API, err = n.newAPI(); err != nil {
+		return nil, err
+	}
+	n.Rules.changed = n.rulesChanged
+	n.Roster.Subscribe(n.Gateway.Recheck)
+	return n, nil
+}
+
+// keep opens everything that outlives the process: store, vault, CA, audit log.
+func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) {
+	if n.Dir = conf.StateDir; n.Dir == "" {
+		n.Dir = n.o.State
+	}
+	if err := os.MkdirAll(n.Dir, 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if n.store, err = store.Open(ctx, n.Dir, n.o.Log); err != nil {
+		return fmt.Errorf("state directory %s: %w", n.Dir, err)
+	}
+	key, err := loadKey(conf, n.Dir)
+	if err != nil {
+		return err
+	}
+	if n.Vault, err = vault.Open(ctx, n.store, key); err != nil {
+		return fmt.Errorf("open the vault: %w", err)
+	}
+	n.Vault.Declare(n.Rules.sources())
+	if n.CA, err = vault.OpenCA(ctx, n.Vault, conf.Name, n.Rules.Current().Names(), time.Now); err != nil {
+		return fmt.Errorf("open the CA: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(n.Dir, "ca.pem"), n.CA.PEM(), 0o644); err != nil {
+		return fmt.Errorf("write the CA: %w", err)
+	}
+	signer, err := n.Vault.Signer(ctx, "audit")
+	if err != nil {
+		return fmt.Errorf("key of the audit log: %w", err)
+	}
+	n.Journal, err = audit.New(ctx, n.store, n.o.Build.Policy.Tables, audit.Options{
+		Strict: conf.Record.Strict, Keep: conf.Record.Keep, Signer: signer, Log: n.o.Log,
+	})
+	return err
+}
+
+// loadKey opens the key that seals the vault.
+func loadKey(conf policy.GatewayConfig, dir string) (vault.Key, error) {
+	src := conf.Key
+	switch {
+	case src.Env != "":
+		key, err := vault.ParseKey(os.Getenv(src.Env))
+		if err != nil {
+			return vault.Key{}, fmt.Errorf("vault key in $%s: %w", src.Env, err)
+		}
+		return key, nil
+	case src.File != "":
+		return vault.LoadKey(src.File)
+	}
+	return vault.LoadOrCreateKey(filepath.Join(dir, "key"))
+}
+
+// line makes the gateway proper.
+func (n *Node) line(conf policy.GatewayConfig) error {
+	set, err := protocols.NewSet(n.o.Build.Protocols...)
+	if err != nil {
+		return err
+	}
+	n.Desk = &approval.Desk{Now: time.Now, Log: n.o.Log}
+	n.Gateway = &gateway.Gateway{
+		Policy:    func() gateway.Policy { return n.Rules.Current() },
+		Protocols: set,
+		Approvals: n.Desk, Journal: n.Journal, Vault: n.Vault, Leaves: n.CA,
+		Dialer: n.o.Dialer, Now: time.Now,
+	}
+	if n.Gateway.Dialer == nil {
+		n.Gateway.Dialer = &gateway.Dialer{Resolve: gateway.ResolveAt(conf.Resolvers)}
+	}
+	return nil
+}
+
+// overlay brings the WireGuard node up, with the roster and the names.
+func (n *Node) overlay(ctx context.Context, conf policy.GatewayConfig) error {
+	secret, err := n.Vault.Internal(ctx, "wireguard", func() (vault.Secret, error) {
+		private, _, err := netstack.NewKey()
+		return vault.NewSecret([]byte(private)), err
+	})
+	if err != nil {
+		return fmt.Errorf("WireGuard key: %w", err)
+	}
+	private := string(secret.Reveal())
+	agents, names, err := ulas(private)
+	if err != nil {
+		return err
+	}
+	if n.Roster, err = netstack.NewRoster(ctx, n.store, conf.Wireguard.Subnet, agents, time.Now); err != nil {
+		return err
+	}
+	pool, err := dns.NewPool(ctx, n.store, netip.MustParsePrefix(virtualIPs), names, time.Now)
+	if err != nil {
+		return fmt.Errorf("virtual IPs: %w", err)
+	}
+	n.Gateway.Peers = n.Roster
+	v4, v6 := n.Roster.Space().Gateway()
+	n.routes = []netip.Prefix{netip.PrefixFrom(v4, 32), netip.MustParsePrefix(virtualIPs), names}
+	if v6.IsValid() {
+		n.routes = append(n.routes, netip.PrefixFrom(v6, 128))
+	}
+	srv := &netstack.Server{
+		Handler: &dashboard.Inside{
+			Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.roles, Manifest: n.Rules.Manifest, Logger: n.o.Log,
+		},
+		Peers: n.Roster, Names: pool, Log: n.o.Log,
+		Resolver: &dns.Server{Pool: pool, Gateway: [2]netip.Addr{v4, v6}, Declared: n.Rules.declares, Log: n.o.Log},
+		Limits:   netstack.Limits{Flows: conf.Limits.ConnectionsPerAgent},
+	}
+	n.WG, err = wireguard.Start(ctx, wireguard.Config{
+		Listen: conf.Wireguard.Listen, PrivateKey: private, Subnet: conf.Wireguard.Subnet, ULA: agents,
+		MTU: conf.Wireguard.MTU, State: filepath.Join(n.Dir, "wireguard.state"),
+	}, n.Roster, srv, n.o.Log)
+	return err
+}
+
+// ulas derives the gateway's own IPv6 prefixes (RFC 4193) from its key, so that
+// they stay: one for agents, one for names.
+func ulas(private string) (agents, names netip.Prefix, err error) {
+	raw, err := base64.StdEncoding.DecodeString(private)
+	if err != nil {
+		return agents, names, fmt.Errorf("WireGuard key: %w", err)
+	}
+	sum := sha256.Sum256(append([]byte("sallyport ula "), raw...))
+	var a [16]byte
+	a[0] = 0xfd
+	copy(a[1:6], sum[:5])
+	a[7] = 1
+	agents = netip.PrefixFrom(netip.AddrFrom16(a), 64)
+	a[7] = 2
+	return agents, netip.PrefixFrom(netip.AddrFrom16(a), 64), nil
+}
+
+// Endpoint is what agents dial: what the operator wrote, or this host's address.
+func (n *Node) Endpoint() string {
+	conf := n.Rules.Current().Gateway().Wireguard
+	if conf.Endpoint != "" {
+		return conf.Endpoint
+	}
+	host := "127.0.0.1"
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		list = nil
+	}
+	for _, a := range list {
+		if p, ok := a.(*net.IPNet); ok && p.IP.IsGlobalUnicast() && p.IP.To4() != nil {
+			host = p.IP.String()
+			break
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(n.WG.Port())))
+}
+
+// rulesChanged is called after other rules came into force.
+func (n *Node) rulesChanged(ctx context.Context, p *policy.Policy) {
+	n.Vault.Declare(n.Rules.sources())
+	if err := n.CA.Constrain(ctx, p.Names()); err != nil {
+		n.o.Log.Error("the CA keeps its old names", "err", err)
+	}
+	n.Gateway.Recheck()
+}
+
+// Close ends what Start opened, the way in first.
+func (n *Node) Close() {
+	var errs []error
+	if n.WG != nil {
+		errs = append(errs, n.WG.Close())
+	}
+	if n.Journal != nil {
+		errs = append(errs, n.Journal.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		n.o.Log.Error("closing", "err", err)
+	}
+}

@@ -1,0 +1,70 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sallyport.dev/sallyport/dashboard"
+)
+
+// AdminSocket is the name of the API's socket in the state directory.
+const AdminSocket = "admin.sock"
+
+// shutdownTimeout bounds how long API calls may go on after the end was asked for.
+const shutdownTimeout = 5 * time.Second
+
+// Run opens the API and keeps the gateway going until ctx ends or a part of it
+// fails. It calls ready once, when every listener is up.
+func (n *Node) Run(ctx context.Context, ready func()) error {
+	admin, err := dashboard.ListenAdmin(filepath.Join(n.Dir, AdminSocket))
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler: n.API.Handler(), ConnContext: dashboard.ConnContext, ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(n.o.Log.Handler(), slog.LevelDebug),
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	srv.BaseContext = func(net.Listener) context.Context { return ctx }
+	g.Go(func() error {
+		if err := srv.Serve(admin); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("admin socket: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		return srv.Shutdown(stop)
+	})
+	g.Go(func() error { return n.Roster.Run(ctx) })
+	g.Go(func() error { return n.Gateway.Run(ctx) })
+	g.Go(func() error { return n.Vault.Run(ctx) })
+	g.Go(func() error { return n.Rules.watch(ctx) })
+	n.announce()
+	ready()
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	n.o.Log.Info("stopped")
+	return nil
+}
+
+// announce says that everything is up, and what is still missing.
+func (n *Node) announce() {
+	n.up.Store(true)
+	v4, _ := n.WG.Gateway()
+	n.o.Log.Info("ready", "config", n.o.Config, "state", n.Dir, "wireguard", n.Endpoint(), "inside", v4.String())
+	for _, w := range n.Warnings() {
+		n.o.Log.Warn(w)
+	}
+}
