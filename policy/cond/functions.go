@@ -107,7 +107,7 @@ func buildContains(c *compiler, args []*node) *node {
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
 		l := list.eval(env, s)
-		if !s.spend(stepBytes * l.Len() / 16) {
+		if !s.spend(stepBytes * l.Len()) {
 			return Unknown, 0
 		}
 		return kleene.Contains(l, want.eval(env, s))
@@ -174,6 +174,9 @@ func buildLength(c *compiler, args []*node) *node {
 		case kleene.IsList:
 			return kleene.Number(float64(v.Len()))
 		case kleene.IsString:
+			if !s.spend(len(v.Str)) {
+				return kleene.Value{}
+			}
 			return kleene.Number(float64(utf8.RuneCountInString(v.Str)))
 		default:
 			return kleene.Pending(v.Need)
@@ -250,6 +253,9 @@ func buildJoin(c *compiler, args []*node) *node {
 		a, l := sep.eval(env, s), list.eval(env, s)
 		if a.Kind != kleene.IsString || l.Kind != kleene.IsList {
 			return kleene.Pending(kleene.Blocked(a, l))
+		}
+		if !s.spend(stepBytes * l.Len()) {
+			return kleene.Value{}
 		}
 		var b kleene.Builder
 		for i := range l.Len() {

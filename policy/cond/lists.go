@@ -18,7 +18,7 @@ type scope struct {
 // elements and in blocks of text searched.
 const (
 	maxSteps  = 10_000
-	stepBytes = 1024
+	stepBytes = 64 // so many bytes cost as much as one element
 )
 
 // spend takes the cost of searching n bytes; out of budget it reports false.

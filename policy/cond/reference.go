@@ -1,11 +1,8 @@
 package cond
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
-	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond/fact"
 	"sallyport.dev/sallyport/policy/cond/kleene"
 
@@ -54,23 +51,19 @@ func (c *compiler) reads(f *fact.Fact) {
 	}
 }
 
-// find looks for the fact with the longest name that path begins with.
+// find looks for the fact that path begins with, and says how many steps of it
+// are its name.
 func (c *compiler) find(path hcl.Traversal) (*fact.Fact, int) {
-	name, found, used := "", (*fact.Fact)(nil), 0
-	for i, step := range path {
-		key, ok := stepKey(step)
-		if _, isIndex := step.(hcl.TraverseIndex); !ok || isIndex {
+	var parts []string
+	for _, step := range path {
+		if _, isIndex := step.(hcl.TraverseIndex); isIndex {
 			break
 		}
-		if i > 0 {
-			name += "."
-		}
-		name += key
-		if f := c.schema.facts[name]; f != nil {
-			found, used = f, i+1
+		if key, ok := stepKey(step); ok {
+			parts = append(parts, key)
 		}
 	}
-	return found, used
+	return c.schema.facts.Find(parts)
 }
 
 // stepKey gives the name that a step of a traversal states.
@@ -99,33 +92,20 @@ func (c *compiler) unknownFact(e *hclsyntax.ScopeTraversalExpr) *node {
 	if fact.Later(name) {
 		return c.fail(e.SrcRange, "Not in this version", "The fact %s is not in this version.", name)
 	}
-	if group := c.group(name); group != "" {
-		return c.fail(e.SrcRange, "Unknown fact", "%s alone is no fact; there are %s.", name, group)
+	if group := c.schema.facts.Group(name); len(group) > 0 {
+		return c.fail(e.SrcRange, "Unknown fact", "%s alone is no fact; there are %s.", name, strings.Join(group, ", "))
 	}
-	candidates := slices.Collect(maps.Keys(c.schema.facts))
+	names := c.schema.facts.Names()
 	for _, v := range c.vars {
-		candidates = append(candidates, v.name)
+		names = append(names, v.name)
 	}
-	slices.Sort(candidates)
-	if best := fact.Nearest(name, candidates); best != "" {
+	if best := fact.Nearest(name, names); best != "" {
 		return c.fail(e.SrcRange, "Unknown fact", "There is no fact %s; did you mean %s?", name, best)
 	}
 	if len(parts) == 1 {
 		return c.fail(e.SrcRange, "Unknown fact", "There is no fact %s; a text stands in quotes.", name)
 	}
 	return c.fail(e.SrcRange, "Unknown fact", "There is no fact %s.", name)
-}
-
-// group lists the facts that a name is the beginning of.
-func (c *compiler) group(name string) string {
-	var inside []string
-	for full := range c.schema.facts {
-		if strings.HasPrefix(full, name+".") {
-			inside = append(inside, full)
-		}
-	}
-	slices.Sort(inside)
-	return strings.Join(inside, ", ")
 }
 
 // steps applies what follows a name: indexes of lists.
@@ -186,51 +166,15 @@ func element(list, at *node) *node {
 
 // factNode compiles the reading of a fact without a key.
 func factNode(f *fact.Fact) *node {
-	cost := f.Spec.Cost
-	n := computed(typeOf(f), nil)
-	n.fact = f
-	switch {
-	case f.Spec.Str != nil:
-		n.eval = func(env *Env, _ *scope) kleene.Value {
-			s, state := f.Spec.Str(f.Subject(env))
-			if state != action.Known {
-				return kleene.Missing(state, cost)
-			}
-			return kleene.Text(s)
-		}
-	case f.Spec.Num != nil:
-		n.eval = func(env *Env, _ *scope) kleene.Value {
-			x, state := f.Spec.Num(f.Subject(env))
-			if state != action.Known || x != x {
-				return kleene.Missing(state, cost)
-			}
-			return kleene.Number(x)
-		}
-	case f.Spec.Bool != nil:
-		n.eval = func(env *Env, _ *scope) kleene.Value {
-			b, state := f.Spec.Bool(f.Subject(env))
-			if state != action.Known {
-				return kleene.Missing(state, cost)
-			}
-			return kleene.Bool(b)
-		}
-		n.test = func(env *Env, s *scope) (Tri, action.Need) { return n.eval(env, s).Tri() }
-	default:
-		n.elem = stringType
-		n.eval = func(env *Env, _ *scope) kleene.Value {
-			l, state := f.Spec.List(f.Subject(env))
-			if state != action.Known {
-				return kleene.Missing(state, cost)
-			}
-			return kleene.Texts(l)
-		}
-	}
+	read := f.Reader()
+	n := computed(typeOf(f), func(env *Env, _ *scope) kleene.Value { return read(env) })
+	n.elem, n.fact = stringType, f
 	return n
 }
 
 // keyNode compiles the reading of a fact with a key.
 func keyNode(f *fact.Fact, key *node) *node {
-	cost, fold := f.Spec.Cost, f.FoldsKey()
+	read, fold := f.KeyReader(), f.FoldsKey()
 	if fold && key.konst {
 		k := key.eval(&Env{}, nil)
 		k.Str, fold = strings.ToLower(k.Str), false
@@ -244,20 +188,8 @@ func keyNode(f *fact.Fact, key *node) *node {
 		if fold {
 			k.Str = strings.ToLower(k.Str)
 		}
-		if f.Spec.Key != nil {
-			text, state := f.Spec.Key(f.Subject(env), k.Str)
-			if state != action.Known {
-				return kleene.Missing(state, cost)
-			}
-			return kleene.Text(text)
-		}
-		l, state := f.Spec.KeyList(f.Subject(env), k.Str)
-		if state != action.Known {
-			return kleene.Missing(state, cost)
-		}
-		return kleene.Texts(l)
+		return read(env, k.Str)
 	}, key)
-	n.elem = stringType
-	n.fact = f
+	n.elem, n.fact = stringType, f
 	return n
 }

@@ -11,7 +11,7 @@ import (
 // A Schema is what conditions may speak of: the facts of every protocol in this
 // build, those that every action has, and the functions. It is immutable.
 type Schema struct {
-	facts     map[string]*fact.Fact
+	facts     fact.Table
 	functions map[string]function
 }
 
@@ -39,7 +39,7 @@ type Fact struct {
 // Facts lists every fact, sorted by name.
 func (s *Schema) Facts() []Fact {
 	var list []Fact
-	for _, name := range slices.Sorted(maps.Keys(s.facts)) {
+	for _, name := range s.facts.Names() {
 		f := s.facts[name]
 		list = append(list, Fact{
 			Name: name, Type: typeOf(f).String(), Doc: f.Spec.Doc, Protocol: f.Protocol, Keyed: f.Keyed(),

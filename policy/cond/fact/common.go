@@ -7,8 +7,8 @@ import (
 )
 
 // Common lists the facts that every action has.
-func Common() map[string]*Fact {
-	facts := make(map[string]*Fact)
+func Common() Table {
+	facts := make(Table)
 	for _, spec := range []action.FactSpec{
 		action.Str("agent.name", "name of the agent", 0, agentName),
 		action.Str("agent.user", "whose node the agent is; absent for a tagged node", 0, agentUser),

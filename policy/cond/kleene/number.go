@@ -10,6 +10,9 @@ const maxDigits = 15
 
 // ParseNumber reads a plain decimal number and nothing else.
 func ParseNumber(text string) Value {
+	if len(text) > maxDigits+len("-.") {
+		return Value{}
+	}
 	digits := 0
 	for i := range len(text) {
 		switch b := text[i]; {

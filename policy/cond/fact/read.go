@@ -1,0 +1,66 @@
+package fact
+
+import (
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond/kleene"
+)
+
+// Reader gives the reading of a fact without a key.
+func (f *Fact) Reader() func(*Env) kleene.Value {
+	cost := f.Spec.Cost
+	switch {
+	case f.Spec.Str != nil:
+		return func(env *Env) kleene.Value {
+			s, state := f.Spec.Str(f.Subject(env))
+			if state != action.Known {
+				return kleene.Missing(state, cost)
+			}
+			return kleene.Text(s)
+		}
+	case f.Spec.Num != nil:
+		return func(env *Env) kleene.Value {
+			n, state := f.Spec.Num(f.Subject(env))
+			if state != action.Known || n != n {
+				return kleene.Missing(state, cost)
+			}
+			return kleene.Number(n)
+		}
+	case f.Spec.Bool != nil:
+		return func(env *Env) kleene.Value {
+			b, state := f.Spec.Bool(f.Subject(env))
+			if state != action.Known {
+				return kleene.Missing(state, cost)
+			}
+			return kleene.Bool(b)
+		}
+	default:
+		return func(env *Env) kleene.Value {
+			l, state := f.Spec.List(f.Subject(env))
+			if state != action.Known {
+				return kleene.Missing(state, cost)
+			}
+			return kleene.Texts(l)
+		}
+	}
+}
+
+// KeyReader gives the reading of a keyed fact.
+func (f *Fact) KeyReader() func(*Env, string) kleene.Value {
+	cost := f.Spec.Cost
+	if f.Spec.Key == nil {
+		return func(env *Env, key string) kleene.Value {
+			l, state := f.Spec.KeyList(f.Subject(env), key)
+			if state != action.Known {
+				return kleene.Missing(state, cost)
+			}
+			return kleene.Texts(l)
+		}
+	}
+	return func(env *Env, key string) kleene.Value {
+		s, state := f.Spec.Key(f.Subject(env), key)
+		if state != action.Known {
+			return kleene.Missing(state, cost)
+		}
+		return kleene.Text(s)
+	}
+}
