@@ -35,13 +35,22 @@ func compile(conf *hclconf.Config, files *Files, o Options) (*Policy, hcl.Diagno
 		c.role(r)
 	}
 	c.places()
-	set, diags := rules.Compile(conf, files, p.Services(), o.Tables)
+	set, diags := rules.Compile(conf, files, p.sites(), o.Tables)
 	p.rules = set
 	for i, s := range p.services {
 		s.rules = set.Services[i]
 		p.timed = p.timed || s.rules.Timed()
 	}
 	return p, append(c.diags, diags...)
+}
+
+// sites are the services as the rules know them.
+func (p *Policy) sites() []rules.Site {
+	out := make([]rules.Site, len(p.services))
+	for i, s := range p.services {
+		out[i] = rules.Site{Service: &s.Service, Named: s.route.own.Named}
+	}
+	return out
 }
 
 func (c *compiler) fail(at hcl.Range, summary, format string, args ...any) {

@@ -461,7 +461,7 @@ rule "new idea" {
 }
 rule "not there" {
   on      = "*"
-  hosts   = ["*.evil.test"]
+  hosts   = ["*.evil.com"]
   verdict = "deny"
 }
 `)
@@ -474,7 +474,7 @@ rule "not there" {
 	if d := p.Decide(a); d.Verdict != action.Allow {
 		t.Errorf("a rule of effects is not silent on passthrough: %+v", d)
 	}
-	a.Host = "a.b.evil.test"
+	a.Host = "a.b.evil.com"
 	if d := p.Decide(a); d.Verdict != action.Deny || d.Rule != "not there" {
 		t.Errorf("hosts count on passthrough: %+v", d)
 	}

@@ -137,8 +137,8 @@ func (p *Policy) RoleNames() []string {
 // Tests gives the results of the test blocks, all of them passed.
 func (p *Policy) Tests() []TestResult { return p.tests }
 
-// Names lists what certificates must be made for: names, suffixes without "*.",
-// addresses and networks of services that the gateway ends TLS for, and "*".
+// Names lists what certificates must be made for: names, *.suffixes, addresses
+// and networks of services that the gateway ends TLS for, and "*".
 func (p *Policy) Names() []string {
 	var out []string
 	seen := map[string]bool{}
@@ -146,18 +146,29 @@ func (p *Policy) Names() []string {
 		if s.opaque() {
 			continue
 		}
-		for _, h := range s.conf.Hosts {
-			bare := h.Place
-			bare.Port = 0
-			name := bare.String()
-			if bare.Kind == place.Suffix {
-				name = bare.Name
-			}
+		for _, name := range s.names() {
 			if !seen[name] {
 				seen[name] = true
 				out = append(out, name)
 			}
 		}
+	}
+	return out
+}
+
+// names lists what certificates of the service must be made for. Who dials an
+// address may expect the name that the upstream proves there.
+func (s *service) names() []string {
+	var out []string
+	byAddr := false
+	for _, h := range s.conf.Hosts {
+		bare := h.Place
+		bare.Port = 0
+		out = append(out, bare.String())
+		byAddr = byAddr || bare.Prefix.IsValid()
+	}
+	if name := s.route.tls.ServerName; byAddr && name != "" {
+		out = append(out, name)
 	}
 	return out
 }

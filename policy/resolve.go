@@ -12,8 +12,8 @@ import (
 
 // Resolve says which service a connection is for: the most specific declaration
 // of the place, and of the services that share it the one that the roles of the
-// agent use. host is the name the agent used, "" when it dialled an address; a
-// host that is known stands above the address.
+// agent use. host is the name the agent used, "" when it dialled an address; the
+// address counts where nobody declares the name.
 func (p *Policy) Resolve(peer *action.Peer, host string, dst netip.AddrPort) action.Resolution {
 	return p.resolve(peer, host, dst, p.now())
 }
@@ -85,19 +85,20 @@ func (s *service) sniffs(port uint16) bool {
 // destination brings what the agent asked for into canonical form.
 func destination(host string, dst netip.AddrPort) (place.Dest, error) {
 	d := place.Dest{Port: dst.Port()}
-	addr := place.Unmap(dst.Addr())
+	if dst.Addr().IsValid() {
+		d.Addr = place.Unmap(dst.Addr())
+	}
 	if host == "" {
-		if !addr.IsValid() {
+		if !d.Addr.IsValid() {
 			return d, fmt.Errorf("neither a name nor an address")
 		}
-		d.Addr = addr
 		return d, nil
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
-		d.Addr = place.Unmap(a)
-		if addr.IsValid() && addr != d.Addr {
-			return d, fmt.Errorf("%s was dialled and %s is named", addr, d.Addr)
+		if a = place.Unmap(a); d.Addr.IsValid() && d.Addr != a {
+			return d, fmt.Errorf("%s was dialled and %s is named", d.Addr, a)
 		}
+		d.Addr = a
 		return d, nil
 	}
 	name, err := place.Canonical(host)

@@ -39,8 +39,8 @@ func (p *Policy) Route(a *action.Action) (*action.Route, error) {
 		Service: s.Name, Host: d.Name, Port: d.Port, Permit: s.route.permit,
 		Plaintext: s.Plaintext, ServerName: s.route.tls.ServerName, Roots: s.route.roots, Auth: s.route.auth,
 	}
-	if d.Name == "" {
-		r.Host = d.Addr.String()
+	if !s.named(d) {
+		r.Host = d.Addr.String() // the address brought the agent here; the name is only what it says
 	}
 	s.redirect(r)
 	r.Public = s.onlyPublic(d)
@@ -74,4 +74,9 @@ func (s *service) onlyPublic(d place.Dest) bool {
 		return i == int(place.Any)
 	}
 	return true
+}
+
+// named reports whether a declared name of the service brought the agent there.
+func (s *service) named(d place.Dest) bool {
+	return d.Name != "" && s.route.own.Find(place.Dest{Name: d.Name, Port: d.Port}) != nil
 }

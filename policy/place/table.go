@@ -133,6 +133,33 @@ func (t *Table) findAddr(d Dest) []int {
 	return nil
 }
 
+// Named reports whether a claim of the table covers a name and port. It does not
+// allocate for a canonical name.
+func (t *Table) Named(name string, port uint16) bool {
+	name, err := Canonical(name)
+	if err != nil {
+		return false
+	}
+	for rest, claims := name, t.names[name]; ; claims = t.suffixes[rest] {
+		for i := range claims {
+			if covered, _ := claims[i].covers(port); covered {
+				return true
+			}
+		}
+		_, parent, ok := strings.Cut(rest, ".")
+		if !ok {
+			break
+		}
+		rest = parent
+	}
+	for i := range t.any {
+		if covered, _ := t.any[i].covers(port); covered && Public(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // pick gives the owners of those claims that mean the port, a stated port before
 // none; known reports whether there are claims at all.
 func pick(claims []Claim, port uint16) (owners []int, known bool) {

@@ -181,9 +181,10 @@ func (j *judge) hasOp(op *operation) bool {
 	return false
 }
 
-// host is the name the agent used, or the address it dialled.
+// host is the declared name that the agent used, or the address it dialled: a
+// name that the service does not declare is only what the agent says.
 func (j *judge) host() string {
-	if j.action.Host != "" {
+	if j.action.Host != "" && (j.service.named(j.action.Host, j.action.Dst.Port()) || !j.action.Dst.Addr().IsValid()) {
 		return j.action.Host
 	}
 	if !j.action.Dst.IsValid() {

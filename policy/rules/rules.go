@@ -33,6 +33,7 @@ type Set struct {
 // A Service is the rules that can meet the actions of one service.
 type Service struct {
 	service *action.Service
+	named   func(string, uint16) bool
 	files   *source.Files
 	rules   []*Rule // by name
 	silent  []*Rule // those under "*" that speak of something else
@@ -55,11 +56,17 @@ type compiler struct {
 	set    *Set
 }
 
-// Compile makes the rules of a configuration. services are those of the
-// configuration, in its order; the tables say which facts there are.
-func Compile(conf *hclconf.Config, files *source.Files, services []*action.Service, tables []action.FactTable) (*Set, hcl.Diagnostics) {
+// A Site is a service as the rules need to know it.
+type Site struct {
+	*action.Service
+	Named func(host string, port uint16) bool // whether it declares the name
+}
+
+// Compile makes the rules of a configuration. sites are its services in its
+// order; the tables say which facts there are.
+func Compile(conf *hclconf.Config, files *source.Files, sites []Site, tables []action.FactTable) (*Set, hcl.Diagnostics) {
 	c := &compiler{lister: lister{tables: tables}, conf: conf, schema: cond.NewSchema(tables...), set: &Set{}}
-	for i, s := range services {
+	for i, s := range sites {
 		c.service(s, conf.Services[i], files)
 	}
 	for _, r := range conf.Rules {
@@ -72,9 +79,9 @@ func Compile(conf *hclconf.Config, files *source.Files, services []*action.Servi
 	return c.set, c.diags
 }
 
-func (c *compiler) service(s *action.Service, conf *hclconf.Service, files *source.Files) {
+func (c *compiler) service(s Site, conf *hclconf.Service, files *source.Files) {
 	out := &Service{
-		service: s, files: files,
+		service: s.Service, named: s.Named, files: files,
 		opaque:  s.Protocol == "tcp" || s.Passthrough,
 		observe: conf.Mode.Value == "observe",
 		posture: newPosture(s.Name, conf.Posture.Value),
