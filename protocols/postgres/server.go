@@ -44,6 +44,9 @@ func (s *session) pumpServer() {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("%w closed the connection: %w", errServer, err)
 		}
+		if s.parted && errors.Is(err, errServer) {
+			err = fmt.Errorf("%w: %w", errParted, err)
+		}
 		s.lose(err)
 		return
 	}
@@ -135,6 +138,9 @@ func (s *session) failure(m wire.Message) error {
 		return err
 	}
 	code := wire.Field(body, 'C')
+	if v := wire.Field(body, 'V'); v == "FATAL" || v == "PANIC" {
+		s.parted = true
+	}
 	if sub := s.ledger.Substituted(); sub != nil && code == "42601" && strings.Contains(wire.Field(body, 'M'), sub.Token) {
 		s.tell(m, ledger.Event{Type: 'E', Text: codeDenied})
 		return s.link.stream.Replace(sub.Error)

@@ -26,6 +26,7 @@ const farewell = 100 * time.Millisecond
 var (
 	errIdle     = errors.New("nothing happened for the service's idle_timeout")
 	errServer   = errors.New("the database")
+	errParted   = errors.New("it said so to the agent")
 	errTooLarge = errors.New("the result is larger than the service allows and could not be cut")
 	longAgo     = time.Unix(1, 0)
 )
@@ -63,6 +64,7 @@ type session struct {
 	// Of the server's pump.
 	meter    meter
 	outcomes []ledger.Outcome
+	parted   bool // the server itself has told the agent that this is the end
 
 	heard   atomic.Int64 // when the agent last said something, in Unix nanoseconds
 	mu      sync.Mutex
@@ -177,6 +179,8 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 		return entry.Fatal("57P05", "terminating connection due to idle-session timeout", "")
 	case errors.Is(lost, errTooLarge):
 		return entry.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
+	case errors.Is(lost, errParted):
+		return nil
 	case errors.Is(lost, errServer):
 		return entry.Fatal("08006", "the database closed the connection", "")
 	case errors.Is(err, wire.ErrMalformed):

@@ -72,6 +72,12 @@ func clear(p *wire.Parameter) *Bar {
 			"Remove it from the connection string; these may be set: " + strings.Join(passed(), ", ") + ".",
 		}
 	}
+	if name == "search_path" && strings.Contains(strings.ToLower(p.Value), "pg_catalog") {
+		return &Bar{
+			"42501", "search_path may not name pg_catalog: what the server's own functions are would depend on it",
+			"Leave pg_catalog out; it is searched first anyway.",
+		}
+	}
 	if name != "client_encoding" {
 		return nil
 	}

@@ -1,0 +1,460 @@
+package postgres
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"sallyport.dev/sallyport/action"
+)
+
+func plaintext(l *line) { l.service.Plaintext = true }
+
+func as(user string) func(*line) {
+	return func(l *line) {
+		if user == "" {
+			l.auth = nil
+			return
+		}
+		l.auth = &action.Auth{Scheme: "password", Name: user, Secrets: []string{"app_db"}}
+	}
+}
+
+func TestWaysToLogIn(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  []func(*line)
+		user string // that the agent sends
+		want string
+	}{
+		{"SCRAM bound to TLS", []func(*line){as("scram_ro")}, "x", "scram_ro"},
+		{"SCRAM in plain", []func(*line){as("scram_ro"), plaintext}, "x", "scram_ro"},
+		{"MD5", []func(*line){as("md5_ro")}, "x", "md5_ro"},
+		{"MD5 in plain", []func(*line){as("md5_ro"), plaintext}, "x", "md5_ro"},
+		{"clear text over TLS", []func(*line){as("clear_ro")}, "x", "clear_ro"},
+		{"clear text in plain", []func(*line){as("clear_ro"), plaintext}, "x", "08006"},
+		{"trust although there is a password", []func(*line){as("trusting")}, "x", "08006"},
+		{"trust without an account", []func(*line){as("")}, "trusting", "trusting"},
+		{"a password without an account", []func(*line){as("")}, "scram_ro", "08006"},
+		{"an account that does not exist", []func(*line){as("nobody_here")}, "x", "28000"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLine(t, c.set...)
+			conn, err := pgx.Connect(t.Context(), strings.Replace(l.url(""), "anybody", c.user, 1))
+			if err != nil {
+				if code(err) != c.want {
+					t.Errorf("%v, want %s", err, c.want)
+				}
+				if got := l.find("connect"); len(got) != 1 || !got[0].result.Failed || strings.Contains(got[0].result.Err, password) {
+					t.Errorf("records: %+v", got)
+				}
+				return
+			}
+			defer conn.Close(t.Context())
+			var who string
+			if err := conn.QueryRow(t.Context(), "SELECT current_user").Scan(&who); err != nil || who != c.want {
+				t.Errorf("%q, %v, want %s", who, err, c.want)
+			}
+		})
+	}
+}
+
+func TestStartUpErrorsAreTheServersOwn(t *testing.T) {
+	l := newLine(t)
+	_, err := pgx.Connect(t.Context(), strings.Replace(l.url(""), "/app", "/missing", 1))
+	if code(err) != "3D000" || !strings.Contains(err.Error(), `database "missing" does not exist`) {
+		t.Error(err)
+	}
+}
+
+func TestStartUpParameters(t *testing.T) {
+	l := newLine(t)
+	cl := l.ready(t, "application_name", "it", "options", `-c TimeZone=Asia/Tokyo --search_path=pg_temp,\ public`, "DateStyle", "German")
+	cl.send(query("SELECT current_setting('application_name')||'|'||current_setting('TimeZone')||'|'||current_setting('search_path')||'|'||current_setting('DateStyle')"))
+	if got := cl.until('Z'); !strings.Contains(got, "C:SELECT 1") {
+		t.Error(got)
+	}
+	out, err := l.psql("&application_name=it&options=-c%20TimeZone%3DAsia/Tokyo", "SHOW application_name; SHOW TimeZone;")
+	if err != nil || out != "it\nAsia/Tokyo" {
+		t.Errorf("%v: %s", err, out)
+	}
+	for _, bad := range [][]string{
+		{"statement_timeout", "0"}, {"options", "-c session_preload_libraries=x"}, {"options", "-W 5"}, {"replication", "true"},
+		{"replication", "database"}, {"client_encoding", "SJIS"}, {"options", "-c client_encoding=GBK"}, {"role", "root"},
+		{"search_path", "evil, pg_catalog"}, {"options", `-c search_path="pg_catalog",x`},
+	} {
+		if got := l.open(t, bad...).until('E'); got != "E:42501" {
+			t.Errorf("%v: %s", bad, got)
+		}
+	}
+	for _, r := range l.find("connect")[2:] {
+		if r.decision.Verdict != action.Deny {
+			t.Errorf("%+v", r.decision)
+		}
+	}
+	if l.dials != 2 {
+		t.Errorf("%d dials, want 2", l.dials)
+	}
+}
+
+func TestDatabasesBindBeforeRules(t *testing.T) {
+	l := newLine(t, func(l *line) { l.service.Databases = []string{"reports"} })
+	if got := l.open(t).until('E'); got != "E:42501" {
+		t.Error(got)
+	}
+	if l.dials != 0 {
+		t.Error("it was dialled")
+	}
+}
+
+func TestADeniedConnectDoesNotDial(t *testing.T) {
+	l := newLine(t, func(l *line) {
+		l.decide = func(*action.Action) action.Decision { return action.Decision{Reason: "not at night"} }
+	})
+	if got := l.open(t).until('E'); got != "E:42501" {
+		t.Error(got)
+	}
+	if got := l.find("connect"); len(got) != 1 || l.dials != 0 {
+		t.Errorf("%d dials, %+v", l.dials, got)
+	}
+}
+
+func TestAgentsMayInsistOnTLS(t *testing.T) {
+	l := newLine(t)
+	for _, how := range []string{"require", "prefer"} {
+		out, err := l.psql("&sslmode="+how, "SELECT 'through ' || 'TLS'; \\conninfo")
+		if err != nil || !strings.Contains(out, "through TLS") || !strings.Contains(out, "TLSv1.3") {
+			t.Errorf("%s: %v: %s", how, err, out)
+		}
+	}
+	c, err := pgx.Connect(t.Context(), fmt.Sprintf("postgres://a:b@127.0.0.1:%d/app?sslmode=require&sslnegotiation=direct", l.port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	if _, err := c.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDirectTLSNeedsItsName(t *testing.T) {
+	l := newLine(t)
+	c := tls.Client(l.raw(t), &tls.Config{InsecureSkipVerify: true})
+	if _, err := c.Write([]byte{0, 0, 0, 9, 0, 3, 0, 0, 0}); err != nil {
+		return
+	}
+	if n, err := c.Read(make([]byte, 1)); err == nil {
+		t.Errorf("%d bytes answered", n)
+	}
+}
+
+var sslRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}
+var gssRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30}
+
+func TestT38_BytesAheadOfTLSAreRefused(t *testing.T) {
+	startup, err := (&pgproto3.StartupMessage{ProtocolVersion: 196608, Parameters: map[string]string{"user": "u", "database": "app"}}).Encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{
+		"with SSLRequest":    append(append([]byte{}, sslRequest...), startup...),
+		"with GSSENCRequest": append(append([]byte{}, gssRequest...), startup...),
+	} {
+		l := newLine(t)
+		c := l.raw(t)
+		if _, err := c.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(c)
+		if err != nil && !strings.Contains(err.Error(), "reset") {
+			t.Fatal(err)
+		}
+		if len(got) > 0 {
+			t.Errorf("%s: answered %q", name, got)
+		}
+		if len(l.find("connect")) != 0 {
+			t.Errorf("%s: the injected start-up was taken", name)
+		}
+	}
+}
+
+func TestT38_GSSIsRefusedOnceAndTLSStillPossible(t *testing.T) {
+	l := newLine(t)
+	c := l.raw(t)
+	one := make([]byte, 1)
+	for i, step := range []struct {
+		send []byte
+		want byte
+	}{{gssRequest, 'N'}, {sslRequest, 'S'}} {
+		if _, err := c.Write(step.send); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, one); err != nil || one[0] != step.want {
+			t.Fatalf("step %d: %q, %v", i, one, err)
+		}
+	}
+	if err := tls.Client(c, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}).Handshake(); err != nil {
+		t.Error(err)
+	}
+	c = l.raw(t)
+	c.Write(gssRequest)
+	io.ReadFull(c, one)
+	c.Write(gssRequest)
+	if b, _ := io.ReadAll(c); len(b) > 0 && b[0] == 'N' {
+		t.Errorf("a second GSS request was answered %q", b)
+	}
+}
+
+func TestT38_CancelKeysAreOursAndBoundToTheAgent(t *testing.T) {
+	l := newLine(t)
+	cl := l.ready(t)
+	cl.send(query("SELECT pg_backend_pid()"))
+	var pid string
+	fmt.Sscanf(cl.until('Z'), "D:%s", &pid)
+	if pid != fmt.Sprint(cl.key.ProcessID) {
+		t.Errorf("process id %d towards the agent, %s on the server", cl.key.ProcessID, pid)
+	}
+	other := newLine(t, func(o *line) { o.proto, o.agent = l.proto, "agent-2" })
+	cl.send(query("SELECT pg_sleep(1)"))
+	await(t, "the query runs", func() bool { return len(l.find("query")) == 2 })
+	other.cancel(t, cl.key)
+	wrong := cl.key
+	wrong.SecretKey = []byte{1, 2, 3, 4}
+	l.cancel(t, wrong)
+	if got := cl.until('Z'); !strings.HasSuffix(got, "C:SELECT 1 Z:I") {
+		t.Errorf("cancelled by a stranger: %s", got)
+	}
+	if len(other.find("cancel"))+len(l.find("cancel")) != 0 {
+		t.Error("a foreign request became an action")
+	}
+	// The server itself must not know the agent's key.
+	direct, err := net.Dial("tcp", l.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close()
+	cl.send(query("SELECT pg_sleep(0.5)"))
+	b, _ := (&pgproto3.CancelRequest{ProcessID: cl.key.ProcessID, SecretKey: cl.key.SecretKey}).Encode(nil)
+	direct.Write(b)
+	if got := cl.until('Z'); !strings.HasSuffix(got, "C:SELECT 1 Z:I") {
+		t.Errorf("the agent holds the server's own key: %s", got)
+	}
+}
+
+func TestT38_CancelRequestsAreRateLimited(t *testing.T) {
+	l := newLine(t)
+	cl := l.ready(t)
+	for range 3 * cancelBurst {
+		l.cancel(t, cl.key)
+	}
+	if n := len(l.find("cancel")); n < cancelBurst || n == 3*cancelBurst {
+		t.Errorf("%d of %d requests were carried out", n, 3*cancelBurst)
+	}
+}
+
+func TestProtocolVersions(t *testing.T) {
+	l := newLine(t)
+	for _, c := range []struct {
+		version uint32
+		option  string
+		negot   uint32
+		key     int
+	}{
+		{3 << 16, "", 0, 4},
+		{3<<16 | 2, "", 0, 32},
+		{3<<16 | 9999, "", 3<<16 | 2, 32},
+		{3<<16 | 1, "", 3 << 16, 4},
+		{3 << 16, "_pq_.new_thing", 3 << 16, 4},
+	} {
+		conn := l.raw(t)
+		fe := pgproto3.NewFrontend(conn, conn)
+		m := map[string]string{"user": "u", "database": "app"}
+		if c.option != "" {
+			m[c.option] = "on"
+		}
+		fe.Send(&pgproto3.StartupMessage{ProtocolVersion: c.version, Parameters: m})
+		if err := fe.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		var negot uint32
+		key := 0
+		for done := false; !done; {
+			got, err := fe.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch got := got.(type) {
+			case *pgproto3.NegotiateProtocolVersion:
+				negot = got.NewestMinorProtocol
+				if c.option != "" && (len(got.UnrecognizedOptions) != 1 || got.UnrecognizedOptions[0] != c.option) {
+					t.Errorf("options %q", got.UnrecognizedOptions)
+				}
+			case *pgproto3.BackendKeyData:
+				key = len(got.SecretKey)
+			case *pgproto3.ReadyForQuery:
+				done = true
+			}
+		}
+		if negot != c.negot || key != c.key {
+			t.Errorf("%#x: negotiated %#x with a key of %d bytes, want %#x and %d", c.version, negot, key, c.negot, c.key)
+		}
+	}
+}
+
+func TestMalformedStartUps(t *testing.T) {
+	packet := func(n uint32, body string) []byte {
+		b := make([]byte, 4)
+		binary.BigEndian.PutUint32(b, n)
+		return append(b, body...)
+	}
+	for name, b := range map[string][]byte{
+		"too short":       packet(7, "\x00\x03\x00"),
+		"too long":        packet(10001, "\x00\x03\x00\x00"),
+		"protocol 2":      packet(9, "\x00\x02\x00\x00\x00"),
+		"no end":          packet(13, "\x00\x03\x00\x00user\x00"),
+		"twice":           packet(23, "\x00\x03\x00\x00user\x00a\x00user\x00b\x00\x00"),
+		"behind the end":  packet(10, "\x00\x03\x00\x00\x00x"),
+		"value missing":   packet(14, "\x00\x03\x00\x00user\x00\x00"),
+		"HTTP":            []byte("GET / HTTP/1.1\r\nHost: db\r\n\r\n"),
+		"cancel too long": packet(512, "\x04\xd2\x16\x2e"+strings.Repeat("x", 504)),
+	} {
+		l := newLine(t)
+		c := l.raw(t)
+		c.Write(b)
+		got, err := io.ReadAll(c)
+		if err != nil && !strings.Contains(err.Error(), "reset") {
+			t.Errorf("%s: not closed: %v", name, err)
+		}
+		if name != "cancel too long" && !strings.Contains(string(got), "08P01") && !strings.Contains(string(got), "28000") {
+			t.Errorf("%s: %q", name, got)
+		}
+		if l.dials != 0 {
+			t.Errorf("%s: dialled", name)
+		}
+	}
+}
+
+// A scripted server answers a start-up with what a test says.
+func scripted(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				c.SetDeadline(time.Now().Add(10 * time.Second))
+				answer(c)
+			}()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+func TestServersThatCheat(t *testing.T) {
+	startup := func(c net.Conn) {
+		head := make([]byte, 4)
+		io.ReadFull(c, head)
+		io.CopyN(io.Discard, c, int64(binary.BigEndian.Uint32(head))-4)
+	}
+	send := func(c net.Conn, ms ...pgproto3.BackendMessage) {
+		for _, m := range ms {
+			b, _ := m.Encode(nil)
+			c.Write(b)
+		}
+	}
+	scramFirst := func(iterations int, final string) func(net.Conn) {
+		return func(c net.Conn) {
+			startup(c)
+			send(c, &pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}})
+			b := make([]byte, 512)
+			n, _ := c.Read(b)
+			nonce := string(b[:n])
+			nonce = nonce[strings.Index(nonce, "r=")+2:]
+			send(c, &pgproto3.AuthenticationSASLContinue{Data: fmt.Appendf(nil, "r=%sxyz,s=c2FsdHNhbHQ=,i=%d", nonce, iterations)})
+			c.Read(b)
+			if final != "" {
+				send(c, &pgproto3.AuthenticationSASLFinal{Data: []byte(final)})
+			}
+			send(c, &pgproto3.AuthenticationOk{}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+			io.Copy(io.Discard, c)
+		}
+	}
+	for name, s := range map[string]struct {
+		answer func(net.Conn)
+		want   string
+	}{
+		"lets anybody in": {func(c net.Conn) {
+			startup(c)
+			send(c, &pgproto3.AuthenticationOk{}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+		}, "asked for no password"},
+		"asks in clear text": {func(c net.Conn) { startup(c); send(c, &pgproto3.AuthenticationCleartextPassword{}) }, "clear-text"},
+		"skips its proof":    {scramFirst(4096, ""), "SCRAM ends with request 0"},
+		"proves wrongly":     {scramFirst(4096, "v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), "does not prove"},
+		"wants much work":    {scramFirst(10_000_000, ""), "10000000 iterations"},
+		"wants little work":  {scramFirst(1, ""), "SCRAM"},
+		"asks for Kerberos":  {func(c net.Conn) { startup(c); send(c, &pgproto3.AuthenticationGSS{}) }, "kind 7"},
+		"talks nonsense":     {func(c net.Conn) { startup(c); c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, "malformed"},
+		"promises a lot":     {func(c net.Conn) { startup(c); c.Write([]byte{'R', 0x3f, 0xff, 0xff, 0xff, 0, 0}) }, "bytes during start-up"},
+		"hangs up":           {startup, "EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLineTo(t, scripted(t, s.answer), nil, plaintext)
+			if got := l.open(t).until('E'); got != "E:08006" {
+				t.Error(got)
+			}
+			await(t, "the record", func() bool { r := l.find("connect"); return len(r) == 1 && r[0].done })
+			if got := l.find("connect")[0].result; !strings.Contains(got.Err, s.want) || strings.Contains(got.Err, password) {
+				t.Errorf("%q, want %q", got.Err, s.want)
+			}
+		})
+	}
+}
+
+func TestAServerWithoutTLSGetsNoPassword(t *testing.T) {
+	asked := make(chan string, 10)
+	address := scripted(t, func(c net.Conn) {
+		b := make([]byte, 8)
+		io.ReadFull(c, b)
+		c.Write([]byte{'N'})
+		rest, _ := io.ReadAll(c)
+		asked <- string(rest)
+	})
+	l := newLineTo(t, address, x509.NewCertPool())
+	if got := l.open(t).until('E'); got != "E:08006" {
+		t.Error(got)
+	}
+	if rest := <-asked; rest != "" {
+		t.Errorf("it was told %q", rest)
+	}
+}
+
+func TestAServerThatDiesIsReported(t *testing.T) {
+	l := newLine(t)
+	cl := l.ready(t)
+	cl.send(query("SELECT pg_terminate_backend(pg_backend_pid())"))
+	if got := cl.until('Z'); got != "D:t E:57P01 end: unexpected EOF" {
+		t.Error(got)
+	}
+	l.served.Wait()
+	if len(l.serves) != 1 || !errors.Is(l.serves[0], errServer) {
+		t.Errorf("%v", l.serves)
+	}
+}
