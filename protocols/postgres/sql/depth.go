@@ -3,13 +3,25 @@ package sql
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 )
 
 // maxDepth bounds how deep the tree of a text can be. The C code walks trees by
-// recursion without a limit of its own: "1+1+1…" of 60 kB ends the process. On a
-// thread stack of 8 MiB 9,000 levels are safe.
-const maxDepth = 3000
+// recursion without a limit of its own: "1+1+1…" of 60 kB ends the process. It
+// takes about 400 bytes of thread stack a level. Linux gives 8 MiB (2 MiB where
+// the limit is lifted); a musl build must be linked with -z stack-size=8388608.
+// macOS gives 512 KiB.
+func maxDepth() int {
+	if runtime.GOOS == "darwin" {
+		return 1000
+	}
+	return 3000
+}
+
+// maxTokens bounds the size of a tree: a token may take 1 kB and 2 µs. All 65,535
+// parameters of a statement fit.
+const maxTokens = 200_000
 
 var errOpen = errors.New("the statement does not end: a quote, comment or dollar quote is left open")
 
@@ -18,8 +30,11 @@ func checkDepth(text string) error {
 	if err := d.scan(); err != nil {
 		return err
 	}
-	if d.max > maxDepth {
-		return fmt.Errorf("the statement is nested too deeply to be checked: %d levels, at most %d; split it, or use lists and parameters", d.max, maxDepth)
+	if d.tokens > maxTokens {
+		return fmt.Errorf("the statement has more than %d words and signs, too many to be checked: send less at a time, or use COPY", maxTokens)
+	}
+	if limit := maxDepth(); d.max > limit {
+		return fmt.Errorf("the statement is nested too deeply to be checked: %d levels, at most %d; split it, or use lists and parameters", d.max, limit)
 	}
 	return nil
 }
@@ -34,9 +49,14 @@ type depth struct {
 	levels []level // open parentheses and brackets, innermost last
 	sum    int     // of all open levels
 	max    int
+	tokens int
 	escape bool   // the last string was E'…': a continuation of it is too
 	prev   string // last word in capitals, or "." or ""
 }
+
+// perLevel is what a parenthesis weighs beside itself: a subquery makes three
+// times the depth of an operator.
+const perLevel = 2
 
 // A level is what has been read inside one pair of parentheses.
 type level struct {
@@ -46,7 +66,7 @@ type level struct {
 }
 
 func (d *depth) scan() error {
-	for i := 0; i < len(d.text); {
+	for i := 0; i < len(d.text) && d.tokens <= maxTokens; {
 		next, err := d.token(i)
 		if err != nil {
 			return err
@@ -85,7 +105,8 @@ func (d *depth) token(i int) (int, error) {
 
 func (d *depth) identifier(i int) (int, error) {
 	s, j := d.text, i
-	for j < len(s) && (isWord(s[j]) || s[j] == '$') {
+	number := s[i] >= '0' && s[i] <= '9' // a dollar after it begins something new
+	for j < len(s) && (isWord(s[j]) || s[j] == '$' && !number) {
 		j++
 	}
 	d.word(s[i:j])
@@ -101,6 +122,7 @@ func (d *depth) add(prev string) {
 	top.run++
 	d.sum++
 	d.max = max(d.max, d.sum)
+	d.tokens++
 	d.prev = prev
 }
 
@@ -130,16 +152,21 @@ func (d *depth) punctuation(c byte) {
 	top := &d.levels[len(d.levels)-1]
 	switch c {
 	case ',':
+		d.tokens++
 		d.separate(top)
 		top.joined = false
 	case ';':
+		d.tokens++
 		d.separate(top)
 		d.sum -= top.chain
 		top.chain, top.joined = 0, false
 	case '(', '[':
 		d.add("")
-		d.levels = append(d.levels, level{})
+		d.levels = append(d.levels, level{chain: perLevel})
+		d.sum += perLevel
+		d.max = max(d.max, d.sum)
 	case ')', ']':
+		d.tokens++
 		if len(d.levels) > 1 {
 			d.separate(top)
 			d.sum -= top.chain
@@ -160,7 +187,7 @@ func (d *depth) separate(l *level) {
 }
 
 func isWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c >= 0x80
+	return (c|0x20)-'a' < 26 || c-'0' < 10 || c == '_' || c >= 0x80
 }
 
 func endOfLine(s string, i int) int {
@@ -221,11 +248,16 @@ func endOfQuoted(s string, i int) (int, error) {
 // endOfDollar skips $1, $$…$$ or $tag$…$tag$; a lone dollar is one byte.
 func endOfDollar(s string, i int) (int, error) {
 	j := i + 1
+	for j < len(s) && s[j] >= '0' && s[j] <= '9' {
+		j++
+	}
+	if j > i+1 {
+		return j, nil
+	}
 	for j < len(s) && isWord(s[j]) {
 		j++
 	}
-	digit := i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9'
-	if j == len(s) || s[j] != '$' || digit {
+	if j == len(s) || s[j] != '$' {
 		return i + 1, nil
 	}
 	tag := s[i : j+1]

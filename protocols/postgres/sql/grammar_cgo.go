@@ -17,7 +17,7 @@ const maxStatements = 5000
 
 // grammar serialises the C parser: it points file descriptor 2 of the process
 // at a pipe while it works, so that two at once could leave it there. Memory is
-// bounded by it too: one tree at a time is being made.
+// bounded by it too: there is one tree at a time.
 var grammar sync.Mutex
 
 // Available reports why this build cannot read SQL; nil when it can.
@@ -25,7 +25,9 @@ func Available() error { return nil }
 
 // read parses text and walks its tree.
 func (a *Analyzer) read(text string, catalogFirst bool) (*entry, error) {
-	tree, err := parse(text)
+	grammar.Lock()
+	defer grammar.Unlock()
+	tree, err := pgquery.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
 	}
@@ -54,12 +56,6 @@ func (a *Analyzer) read(text string, catalogFirst bool) (*entry, error) {
 	}
 	e.literalFree = len(tree.Stmts) == 1 && literalFree(tree.Stmts[0].Stmt)
 	return e, nil
-}
-
-func parse(text string) (*pgquery.ParseResult, error) {
-	grammar.Lock()
-	defer grammar.Unlock()
-	return pgquery.Parse(text)
 }
 
 // literalFree reports whether no literal changes what the statement does. In

@@ -3,6 +3,7 @@ package sql
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -27,17 +28,15 @@ func check(text string, s *Session) error {
 	if len(text) > maxText {
 		return fmt.Errorf("the statement is %d bytes long; at most %d can be checked: send less at a time, or use COPY", len(text), maxText)
 	}
-	var high, backslash bool
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c >= utf8.RuneSelf:
-			high = true
-		case c == '\\':
-			backslash = true
-		case c == 0:
-			return errNUL
-		}
+	if strings.IndexByte(text, 0) >= 0 {
+		return errNUL
 	}
+	backslash := strings.IndexByte(text, '\\') >= 0
+	bits := byte(0)
+	for i := 0; i < len(text); i++ {
+		bits |= text[i]
+	}
+	high := bits >= utf8.RuneSelf
 	switch {
 	case backslash && !s.StandardStrings:
 		return errBackslash

@@ -32,6 +32,19 @@ func Resolve(parts []action.Part, lookup func(name string) []action.Part) ([]act
 	return out, nil
 }
 
+// Bind gives a copy of a part with the values of its parameters in text form, ""
+// for NULL. nil says that they are not known, as where one is binary.
+func Bind(p action.Part, params []string) action.Part {
+	f, ok := p.Facts.(*Facts)
+	if !ok {
+		return p
+	}
+	bound := *f
+	bound.Params = params
+	p.Facts = &bound
+	return p
+}
+
 func prepared(parts []action.Part, name string) []action.Part {
 	var found []action.Part
 	for _, p := range parts {

@@ -34,7 +34,7 @@ func New(maxCacheBytes int) *Analyzer {
 // Parse gives one part per statement of text, in order; a text without a
 // statement is one part that does nothing. An error is a sentence for the agent:
 // the text must be refused. The time it takes is bounded by the size and the
-// depth of text (maxText, maxDepth): about a second on one core at worst.
+// depth of text (maxText, maxDepth): about two seconds on one core at worst.
 func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
 	if err := check(text, s); err != nil {
 		return nil, err
@@ -45,20 +45,20 @@ func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
 		mode = 'u'
 	}
 	var buf [stackKey]byte
-	key, isTemplate := template(append(buf[:0], 't', mode), withoutTrailer(text))
-	if isTemplate {
+	if key, ok := template(append(buf[:0], 't', mode), withoutTrailer(text)); ok {
 		if e := a.cache.get(key); e != nil {
 			return e.parts(text, s), nil
 		}
 	}
-	return a.parseMiss(text, s, mode, key, isTemplate)
+	return a.parseMiss(text, s, mode)
 }
 
 // stackKey is the length of a cache key up to which a hit allocates nothing but
 // its parts.
 const stackKey = 1024
 
-func (a *Analyzer) parseMiss(text string, s *Session, mode byte, key []byte, isTemplate bool) ([]action.Part, error) {
+// parseMiss reads a text whose template is not known, or that has none.
+func (a *Analyzer) parseMiss(text string, s *Session, mode byte) ([]action.Part, error) {
 	var exact []byte
 	if len(text) <= maxExact {
 		exact = append(append(make([]byte, 0, len(text)+2), 'x', mode), text...)
@@ -73,13 +73,20 @@ func (a *Analyzer) parseMiss(text string, s *Session, mode byte, key []byte, isT
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case isTemplate && e.literalFree:
-		a.cache.put(key, e)
-	case exact != nil:
+	a.remember(e, text, mode, exact)
+	return e.parts(text, s), nil
+}
+
+func (a *Analyzer) remember(e *entry, text string, mode byte, exact []byte) {
+	if e.literalFree {
+		if key, ok := template([]byte{'t', mode}, withoutTrailer(text)); ok {
+			a.cache.put(key, e)
+			return
+		}
+	}
+	if exact != nil {
 		a.cache.put(exact, e)
 	}
-	return e.parts(text, s), nil
 }
 
 // An entry is all that is remembered of a text.

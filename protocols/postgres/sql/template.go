@@ -22,60 +22,71 @@ func template(key []byte, text string) ([]byte, bool) {
 	if len(text) > maxTemplate {
 		return nil, false
 	}
-	t := templater{text: text, key: key}
+	t := templater{text: text}
+	start := 0 // of what is still to be copied
 	for t.i < len(text) {
-		if !t.step() {
+		at := t.i
+		kind := t.step()
+		switch kind {
+		case verbatim:
+		case unclear:
 			return nil, false
+		default:
+			key = append(append(key, text[start:at]...), mark, kind)
+			start = t.i
 		}
 	}
-	return append(t.key, text[t.start:]...), true
+	return append(key, text[start:]...), true
 }
 
+// What a step has found, beside a literal: 's', 'i' or 'l'.
+const (
+	verbatim = 0
+	unclear  = 1
+)
+
 type templater struct {
-	text  string
-	key   []byte
-	start int // of what is still to be copied
-	i     int
+	text string
+	i    int
 	// float(25) is another type than float(24), and float(99) an error: the one
 	// place where the grammar looks at a number. 1: float, 2: float and (
 	float int
 }
 
-func (t *templater) step() bool {
+// step passes one token, or part of one, and tells what it was.
+func (t *templater) step() byte {
 	s, i := t.text, t.i
 	switch c := s[i]; {
 	case c >= '0' && c <= '9':
-		t.number()
-		t.float = 0
-		return true
+		return t.number()
 	case isWord(c):
 		t.word()
-		return true
+		return verbatim
 	case isSpace(c):
 		t.i++
-		return true
+		return verbatim
 	case c == '(' && t.float == 1:
 		t.float = 2
 		t.i++
-		return true
+		return verbatim
 	case c == '\'':
-		t.float = 0
 		return t.quoted()
 	case c == '"':
 		j, err := endOfQuoted(s, i)
-		t.i = j
-		t.float = 0
-		return err == nil
+		if err != nil {
+			return unclear
+		}
+		t.i = j - 1
 	case c == '$':
 		return t.param()
 	case c == '\\', c == mark:
-		return false
+		return unclear
 	case c == '-' && i+1 < len(s) && s[i+1] == '-', c == '/' && i+1 < len(s) && s[i+1] == '*':
-		return false
+		return unclear
 	}
 	t.float = 0
 	t.i++
-	return true
+	return verbatim
 }
 
 func isSpace(c byte) bool {
@@ -94,81 +105,84 @@ func (t *templater) word() {
 	t.i = j
 }
 
-// quoted replaces a string, unless a prefix may change what it means.
-func (t *templater) quoted() bool {
+// quoted passes a string, unless a prefix may change what it means.
+func (t *templater) quoted() byte {
 	s, i := t.text, t.i
 	if i > 0 && (isWord(s[i-1]) || s[i-1] == '&' || s[i-1] == '$') {
-		return false
+		return unclear
 	}
+	t.float = 0
 	for j := i + 1; j < len(s); j++ {
 		switch s[j] {
 		case '\\', mark:
-			return false
+			return unclear
 		case '\'':
 			if j+1 < len(s) && s[j+1] == '\'' {
 				j++
 				continue
 			}
-			t.replace(i, j+1, 's')
-			return true
+			t.i = j + 1
+			return 's'
 		}
 	}
-	return false
+	return unclear
 }
 
-// number replaces a decimal integer: 'i' fits into int4, 'l' does not.
-func (t *templater) number() {
+// number passes a decimal integer: 'i' fits into int4, 'l' does not.
+func (t *templater) number() byte {
 	s, i := t.text, t.i
 	j := i + 1
 	for j < len(s) && s[j] >= '0' && s[j] <= '9' {
 		j++
 	}
 	t.i = j
+	afterFloat := t.float == 2
+	t.float = 0
 	follows := j < len(s) && (isWord(s[j]) || s[j] == '.' || s[j] == '$')
-	if follows || t.float == 2 || i > 0 && s[i-1] == '.' {
-		return
+	if follows || afterFloat || i > 0 && s[i-1] == '.' {
+		return verbatim
 	}
 	const maxInt4 = "2147483647"
 	switch n := j - i; {
 	case n < len(maxInt4), n == len(maxInt4) && s[i:j] <= maxInt4:
-		t.replace(i, j, 'i')
+		return 'i'
 	case s[i] != '0':
-		t.replace(i, j, 'l')
+		return 'l'
 	}
+	return verbatim
 }
 
-func (t *templater) param() bool {
+// param passes $1; any other dollar may begin a string.
+func (t *templater) param() byte {
 	s, j := t.text, t.i+1
 	for j < len(s) && s[j] >= '0' && s[j] <= '9' {
 		j++
 	}
 	if j == t.i+1 || j < len(s) && (isWord(s[j]) || s[j] == '$') {
-		return false
+		return unclear
 	}
 	t.i = j
 	t.float = 0
-	return true
+	return verbatim
 }
 
-func (t *templater) replace(from, to int, kind byte) {
-	t.key = append(append(t.key, t.text[t.start:from]...), mark, kind)
-	t.start, t.i = to, to
-}
-
-// withoutTrailer cuts one comment off the end, such as sqlcommenter's, which
-// differs in every text. The comment holds no other, and what stands before it
-// must have a template, or the cut is not used: so it is no part of a string.
+// withoutTrailer cuts space, semicolons and one comment off the end, such as
+// sqlcommenter's, which differs in every text. The comment holds no other, and
+// what stands before it must have a template, or the cut is not used: so it is
+// no part of a string.
 func withoutTrailer(text string) string {
-	s := strings.TrimRight(text, " \t\n\r;")
+	s := strings.TrimRight(text, ends)
 	if !strings.HasSuffix(s, "*/") {
-		return text
+		return s
 	}
 	i := strings.LastIndex(s, "/*")
 	if i <= 0 || i+4 > len(s) || strings.Contains(s[i+2:len(s)-2], "*/") {
-		return text
+		return s
 	}
 	if c := s[i-1]; c != ' ' && c != '\n' && c != ';' && c != ')' && !isWord(c) {
-		return text // might be part of an operator
+		return s // might be part of an operator
 	}
-	return s[:i]
+	return strings.TrimRight(s[:i], ends)
 }
+
+const ends = " \t\n\r;"

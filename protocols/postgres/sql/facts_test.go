@@ -1,0 +1,173 @@
+//go:build cgo
+
+package sql
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// TestRecordedFactsReadBack: what the record keeps is enough to decide again.
+func TestRecordedFactsReadBack(t *testing.T) {
+	a, table := New(0), FactTable()
+	for _, text := range corpus(t) {
+		parts, err := a.Parse(text, confirmed())
+		if err != nil {
+			continue
+		}
+		for _, p := range parts {
+			raw, err := json.Marshal(p.Facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back := table.New()
+			if err := json.Unmarshal(raw, back); err != nil {
+				t.Fatalf("%s: %v", raw, err)
+			}
+			for _, spec := range table.Facts {
+				if got, want := value(spec, back), value(spec, p.Facts); !reflect.DeepEqual(got, want) {
+					t.Errorf("%s: %s is %v, was %v", text, spec.Name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// value gives a fact and its state; an empty list is none.
+func value(s action.FactSpec, f action.Facts) [2]any {
+	switch {
+	case s.Str != nil:
+		v, state := s.Str(f)
+		return [2]any{v, state}
+	case s.Num != nil:
+		v, state := s.Num(f)
+		return [2]any{v, state}
+	case s.Bool != nil:
+		v, state := s.Bool(f)
+		return [2]any{v, state}
+	default:
+		v, state := s.List(f)
+		return [2]any{append([]string{}, v...), state}
+	}
+}
+
+func TestFactTable(t *testing.T) {
+	table := FactTable()
+	want := []string{"sql.verb", "sql.verbs", "sql.tables", "sql.reads", "sql.writes", "sql.columns", "sql.functions",
+		"sql.has_where", "sql.has_limit", "sql.text", "sql.database", "sql.user", "sql.params", "sql.statements"}
+	var names []string
+	for _, s := range table.Facts {
+		names = append(names, s.Name)
+		if s.Doc == "" {
+			t.Errorf("%s has no doc", s.Name)
+		}
+		value(s, table.New()) // facts that nobody filled must not panic
+		value(s, "foreign")
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("%v", names)
+	}
+	facts := func(text string) action.Facts {
+		parts, err := New(0).Parse(text, &Session{Database: "app"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parts[0].Facts
+	}
+	states := []struct {
+		text, fact string
+		want       action.State
+	}{
+		{"SELECT 1", "sql.tables", action.Known},
+		{"SELECT 1", "sql.params", action.Absent},
+		{"SELECT $1", "sql.params", action.Unknown},
+		{"SELECT 1", "sql.user", action.Absent},
+		{"SELECT 1", "sql.database", action.Known},
+		{"SELECT 1", "sql.has_where", action.Known},
+		{"DO ''", "sql.tables", action.Unknown},
+		{"DO ''", "sql.functions", action.Unknown},
+		{"DO ''", "sql.has_where", action.Unknown},
+		{"DO ''", "sql.verbs", action.Known},
+		{"SELECT 1 LIMIT 1 + 1", "sql.has_limit", action.Unknown},
+	}
+	for _, tt := range states {
+		for _, s := range table.Facts {
+			if s.Name == tt.fact {
+				if got := value(s, facts(tt.text))[1]; got != tt.want {
+					t.Errorf("%s of %s: state %v, want %v", tt.fact, tt.text, got, tt.want)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryStatementHasAClass: a statement that the grammar knows and this
+// package does not is "unknown", never a read.
+func TestEveryStatementHasAClass(t *testing.T) {
+	notTop := []string{"RawStmt", "SetOperationStmt", "ReturnStmt", "PLAssignStmt"}
+	verbs := Verbs()
+	seen := 0
+	for _, name := range statementNodes() {
+		c, ok := classOf(name)
+		if slices.Contains(notTop, name) {
+			if ok {
+				t.Errorf("%s has a class", name)
+			}
+			continue
+		}
+		seen++
+		if !ok {
+			t.Errorf("%s has no class", name)
+		}
+		if c.verb != "transaction" && !slices.Contains(verbs, c.verb) {
+			t.Errorf("%s: verb %q is in no list", name, c.verb)
+		}
+	}
+	if seen < 110 {
+		t.Errorf("only %d statements were found", seen)
+	}
+	if _, ok := classOf("FutureStmt"); ok {
+		t.Error("an unknown statement has a class")
+	}
+}
+
+// TestVerbsAreListed: policy knows every verb that a statement may have.
+func TestVerbsAreListed(t *testing.T) {
+	a, verbs := New(0), Verbs()
+	for _, text := range corpus(t) {
+		parts, _ := a.Parse(text, confirmed())
+		for _, p := range parts {
+			for _, v := range p.Facts.(*Facts).Verbs {
+				if !slices.Contains(verbs, v) {
+					t.Errorf("%s: verb %q", text, v)
+				}
+			}
+		}
+	}
+}
+
+func TestFunctionsList(t *testing.T) {
+	f := newFunctions()
+	if len(f.pure) < 2000 {
+		t.Fatalf("only %d functions", len(f.pure))
+	}
+	for name := range f.pure {
+		if f.takesRow(name) && f.kindOf("", name, true) != pure {
+			t.Errorf("%s takes a row and is not pure", name)
+		}
+	}
+	for _, name := range []string{"pg_terminate_backend", "pg_sleep", "nextval", "set_config", "lo_import", "pg_read_file"} {
+		if f.kindOf("", name, true) != flagged || f.kindOf("public", name, false) != flagged {
+			t.Errorf("%s is not flagged", name)
+		}
+	}
+	for name, want := range map[string]bool{"to_json": true, "row_to_json": true, "concat": true, "count": false, "lower": false} {
+		if f.takesRow(name) != want {
+			t.Errorf("takesRow(%s) = %v", name, !want)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+//go:build cgo
+
+package sql
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+)
+
+// statementNodes names every kind of statement that the grammar has.
+func statementNodes() []string {
+	fields := new(pgquery.Node).ProtoReflect().Descriptor().Fields()
+	var names []string
+	for i := range fields.Len() {
+		if m := fields.Get(i).Message(); m != nil && strings.HasSuffix(string(m.Name()), "Stmt") {
+			names = append(names, string(m.Name()))
+		}
+	}
+	return names
+}
+
+func functionsSQL(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("functions.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

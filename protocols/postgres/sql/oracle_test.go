@@ -1,0 +1,113 @@
+//go:build cgo
+
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/internal/notrun"
+	"sallyport.dev/sallyport/internal/pgserver"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// oracle is a real server that says whether its own grammar accepts a text: a
+// Parse inside an aborted transaction runs the raw parser and no more, and
+// answers 25P02 to what it accepts.
+type oracle struct{ conn *pgconn.PgConn }
+
+func newOracle(t *testing.T) *oracle {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	server, err := pgserver.Start(ctx, pgserver.Options{Password: "x"})
+	if err != nil {
+		notrun.Skip(t, err.Error())
+	}
+	t.Cleanup(func() { server.Close() }) //nolint:errcheck // a throw-away server
+	conn, err := pgconn.Connect(ctx, fmt.Sprintf("host=%s port=%d user=postgres password=x database=postgres sslmode=disable", server.Host, server.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) }) //nolint:errcheck // the server goes next
+	conn.Exec(ctx, "BEGIN; SELECT 1/0").Close()            //nolint:errcheck // its failure is the point
+	return &oracle{conn}
+}
+
+// accepts reports whether the server's grammar takes text.
+func (o *oracle) accepts(t *testing.T, text string) bool {
+	t.Helper()
+	_, err := o.conn.Prepare(t.Context(), "", text, nil)
+	var pg *pgconn.PgError
+	switch {
+	case err == nil: // ROLLBACK and its kin run in an aborted transaction
+		return true
+	case errors.As(err, &pg):
+		// Several statements in one Parse are refused after the raw parser.
+		return pg.Code == "25P02" || strings.Contains(pg.Message, "multiple commands")
+	}
+	t.Fatalf("%s: %v", text, err)
+	return false
+}
+
+// newer is SQL that a server of major 15 does not know and this grammar does.
+var newer = []string{"JSON_OBJECT", "JSON_ARRAY", "JSON_TABLE", "IS JSON", "NOT MATCHED BY SOURCE", "1_000", "0x1f", "GENERIC_PLAN", "$1a", "$1e5"}
+
+// TestGrammarAgreesWithTheServer: what this grammar reads the server reads too,
+// and what the server rejects is refused here. Only SQL newer than the server
+// may differ.
+func TestGrammarAgreesWithTheServer(t *testing.T) {
+	o, a := newOracle(t), New(0)
+	texts := corpus(t)
+	for _, unit := range []string{"a", "'a'", "$1", "(", ")", ",", "/*", "*/", "--", "$$", "$a$", "\"", "'", "E'", "U&'", "::", "1", ".", "SELECT", "FROM", ";", "\n"} {
+		for _, other := range []string{"'", "\"", "a", "\n'b'", " 'b'", "$$", "--\n", "1", ".5", "e5", "$a$", "(", " AS x", "*/"} {
+			texts = append(texts, "SELECT "+unit+other, "SELECT 1 "+unit+other+" -- '", "SELECT "+unit+other+"; DROP TABLE users")
+		}
+	}
+	for _, text := range texts {
+		if strings.ContainsRune(text, 0) {
+			continue
+		}
+		_, err := a.Parse(text, confirmed())
+		server := o.accepts(t, text)
+		if ours := err == nil; ours != server && !containsAny(text, newer) {
+			t.Errorf("%q: server accepts: %v, here: %v", text, server, err)
+		}
+	}
+}
+
+func containsAny(text string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestPureFunctionsAreTheServers: the list that is compiled in is what a fresh
+// server of this machine answers to functions.sql, if it is of the same major.
+func TestPureFunctionsAreTheServers(t *testing.T) {
+	o := newOracle(t)
+	if v := o.conn.ParameterStatus("server_version"); !strings.HasPrefix(v, "15.") {
+		notrun.Skip(t, "the list was made from major 15, this server is "+v)
+	}
+	if _, err := o.conn.Exec(t.Context(), "ROLLBACK").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	results, err := o.conn.Exec(t.Context(), functionsSQL(t)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, row := range results[0].Rows {
+		b.WriteString(strings.TrimSuffix(string(row[0])+" "+string(row[1]), " ") + "\n")
+	}
+	if b.String() != functionsTxt {
+		t.Error("functions.txt is not what the server answers: see functions.sql")
+	}
+}
