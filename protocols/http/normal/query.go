@@ -5,6 +5,10 @@ import (
 	"unicode/utf8"
 )
 
+// maxParams bounds the different names of one query, so that none costs more to
+// read than it cost to send.
+const maxParams = 256
+
 // A Param is one parameter of a query with all its values, in order.
 type Param struct {
 	Name   string
@@ -12,12 +16,12 @@ type Param struct {
 }
 
 // Query reads a raw query. It is false if readers could differ: a semicolon, a
-// broken escape, text that is not UTF-8, a control character.
+// broken escape, text that is not UTF-8, a control character, too many names.
 func Query(raw string) ([]Param, bool) {
 	if raw == "" {
 		return nil, true
 	}
-	params := make([]Param, 0, strings.Count(raw, "&")+1)
+	params := make([]Param, 0, min(strings.Count(raw, "&")+1, 8))
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
@@ -25,7 +29,7 @@ func Query(raw string) ([]Param, bool) {
 		rawName, rawValue, _ := strings.Cut(pair, "=")
 		name, ok := unescape(rawName)
 		value, fine := unescape(rawValue)
-		if !ok || !fine {
+		if !ok || !fine || len(params) > maxParams {
 			return nil, false
 		}
 		params = add(params, name, value)
