@@ -40,7 +40,7 @@ func (p *Policy) standing(a *action.Action, now time.Time) (*service, *membershi
 	}
 	m := p.member(a.Peer, now)
 	if !m.uses[s.index] {
-		return nil, nil, fmt.Sprintf("No role of agent %q uses service %q.", a.Peer.Name, s.Name)
+		return nil, nil, fmt.Sprintf("No role of %s uses service %q.", called(a.Peer), s.Name)
 	}
 	return s, m, ""
 }

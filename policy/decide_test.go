@@ -76,7 +76,7 @@ func TestPostureEffectRule(t *testing.T) {
 				if verdict == "" && named != 0 {
 					continue
 				}
-				p := load(t, httpPolicy(posture, ruleWith(verdict, named)))
+				p := loaded(t, httpPolicy(posture, ruleWith(verdict, named)))
 				for _, e := range effects {
 					want := action.Allow
 					for bit := read; bit <= unclear; bit <<= 1 {
@@ -182,7 +182,7 @@ rule "posts" {
   otherwise = "deny"
 }
 `
-	p := load(t, conf)
+	p := loaded(t, conf)
 	cases := []struct {
 		name  string
 		parts []action.Part
@@ -226,7 +226,7 @@ rule "posts" {
 }
 
 func TestReasonIsASentenceForTheAgent(t *testing.T) {
-	p := load(t, httpPolicy("guarded", `rule "no drops" {
+	p := loaded(t, httpPolicy("guarded", `rule "no drops" {
   on      = [service.api]
   methods = ["DELETE"]
   verdict = "deny"
@@ -268,7 +268,7 @@ func TestNeedOnlyWhereItMatters(t *testing.T) {
 		{"an allow changes nothing", allow, "open", "/pay", action.Pending, "", action.Allow, 0},
 	}
 	for _, c := range cases {
-		p := load(t, httpPolicy(c.posture, c.rules))
+		p := loaded(t, httpPolicy(c.posture, c.rules))
 		d := p.Decide(with(p, "api", action.Part{Effects: write, Facts: &httpFacts{
 			Method: "POST", Path: c.path, State: action.Known, Body: c.body, Amount: c.amount,
 		}}))
@@ -308,7 +308,7 @@ rule "keys may be read" {
   verdict    = "allow"
 }
 `
-	p := load(t, conf)
+	p := loaded(t, conf)
 	for req, want := range map[string]action.Verdict{
 		"POST /search": action.Allow, "POST /v2/search": action.Allow, "POST /v2/search/a/b": action.Allow,
 		"POST /searches": action.Ask, "GET /keys/1": action.Deny, "GET /keys": action.Deny, "HEAD /keys/1": action.Deny, "GET /other": action.Allow,
@@ -334,7 +334,7 @@ rule "keys may be read" {
 
 func TestRolesAndUntil(t *testing.T) {
 	now := time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
-	p := load(t, `
+	p := loaded(t, `
 service "api" { hosts = ["api.test"] }
 role "tagged" { members = ["tag:ci"] }
 role "person" { members = ["user:bo@acme.dev"] }
@@ -379,7 +379,7 @@ role "gone" {
 }
 
 func TestAccessIsCheckedWithEveryAction(t *testing.T) {
-	p := load(t, httpPolicy("open", ""))
+	p := loaded(t, httpPolicy("open", ""))
 	a := request(p, "api", "GET", "/")
 	a.Peer = agent("nobody")
 	if d := p.Decide(a); d.Verdict != action.Deny || !strings.Contains(d.Reason, "No role") {
@@ -396,7 +396,7 @@ func TestAccessIsCheckedWithEveryAction(t *testing.T) {
 }
 
 func TestHours(t *testing.T) {
-	p := load(t, httpPolicy("open", `rule "office" {
+	p := loaded(t, httpPolicy("open", `rule "office" {
   on      = [service.api]
   hours   = ["mon-fri 09:00-18:00"]
   verdict = "allow"
@@ -413,7 +413,7 @@ func TestHours(t *testing.T) {
 }
 
 func TestObservedServiceRecordsItsPosture(t *testing.T) {
-	p := load(t, `
+	p := loaded(t, `
 service "api" {
   hosts = ["api.test"]
   mode  = "observe"
@@ -438,7 +438,7 @@ rule "no trace" {
 }
 
 func TestOpaqueServices(t *testing.T) {
-	p := load(t, `
+	p := loaded(t, `
 service "ssh" {
   protocol = "tcp"
   hosts    = ["git.test:22"]
@@ -481,7 +481,7 @@ rule "not there" {
 }
 
 func TestEveryAskIsAnswered(t *testing.T) {
-	p := load(t, httpPolicy("open", `
+	p := loaded(t, httpPolicy("open", `
 rule "b" {
   on      = [service.api]
   verdict = "ask"
@@ -539,10 +539,10 @@ func TestAddingADenyNeverLoosens(t *testing.T) {
 			rules = append(rules, randomRule(r, fmt.Sprint("r", i), verdicts[r.IntN(4)]))
 		}
 		posture := []string{"guarded", "locked", "open"}[r.IntN(3)]
-		before := load(t, httpPolicy(posture, strings.Join(rules, "")))
-		more := load(t, httpPolicy(posture, strings.Join(rules, "")+randomRule(r, "extra", "deny")))
+		before := loaded(t, httpPolicy(posture, strings.Join(rules, "")))
+		more := loaded(t, httpPolicy(posture, strings.Join(rules, "")+randomRule(r, "extra", "deny")))
 		slices.Reverse(rules)
-		turned := load(t, httpPolicy(posture, strings.Join(rules, "")))
+		turned := loaded(t, httpPolicy(posture, strings.Join(rules, "")))
 		for range 40 {
 			a := with(before, "api", randomFacts(r))
 			d := before.Decide(a)
@@ -566,7 +566,7 @@ func TestUnknownNeverLoosens(t *testing.T) {
 		for i := range 1 + r.IntN(4) {
 			rules.WriteString(randomRule(r, fmt.Sprint("r", i), verdicts[r.IntN(4)]))
 		}
-		p := load(t, httpPolicy([]string{"guarded", "locked", "open"}[r.IntN(3)], rules.String()))
+		p := loaded(t, httpPolicy([]string{"guarded", "locked", "open"}[r.IntN(3)], rules.String()))
 		part := randomFacts(r)
 		f, _ := part.Facts.(*httpFacts)
 		decide := func(s action.State, amount string) action.Decision {
@@ -599,7 +599,7 @@ func manyRules(t testing.TB, n int) *Policy {
 		verdict := []string{"deny", "allow", "ask"}[i%3]
 		fmt.Fprintf(&b, "rule \"r%d\" {\n on = [service.s%d]\n methods = [\"POST\"]\n paths = [\"/v%d/**\"]\n verdict = %q\n}\n", i, i%100, i, verdict)
 	}
-	return load(t, b.String())
+	return loaded(t, b.String())
 }
 
 func TestDecideDoesNotAllocate(t *testing.T) {

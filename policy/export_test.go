@@ -108,7 +108,7 @@ func testOptions() Options {
 }
 
 // load makes a policy of one text, which must load.
-func load(t testing.TB, text string) *Policy {
+func loaded(t testing.TB, text string) *Policy {
 	t.Helper()
 	p, diags := tryLoad(t, text)
 	if p == nil {

@@ -5,8 +5,11 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -83,13 +86,30 @@ type role struct {
 // Load reads the configuration at path, compiles it and runs its tests. The
 // Policy is nil if any diagnostic is an error; warnings come with one.
 func Load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
+	p, files, diags := load(path, o)
+	slices.SortStableFunc(diags, byPlace)
+	return p, files, diags
+}
+
+// byPlace orders diagnostics as they stand in the files.
+func byPlace(a, b *hcl.Diagnostic) int {
+	var x, y hcl.Range // what has no place comes first
+	if a.Subject != nil {
+		x = *a.Subject
+	}
+	if b.Subject != nil {
+		y = *b.Subject
+	}
+	return cmp.Or(strings.Compare(x.Filename, y.Filename), x.Start.Byte-y.Start.Byte)
+}
+
+func load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 	conf, files, diags := hclconf.Parse(path, library{})
 	if conf == nil {
 		return nil, files, diags
 	}
 	p, more := compile(conf, files, o)
-	diags = append(diags, more...)
-	if diags.HasErrors() {
+	if diags = append(diags, more...); diags.HasErrors() {
 		return nil, files, diags
 	}
 	p.tests = p.runTests()
@@ -101,7 +121,7 @@ func Load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, files, diags
 	}
-	return p, files, append(diags, lint.Check(conf)...)
+	return p, files, append(diags, lint.Check(conf, p.now())...)
 }
 
 // Gateway gives the gateway block.

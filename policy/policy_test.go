@@ -5,7 +5,7 @@ import (
 )
 
 func TestSmoke(t *testing.T) {
-	p := load(t, `
+	p := loaded(t, `
 service "github" {}
 service "app_db" {
   protocol = "postgres"

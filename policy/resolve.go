@@ -38,13 +38,13 @@ func (p *Policy) resolve(peer *action.Peer, host string, dst netip.AddrPort, now
 		}
 		if found != nil {
 			return action.Resolution{Reason: fmt.Sprintf(
-				"Agent %q uses two services at %s, %q and %q, and only one can be meant.", peer.Name, show(d), found.Name, p.services[i].Name)}
+				"The roles of %s use two services at %s, %q and %q, and only one can be meant.", called(peer), show(d), found.Name, p.services[i].Name)}
 		}
 		found = p.services[i]
 	}
 	if found == nil {
 		return action.Resolution{Reason: fmt.Sprintf(
-			"No role of agent %q uses service %q, which is at %s.", peer.Name, p.services[owners[0]].Name, show(d))}
+			"No role of %s uses service %q, which is at %s.", called(peer), p.services[owners[0]].Name, show(d))}
 	}
 	return action.Resolution{Service: &found.Service}
 }
@@ -111,6 +111,14 @@ func show(d place.Dest) string {
 		return d.Name + ":" + strconv.Itoa(int(d.Port))
 	}
 	return netip.AddrPortFrom(d.Addr, d.Port).String()
+}
+
+// called names an agent in a sentence.
+func called(peer *action.Peer) string {
+	if peer.Name == "" {
+		return "this agent"
+	}
+	return fmt.Sprintf("agent %q", peer.Name)
 }
 
 // Declares reports whether a name leads to a service of the agent on any port,

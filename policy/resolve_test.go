@@ -42,7 +42,7 @@ role "b" { use = [service.twin_b] }
 `
 
 func TestResolve(t *testing.T) {
-	p := load(t, placesConf)
+	p := loaded(t, placesConf)
 	vip := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("198.18.0.9"), port) }
 	at := netip.MustParseAddrPort
 	cases := []struct {
@@ -112,7 +112,7 @@ func TestResolve(t *testing.T) {
 // Sixty spellings of addresses: what is the same address meets the same rule,
 // and nothing that some resolver would read as an address passes for a name.
 func TestT05_SpellingsOfAnAddress(t *testing.T) {
-	p := load(t, `
+	p := loaded(t, `
 service "meta" { hosts = ["169.254.169.254", "10.0.0.0/8", "fd00::7"] }
 service "net" {
   preset = "internet"
@@ -176,7 +176,7 @@ role "m" { use = [service.meta] }
 }
 
 func TestDeclares(t *testing.T) {
-	p := load(t, placesConf)
+	p := loaded(t, placesConf)
 	cases := []struct{ role, name, want string }{
 		{"r", "db.acme.dev", "exact"}, {"r", "DB.acme.dev.", "exact"}, {"r", "x.acme.dev", "wildcard"}, {"r", "example.com", "wildcard"},
 		{"r", "only.theirs.dev", ""}, {"other", "only.theirs.dev", "exact"}, {"other", "db.acme.dev", ""}, {"other", "example.com", ""},
@@ -194,7 +194,7 @@ func TestDeclares(t *testing.T) {
 }
 
 func TestRoute(t *testing.T) {
-	p := load(t, `
+	p := loaded(t, `
 service "plain" {
   hosts = ["api.acme.dev", "10.1.0.0/16", "10.2.0.1:8443"]
   auth  = bearer(secret.plain)
@@ -265,7 +265,7 @@ role "r" { use = [service.plain, service.by_addr, service.by_name, service.prove
 }
 
 func TestNames(t *testing.T) {
-	p := load(t, `
+	p := loaded(t, `
 service "a" { hosts = ["api.acme.dev:8443", "*.acme.dev", "10.4.0.0/24", "fd00::7"] }
 service "b" {
   protocol = "tcp"

@@ -25,12 +25,14 @@ type Presets interface {
 	List() []string
 }
 
-// Parse reads the configuration at path. The Config is nil if there are errors.
+// Parse reads the configuration at path. The Config is nil if the text itself
+// cannot be read; with other errors it holds what is right, for the compiler to
+// find the rest.
 func Parse(path string, presets Presets) (*Config, *source.Files, hcl.Diagnostics) {
 	files, bodies, diags := source.Read(path)
 	d := &decoder{files: files, presets: presets, cfg: &Config{Gateway: defaults()}, diags: diags}
 	d.config(bodies)
-	if d.diags.HasErrors() {
+	if diags.HasErrors() {
 		return nil, files, d.diags
 	}
 	return d.cfg, files, d.diags

@@ -24,7 +24,7 @@ func (d *decoder) members(e hcl.Expression) []Str {
 		kind, name, ok := strings.Cut(m.Value, ":")
 		known := kind == "tag" || kind == "user" || kind == "agent"
 		if m.Value != "*" && (!ok || !known || name == "") {
-			d.fail(m.Range, "Bad member", `%q is no member; write "tag:NAME", "user:LOGIN", "agent:NAME" or "*".%s`, m.Value, source.DidYouMean(kind, []string{"tag", "user", "agent"}))
+			d.fail(m.Range, "Bad member", `%q is no member; write "tag:NAME", "user:LOGIN", "agent:NAME" or "*".`, m.Value)
 		}
 	}
 	return list

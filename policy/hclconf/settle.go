@@ -50,7 +50,11 @@ func (d *decoder) settle(b *hclsyntax.Block, s *Service) {
 	if !s.Posture.Stated() {
 		s.Posture.Value = "guarded"
 	}
-	if len(s.Hosts) == 0 && attr(b.Body, "hosts") == nil && (s.Preset != "" || attr(b.Body, "preset") == nil) {
+	switch {
+	case len(s.Hosts) > 0 || attr(b.Body, "hosts") != nil:
+	case s.Preset != "":
+		d.fail(s.Range, "Attribute missing", `The preset %q knows no hosts: state them, and preset = %q.`, s.Preset, s.Preset)
+	case attr(b.Body, "preset") == nil:
 		d.fail(s.Range, "Attribute missing", `Service %q says no hosts, and no preset has its name.%s`, s.Name, source.DidYouMean(s.Name, d.presets.List()))
 	}
 	d.settleProtocol(s)

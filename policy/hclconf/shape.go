@@ -1,6 +1,7 @@
 package hclconf
 
 import (
+	"path/filepath"
 	"slices"
 
 	"sallyport.dev/sallyport/policy/source"
@@ -122,7 +123,7 @@ func (d *decoder) checkBlock(b *hclsyntax.Block, s *shape, in string, first map[
 		key += " " + b.Labels[0]
 	}
 	if at, dup := first[key]; dup {
-		d.fail(b.DefRange(), "Stated twice", "%s stands at %s already; one kind and name stands once.", title(b), at)
+		d.fail(b.DefRange(), "Stated twice", "%s stands at %s:%d already; one kind and name stands once.", title(b), filepath.Base(at.Filename), at.Start.Line)
 	}
 	first[key] = b.DefRange()
 	d.check(b.Body, inner, title(b))

@@ -118,7 +118,7 @@ func (r *Rule) outcome(j *judge, stop string) (outcome, because string) {
 	}
 	would := ""
 	if r.observe {
-		would = "would have "
+		would = "would "
 	}
 	for i := range r.clauses {
 		c := &r.clauses[i]

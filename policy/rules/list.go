@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
@@ -188,17 +187,12 @@ func (l *lister) each(c hclconf.List, check func(string) error) {
 	}
 }
 
-// paths refuses patterns that no normalised path can be.
+// paths refuses patterns that no path can be; the rest is for glob to refuse.
 func (l *lister) paths(c hclconf.List) {
 	for _, item := range c.Items {
 		p := strings.TrimPrefix(item.Value, "!")
-		switch parts := strings.Split(p, "/"); {
-		case strings.Contains(p, "?") || strings.Contains(p, "#"):
-			l.fail(item.Range, "Impossible path", "A path is matched without its query; use http.query in when.")
-		case !strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "**"):
+		if !strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "**") {
 			l.fail(item.Range, "Impossible path", "Every path begins with a slash: %q.", "/"+p)
-		case strings.Contains(p, "//") || slices.Contains(parts, ".") || slices.Contains(parts, ".."):
-			l.fail(item.Range, "Impossible path", "Paths are matched in their normal form, which holds no //, /./ or /../.")
 		}
 	}
 }

@@ -1,0 +1,241 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/hclconf"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+func (l *linter) rule(r *hclconf.Rule) {
+	l.reach(r)
+	l.covered(r)
+	l.stronger(r)
+	l.views(r)
+	l.opaque(r)
+	l.conditions(r)
+}
+
+// reach looks for rules that can never match.
+func (l *linter) reach(r *hclconf.Rule) {
+	if !r.Until.IsZero() && r.Until.Before(l.now) {
+		l.warn(r.Range, "Can never match", "Rule %q ended at %s.", r.Name, r.Until.Format("2006-01-02 15:04 MST"))
+	}
+	if len(r.Roles.Items) == 0 || r.On.All {
+		return
+	}
+	for _, role := range l.conf.Roles {
+		if !refers(r.Roles, role.Name) {
+			continue
+		}
+		for _, on := range r.On.Items {
+			if refers(role.Use, on.Name) {
+				return
+			}
+		}
+	}
+	l.warn(r.Roles.Range, "Can never match", "None of these roles uses a service that rule %q is on.", r.Name)
+}
+
+// covered looks for rules that another one always decides for.
+func (l *linter) covered(r *hclconf.Rule) {
+	for _, other := range l.conf.Rules {
+		if other != r && covers(other, r) {
+			l.warn(r.Range, "Covered", "Rule %q always comes to the same or stricter, so this one changes nothing.", other.Name)
+			return
+		}
+	}
+}
+
+// covers reports whether a, which states no more than b, decides whatever b does.
+// Of two equal rules the first by name covers the other.
+func covers(a, b *hclconf.Rule) bool {
+	_, timed := a.Lists["hours"]
+	conditional := timed || a.When != nil || a.Unless != nil || !a.Until.IsZero() || a.Otherwise.Stated()
+	if conditional || a.Observe || b.Observe || b.Otherwise.Stated() || a.Verdict != action.Deny && a.Verdict != b.Verdict {
+		return false
+	}
+	if !within(b.On, a.On) || !sameRoles(a, b) || !sameLists(a, b) {
+		return false
+	}
+	mutual := within(a.On, b.On) && sameRoles(b, a) && sameLists(b, a) && a.Verdict == b.Verdict &&
+		b.When == nil && b.Unless == nil && b.Until.IsZero()
+	return !mutual || a.Name < b.Name
+}
+
+// sameRoles reports whether a speaks of every role that b speaks of.
+func sameRoles(a, b *hclconf.Rule) bool {
+	return len(a.Roles.Items) == 0 || len(b.Roles.Items) > 0 && within(b.Roles, a.Roles)
+}
+
+// sameLists reports whether every list of a stands in b word for word. What a
+// rule without effects loosens is narrower, so for those they must be equal.
+func sameLists(a, b *hclconf.Rule) bool {
+	for name, list := range a.Lists {
+		if !slices.Equal(hclconf.Texts(list.Items), hclconf.Texts(b.Lists[name].Items)) {
+			return false
+		}
+	}
+	if a.Verdict == action.Deny {
+		return true
+	}
+	return slices.Equal(hclconf.Texts(a.Lists["effects"].Items), hclconf.Texts(b.Lists["effects"].Items))
+}
+
+// within reports whether every reference of a is in b.
+func within(a, b hclconf.Refs) bool {
+	if a.All || b.All {
+		return b.All
+	}
+	return !slices.ContainsFunc(a.Items, func(r hclconf.Ref) bool { return !refers(b, r.Name) })
+}
+
+// stronger looks for rules that loosen nothing, because what they name does more
+// than their effects say.
+func (l *linter) stronger(r *hclconf.Rule) {
+	if r.Verdict == action.Deny {
+		return
+	}
+	named := hclconf.Texts(r.Lists["effects"].Items)
+	if named == nil {
+		named = []string{"read", "write"}
+	}
+	if slices.ContainsFunc(named, func(s string) bool { return strings.HasPrefix(s, "!") }) {
+		return
+	}
+	tell := func(item hclconf.Str, effect string) {
+		if effect != "" && !slices.Contains(named, effect) {
+			l.warn(item.Range, "Stronger than its effects", "%q is %s, and a rule loosens that only if its effects name it.", item.Value, effect)
+		}
+	}
+	for _, item := range r.Lists["verbs"].Items {
+		tell(item, verbEffect(item.Value))
+	}
+	for _, item := range r.Lists["operations"].Items {
+		for _, s := range l.conf.Services {
+			if refers(r.On, s.Name) {
+				tell(item, operationEffect(s, item.Value))
+			}
+		}
+	}
+}
+
+// verbEffect is what a verb does at least, where it does more than write.
+func verbEffect(verb string) string {
+	switch verb {
+	case "drop", "truncate":
+		return "destructive"
+	case "create", "alter", "grant", "revoke", "call", "do", "reassign", "security", "load":
+		return "admin"
+	}
+	return ""
+}
+
+func operationEffect(s *hclconf.Service, name string) string {
+	for _, op := range s.Operations {
+		if op.Name != name {
+			continue
+		}
+		for _, e := range op.Effects {
+			if e.Value != "read" && e.Value != "write" {
+				return e.Value
+			}
+		}
+	}
+	return ""
+}
+
+// views reminds that a view is read under its own name.
+func (l *linter) views(r *hclconf.Rule) {
+	if r.Verdict != action.Deny {
+		return
+	}
+	for _, name := range []string{"tables", "columns"} {
+		if list, ok := r.Lists[name]; ok {
+			l.warn(list.Range, "Views are not expanded", "A view over these %s is met under its own name: name such views too, or grant the account nothing on them.", name)
+			return
+		}
+	}
+}
+
+// opaque notes where a rule under "*" has no say.
+func (l *linter) opaque(r *hclconf.Rule) {
+	inside := r.When != nil && !only(r.When, "agent", "now", "conn") || r.Unless != nil && !only(r.Unless, "agent", "now", "conn")
+	for name := range r.Lists {
+		inside = inside || name != "hosts" && name != "hours"
+	}
+	if !r.On.All || !inside {
+		return
+	}
+	for _, s := range l.conf.Services {
+		if s.Protocol.Value == "tcp" || s.Passthrough.Value {
+			l.warn(r.On.Range, "Silent in places", "The connections of %q pass unseen, so rule %q has no say there.", s.Name, r.Name)
+			return
+		}
+	}
+}
+
+// only reports whether a condition reads nothing but facts of these groups.
+func only(e hcl.Expression, groups ...string) bool {
+	for _, v := range e.Variables() {
+		if !slices.Contains(groups, v.RootName()) {
+			return false
+		}
+	}
+	return true
+}
+
+// conditions looks for conditions that say less than they seem to.
+func (l *linter) conditions(r *hclconf.Rule) {
+	if r.When != nil {
+		l.expression(r, r.When, r.Verdict == action.Allow)
+	}
+	if r.Unless != nil {
+		l.expression(r, r.Unless, true)
+	}
+	_, paths := r.Lists["paths"]
+	_, operations := r.Lists["operations"]
+	for _, e := range []hcl.Expression{r.When, r.Unless} {
+		if e != nil && !paths && !operations && readsBody(e) {
+			l.warn(e.Range(), "Reads every body", "This holds up every request with a body until it is read; say which with paths or operations.")
+		}
+	}
+}
+
+// readsBody reports whether a condition reads the body of a request.
+func readsBody(e hcl.Expression) bool {
+	for _, v := range e.Variables() {
+		if v.RootName() != "http" || len(v) < 2 {
+			continue
+		}
+		if name, ok := v[1].(hcl.TraverseAttr); ok && slices.Contains([]string{"json", "form", "form_all", "body", "args"}, name.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// expression warns of contains over several values and of != where it excuses.
+func (l *linter) expression(r *hclconf.Rule, e hcl.Expression, excuses bool) {
+	node, ok := e.(hclsyntax.Node)
+	if !ok || !excuses {
+		return
+	}
+	hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { //nolint:errcheck // the visitor gives none
+		switch n := n.(type) {
+		case *hclsyntax.FunctionCallExpr:
+			if n.Name == "contains" && len(n.Args) == 2 && !only(n.Args[0], "agent") {
+				l.warn(n.Range(), "One of several is enough", "contains is true if one value is named, whatever the others are; name them in a list of the rule with !, or use alltrue.")
+			}
+		case *hclsyntax.BinaryOpExpr:
+			if n.Op == hclsyntax.OpNotEqual && r.Verdict == action.Allow && e == r.When {
+				l.warn(n.Range(), "True when absent", "!= is true when the value is not there at all; compare it with null too, or list what is allowed.")
+			}
+		}
+		return nil
+	})
+}
