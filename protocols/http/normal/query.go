@@ -29,10 +29,9 @@ func Query(raw string) ([]Param, bool) {
 		rawName, rawValue, _ := strings.Cut(pair, "=")
 		name, ok := unescape(rawName)
 		value, fine := unescape(rawValue)
-		if !ok || !fine || len(params) > maxParams {
+		if params = add(params, name, value); !ok || !fine || len(params) > maxParams {
 			return nil, false
 		}
-		params = add(params, name, value)
 	}
 	return params, true
 }
