@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"fmt"
 	"time"
 )
@@ -87,7 +88,7 @@ func (l *Log) checkHead(ctx context.Context) error {
 	if found {
 		found = false
 		err := l.store.Scan(ctx, h.Seq, func(r Row) error {
-			found = r.Seq == h.Seq && r.Hash == h.Hash
+			found = r.Seq == h.Seq && sha256.Sum256(r.Body) == h.Hash
 			return errStop
 		})
 		if err != nil && err != errStop { //nolint:errorlint // Scan gives f's own error back

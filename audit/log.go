@@ -2,11 +2,9 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +16,7 @@ import (
 // some 5 to 20 ms on a disk, to be over 50 ms after the answer.
 const (
 	maxQueue   = 64 << 10
+	maxPending = 64 << 20 // bytes of the records that wait, see end
 	maxBatch   = 1000
 	maxWait    = 25 * time.Millisecond
 	retryEvery = 500 * time.Millisecond
@@ -51,10 +50,11 @@ type Log struct {
 	kept    chan struct{} // closed when the keeper of intents has ended
 	once    sync.Once
 
-	down   atomic.Pointer[error] // why the store takes no records; nil: it does
-	counts counts
-	tail   Tail // the writer's own
-	signed Head // the writer's own
+	down    atomic.Pointer[error] // why the store takes no records; nil: it does
+	pending atomic.Int64          // bytes of encoded records in the queue
+	counts  counts
+	tail    Tail // the writer's own
+	signed  Head // the writer's own
 
 	mu   sync.Mutex
 	open map[string]struct{} // ids begun and not ended; guarded by mu
@@ -64,9 +64,11 @@ type Log struct {
 
 // ended is a finished action on its way to the writer.
 type ended struct {
-	a   *action.Action
-	d   action.Decision
-	res action.Result
+	a      *action.Action // nil: record is made
+	d      action.Decision
+	res    action.Result
+	record *Record
+	size   int64 // what counts as pending
 }
 
 // New opens the log over store. What had begun when an earlier gateway died
@@ -102,12 +104,12 @@ func New(ctx context.Context, store Store, tables []action.FactTable, opts Optio
 	return l, nil
 }
 
-// methods finds the fact of each protocol that says what kind of verb it was.
+// methods finds the fact of each protocol that becomes Record.Method.
 func methods(tables []action.FactTable) map[string]func(action.Facts) (string, action.State) {
 	found := map[string]func(action.Facts) (string, action.State){}
 	for _, t := range tables {
 		for _, f := range t.Facts {
-			if f.Str != nil && f.Cost == 0 && (strings.HasSuffix(f.Name, "method") || strings.HasSuffix(f.Name, "verb")) {
+			if f.Str != nil && (f.Name == "http.method" || f.Name == "sql.verb") {
 				found[t.Protocol] = f.Str
 			}
 		}
@@ -149,11 +151,7 @@ func (l *Log) beginStrict(ctx context.Context, a *action.Action, d action.Decisi
 		return err
 	}
 	r := l.newRecord(a, d)
-	body, err := json.Marshal(&r)
-	if err != nil {
-		return err
-	}
-	return l.intend(ctx, Intent{ID: a.ID, Body: body})
+	return l.intend(ctx, Intent{ID: a.ID, Body: r.appendJSON(nil)})
 }
 
 // End queues the record of an action that is over. It blocks while the queue is
@@ -165,28 +163,58 @@ func (l *Log) End(a *action.Action, d action.Decision, res action.Result) {
 		l.counts.stray.Add(1)
 		return
 	}
-	e := &ended{a, d, res}
-	select {
-	case l.queue <- e:
+	e := &ended{a: a, d: d, res: res}
+	if len(l.queue) >= maxBatch {
+		l.encode(e)
+	}
+	if l.offer(e) {
 		return
-	default:
 	}
 	l.counts.blocked.Add(1)
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case l.queue <- e:
-			return
 		case <-l.closing:
 			l.counts.missing.Add(1)
 			return
 		case <-tick.C:
-			if l.down.Load() != nil && !l.opts.Strict {
-				l.counts.missing.Add(1)
-				return
-			}
 		}
+		if l.offer(e) {
+			return
+		}
+		if l.down.Load() != nil && !l.opts.Strict {
+			l.counts.missing.Add(1)
+			return
+		}
+	}
+}
+
+// encode makes the record in the caller's time. That is where it is made once
+// the writer has fallen behind: it catches up sooner, and what waits is of a
+// known size.
+func (l *Log) encode(e *ended) {
+	r := l.newRecord(e.a, e.d)
+	r.finish(e.d, e.res)
+	e.record, e.a = &r, nil
+	e.size = int64(usualBody + len(r.Sample))
+	for _, p := range r.Parts {
+		e.size += int64(len(p.Facts))
+	}
+}
+
+// offer queues e if there is room for it.
+func (l *Log) offer(e *ended) bool {
+	if now := l.pending.Add(e.size); now > maxPending && now > e.size {
+		l.pending.Add(-e.size)
+		return false
+	}
+	select {
+	case l.queue <- e:
+		return true
+	default:
+		l.pending.Add(-e.size)
+		return false
 	}
 }
 

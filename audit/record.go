@@ -111,9 +111,9 @@ func (h *Hash) UnmarshalText(b []byte) error {
 // the hash. It is set on records that Append and Follow see.
 func (r *Record) Body() []byte { return r.body }
 
-// Decode reads a record back from its body.
+// Decode reads a record back from its body, which it keeps.
 func Decode(body []byte) (Record, error) {
-	r := Record{body: body, Hash: sha256.Sum256(body)}
+	r := Record{body: body}
 	if err := json.Unmarshal(body, &r); err != nil {
 		return Record{}, fmt.Errorf("decode record: %w", err)
 	}
@@ -126,6 +126,7 @@ func Decode(body []byte) (Record, error) {
 const (
 	maxSample = 64 << 10
 	maxFacts  = 1 << 20
+	usualBody = 1536 // what a record usually needs, to encode it without growing
 )
 
 // newRecord turns an action into its record; facts are encoded at once.
@@ -202,14 +203,10 @@ func encodeFacts(f action.Facts) (b json.RawMessage) {
 func mark(why string) json.RawMessage { return json.RawMessage(`{"-":"` + why + `"}`) }
 
 // seal gives r its place in the chain.
-func (r *Record) seal(seq uint64, prev Hash, at time.Time) error {
+func (r *Record) seal(seq uint64, prev Hash, at time.Time) {
 	r.Seq, r.Prev, r.Recorded, r.Hash = seq, prev, at, Hash{}
-	body, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("encode record %s: %w", r.ID, err)
-	}
-	r.body, r.Hash = body, sha256.Sum256(body)
-	return nil
+	r.body = r.appendJSON(make([]byte, 0, usualBody+len(r.Sample)))
+	r.Hash = sha256.Sum256(r.body)
 }
 
 // Action gives the action back, to be decided again. Facts of a protocol that

@@ -71,7 +71,6 @@ type Row struct {
 	ID       string
 	Agent    string
 	Recorded time.Time
-	Hash     Hash
 	Body     []byte
 }
 

@@ -73,12 +73,15 @@ func (l *Log) rest(batch []*ended) ([]*ended, bool) {
 	return batch, true
 }
 
-// records encodes a batch and chains it to the tail.
+// records makes the records of a batch that are not made yet.
 func (l *Log) records(batch []*ended) []Record {
 	rs := make([]Record, len(batch))
 	for i, e := range batch {
-		rs[i] = l.newRecord(e.a, e.d)
-		rs[i].finish(e.d, e.res)
+		l.pending.Add(-e.size)
+		if e.record == nil {
+			l.encode(e)
+		}
+		rs[i] = *e.record
 	}
 	return rs
 }
@@ -129,12 +132,7 @@ func (l *Log) chain(rs []Record) []Record {
 	seq, prev := l.tail.Seq, l.tail.Hash
 	for i := range rs {
 		seq++
-		if err := rs[i].seal(seq, prev, at); err != nil {
-			// Only times outside of years 0 to 9999 cannot be encoded.
-			l.opts.Log.Error("a record is kept without its action", "id", rs[i].ID, "err", err)
-			rs[i] = Record{ID: rs[i].ID, Time: at, Kind: KindGap, Missing: 1, Summary: "a record that could not be encoded"}
-			_ = rs[i].seal(seq, prev, at)
-		}
+		rs[i].seal(seq, prev, at)
 		prev = rs[i].Hash
 	}
 	return rs

@@ -129,7 +129,6 @@ func monthSchema() []string {
 			id       TEXT NOT NULL,
 			agent    TEXT NOT NULL,
 			recorded INTEGER NOT NULL, -- microseconds; never goes back
-			hash     BLOB NOT NULL,
 			body     TEXT NOT NULL
 		);
 		CREATE INDEX records_id ON records (id);

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -121,15 +122,15 @@ func (mo *month) close() error {
 func (mo *month) tail(ctx context.Context) (audit.Tail, error) {
 	var t audit.Tail
 	var recorded int64
-	var hash []byte
-	err := mo.read.QueryRowContext(ctx, "SELECT seq, hash, recorded FROM records ORDER BY seq DESC LIMIT 1").Scan(&t.Seq, &hash, &recorded)
+	var body []byte
+	err := mo.read.QueryRowContext(ctx, "SELECT seq, recorded, body FROM records ORDER BY seq DESC LIMIT 1").Scan(&t.Seq, &recorded, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return audit.Tail{}, nil
 	}
 	if err != nil {
 		return audit.Tail{}, fmt.Errorf("audit %s: %w", mo.name, err)
 	}
-	copy(t.Hash[:], hash)
+	t.Hash = sha256.Sum256(body)
 	t.Recorded = time.UnixMicro(recorded).UTC()
 	return t, nil
 }

@@ -1,0 +1,423 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+func TestRecordHoldsEverything(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{})
+	a := act("/repos")
+	a.Sample, a.Digest = []byte("beginning"), []byte{0xab, 0xcd}
+	d := action.Decision{Verdict: action.Allow, Rule: "writes", Reason: "Approved by ann.",
+		Asks: []action.Asking{{Rule: "writes", Reason: "Writing asks.", Approvers: []string{"approver.oncall"}}}, Would: []string{"later"}}
+	do(t, l, a, d, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rs := m.records(t)
+	if len(rs) != 1 {
+		t.Fatalf("%d records", len(rs))
+	}
+	got := rs[0]
+	want := Record{
+		Seq: 1, ID: a.ID, Time: a.Time.UTC(), Recorded: got.Recorded, Session: "s1",
+		Agent:   Agent{ID: "a1", Name: "ci", User: "ann@acme.dev", Tags: []string{"tag:ci"}, Roles: []string{"dev"}, Addr: "10.77.0.2"},
+		Service: "github", Protocol: "http", Host: "api.github.com", Dst: "198.18.0.7:443", Kind: "request", Method: "GET",
+		Summary: "GET /repos", Parts: []Part{{Effects: "read", Facts: json.RawMessage(`{"method":"GET","path":"/repos"}`)}},
+		Verdict: "allow", Rule: "writes", Reason: "Approved by ann.",
+		Asks:  []Ask{{"writes", "Writing asks.", []string{"approver.oncall"}}},
+		Would: []string{"later"}, Outcome: Done, Status: "200", Upstream: "140.82.121.6:443", Injected: true,
+		Sent: 12, Received: 345, Rows: 6, Duration: time.Second, Sample: "beginning", Digest: "abcd",
+		Hash: got.Hash, body: got.body,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	back, err := got.Action(tables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Time, a.Peer = a.Time.UTC(), &action.Peer{ID: "a1", Name: "ci", User: "ann@acme.dev", Tags: []string{"tag:ci"}, Enrolled: []string{"dev"}, Addr: peer.Addr}
+	if !reflect.DeepEqual(back, a) {
+		t.Errorf("action: got %+v\nwant %+v", back, a)
+	}
+	got.Protocol = "gopher"
+	if _, err := got.Action(tables()); err == nil {
+		t.Error("facts of an unknown protocol were read")
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	for _, c := range []struct {
+		verdict action.Verdict
+		failed  bool
+		want    string
+	}{
+		{action.Allow, false, Done}, {action.Allow, true, Failed}, {action.Deny, false, Refused}, {action.Ask, false, Pending},
+	} {
+		var r Record
+		r.finish(action.Decision{Verdict: c.verdict}, action.Result{Failed: c.failed})
+		if r.Outcome != c.want {
+			t.Errorf("%v failed=%v: %s, want %s", c.verdict, c.failed, r.Outcome, c.want)
+		}
+	}
+}
+
+func TestEveryRecordIsKept(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{queue: 16, Signer: newKey(1)})
+	var g sync.WaitGroup
+	const agents, each = 8, 500
+	for n := range agents {
+		g.Go(func() {
+			for i := range each {
+				do(t, l, act(fmt.Sprintf("/%d/%d", n, i)), allow, ok)
+			}
+		})
+	}
+	g.Wait()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, r := range m.records(t) {
+		seen[r.Summary] = true
+	}
+	if len(seen) != agents*each {
+		t.Errorf("%d of %d records", len(seen), agents*each)
+	}
+	s := l.Stats()
+	if s.Begun != agents*each || s.Written != s.Begun || s.Open != 0 || s.Queued != 0 || s.Lost != 0 {
+		t.Errorf("stats: %+v", s)
+	}
+	report, err := l.Verify(t.Context())
+	if err != nil || !report.OK() || report.Records != agents*each || report.Signed != report.Last {
+		t.Errorf("%v %+v", err, report)
+	}
+}
+
+func TestEndCountsOnce(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{})
+	a := act("/")
+	do(t, l, a, allow, ok)
+	l.End(a, allow, ok)
+	l.End(act("/never begun"), allow, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(m.records(t)); n != 1 || l.Stats().Stray != 2 {
+		t.Errorf("%d records, %+v", n, l.Stats())
+	}
+	if err := l.Begin(t.Context(), act("/late"), allow); !errors.Is(err, ErrClosed) {
+		t.Errorf("Begin after Close: %v", err)
+	}
+}
+
+func TestEndBlocksWhileTheQueueIsFull(t *testing.T) {
+	m := newMemory()
+	m.gate = make(chan struct{})
+	l := openLog(t, m, Options{queue: 1})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range maxBatch + 10 {
+			do(t, l, act("/"), allow, ok)
+		}
+	}()
+	eventually(t, "End waits", func() bool { return l.Stats().Blocked > 0 })
+	select {
+	case <-done:
+		t.Fatal("more was queued than the queue holds")
+	default:
+	}
+	close(m.gate)
+	<-done
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(m.records(t)); n != maxBatch+10 {
+		t.Errorf("%d records", n)
+	}
+}
+
+func TestWhatWaitsIsBounded(t *testing.T) {
+	l := &Log{queue: make(chan *ended, 100), counts: counts{}}
+	big := func() *ended { return &ended{size: maxPending/2 + 1} }
+	if !l.offer(big()) {
+		t.Fatal("the first was refused")
+	}
+	if l.offer(big()) {
+		t.Fatal("more waits than may")
+	}
+	if l.pending.Load() != maxPending/2+1 {
+		t.Errorf("%d bytes pend", l.pending.Load())
+	}
+	alone := &Log{queue: make(chan *ended, 1)}
+	if !alone.offer(&ended{size: 2 * maxPending}) {
+		t.Error("a huge record alone never gets in")
+	}
+}
+
+func TestGapIsToldOnce(t *testing.T) {
+	m := newMemory()
+	m.failAppend = errors.New("disk full")
+	l := openLog(t, m, Options{queue: 4})
+	const all = 40
+	for i := range all {
+		do(t, l, act(fmt.Sprintf("/%d", i)), allow, ok) // never refused, never stuck
+	}
+	if l.Health() == nil {
+		t.Error("a log that cannot be written is healthy")
+	}
+	m.set(func() { m.failAppend = nil })
+	eventually(t, "the gap is recorded", func() bool { return l.Stats().Lost > 0 && l.Stats().Queued == 0 })
+	do(t, l, act("/after"), allow, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kept, missing, gaps := 0, uint64(0), 0
+	for _, r := range m.records(t) {
+		if r.Kind == KindGap {
+			gaps++
+			missing += r.Missing
+			continue
+		}
+		kept++
+	}
+	if gaps != 1 || missing == 0 || uint64(kept)+missing != all+1 {
+		t.Errorf("%d kept, %d missing in %d gaps, of %d", kept, missing, gaps, all+1)
+	}
+	if report, err := l.Verify(t.Context()); err != nil || !report.OK() {
+		t.Errorf("%v %+v", err, report)
+	}
+	if l.Health() != nil {
+		t.Error(l.Health())
+	}
+}
+
+func TestLostAnswerIsNoSecondRecord(t *testing.T) {
+	m := newMemory()
+	m.lieOnce = true
+	l := openLog(t, m, Options{})
+	do(t, l, act("/"), allow, ok)
+	eventually(t, "written", func() bool { return l.Stats().Written == 1 })
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(m.records(t)); n != 1 || l.Stats().Failures != 1 {
+		t.Errorf("%d records, %+v", n, l.Stats())
+	}
+}
+
+func TestStrictRefusesWhatCannotBeRecorded(t *testing.T) {
+	broken := errors.New("broken")
+	for name, fail := range map[string]func(*memory){
+		"intents": func(m *memory) { m.failIntents = broken },
+		"room":    func(m *memory) { m.failRoom = broken },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory()
+			l := openLog(t, m, Options{Strict: true})
+			m.set(func() { fail(m) })
+			if err := l.Begin(t.Context(), act("/"), allow); !errors.Is(err, broken) {
+				t.Errorf("Begin: %v", err)
+			}
+			if s := l.Stats(); s.Refused != 1 || s.Open != 0 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	}
+}
+
+func TestStrictRefusesWhileRecordsCannotBeWritten(t *testing.T) {
+	m := newMemory()
+	m.failAppend = errors.New("disk full")
+	l := openLog(t, m, Options{Strict: true})
+	do(t, l, act("/first"), allow, ok)
+	eventually(t, "the failure is seen", func() bool { return l.Health() != nil })
+	if err := l.Begin(t.Context(), act("/second"), allow); !errors.Is(err, m.failAppend) {
+		t.Errorf("Begin: %v", err)
+	}
+	m.set(func() { m.failAppend = nil })
+	eventually(t, "it works again", func() bool { return l.Health() == nil })
+	do(t, l, act("/third"), allow, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range m.records(t) {
+		got = append(got, r.Summary)
+	}
+	if s := strings.Join(got, "; "); !strings.HasPrefix(s, "GET /first; 1 records are missing") || !strings.Contains(s, "GET /third") {
+		t.Errorf("records: %s", s)
+	}
+}
+
+func TestStrictIntentIsKeptBeforeBeginReturns(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{Strict: true})
+	a := act("/")
+	if err := l.Begin(t.Context(), a, allow); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.intents[a.ID]; !ok {
+		t.Fatal("no intent")
+	}
+	l.End(a, allow, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.intents) != 0 || len(m.records(t)) != 1 {
+		t.Errorf("%d intents, %d records", len(m.intents), len(m.records(t)))
+	}
+}
+
+func TestStrictBeginningsShareCommits(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{Strict: true})
+	m.hold.Lock() // the first commit waits here while the others gather
+	var g sync.WaitGroup
+	for range 100 {
+		g.Go(func() {
+			if err := l.Begin(context.Background(), act("/"), allow); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, "they gather", func() bool { return l.counts.begun.Load() == 100 && len(l.intents) > 0 })
+	m.hold.Unlock()
+	g.Wait()
+	if m.commits > 50 {
+		t.Errorf("%d commits for 100 beginnings", m.commits)
+	}
+}
+
+func TestHangUpLeavesNoIntent(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{Strict: true})
+	ctx, hangUp := context.WithCancel(t.Context())
+	m.hold.Lock()
+	failed := make(chan error)
+	go func() { failed <- l.Begin(ctx, act("/"), allow) }()
+	eventually(t, "it has begun", func() bool { return len(l.intents) == 0 && l.counts.begun.Load() == 1 })
+	hangUp()
+	err := <-failed
+	m.hold.Unlock()
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Begin: %v", err)
+	}
+	eventually(t, "the intent is dropped", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(m.intents) == 0 && m.commits == 2
+	})
+}
+
+func TestCrashLeavesUnknownOutcomes(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{Strict: true, Signer: newKey(1)})
+	kept, died := act("/kept"), act("/died")
+	do(t, l, kept, allow, ok)
+	if err := l.Begin(t.Context(), died, allow); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "one is written", func() bool { return l.Stats().Written == 1 })
+	// The gateway dies here: one record is kept while its intent is still there.
+	crashed := newMemory()
+	m.set(func() {
+		crashed.rows = append(crashed.rows, m.rows...)
+		crashed.intents[died.ID] = m.intents[died.ID]
+		crashed.intents[kept.ID] = Intent{ID: kept.ID, Body: m.rows[0].Body}
+		crashed.intents["torn"] = Intent{ID: "torn", Body: []byte("{")}
+	})
+	again := openLog(t, crashed, Options{Strict: true, Signer: newKey(1)})
+	rs := crashed.records(t)
+	if len(rs) != 3 || len(crashed.intents) != 0 {
+		t.Fatalf("%d records, %d intents", len(rs), len(crashed.intents))
+	}
+	for _, r := range rs[1:] {
+		if r.Outcome != Lost || r.ID != died.ID && r.ID != "torn" {
+			t.Errorf("%+v", r)
+		}
+		if r.ID == died.ID && (r.Verdict != "allow" || r.Summary != "GET /died" || len(r.Parts) != 1) {
+			t.Errorf("%+v", r)
+		}
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := again.Verify(t.Context()); err != nil || !report.OK() {
+		t.Errorf("%v %+v", err, report)
+	}
+}
+
+// weird facts do what facts must not.
+type weird struct{ do func() ([]byte, error) }
+
+func (w weird) MarshalJSON() ([]byte, error) { return w.do() }
+
+func TestBadFactsLeaveARecord(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{})
+	for _, f := range []action.Facts{
+		weird{func() ([]byte, error) { return nil, errors.New("no") }},
+		weird{func() ([]byte, error) { panic("no") }},
+		&facts{Path: strings.Repeat("x", maxFacts)},
+		make(chan int),
+	} {
+		a := act("/")
+		a.Parts = []action.Part{{Facts: f}}
+		a.Sample = make([]byte, 2*maxSample)
+		a.Time = time.Date(123456, 1, 1, 0, 0, 0, 0, time.UTC)
+		do(t, l, a, allow, ok)
+	}
+	do(t, l, &action.Action{ID: "bare"}, allow, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rs := m.records(t)
+	if len(rs) != 5 {
+		t.Fatalf("%d records", len(rs))
+	}
+	for _, r := range rs[:4] {
+		if !strings.HasPrefix(string(r.Parts[0].Facts), `{"-":"facts `) || len(r.Sample) > maxSample {
+			t.Errorf("facts %.80s, sample of %d", r.Parts[0].Facts, len(r.Sample))
+		}
+	}
+	if report, err := l.Verify(t.Context()); err != nil || !report.OK() {
+		t.Errorf("%v %+v", err, report)
+	}
+}
+
+func TestRecordedNeverGoesBack(t *testing.T) {
+	m := newMemory()
+	clock := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	var mu sync.Mutex
+	now := func() time.Time { mu.Lock(); defer mu.Unlock(); return clock }
+	l := openLog(t, m, Options{Now: now})
+	do(t, l, act("/1"), allow, ok)
+	eventually(t, "written", func() bool { return l.Stats().Written == 1 })
+	mu.Lock()
+	clock = clock.Add(-time.Hour)
+	mu.Unlock()
+	do(t, l, act("/2"), allow, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rs := m.records(t)
+	if rs[1].Recorded.Before(rs[0].Recorded) {
+		t.Errorf("%s, then %s", rs[0].Recorded, rs[1].Recorded)
+	}
+}
