@@ -264,6 +264,29 @@ func TestEmptyEnvIsUnknown(t *testing.T) {
 	}
 }
 
+func TestTaggedNodeHasNoUser(t *testing.T) {
+	env := testEnv()
+	env.Action.Peer.User, env.Action.Host = "", ""
+	for expr, want := range map[string]Tri{
+		`agent.user == null`: True, `agent.user == "ana@acme.dev"`: False, `agent.user != "ana@acme.dev"`: True,
+		`endswith(agent.user, "@acme.dev")`: Unknown, `conn.host == null`: True, `"x" == conn.host`: False,
+	} {
+		if got, _ := compile(t, expr).Eval(env); got != want {
+			t.Errorf("%s is %v, want %v", expr, got, want)
+		}
+	}
+}
+
+func TestDepth(t *testing.T) {
+	_, diags := testSchema().Compile(parse(t, strings.Repeat("!", maxDepth+1)+"true"))
+	if len(diags) != 1 || diags[0].Summary != "Too deep" {
+		t.Errorf("says %v", diags)
+	}
+	if got, _ := compile(t, strings.Repeat("!", maxDepth-2)+"true").Eval(testEnv()); got != True {
+		t.Errorf("an even number of ! is %v", got)
+	}
+}
+
 func TestEffectOfUnclassified(t *testing.T) {
 	for _, effects := range []action.Effects{0, action.EffectUnknown, action.EffectRead | action.EffectUnknown} {
 		env := testEnv()

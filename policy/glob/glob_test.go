@@ -22,6 +22,7 @@ func TestMatch(t *testing.T) {
 		{"/repos/**/issues", '/', []string{"/repos/issues", "/repos/a/issues", "/repos/a/b/c/issues"}, []string{"/repos/a/b", "/issues"}},
 		{"/**/a/**/b", '/', []string{"/a/b", "/x/a/y/z/b", "/a/a/b/b"}, []string{"/b/a", "/a/bc"}},
 		{"/files/*.json", '/', []string{"/files/a.json", "/files/.json"}, []string{"/files/a.json5", "/files/a/b.json"}},
+		{"/ab*bc", '/', []string{"/abbc", "/abxbc"}, []string{"/abc", "/ab", "/bc"}},
 		{"/a*b*c", '/', []string{"/abc", "/axbxc", "/abbc"}, []string{"/ab", "/acb", "/a/bc"}},
 		{"gpt-*", 0, []string{"gpt-5", "gpt-4/turbo.1", "gpt-"}, []string{"gpt", "xgpt-5"}},
 		{"*mini*", 0, []string{"gpt-5-mini", "mini"}, []string{"min"}},
