@@ -30,13 +30,17 @@ type Agent struct {
 	l *Lab
 }
 
-// Agent enrols an agent into roles and brings its tunnel up.
+// Agent enrols an agent into roles, without any into the only one there is, and
+// brings its tunnel up.
 func (l *Lab) Agent(name string, roles ...string) *Agent {
 	l.t.Helper()
+	if known := l.Rules.Roles(); len(roles) == 0 && len(known) == 1 {
+		roles = known
+	}
 	a, private, err := l.Roster.Add(l.t.Context(), name, roles, time.Time{})
 	must(l.t, err)
-	endpoint := fmt.Sprintf("127.0.0.1:%d", l.node.Port())
-	conf := wireguard.ClientConfig(wireguard.NewSettings(l.Roster.Space(), a, private, l.node.PublicKey(), endpoint, 0))
+	endpoint := fmt.Sprintf("127.0.0.1:%d", l.WG.Port())
+	conf := wireguard.ClientConfig(wireguard.NewSettings(l.Roster.Space(), a, private, l.WG.PublicKey(), endpoint, 0))
 	c, err := wireguard.NewClient(conf, nil)
 	must(l.t, err)
 	l.t.Cleanup(func() { c.Close() }) //nolint:errcheck // the test is over
@@ -46,7 +50,7 @@ func (l *Lab) Agent(name string, roles ...string) *Agent {
 // TLS is a client configuration that trusts the gateway's CA and nothing else.
 func (a *Agent) TLS(alpn ...string) *tls.Config {
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(a.l.ca.PEM()) {
+	if !roots.AppendCertsFromPEM(a.l.CA.PEM()) {
 		a.l.t.Fatal("the CA of the lab is no PEM")
 	}
 	return &tls.Config{RootCAs: roots, NextProtos: alpn}

@@ -111,6 +111,7 @@ func (l *Lab) TCP(name string, serve func(net.Conn)) {
 	l.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(l.t, err)
+	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -119,12 +120,13 @@ func (l *Lab) TCP(name string, serve func(net.Conn)) {
 				return
 			}
 			wg.Go(func() {
+				defer context.AfterFunc(ctx, func() { c.Close() })()
 				defer c.Close()
 				serve(c)
 			})
 		}
 	})
-	l.t.Cleanup(func() { ln.Close(); wg.Wait() })
+	l.t.Cleanup(func() { ln.Close(); stop(); wg.Wait() })
 	l.world.place(name, ln.Addr().String())
 }
 
