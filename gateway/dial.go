@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/gateway/guard"
 )
 
 // dialTimeout bounds resolving, connecting and TLS of one upstream connection.
@@ -115,7 +116,7 @@ func (d *Dialer) own() ([]netip.Addr, error) {
 // anything, what is not must be public.
 func mayDial(r *action.Route, addr netip.Addr, own []netip.Addr) bool {
 	if r.Public {
-		return public(addr, own)
+		return guard.Public(addr, own)
 	}
 	for _, p := range r.Permit {
 		if p.Contains(addr) {
@@ -123,9 +124,9 @@ func mayDial(r *action.Route, addr netip.Addr, own []netip.Addr) bool {
 		}
 	}
 	if r.PermitAny {
-		return !forbidden(addr)
+		return !guard.Forbidden(addr)
 	}
-	return public(addr, own)
+	return guard.Public(addr, own)
 }
 
 // ResolveAt looks names up at servers, tried in turn; with none, as the host does.

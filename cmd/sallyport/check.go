@@ -14,18 +14,19 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/spf13/cobra"
 
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/presets"
 )
 
 // load reads the configuration and shows what is to be said about it.
 func (r *root) load(cmd *cobra.Command) (*policy.Policy, error) {
-	p, files, diags := policy.Load(r.config, build().Policy)
-	if err := policy.WriteDiagnostics(cmd.ErrOrStderr(), files, diags, colours(cmd.ErrOrStderr())); err != nil {
-		return nil, fmt.Errorf("report on %s: %w", r.config, err)
+	p, files, diags := policy.Load(r.Config, build().Policy)
+	if err := policy.WriteDiagnostics(cmd.ErrOrStderr(), files, diags, cli.Colours(cmd.ErrOrStderr())); err != nil {
+		return nil, fmt.Errorf("report on %s: %w", r.Config, err)
 	}
 	if p == nil {
-		return nil, exitError{code: exitUsage, err: fmt.Errorf("%s does not load", r.config)}
+		return nil, cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s does not load", r.Config)}
 	}
 	return p, nil
 }
@@ -40,8 +41,8 @@ func (r *root) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			say(cmd, "%s is good: %d services, %d roles, %d rules, %d tests passed.",
-				r.config, len(p.Services()), len(p.RoleNames()), p.RuleCount(), len(p.Tests()))
+			cli.Say(cmd, "%s is good: %d services, %d roles, %d rules, %d tests passed.",
+				r.Config, len(p.Services()), len(p.RoleNames()), p.RuleCount(), len(p.Tests()))
 			return nil
 		},
 	}
@@ -55,7 +56,7 @@ func (r *root) fmtCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				var err error
-				if args, err = hclFiles(r.config); err != nil {
+				if args, err = hclFiles(r.Config); err != nil {
 					return err
 				}
 			}
@@ -71,7 +72,7 @@ func (r *root) fmtCommand() *cobra.Command {
 				}
 			}
 			if check && changed {
-				return exitError{code: exitFailed, quiet: true}
+				return cli.ExitError{Code: cli.ExitFailed, Quiet: true}
 			}
 			return nil
 		},
@@ -149,7 +150,7 @@ func (r *root) presetsCommand() *cobra.Command {
 			RunE: func(cmd *cobra.Command, args []string) error {
 				text, ok := presets.Get(args[0])
 				if !ok {
-					return exitError{code: exitUsage, err: fmt.Errorf("no preset is called %q; there are %s", args[0], strings.Join(presets.List(), ", "))}
+					return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("no preset is called %q; there are %s", args[0], strings.Join(presets.List(), ", "))}
 				}
 				_, err := cmd.OutOrStdout().Write(text)
 				return err

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/internal/demo"
 	"sallyport.dev/sallyport/internal/node"
@@ -48,14 +49,14 @@ func (r *root) demoCommand() *cobra.Command {
 
 // runDemo starts the upstreams and the gateway, and plays the show when it is up.
 func runDemo(cmd *cobra.Command, dir string, once bool) error {
-	say(cmd, "Starting an upstream, a database and a gateway …")
+	cli.Say(cmd, "Starting an upstream, a database and a gateway …")
 	w, err := demo.NewWorld(cmd.Context(), dir)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
 	if !w.HasDatabase() {
-		say(cmd, "No PostgreSQL server is installed, so the SQL part is left out (Debian: apt-get install postgresql).")
+		cli.Say(cmd, "No PostgreSQL server is installed, so the SQL part is left out (Debian: apt-get install postgresql).")
 	}
 	logs, err := os.Create(filepath.Join(dir, "gateway.log"))
 	if err != nil {
@@ -87,14 +88,14 @@ func runDemo(cmd *cobra.Command, dir string, once bool) error {
 // playDemo enrols an agent and plays the script as that agent.
 func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, once bool) error {
 	socket := filepath.Join(n.Dir, node.AdminSocket)
-	c := (&root{gateway: socket}).client()
+	c := (&cli.Env{Gateway: socket}).Client()
 	for name, value := range w.Secrets() {
-		if err := c.call(ctx, http.MethodPut, "/api/v1/secrets/"+name, dashboard.SecretValue{Value: value}, nil); err != nil {
+		if err := c.Call(ctx, http.MethodPut, "/api/v1/secrets/"+name, dashboard.SecretValue{Value: value}, nil); err != nil {
 			return fmt.Errorf("set secret %s: %w", name, err)
 		}
 	}
 	var agent dashboard.Enrolled
-	if err := c.call(ctx, http.MethodPost, "/api/v1/agents", dashboard.Enrolment{Name: "demo-agent"}, &agent); err != nil {
+	if err := c.Call(ctx, http.MethodPost, "/api/v1/agents", dashboard.Enrolment{Name: "demo-agent"}, &agent); err != nil {
 		return fmt.Errorf("enrol the agent: %w", err)
 	}
 	tunnel, err := wireguard.NewClient(agent.Config, slog.New(slog.DiscardHandler))
@@ -102,7 +103,7 @@ func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.No
 		return fmt.Errorf("bring the agent's tunnel up: %w", err)
 	}
 	defer tunnel.Close()
-	say(cmd, "Gateway up at %s; agent %q is in its tunnel as %s.\n", n.Endpoint(), agent.Agent.Name, agent.Agent.Address)
+	cli.Say(cmd, "Gateway up at %s; agent %q is in its tunnel as %s.\n", n.Endpoint(), agent.Agent.Name, agent.Agent.Address)
 	bad := 0
 	for _, step := range w.Script(tunnel, deskOperator{c}) {
 		got, detail, err := step.Play(ctx)
@@ -119,13 +120,13 @@ func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.No
 // endDemo tells how it went and what to look at.
 func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket string, bad int, once bool) error {
 	if bad > 0 {
-		return exitError{code: exitFailed, err: fmt.Errorf("%d verdicts were not as announced; the gateway's log is %s", bad, filepath.Join(w.Dir, "gateway.log"))}
+		return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("%d verdicts were not as announced; the gateway's log is %s", bad, filepath.Join(w.Dir, "gateway.log"))}
 	}
-	say(cmd, "\nEvery verdict was as announced.")
+	cli.Say(cmd, "\nEvery verdict was as announced.")
 	if once {
 		return errShowOver
 	}
-	say(cmd, "\nLook around in another terminal, while this one stays open:\n\n"+
+	cli.Say(cmd, "\nLook around in another terminal, while this one stays open:\n\n"+
 		"  sallyport log --gateway %[1]s\n  sallyport audit verify --gateway %[1]s\n  sallyport agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config())
 	<-ctx.Done()
 	return nil
@@ -138,18 +139,18 @@ func showStep(w io.Writer, s demo.Step, got, detail string, err error) bool {
 	if !ok {
 		mark, colour = "BAD", "\x1b[31m"
 	}
-	if colours(w) {
+	if cli.Colours(w) {
 		mark = colour + mark + "\x1b[0m"
 	}
 	if err != nil {
 		detail = err.Error()
 	}
-	fmt.Fprintf(w, "%s  %-19s  %s\n     %-19s  %s\n", mark, s.Want, s.What, "", printable(detail))
+	fmt.Fprintf(w, "%s  %-19s  %s\n     %-19s  %s\n", mark, s.Want, s.What, "", cli.Printable(detail))
 	return ok
 }
 
 // deskOperator answers through the API, as `sallyport approvals approve` does.
-type deskOperator struct{ c *client }
+type deskOperator struct{ c *cli.Client }
 
 // Approve says yes to the first ask that comes.
 func (o deskOperator) Approve(ctx context.Context) (string, error) {
@@ -157,12 +158,12 @@ func (o deskOperator) Approve(ctx context.Context) (string, error) {
 	defer tick.Stop()
 	for {
 		var list []approval.Request
-		if err := o.c.call(ctx, http.MethodGet, "/api/v1/approvals", nil, &list); err != nil {
+		if err := o.c.Call(ctx, http.MethodGet, "/api/v1/approvals", nil, &list); err != nil {
 			return "", err
 		}
 		if len(list) > 0 {
 			path := "/api/v1/approvals/" + list[0].ID + "/approve"
-			err := o.c.call(ctx, http.MethodPost, path, dashboard.Vote{Note: "the demo's operator"}, nil)
+			err := o.c.Call(ctx, http.MethodPost, path, dashboard.Vote{Note: "the demo's operator"}, nil)
 			return "approved meanwhile with `sallyport approvals approve " + list[0].ID + "`", err
 		}
 		select {

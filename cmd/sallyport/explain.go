@@ -12,6 +12,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/rules"
 )
@@ -35,15 +36,15 @@ func (r *root) testCommand() *cobra.Command {
 			for _, t := range p.Tests() {
 				results = append(results, result{t.Name, t.Got, t.Rule})
 			}
-			if err := r.print(cmd, results, func(w io.Writer) error {
+			if err := r.Print(cmd, results, func(w io.Writer) error {
 				for _, t := range results {
-					fmt.Fprintf(w, "ok  %s  %s\n", verdictText(w, t.Verdict), t.Name)
+					fmt.Fprintf(w, "ok  %s  %s\n", cli.VerdictText(w, t.Verdict), t.Name)
 				}
 				return nil
 			}); err != nil {
 				return err
 			}
-			say(cmd, "%d passed, 0 failed", len(results))
+			cli.Say(cmd, "%d passed, 0 failed", len(results))
 			return nil
 		},
 	}
@@ -64,11 +65,11 @@ func (r *root) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := r.print(cmd, e, func(w io.Writer) error { return writeExplanation(w, e) }); err != nil {
+			if err := r.Print(cmd, e, func(w io.Writer) error { return writeExplanation(w, e) }); err != nil {
 				return err
 			}
 			if e.Decision.Verdict == action.Deny {
-				return exitError{code: exitDenied, quiet: true}
+				return cli.ExitError{Code: cli.ExitDenied, Quiet: true}
 			}
 			return nil
 		},
@@ -91,14 +92,14 @@ func (r *root) explain(cmd *cobra.Command, p *policy.Policy, h policy.Hypothesis
 	case target == "":
 		return r.explainRecorded(cmd, p, what)
 	default:
-		return policy.Explanation{}, exitError{code: exitUsage, err: errors.New("name the service of the SQL with --service")}
+		return policy.Explanation{}, cli.ExitError{Code: cli.ExitUsage, Err: errors.New("name the service of the SQL with --service")}
 	}
 	if len(h.Roles) == 0 && len(p.RoleNames()) == 1 {
 		h.Roles = p.RoleNames()
 	}
 	e, err := p.Try(h)
 	if err != nil {
-		return e, exitError{code: exitUsage, err: err}
+		return e, cli.ExitError{Code: cli.ExitUsage, Err: err}
 	}
 	return e, nil
 }
@@ -107,23 +108,23 @@ func (r *root) explain(cmd *cobra.Command, p *policy.Policy, h policy.Hypothesis
 // configuration.
 func (r *root) explainRecorded(cmd *cobra.Command, p *policy.Policy, id string) (policy.Explanation, error) {
 	var rec audit.Record
-	if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/actions/"+url.PathEscape(id), nil, &rec); err != nil {
+	if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/actions/"+url.PathEscape(id), nil, &rec); err != nil {
 		return policy.Explanation{}, err
 	}
 	a, err := rec.Action(build().Policy.Tables)
 	if err != nil {
-		return policy.Explanation{}, exitError{code: exitFailed, err: fmt.Errorf("cannot tell: %w", err)}
+		return policy.Explanation{}, cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("cannot tell: %w", err)}
 	}
 	return p.Explain(a), nil
 }
 
 func writeExplanation(w io.Writer, e policy.Explanation) error {
-	fmt.Fprintf(w, "%s  %s\n", verdictText(w, e.Decision.Verdict), orDash(e.Decision.Reason))
+	fmt.Fprintf(w, "%s  %s\n", cli.VerdictText(w, e.Decision.Verdict), cli.OrDash(e.Decision.Reason))
 	if e.Refused != "" {
 		fmt.Fprintf(w, "  refused before any rule: %s\n", e.Refused)
 	}
 	if e.Service != "" {
-		fmt.Fprintf(w, "  service %s, roles %s\n", e.Service, orDash(strings.Join(e.Roles, ", ")))
+		fmt.Fprintf(w, "  service %s, roles %s\n", e.Service, cli.OrDash(strings.Join(e.Roles, ", ")))
 	}
 	for i := range e.Parts {
 		writePart(w, &e.Parts[i])
@@ -142,9 +143,9 @@ func writePart(w io.Writer, part *rules.PartTrace) {
 	}
 	fmt.Fprintf(w, "  effect %s; posture %s says %s\n", effect, part.Posture, part.Verdict)
 	for _, rule := range part.Rules {
-		fmt.Fprintf(w, "  rule %q %s: %s\n", rule.Rule, rule.Outcome, printable(rule.Because))
+		fmt.Fprintf(w, "  rule %q %s: %s\n", rule.Rule, rule.Outcome, cli.Printable(rule.Because))
 		for _, c := range rule.Checks {
-			fmt.Fprintf(w, "  %s  %s = %s  %s\n", strings.Repeat("  ", c.Depth+1), c.What, printable(c.Value), c.Matches)
+			fmt.Fprintf(w, "  %s  %s = %s  %s\n", strings.Repeat("  ", c.Depth+1), c.What, cli.Printable(c.Value), c.Matches)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy/presets"
 )
 
@@ -36,7 +37,7 @@ func (r *root) initCommand() *cobra.Command {
 		Long:  "Asks three questions, or takes flags, and writes a commented configuration that\npasses `sallyport check`.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := r.config
+			dir := r.Config
 			if len(args) == 1 {
 				dir = args[0]
 			}
@@ -78,7 +79,7 @@ func (a *answers) ask(cmd *cobra.Command) error {
 	}
 	for _, s := range a.Services {
 		if !slices.Contains(offered(), s) {
-			return exitError{code: exitUsage, err: fmt.Errorf("no preset is called %q; there are %s", s, strings.Join(offered(), ", "))}
+			return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("no preset is called %q; there are %s", s, strings.Join(offered(), ", "))}
 		}
 	}
 	return nil
@@ -92,7 +93,7 @@ func offered() []string {
 func (r *root) writeStarter(cmd *cobra.Command, dir string, a answers) error {
 	path := filepath.Join(dir, "sallyport.hcl")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return exitError{code: exitUsage, err: fmt.Errorf("%s exists already; remove it first, or name another directory", path)}
+		return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s exists already; remove it first, or name another directory", path)}
 	}
 	var text strings.Builder
 	if err := template.Must(template.New("starter").Parse(starter)).Execute(&text, a); err != nil {
@@ -104,10 +105,10 @@ func (r *root) writeStarter(cmd *cobra.Command, dir string, a answers) error {
 	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	r.config = dir
+	r.Config = dir
 	if _, err := r.load(cmd); err != nil {
 		return err
 	}
-	say(cmd, "Wrote %s. Next:\n\n  sallyport serve -c %s", path, dir)
+	cli.Say(cmd, "Wrote %s. Next:\n\n  sallyport serve -c %s", path, dir)
 	return nil
 }

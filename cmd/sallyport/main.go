@@ -12,16 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 	_ "time/tzdata" // hours in rules work where the system has no zone files
-)
 
-// Exit codes of every command.
-const (
-	exitFailed      = 1 // a check failed
-	exitUsage       = 2 // usage or configuration error
-	exitDenied      = 3 // denied by policy
-	exitTimeout     = 4 // approval timed out
-	exitUnreachable = 5 // the gateway does not answer
-	exitInterrupted = 130
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 )
 
 func main() {
@@ -32,32 +24,16 @@ func main() {
 	if err == nil {
 		return
 	}
-	var exit exitError
+	var exit cli.ExitError
 	switch {
 	case errors.As(err, &exit):
 	case interrupted:
-		exit.code = exitInterrupted
+		exit.Code = cli.ExitInterrupted
 	default:
-		exit.code = exitUsage
+		exit.Code = cli.ExitUsage
 	}
-	if !exit.quiet {
+	if !exit.Quiet {
 		fmt.Fprintln(os.Stderr, "sallyport: "+err.Error())
 	}
-	os.Exit(exit.code)
+	os.Exit(exit.Code)
 }
-
-// An exitError ends the program with a code; quiet means that all has been said.
-type exitError struct {
-	code  int
-	quiet bool
-	err   error
-}
-
-func (e exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e exitError) Unwrap() error { return e.err }

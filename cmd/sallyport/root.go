@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"sallyport.dev/sallyport/cmd/sallyport/admin"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 )
 
 const develVersion = "(devel)"
@@ -14,12 +15,8 @@ const develVersion = "(devel)"
 // version is set by the linker; without it, see buildVersion.
 var version = ""
 
-// A root holds what every command shares.
-type root struct {
-	config  string // -c
-	gateway string // --gateway
-	json    bool
-}
+// A root is what the commands of this package share.
+type root struct{ cli.Env }
 
 func newRoot() *cobra.Command {
 	r := &root{}
@@ -31,15 +28,15 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	flags := cmd.PersistentFlags()
-	flags.StringVarP(&r.config, "config", "c", defaultConfig(), "configuration `PATH`: a file, or a directory of *.hcl")
-	flags.StringVar(&r.gateway, "gateway", "", "gateway to talk to: a `SOCKET` (default: $SALLYPORT_URL, else admin.sock in the state directory)")
-	flags.BoolVar(&r.json, "json", false, "print JSON")
+	flags.StringVarP(&r.Config, "config", "c", cli.DefaultConfig(), "configuration `PATH`: a file, or a directory of *.hcl")
+	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to: a `SOCKET` (default: $SALLYPORT_URL, else admin.sock in the state directory)")
+	flags.BoolVar(&r.JSON, "json", false, "print JSON")
 	cmd.AddCommand(
 		r.serveCommand(), r.demoCommand(), r.initCommand(),
 		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(),
-		r.agentCommand(), r.secretCommand(), r.approvalsCommand(),
-		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(), r.presetsCommand(), versionCommand(),
+		r.presetsCommand(), versionCommand(),
 	)
+	cmd.AddCommand(admin.Commands(&r.Env)...)
 	return cmd
 }
 
@@ -74,30 +71,4 @@ func buildVersion() string {
 		}
 	}
 	return develVersion
-}
-
-// defaultConfig is where a configuration stands unless -c says otherwise.
-func defaultConfig() string {
-	if os.Geteuid() == 0 {
-		return "/etc/sallyport"
-	}
-	if dir, err := os.UserConfigDir(); err == nil {
-		return filepath.Join(dir, "sallyport")
-	}
-	return "sallyport"
-}
-
-// defaultState is where a gateway keeps its state unless the configuration says
-// otherwise.
-func defaultState() string {
-	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
-		return filepath.Join(dir, "sallyport")
-	}
-	if os.Geteuid() == 0 {
-		return "/var/lib/sallyport"
-	}
-	if home, err := os.UserHomeDir(); err == nil {
-		return filepath.Join(home, ".local", "state", "sallyport")
-	}
-	return "sallyport-state"
 }

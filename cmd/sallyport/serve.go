@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/vault"
 )
@@ -29,7 +30,7 @@ func (r *root) serveCommand() *cobra.Command {
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
 			return serve(cmd.Context(), node.Options{
-				Build: build(), Version: buildVersion(), Config: r.config, State: defaultState(),
+				Build: build(), Version: buildVersion(), Config: r.Config, State: cli.DefaultState(),
 				Log: newLog(cmd.ErrOrStderr()), Errs: cmd.ErrOrStderr(), Reload: hup,
 			}, func(*node.Node) {})
 		},
@@ -40,21 +41,21 @@ func (r *root) serveCommand() *cobra.Command {
 func serve(ctx context.Context, o node.Options, ready func(*node.Node)) error {
 	n, err := node.Start(ctx, o)
 	if errors.Is(err, node.ErrConfig) {
-		return exitError{code: exitUsage, err: err}
+		return cli.ExitError{Code: cli.ExitUsage, Err: err}
 	}
 	if err != nil {
-		return exitError{code: exitFailed, err: err}
+		return cli.ExitError{Code: cli.ExitFailed, Err: err}
 	}
 	defer n.Close()
 	if err := n.Run(ctx, func() { ready(n) }); err != nil {
-		return exitError{code: exitFailed, err: err}
+		return cli.ExitError{Code: cli.ExitFailed, Err: err}
 	}
 	return nil
 }
 
 // newLog writes text for a person at a terminal, JSON for everything else.
 func newLog(w io.Writer) *slog.Logger {
-	if f, ok := w.(*os.File); ok && terminal(f) {
+	if f, ok := w.(*os.File); ok && cli.Terminal(f) {
 		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))

@@ -37,18 +37,20 @@ rule "billing is for office hours" {
 }
 
 test "an analyst cannot drop tables" {
-  role    = role.analyst
-  service = service.app_db
-  sql     = "DROP TABLE users"
-  expect  = "deny"
+  role     = role.analyst
+  service  = service.app_db
+  database = "app"
+  sql      = "DROP TABLE users"
+  expect   = "deny"
 }
 
 test "an unbounded delete is stopped by its rule" {
-  role    = role.analyst
-  service = service.app_db
-  sql     = "DELETE FROM carts"
-  rule    = "no unbounded writes"
-  expect  = "deny"
+  role     = role.analyst
+  service  = service.app_db
+  database = "app"
+  sql      = "DELETE FROM carts"
+  rule     = "no unbounded writes"
+  expect   = "deny"
 }
 
 test "reading an issue passes" {

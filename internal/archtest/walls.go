@@ -30,10 +30,14 @@ var may = map[string][]string{
 	"dashboard":      {"action", "vault", "netstack", "approval", "audit"},
 	"internal/store": {"action", "vault", "netstack", "netstack/dns", "approval", "audit"},
 
-	// Floor 4
+	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
+	"internal/node": {
+		"action", "vault", "netstack/...", "protocols", "policy", "approval", "audit", "gateway", "dashboard", "internal/store",
+	},
+	"internal/demo": {"internal/pgserver", "internal/pki"},
 	"cmd": {
-		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
-		"gateway/...", "dashboard/...", "internal/store/...", "internal/pgserver", "internal/pki",
+		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval", "audit", "gateway",
+		"dashboard", "internal/node", "internal/demo",
 	},
 
 	// Beside the house: tests and what serves them
@@ -44,7 +48,7 @@ var may = map[string][]string{
 	"internal/pki":        {},
 	"internal/lab": {
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
-		"gateway/...", "dashboard/...", "internal/store/...", "internal/notrun", "internal/pgserver", "internal/pki",
+		"gateway/...", "dashboard/...", "internal/store/...", "internal/node", "internal/notrun", "internal/pgserver", "internal/pki",
 	},
 	"internal/bench": {
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
@@ -71,7 +75,7 @@ var libraries = []library{
 	{"tailscale.com", []string{"netstack"}},
 	{"github.com/miekg/dns", []string{"netstack/dns"}},
 	{"github.com/jackc/pgx/v5/pgproto3", []string{"protocols/postgres"}},
-	{"github.com/jackc/pgx", []string{"internal/store"}},
+	{"github.com/jackc/pgx", []string{"internal/store", "internal/demo"}}, // the demo plays an agent
 	{"github.com/xdg-go/scram", []string{"protocols/postgres"}},
 	{"github.com/pganalyze", []string{"protocols/postgres/sql"}},
 	{"database/sql", []string{"internal/store"}},

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -18,23 +18,23 @@ import (
 	"sallyport.dev/sallyport/internal/node"
 )
 
-// A client talks to a running gateway over its admin socket.
-type client struct {
+// A Client talks to a running gateway over its admin socket.
+type Client struct {
 	socket string
 	http   *http.Client
 }
 
-// client finds the gateway: --gateway, $SALLYPORT_URL, else the default socket.
-func (r *root) client() *client {
-	socket := r.gateway
+// Client finds the gateway: --gateway, $SALLYPORT_URL, else the default socket.
+func (r *Env) Client() *Client {
+	socket := r.Gateway
 	if socket == "" {
 		socket = os.Getenv("SALLYPORT_URL")
 	}
 	if socket == "" {
-		socket = filepath.Join(defaultState(), node.AdminSocket)
+		socket = filepath.Join(DefaultState(), node.AdminSocket)
 	}
 	socket = strings.TrimPrefix(socket, "unix://")
-	return &client{socket: socket, http: &http.Client{Transport: &http.Transport{
+	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
@@ -42,9 +42,9 @@ func (r *root) client() *client {
 	}}}
 }
 
-// call sends in (nil: no body) and decodes the answer into out (nil: ignored).
-func (c *client) call(ctx context.Context, method, path string, in, out any) error {
-	resp, err := c.do(ctx, method, path, in)
+// Call sends in (nil: no body) and decodes the answer into out (nil: ignored).
+func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	resp, err := c.Do(ctx, method, path, in)
 	if err != nil {
 		return err
 	}
@@ -58,8 +58,8 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// do sends a request and gives the answer, whose body the caller closes.
-func (c *client) do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+// Do sends a request and gives the answer, whose body the caller closes.
+func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -85,22 +85,22 @@ func (c *client) do(ctx context.Context, method, path string, in any) (*http.Res
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem); err != nil || problem.Detail == "" {
 		problem.Detail = resp.Status
 	}
-	return nil, exitError{code: exitFailed, err: errors.New(problem.Detail)}
+	return nil, ExitError{Code: ExitFailed, Err: errors.New(problem.Detail)}
 }
 
 // unreachable says what to do about a gateway that does not answer.
-func (c *client) unreachable(ctx context.Context, err error) error {
+func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return exitError{code: exitUnreachable, err: fmt.Errorf(
+	return ExitError{Code: ExitUnreachable, Err: fmt.Errorf(
 		"no gateway answers at %s; start one with `sallyport serve`, or name its socket with --gateway or SALLYPORT_URL: %w", c.socket, err)}
 }
 
-// print writes v as JSON when asked to, else what text makes of it.
-func (r *root) print(cmd *cobra.Command, v any, text func(io.Writer) error) error {
+// Print writes v as JSON when asked to, else what text makes of it.
+func (r *Env) Print(cmd *cobra.Command, v any, text func(io.Writer) error) error {
 	out := cmd.OutOrStdout()
-	if !r.json {
+	if !r.JSON {
 		return text(out)
 	}
 	enc := json.NewEncoder(out)

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -14,30 +14,31 @@ import (
 	"sallyport.dev/sallyport/action"
 )
 
-// say writes a message for the person at the terminal, apart from the data.
-func say(cmd *cobra.Command, format string, args ...any) {
+// Say writes a message for the person at the terminal, apart from the data.
+func Say(cmd *cobra.Command, format string, args ...any) {
 	fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
 }
 
-// colours reports whether w is a terminal that wants colours.
-func colours(w io.Writer) bool {
+// Colours reports whether w is a terminal that wants colours.
+func Colours(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && terminal(f)
+	return ok && os.Getenv("NO_COLOR") == "" && Terminal(f)
 }
 
-func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+// Terminal reports whether f is a terminal.
+func Terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// verdictText pads a verdict, coloured where w shows colours.
-func verdictText(w io.Writer, v action.Verdict) string {
+// VerdictText pads a verdict, coloured where w shows colours.
+func VerdictText(w io.Writer, v action.Verdict) string {
 	text := fmt.Sprintf("%-5s", v)
-	if !colours(w) {
+	if !Colours(w) {
 		return text
 	}
 	return map[action.Verdict]string{action.Allow: "\x1b[32m", action.Ask: "\x1b[33m", action.Deny: "\x1b[31m"}[v] + text + "\x1b[0m"
 }
 
-// printable keeps what an agent chose from steering the terminal.
-func printable(s string) string {
+// Printable keeps what an agent chose from steering the terminal.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
@@ -46,15 +47,16 @@ func printable(s string) string {
 	}, s)
 }
 
-func orDash(s string) string {
+// OrDash gives s, or a dash for nothing.
+func OrDash(s string) string {
 	if s == "" {
 		return "-"
 	}
 	return s
 }
 
-// ago says how long ago t was.
-func ago(t time.Time) string {
+// Ago says how long ago t was.
+func Ago(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
@@ -70,8 +72,8 @@ func ago(t time.Time) string {
 	return t.Local().Format(time.DateOnly)
 }
 
-// size says n bytes in a unit that a person reads.
-func size(n uint64) string {
+// Size says n bytes in a unit that a person reads.
+func Size(n uint64) string {
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
 	}

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"bytes"
@@ -14,19 +14,20 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/vault"
 )
 
 const maxSecret = 64 << 10
 
-func (r *root) secretCommand() *cobra.Command {
+func (r *commands) secretCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "secret", Short: "Keep the secrets that the gateway injects"}
 	cmd.AddCommand(r.secretSet(), r.secretList(), r.secretRemove())
 	return cmd
 }
 
-func (r *root) secretSet() *cobra.Command {
+func (r *commands) secretSet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "set NAME",
 		Short: "Set a secret; its value is read from a prompt or from stdin",
@@ -37,10 +38,10 @@ func (r *root) secretSet() *cobra.Command {
 				return err
 			}
 			path := "/api/v1/secrets/" + url.PathEscape(args[0])
-			if err := r.client().call(cmd.Context(), http.MethodPut, path, dashboard.SecretValue{Value: string(value)}, nil); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodPut, path, dashboard.SecretValue{Value: string(value)}, nil); err != nil {
 				return err
 			}
-			say(cmd, "Secret %s is set.", args[0])
+			cli.Say(cmd, "Secret %s is set.", args[0])
 			return nil
 		},
 	}
@@ -70,17 +71,17 @@ func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
 	return value, nil
 }
 
-func (r *root) secretList() *cobra.Command {
+func (r *commands) secretList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls",
 		Short: "List the secrets, never their values",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []vault.Info
-			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/secrets", nil, &list); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/secrets", nil, &list); err != nil {
 				return err
 			}
-			return r.print(cmd, list, func(w io.Writer) error {
+			return r.Print(cmd, list, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "NAME\tSOURCE\tVERSION\tSET")
 				for _, s := range list {
@@ -96,16 +97,16 @@ func (r *root) secretList() *cobra.Command {
 	}
 }
 
-func (r *root) secretRemove() *cobra.Command {
+func (r *commands) secretRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm NAME",
 		Short: "Remove a secret",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := r.client().call(cmd.Context(), http.MethodDelete, "/api/v1/secrets/"+url.PathEscape(args[0]), nil, nil); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodDelete, "/api/v1/secrets/"+url.PathEscape(args[0]), nil, nil); err != nil {
 				return err
 			}
-			say(cmd, "Secret %s is removed.", args[0])
+			cli.Say(cmd, "Secret %s is removed.", args[0])
 			return nil
 		},
 	}

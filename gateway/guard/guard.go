@@ -1,4 +1,7 @@
-package gateway
+// Package guard tells public addresses from those that a name must not lead to.
+// It knows the special-purpose registries and every way to hide an IPv4 address
+// in an IPv6 one; it resolves nothing and dials nothing.
+package guard
 
 import (
 	"net/netip"
@@ -49,17 +52,17 @@ func private() []netip.Prefix {
 	}
 }
 
-// forbidden reports whether no name may lead to addr.
-func forbidden(addr netip.Addr) bool {
-	return within(never(), addr) || embedded(addr, forbidden)
+// Forbidden reports whether no name may lead to addr.
+func Forbidden(addr netip.Addr) bool {
+	return within(never(), addr) || embedded(addr, Forbidden)
 }
 
-// public reports whether addr is on the public internet and not our own.
-func public(addr netip.Addr, own []netip.Addr) bool {
-	if !addr.IsValid() || forbidden(addr) || within(private(), addr) || slices.Contains(own, addr) {
+// Public reports whether addr is on the public internet and not our own.
+func Public(addr netip.Addr, own []netip.Addr) bool {
+	if !addr.IsValid() || Forbidden(addr) || within(private(), addr) || slices.Contains(own, addr) {
 		return false
 	}
-	return !embedded(addr, func(v4 netip.Addr) bool { return !public(v4, own) })
+	return !embedded(addr, func(v4 netip.Addr) bool { return !Public(v4, own) })
 }
 
 func within(list []netip.Prefix, addr netip.Addr) bool {

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"fmt"
@@ -12,10 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 )
 
-func (r *root) approvalsCommand() *cobra.Command {
+func (r *commands) approvalsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "approvals", Aliases: []string{"approval"}, Short: "Answer what agents ask for"}
 	cmd.AddCommand(
 		r.approvalsList(), r.approvalsShow(),
@@ -24,26 +25,26 @@ func (r *root) approvalsCommand() *cobra.Command {
 	return cmd
 }
 
-func (r *root) approvalsList() *cobra.Command {
+func (r *commands) approvalsList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls",
 		Short: "List what waits for an answer",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []approval.Request
-			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/approvals", nil, &list); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/approvals", nil, &list); err != nil {
 				return err
 			}
-			return r.print(cmd, list, func(w io.Writer) error {
+			return r.Print(cmd, list, func(w io.Writer) error {
 				if len(list) == 0 {
-					say(cmd, "Nothing waits for an answer.")
+					cli.Say(cmd, "Nothing waits for an answer.")
 					return nil
 				}
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "ID\tAGENT\tSERVICE\tLEFT\tACTION")
 				for _, a := range list {
 					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.ID, a.Agent, a.Service,
-						time.Until(a.Expires).Round(time.Second), printable(a.Summary))
+						time.Until(a.Expires).Round(time.Second), cli.Printable(a.Summary))
 				}
 				return t.Flush()
 			})
@@ -51,25 +52,25 @@ func (r *root) approvalsList() *cobra.Command {
 	}
 }
 
-func (r *root) approvalsShow() *cobra.Command {
+func (r *commands) approvalsShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one ask with what would be sent",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var a approval.Request
-			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/approvals/"+url.PathEscape(args[0]), nil, &a); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/approvals/"+url.PathEscape(args[0]), nil, &a); err != nil {
 				return err
 			}
-			return r.print(cmd, a, func(w io.Writer) error {
+			return r.Print(cmd, a, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintf(t, "ID:\t%s (%s)\nAgent:\t%s\nService:\t%s\nAction:\t%s\n", a.ID, a.State, a.Agent, a.Service, printable(a.Summary))
-				fmt.Fprintf(t, "Rules:\t%s\nAsked:\t%s\nSHA-256:\t%s\n", strings.Join(a.Rules, ", "), ago(a.Created), a.Digest)
+				fmt.Fprintf(t, "ID:\t%s (%s)\nAgent:\t%s\nService:\t%s\nAction:\t%s\n", a.ID, a.State, a.Agent, a.Service, cli.Printable(a.Summary))
+				fmt.Fprintf(t, "Rules:\t%s\nAsked:\t%s\nSHA-256:\t%s\n", strings.Join(a.Rules, ", "), cli.Ago(a.Created), a.Digest)
 				if err := t.Flush(); err != nil {
 					return err
 				}
 				for line := range strings.Lines(a.Sample) {
-					fmt.Fprintln(w, "  "+printable(strings.TrimRight(line, "\r\n")))
+					fmt.Fprintln(w, "  "+cli.Printable(strings.TrimRight(line, "\r\n")))
 				}
 				return nil
 			})
@@ -77,7 +78,7 @@ func (r *root) approvalsShow() *cobra.Command {
 	}
 }
 
-func (r *root) vote(verb, short string) *cobra.Command {
+func (r *commands) vote(verb, short string) *cobra.Command {
 	var v dashboard.Vote
 	cmd := &cobra.Command{
 		Use:   verb + " ID",
@@ -86,10 +87,10 @@ func (r *root) vote(verb, short string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var a approval.Request
 			path := "/api/v1/approvals/" + url.PathEscape(args[0]) + "/" + verb
-			if err := r.client().call(cmd.Context(), http.MethodPost, path, v, &a); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodPost, path, v, &a); err != nil {
 				return err
 			}
-			say(cmd, "%s: %s", a.State, printable(a.Summary))
+			cli.Say(cmd, "%s: %s", a.State, cli.Printable(a.Summary))
 			return nil
 		},
 	}

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"fmt"
@@ -12,11 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/netstack"
 )
 
-func (r *root) agentCommand() *cobra.Command {
+func (r *commands) agentCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "agent", Short: "Enrol agents, look at them, cut them off"}
 	cmd.AddCommand(
 		r.agentAdd(), r.agentList(), r.agentShow(),
@@ -27,7 +28,7 @@ func (r *root) agentCommand() *cobra.Command {
 	return cmd
 }
 
-func (r *root) agentAdd() *cobra.Command {
+func (r *commands) agentAdd() *cobra.Command {
 	var e dashboard.Enrolment
 	var conf string
 	var rekey bool
@@ -43,7 +44,7 @@ func (r *root) agentAdd() *cobra.Command {
 				path += "/" + url.PathEscape(e.Name) + "/rekey"
 			}
 			var got dashboard.Enrolled
-			if err := r.client().call(cmd.Context(), http.MethodPost, path, e, &got); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodPost, path, e, &got); err != nil {
 				return err
 			}
 			return r.showEnrolled(cmd, got, conf)
@@ -57,25 +58,25 @@ func (r *root) agentAdd() *cobra.Command {
 	return cmd
 }
 
-func (r *root) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, conf string) error {
+func (r *commands) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, conf string) error {
 	if conf != "" {
 		if err := os.WriteFile(conf, []byte(got.Config), 0o600); err != nil {
 			return fmt.Errorf("write the client configuration: %w", err)
 		}
 		got.Config = ""
 	}
-	err := r.print(cmd, got, func(w io.Writer) error {
+	err := r.Print(cmd, got, func(w io.Writer) error {
 		_, err := io.WriteString(w, got.Config)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	say(cmd, "%s is enrolled at %s%s.", got.Agent.Name, got.Agent.Address, inRoles(got.Agent.Roles))
+	cli.Say(cmd, "%s is enrolled at %s%s.", got.Agent.Name, got.Agent.Address, inRoles(got.Agent.Roles))
 	if conf != "" {
-		say(cmd, "On its machine:  wg-quick up %s", conf)
+		cli.Say(cmd, "On its machine:  wg-quick up %s", conf)
 	}
-	say(cmd, "Then, there:     curl -fsS http://%s/", netstack.GatewayName)
+	cli.Say(cmd, "Then, there:     curl -fsS http://%s/", netstack.GatewayName)
 	return nil
 }
 
@@ -86,22 +87,22 @@ func inRoles(roles []string) string {
 	return ", in role " + strings.Join(roles, ", ")
 }
 
-func (r *root) agentList() *cobra.Command {
+func (r *commands) agentList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls",
 		Short: "List the agents",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var agents []dashboard.Agent
-			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/agents", nil, &agents); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/agents", nil, &agents); err != nil {
 				return err
 			}
-			return r.print(cmd, agents, func(w io.Writer) error {
+			return r.Print(cmd, agents, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "NAME\tADDRESS\tROLES\tSTATE\tLAST HANDSHAKE\tRECEIVED\tSENT")
 				for _, a := range agents {
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Address, orDash(strings.Join(a.Roles, ",")),
-						a.State, ago(a.Link.LastHandshake), size(a.Link.Received), size(a.Link.Sent))
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Address, cli.OrDash(strings.Join(a.Roles, ",")),
+						a.State, cli.Ago(a.Link.LastHandshake), cli.Size(a.Link.Received), cli.Size(a.Link.Sent))
 				}
 				return t.Flush()
 			})
@@ -109,17 +110,17 @@ func (r *root) agentList() *cobra.Command {
 	}
 }
 
-func (r *root) agentShow() *cobra.Command {
+func (r *commands) agentShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show what an agent can do, its address and its traffic",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var a dashboard.Agent
-			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/agents/"+url.PathEscape(args[0]), nil, &a); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/agents/"+url.PathEscape(args[0]), nil, &a); err != nil {
 				return err
 			}
-			return r.print(cmd, a, func(w io.Writer) error {
+			return r.Print(cmd, a, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintf(t, "Agent:\t%s (%s)\n", a.Name, a.State)
 				fmt.Fprintf(t, "Address:\t%s\n", a.Address)
@@ -127,8 +128,8 @@ func (r *root) agentShow() *cobra.Command {
 				if !a.Expires.IsZero() {
 					fmt.Fprintf(t, "Expires:\t%s\n", a.Expires.Local().Format(time.DateTime))
 				}
-				fmt.Fprintf(t, "Last handshake:\t%s\n", ago(a.Link.LastHandshake))
-				fmt.Fprintf(t, "Traffic:\t%s received, %s sent\n", size(a.Link.Received), size(a.Link.Sent))
+				fmt.Fprintf(t, "Last handshake:\t%s\n", cli.Ago(a.Link.LastHandshake))
+				fmt.Fprintf(t, "Traffic:\t%s received, %s sent\n", cli.Size(a.Link.Received), cli.Size(a.Link.Sent))
 				if err := t.Flush(); err != nil {
 					return err
 				}
@@ -141,30 +142,30 @@ func (r *root) agentShow() *cobra.Command {
 
 // agentChange is a command that changes one agent and prints nothing but what
 // happened.
-func (r *root) agentChange(verb, short, method, suffix string) *cobra.Command {
+func (r *commands) agentChange(verb, short, method, suffix string) *cobra.Command {
 	return &cobra.Command{
 		Use:   verb + " NAME",
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := "/api/v1/agents/" + url.PathEscape(args[0]) + suffix
-			if err := r.client().call(cmd.Context(), method, path, nil, nil); err != nil {
+			if err := r.Client().Call(cmd.Context(), method, path, nil, nil); err != nil {
 				return err
 			}
-			say(cmd, "Done: %s %s.", verb, args[0])
+			cli.Say(cmd, "Done: %s %s.", verb, args[0])
 			return nil
 		},
 	}
 }
 
-func (r *root) agentFreeze(verb, short string) *cobra.Command {
+func (r *commands) agentFreeze(verb, short string) *cobra.Command {
 	cmd := r.agentChange(verb, short, http.MethodPost, "/"+verb)
 	one := cmd.RunE
 	var all bool
 	cmd.Use = verb + " NAME | --all"
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if all == (len(args) == 1) || len(args) > 1 {
-			return exitError{code: exitUsage, err: fmt.Errorf("%s takes one NAME, or --all", verb)}
+			return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s takes one NAME, or --all", verb)}
 		}
 		return nil
 	}
@@ -172,10 +173,10 @@ func (r *root) agentFreeze(verb, short string) *cobra.Command {
 		if !all {
 			return one(cmd, args)
 		}
-		if err := r.client().call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+verb, nil, nil); err != nil {
+		if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+verb, nil, nil); err != nil {
 			return err
 		}
-		say(cmd, "Done: %s every agent.", verb)
+		cli.Say(cmd, "Done: %s every agent.", verb)
 		return nil
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every agent at once")

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"fmt"
@@ -8,24 +8,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 )
 
-func (r *root) statusCommand() *cobra.Command {
+func (r *commands) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show how the gateway stands",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var s dashboard.Status
-			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/status", nil, &s); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/status", nil, &s); err != nil {
 				return err
 			}
-			if err := r.print(cmd, s, func(w io.Writer) error { return writeStatus(w, s) }); err != nil {
+			if err := r.Print(cmd, s, func(w io.Writer) error { return writeStatus(w, s) }); err != nil {
 				return err
 			}
 			if s.ConfigError != "" {
-				return exitError{code: exitFailed, quiet: true}
+				return cli.ExitError{Code: cli.ExitFailed, Quiet: true}
 			}
 			return nil
 		},
@@ -34,8 +35,8 @@ func (r *root) statusCommand() *cobra.Command {
 
 func writeStatus(w io.Writer, s dashboard.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "Gateway:\t%s, sallyport %s, started %s\n", s.Ready, s.Version, ago(s.Started))
-	fmt.Fprintf(t, "Configuration:\t%s, read %s: %d services, %d rules\n", s.Config, ago(s.Loaded), s.Services, s.Rules)
+	fmt.Fprintf(t, "Gateway:\t%s, sallyport %s, started %s\n", s.Ready, s.Version, cli.Ago(s.Started))
+	fmt.Fprintf(t, "Configuration:\t%s, read %s: %d services, %d rules\n", s.Config, cli.Ago(s.Loaded), s.Services, s.Rules)
 	if s.WireGuard != "" {
 		fmt.Fprintf(t, "WireGuard:\t%s, public key %s, inside %s\n", s.WireGuard, s.PublicKey, s.Address)
 	}
@@ -60,14 +61,14 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 	return nil
 }
 
-func (r *root) caCommand() *cobra.Command {
+func (r *commands) caCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "ca", Short: "The CA that agents must trust"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "export",
 		Short: "Print the CA certificate (PEM)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			resp, err := r.client().do(cmd.Context(), http.MethodGet, "/api/v1/ca.pem", nil)
+			resp, err := r.Client().Do(cmd.Context(), http.MethodGet, "/api/v1/ca.pem", nil)
 			if err != nil {
 				return err
 			}

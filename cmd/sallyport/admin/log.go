@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"bufio"
@@ -17,11 +17,12 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 )
 
 const maxEvent = 4 << 20
 
-func (r *root) logCommand() *cobra.Command {
+func (r *commands) logCommand() *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "log [QUERY]",
@@ -31,7 +32,7 @@ func (r *root) logCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := strings.Join(args, " ")
 			if _, err := audit.ParseQuery(query); err != nil {
-				return exitError{code: exitUsage, err: fmt.Errorf("query: %w", err)}
+				return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("query: %w", err)}
 			}
 			if err := r.showActions(cmd, query); err != nil || !follow {
 				return err
@@ -43,9 +44,9 @@ func (r *root) logCommand() *cobra.Command {
 	return cmd
 }
 
-func (r *root) showActions(cmd *cobra.Command, query string) error {
+func (r *commands) showActions(cmd *cobra.Command, query string) error {
 	var list []audit.Record
-	if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/actions?q="+url.QueryEscape(query), nil, &list); err != nil {
+	if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/actions?q="+url.QueryEscape(query), nil, &list); err != nil {
 		return err
 	}
 	slices.Reverse(list)
@@ -57,8 +58,8 @@ func (r *root) showActions(cmd *cobra.Command, query string) error {
 	return nil
 }
 
-func (r *root) followActions(cmd *cobra.Command, query string) error {
-	resp, err := r.client().do(cmd.Context(), http.MethodGet, "/api/v1/events?q="+url.QueryEscape(query), nil)
+func (r *commands) followActions(cmd *cobra.Command, query string) error {
+	resp, err := r.Client().Do(cmd.Context(), http.MethodGet, "/api/v1/events?q="+url.QueryEscape(query), nil)
 	if err != nil {
 		return err
 	}
@@ -81,18 +82,18 @@ func (r *root) followActions(cmd *cobra.Command, query string) error {
 	if context.Cause(cmd.Context()) != nil {
 		return nil
 	}
-	return exitError{code: exitUnreachable, err: fmt.Errorf("the gateway ended the stream: %w", lines.Err())}
+	return cli.ExitError{Code: cli.ExitUnreachable, Err: fmt.Errorf("the gateway ended the stream: %w", lines.Err())}
 }
 
 // showAction prints a record: a line, or with --json the record as a line.
-func (r *root) showAction(cmd *cobra.Command, rec *audit.Record) error {
+func (r *commands) showAction(cmd *cobra.Command, rec *audit.Record) error {
 	w := cmd.OutOrStdout()
-	if r.json {
+	if r.JSON {
 		return json.NewEncoder(w).Encode(rec)
 	}
 	v, _ := action.ParseVerdict(rec.Verdict)
-	_, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s%s\n", rec.Time.Local().Format("15:04:05.000"), verdictText(w, v),
-		rec.Agent.Name, orDash(rec.Service), printable(rec.Summary), outcome(rec))
+	_, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s%s\n", rec.Time.Local().Format("15:04:05.000"), cli.VerdictText(w, v),
+		rec.Agent.Name, cli.OrDash(rec.Service), cli.Printable(rec.Summary), outcome(rec))
 	return err
 }
 
@@ -102,18 +103,18 @@ func outcome(rec *audit.Record) string {
 	case rec.Kind == audit.KindGap:
 		return fmt.Sprintf("%d records are missing here", rec.Missing)
 	case rec.Verdict == action.Allow.String() && rec.Error != "":
-		return "  -> " + printable(rec.Error)
+		return "  -> " + cli.Printable(rec.Error)
 	case rec.Verdict == action.Allow.String():
-		text := "  -> " + printable(rec.Status) + " in " + rec.Duration.Round(10*time.Microsecond).String()
+		text := "  -> " + cli.Printable(rec.Status) + " in " + rec.Duration.Round(10*time.Microsecond).String()
 		if rec.Injected {
 			text += ", secret injected"
 		}
 		return text
 	}
-	return "  -- " + printable(rec.Reason)
+	return "  -- " + cli.Printable(rec.Reason)
 }
 
-func (r *root) auditCommand() *cobra.Command {
+func (r *commands) auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove that the record is whole"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "verify",
@@ -121,14 +122,14 @@ func (r *root) auditCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var report audit.Report
-			if err := r.client().call(cmd.Context(), http.MethodGet, "/api/v1/audit/verify", nil, &report); err != nil {
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/audit/verify", nil, &report); err != nil {
 				return err
 			}
-			if err := r.print(cmd, report, func(w io.Writer) error { return writeReport(w, report) }); err != nil {
+			if err := r.Print(cmd, report, func(w io.Writer) error { return writeReport(w, report) }); err != nil {
 				return err
 			}
 			if !report.OK() {
-				return exitError{code: exitFailed, quiet: true}
+				return cli.ExitError{Code: cli.ExitFailed, Quiet: true}
 			}
 			return nil
 		},
@@ -138,12 +139,12 @@ func (r *root) auditCommand() *cobra.Command {
 
 func writeReport(w io.Writer, report audit.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "Records:\t%d, numbers %d to %d, in %s\n", report.Records, report.First, report.Last, orDash(strings.Join(report.Months, ", ")))
+	fmt.Fprintf(t, "Records:\t%d, numbers %d to %d, in %s\n", report.Records, report.First, report.Last, cli.OrDash(strings.Join(report.Months, ", ")))
 	if len(report.Dropped) > 0 {
 		fmt.Fprintf(t, "Dropped:\t%s, by age; their last hash is kept\n", strings.Join(report.Dropped, ", "))
 	}
 	if !report.SignedAt.IsZero() {
-		fmt.Fprintf(t, "Signed:\tup to number %d, %s\n", report.Signed, ago(report.SignedAt))
+		fmt.Fprintf(t, "Signed:\tup to number %d, %s\n", report.Signed, cli.Ago(report.SignedAt))
 	}
 	for _, p := range report.Problems {
 		fmt.Fprintf(t, "PROBLEM:\tat number %d: %s\n", p.Seq, p.What)

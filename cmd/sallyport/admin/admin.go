@@ -1,0 +1,22 @@
+// Package admin holds the commands that talk to a running gateway: agents,
+// secrets, approvals, the log and how it all stands. Each is one call of the API;
+// what an operator may do is decided there.
+package admin
+
+import (
+	"github.com/spf13/cobra"
+
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+)
+
+// commands is what they share.
+type commands struct{ *cli.Env }
+
+// Commands lists the commands; env is read when one runs.
+func Commands(env *cli.Env) []*cobra.Command {
+	r := &commands{env}
+	return []*cobra.Command{
+		r.agentCommand(), r.secretCommand(), r.approvalsCommand(),
+		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(),
+	}
+}
