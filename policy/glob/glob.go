@@ -39,11 +39,11 @@ func Compile(pattern string, sep byte) (Glob, error) {
 		return g, nil
 	}
 	if sep == '/' {
-		if err := checkPath(pattern); err != nil {
+		var err error
+		if pattern, err = spellPath(pattern); err != nil {
 			return Glob{}, err
 		}
-		pattern = trimPath(pattern)
-		if pattern == "" {
+		if pattern = trimPath(pattern); pattern == "" {
 			return g, nil
 		}
 	}
@@ -60,26 +60,6 @@ func Compile(pattern string, sep byte) (Glob, error) {
 		}
 	}
 	return g, nil
-}
-
-// Host reads a pattern over host names: "*" is every host, "*." in front is any
-// depth below the name but not the name itself. Case does not matter.
-func Host(pattern string) (Glob, error) {
-	switch bare := strings.TrimSuffix(pattern, "."); {
-	case bare == "*":
-		return Glob{text: pattern, sep: '.', segs: []segment{{any: true}}}, nil
-	case strings.HasPrefix(bare, "*."):
-		g, err := Compile(bare, '.')
-		if err != nil {
-			return Glob{}, err
-		}
-		g.text = pattern
-		g.segs = append([]segment{{any: true}}, g.segs...)
-		return g.Fold(), nil
-	default:
-		g, err := Compile(bare, '.')
-		return g.Fold(), err
-	}
 }
 
 // Fold gives the same pattern with ASCII letters matching in either case.
@@ -207,21 +187,11 @@ func lower(b byte) byte {
 	return b
 }
 
-// trimPath takes off the slash at the beginning and the one at the end.
-func trimPath(s string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(s, "/"), "/")
-}
-
-// checkPath refuses what a normalised path never holds, because a rule with such
-// a pattern would silently match nothing.
-func checkPath(pattern string) error {
-	if i := strings.IndexAny(pattern, "?#\\"); i >= 0 {
-		return fmt.Errorf("pattern %q holds %q, which is never in a path (the query is http.query)", pattern, pattern[i:i+1])
+// First gives the first segment that everything matched begins with, or "" if
+// the pattern leaves it open. It is a cheap look before Match.
+func (g Glob) First() string {
+	if len(g.segs) == 0 || g.segs[0].any || len(g.segs[0].pieces) > 1 || g.fold {
+		return ""
 	}
-	for part := range strings.SplitSeq(pattern, "/") {
-		if part == "." || part == ".." {
-			return fmt.Errorf("pattern %q holds %q, which a normalised path never does", pattern, part)
-		}
-	}
-	return nil
+	return g.segs[0].pieces[0]
 }

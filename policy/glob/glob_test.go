@@ -81,6 +81,54 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// Whoever writes a rule spells a path as people do; what is matched is spelt as
+// the gateway sends it. A rule must not miss because of that.
+func TestT20_PatternsAreSpeltLikePaths(t *testing.T) {
+	for pattern, path := range map[string]string{
+		"/größe":       "/gr%C3%B6%C3%9Fe",
+		"/a b":         "/a%20b",
+		"/%7euser/%61": "/~user/a",
+		"/a%2fb":       "/a%2Fb",
+		"/caf%c3%a9/*": "/caf%C3%A9/x",
+		"/100%25":      "/100%25",
+		"/v1/a+b;c":    "/v1/a+b;c",
+		"/%2B":         "/%2B",
+		`/"x"/{id}`:    "/%22x%22/%7Bid%7D",
+	} {
+		g, err := Compile(pattern, '/')
+		if err != nil || !g.Match(path) || g.String() != pattern {
+			t.Errorf("%q does not match %q: %v", pattern, path, err)
+		}
+	}
+}
+
+func TestFirst(t *testing.T) {
+	for pattern, want := range map[string]string{"/v1/*": "v1", "/größe/x": "gr%C3%B6%C3%9Fe", "/*": "", "/a*/b": "", "/**": "", "/": ""} {
+		g, err := Compile(pattern, '/')
+		if err != nil || g.First() != want {
+			t.Errorf("%q begins with %q: %v", pattern, g.First(), err)
+		}
+		if g.Fold().First() != "" {
+			t.Errorf("folded %q begins with %q", pattern, g.Fold().First())
+		}
+	}
+}
+
+func TestHostRefused(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"api.acme.dev:443": "port", "[fd00::1]": "port", "10.0.0.0/8": `"/"`, "größe.de": "xn--", "a b.dev": `" "`,
+		"https://a.dev": "port", "a..b": "empty segment", "": "empty pattern", ".": "empty pattern", "a**.b": "whole segment",
+	} {
+		if _, err := Host(pattern); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Host(%q) says %v, want %s", pattern, err, want)
+		}
+	}
+	g, err := Host("fd00::1")
+	if err != nil || !g.Match("fd00::1") {
+		t.Errorf("an IPv6 address: %v", err)
+	}
+}
+
 func TestFold(t *testing.T) {
 	g, err := Compile("/Admin/*/log*x", '/')
 	if err != nil {
@@ -110,6 +158,12 @@ func TestRefused(t *testing.T) {
 		{"/a/../b", '/', "normalised"},
 		{"/./b", '/', "normalised"},
 		{`/a\b`, '/', "never in a path"},
+		{"/a#b", '/', "never in a path"},
+		{"/%2e%2E/b", '/', "normalised"},
+		{"/100%", '/', "%25"},
+		{"/%g0", '/', "%25"},
+		{"/%4", '/', "%25"},
+		{"/%2a", '/', "star"},
 	}
 	for _, tt := range tests {
 		if _, err := Compile(tt.pattern, tt.sep); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -292,6 +346,14 @@ func FuzzMatch(f *testing.F) {
 		g, err := Compile(pattern, sep)
 		if err != nil || !validText(pattern) || !validText(s) {
 			return
+		}
+		if sep == '/' {
+			if pattern, err = spellPath(pattern); err != nil {
+				t.Fatalf("compiled, but not spelt: %v", err)
+			}
+			if again, err := spellPath(pattern); err != nil || again != pattern {
+				t.Errorf("%q is spelt %q, then %q: %v", g, pattern, again, err)
+			}
 		}
 		subject := s
 		if sep == '/' {

@@ -1,6 +1,7 @@
 // Package fact holds the facts that every action has, and what is common to all
 // facts: where they are read from and how a misspelt one is recognised. It
-// evaluates nothing and knows no protocol.
+// compiles nothing and knows no protocol. Reading a fact is pure and allocates
+// nothing.
 package fact
 
 import (
