@@ -68,7 +68,9 @@ type ended struct {
 	d      action.Decision
 	res    action.Result
 	record *Record
-	size   int64 // what counts as pending
+
+	size     int64 // of the record, if End made it
+	reserved bool  // size is counted in pending
 }
 
 // New opens the log over store. What had begun when an earlier gateway died
@@ -167,24 +169,40 @@ func (l *Log) End(a *action.Action, d action.Decision, res action.Result) {
 	if len(l.queue) >= maxBatch {
 		l.encode(e)
 	}
-	if l.offer(e) {
-		return
+	if l.reserve(e) {
+		select {
+		case l.queue <- e:
+			return
+		default:
+		}
 	}
 	l.counts.blocked.Add(1)
+	l.wait(e)
+}
+
+// wait queues e once there is room for it. While the store does not work, strict
+// mode waits, because the intent is kept; otherwise e becomes part of the gap.
+func (l *Log) wait(e *ended) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
+		var queue chan *ended // nil, which takes nothing, while too many bytes wait
+		if e.reserved || l.reserve(e) {
+			queue = l.queue
+		}
 		select {
+		case queue <- e:
+			return
 		case <-l.closing:
 			l.counts.missing.Add(1)
 			return
 		case <-tick.C:
 		}
-		if l.offer(e) {
-			return
-		}
 		if l.down.Load() != nil && !l.opts.Strict {
 			l.counts.missing.Add(1)
+			if e.reserved {
+				l.pending.Add(-e.size)
+			}
 			return
 		}
 	}
@@ -203,19 +221,14 @@ func (l *Log) encode(e *ended) {
 	}
 }
 
-// offer queues e if there is room for it.
-func (l *Log) offer(e *ended) bool {
+// reserve counts e among what waits, and reports whether there is room for it.
+func (l *Log) reserve(e *ended) bool {
 	if now := l.pending.Add(e.size); now > maxPending && now > e.size {
 		l.pending.Add(-e.size)
 		return false
 	}
-	select {
-	case l.queue <- e:
-		return true
-	default:
-		l.pending.Add(-e.size)
-		return false
-	}
+	e.reserved = true
+	return true
 }
 
 // closed takes id out of the open ones and reports whether it was there.

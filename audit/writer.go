@@ -77,7 +77,7 @@ func (l *Log) rest(batch []*ended) ([]*ended, bool) {
 func (l *Log) records(batch []*ended) []Record {
 	rs := make([]Record, len(batch))
 	for i, e := range batch {
-		l.pending.Add(-e.size)
+		l.pending.Add(-e.size) // before the writer itself sets a size
 		if e.record == nil {
 			l.encode(e)
 		}
