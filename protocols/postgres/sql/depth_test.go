@@ -3,6 +3,7 @@
 package sql
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -168,5 +169,38 @@ func TestStatementsAreCounted(t *testing.T) {
 	parts, err := New(0).Parse(strings.Repeat("SELECT 1;", 100), confirmed())
 	if err != nil || len(parts) != 100 {
 		t.Errorf("%d parts, %v", len(parts), err)
+	}
+}
+
+// TestT53_NamesDoNotMultiply: every column of one list may belong to every table
+// of another, and inner queries see the outer ones.
+func TestT53_NamesDoNotMultiply(t *testing.T) {
+	list := func(unit string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "%s%s%d", map[bool]string{true: "", false: ","}[i == 0], unit, i)
+		}
+		return b.String()
+	}
+	texts := map[string]string{
+		"columns of tables":  "SELECT " + list("c", 40000) + " FROM " + list("t", 40000),
+		"qualified":          "SELECT " + list("x.c", 40000) + " FROM " + list("t", 40000),
+		"sorted":             "SELECT " + list("1 AS c", 40000) + " ORDER BY " + list("c", 40000),
+		"nested with":        strings.Repeat("SELECT (WITH a AS (SELECT 1) ", 200) + "SELECT 1 FROM " + list("t", 40000) + strings.Repeat(")", 200),
+		"locked":             "SELECT 1 FROM " + list("t", 30000) + strings.Repeat(" FOR UPDATE OF a", 400),
+		"joined by many":     "SELECT 1 FROM a" + strings.Repeat(" JOIN a USING ("+list("c", 100)+")", 700),
+		"granted":            "GRANT SELECT (" + list("c", 40000) + ") ON " + list("t", 40000) + " TO bob",
+		"many columns, read": "SELECT " + list("c", 90000) + " FROM t",
+		"many calls":         "SELECT " + list("f()+f", 20000),
+	}
+	for name, text := range texts {
+		start := time.Now()
+		_, err := New(0).Parse(text, confirmed())
+		if took := time.Since(start); took > 10*time.Second && !raceEnabled {
+			t.Errorf("%s took %v (%v)", name, took, err)
+		}
+		if name != "sorted" && name != "many calls" && err == nil {
+			t.Errorf("%s passes", name)
+		}
 	}
 }

@@ -20,11 +20,7 @@ func (w *walker) selectStmt(s *pgquery.SelectStmt, outer *scope) {
 	for _, n := range s.FromClause {
 		w.from(n, sc)
 	}
-	for _, n := range s.SortClause {
-		if by := n.GetSortBy(); by == nil || !isOutputName(by.Node, s.TargetList) {
-			w.node(n, sc)
-		}
-	}
+	w.sort(s, sc)
 	for _, n := range s.LockingClause {
 		w.locking(n.GetLockingClause(), sc)
 	}
@@ -36,19 +32,24 @@ func (w *walker) selectStmt(s *pgquery.SelectStmt, outer *scope) {
 	w.children(s.ProtoReflect(), sc, "with_clause", "larg", "rarg", "from_clause", "sort_clause", "locking_clause", "into_clause")
 }
 
-// isOutputName reports whether an ORDER BY names a column of the answer, which
-// it means before any of a table.
-func isOutputName(n *pgquery.Node, targets []*pgquery.Node) bool {
-	names := strs(n.GetColumnRef().GetFields())
-	if len(names) != 1 {
-		return false
+// sort walks an ORDER BY. A bare name in it means a column of the answer before
+// any of a table.
+func (w *walker) sort(s *pgquery.SelectStmt, sc *scope) {
+	if len(s.SortClause) == 0 {
+		return
 	}
-	for _, t := range targets {
-		if rt := t.GetResTarget(); rt != nil && rt.Name == names[0] {
-			return true
+	outputs := map[string]bool{}
+	for _, t := range s.TargetList {
+		outputs[t.GetResTarget().GetName()] = true
+	}
+	for _, n := range s.SortClause {
+		names := strs(n.GetSortBy().GetNode().GetColumnRef().GetFields())
+		if len(names) == 1 && outputs[names[0]] {
+			w.operator(n.GetSortBy().UseOp)
+			continue
 		}
+		w.node(n, sc)
 	}
-	return false
 }
 
 // locking treats FOR UPDATE and its kin as a write: they mark rows and stop others.
@@ -59,6 +60,9 @@ func (w *walker) locking(l *pgquery.LockingClause, sc *scope) {
 		named[n.GetRangeVar().GetRelname()] = true
 	}
 	for _, r := range sc.rels {
+		if !w.spend(1) {
+			return
+		}
 		if len(named) > 0 && !named[r.name] {
 			continue
 		}

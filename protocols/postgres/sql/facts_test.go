@@ -156,7 +156,7 @@ func TestFunctionsList(t *testing.T) {
 		t.Fatalf("only %d functions", len(f.pure))
 	}
 	for name := range f.pure {
-		if f.takesRow(name) && f.kindOf("", name, true) != pure {
+		if f.has(name, takesRow) && f.kindOf("", name, true) != pure {
 			t.Errorf("%s takes a row and is not pure", name)
 		}
 	}
@@ -166,8 +166,8 @@ func TestFunctionsList(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{"to_json": true, "row_to_json": true, "concat": true, "count": false, "lower": false} {
-		if f.takesRow(name) != want {
-			t.Errorf("takesRow(%s) = %v", name, !want)
+		if f.has(name, takesRow) != want {
+			t.Errorf("takesRow of %s is %v", name, !want)
 		}
 	}
 }

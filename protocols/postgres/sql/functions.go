@@ -13,8 +13,16 @@ var functionsTxt string
 // functions tells what a function of the server may do. A function in none of
 // its lists is one that nothing classifies.
 type functions struct {
-	pure map[string]bool // true: takes a whole row as its one argument
+	pure map[string]traits
 }
+
+// traits are the marks of functions.txt.
+type traits uint8
+
+const (
+	takesRow  traits = 1 << iota // may be written as a column: users.to_json is to_json(users)
+	givesRows                    // its answer has named columns
+)
 
 // A kind is what is known of a function.
 type kind uint8
@@ -27,13 +35,20 @@ const (
 )
 
 func newFunctions() *functions {
-	f := &functions{pure: make(map[string]bool, 2500)}
+	f := &functions{pure: make(map[string]traits, 2500)}
 	for line := range strings.Lines(functionsTxt) {
 		name, mark, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		f.pure[name] = mark == "r"
+		t := traits(0)
+		if strings.Contains(mark, "r") {
+			t |= takesRow
+		}
+		if strings.Contains(mark, "c") {
+			t |= givesRows
+		}
+		f.pure[name] = t
 	}
 	for _, name := range strings.Fields(harmless) {
-		f.pure[name] = false
+		f.pure[name] = 0
 	}
 	return f
 }
@@ -62,9 +77,19 @@ func (f *functions) kindOf(schema, name string, catalogFirst bool) kind {
 	return unclassified
 }
 
-// takesRow reports whether a row's name and this one, joined by a dot, may be a
-// call that reads the whole row: users.to_json is to_json(users).
-func (f *functions) takesRow(name string) bool { return f.pure[name] }
+func (f *functions) has(name string, t traits) bool { return f.pure[name]&t != 0 }
+
+// ofServerOperator reports whether an operator is one of the server's own. Others
+// run functions that nothing classifies. A word there, such as BETWEEN, is the
+// grammar's.
+func ofServerOperator(name string) bool {
+	return isWord(name[0]) || strings.Contains(operators, " "+name+" ")
+}
+
+// operators are those of pg_operator.
+const operators = " !! !~ !~* !~~ !~~* # ## #- #> #>> % & && &< &<| &> * *< *<= *<> *= *> *>= + - -> ->> -|- / < <-> << <<= " +
+	"<<| <= <> <@ <^ = > >= >> >>= >^ ? ?# ?& ?- ?-| ?| ?|| @ @-@ @> @? @@ @@@ ^ ^@ | |&> |/ |>> || ||/ ~ ~* ~<=~ ~<~ ~= " +
+	"~>=~ ~>~ ~~ ~~* "
 
 func runsText(name string) bool {
 	for _, prefix := range []string{

@@ -1,15 +1,18 @@
 -- Lists the functions of a PostgreSQL server that only compute: every overload is
--- immutable or stable, none runs with its owner's rights, none is a trigger. An
+-- immutable or stable, none runs with its owner's rights, none is a trigger.
 -- "r" marks those that take a whole row as their one argument, and so can be
--- written as if they were one of its columns.
+-- written as if they were one of its columns; "c" those that always give rows of
+-- named columns.
 -- functions.txt is the answer of a fresh cluster without extensions:
---   psql -XAtF ' ' -f functions.sql postgres > functions.txt
+--   psql -XAtF ' ' -f functions.sql postgres | sed 's/ $//' > functions.txt
 SELECT proname,
        CASE WHEN bool_or(takes_row AND proname NOT IN ('count', 'pg_typeof', 'num_nulls', 'num_nonnulls',
-            'pg_column_size', 'pg_column_compression', 'pg_collation_for')) THEN 'r' ELSE '' END
+            'pg_column_size', 'pg_column_compression', 'pg_collation_for')) THEN 'r' ELSE '' END ||
+       CASE WHEN bool_and(gives_rows) THEN 'c' ELSE '' END
 FROM (SELECT p.*, prokind IN ('f', 'a') AND pronargs - pronargdefaults <= 1 AND pronargs >= 1 AND proargtypes[0] IN
              ('record'::regtype, '"any"'::regtype, 'anyelement'::regtype, 'anynonarray'::regtype,
-              'anycompatible'::regtype, 'anycompatiblenonarray'::regtype) AS takes_row
+              'anycompatible'::regtype, 'anycompatiblenonarray'::regtype) AS takes_row,
+             prorettype = 'record'::regtype AS gives_rows
       FROM pg_catalog.pg_proc p WHERE pronamespace = 'pg_catalog'::regnamespace) f
 GROUP BY proname
 HAVING bool_and(provolatile IN ('i', 's') AND NOT prosecdef AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype,

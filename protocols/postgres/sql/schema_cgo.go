@@ -147,7 +147,7 @@ func (w *walker) grant(n *pgquery.GrantStmt, sc *scope) {
 	for _, p := range n.Privileges {
 		for _, o := range n.Objects {
 			rv := o.GetRangeVar()
-			if rv == nil {
+			if !w.spend(1) || rv == nil {
 				continue
 			}
 			for _, name := range strs(p.GetAccessPriv().GetCols()) {

@@ -19,11 +19,15 @@ type scope struct {
 type rel struct {
 	name, schema string // schema only where no alias hides it
 	tables       []string
+	// scalar: a function's single values, to which any function may be applied
+	// as if it were a column, unless the text declares a column of that name.
+	scalar   bool
+	declared map[string]bool
 }
 
 // isCTE reports whether a name without a schema means a WITH query here.
-func (s *scope) isCTE(name string) bool {
-	for ; s != nil; s = s.parent {
+func (w *walker) isCTE(s *scope, name string) bool {
+	for ; s != nil && w.spend(1); s = s.parent {
 		if s.ctes[name] {
 			return true
 		}
@@ -32,8 +36,8 @@ func (s *scope) isCTE(name string) bool {
 }
 
 // find gives the innermost relation of that name.
-func (s *scope) find(schema, name string) (rel, bool) {
-	for ; s != nil; s = s.parent {
+func (w *walker) find(s *scope, schema, name string) (rel, bool) {
+	for ; s != nil && w.spend(len(s.rels)+1); s = s.parent {
 		for _, r := range s.rels {
 			if r.name == name && (schema == "" || r.schema == schema) {
 				return r, true
@@ -78,6 +82,7 @@ func (w *walker) from(n *pgquery.Node, sc *scope) []string {
 	case n.GetRangeTableSample() != nil:
 		s := n.GetRangeTableSample()
 		tables := w.from(s.Relation, sc)
+		w.sample(s)
 		w.children(s.ProtoReflect(), sc, "relation")
 		return tables
 	case n.GetRangeSubselect() != nil:
@@ -91,14 +96,41 @@ func (w *walker) from(n *pgquery.Node, sc *scope) []string {
 		return nil
 	}
 	w.node(n, sc) // functions, XMLTABLE, JSON_TABLE: they see what stands before them
+	if f := n.GetRangeFunction(); f != nil {
+		sc.rels = append(sc.rels, w.fromFunction(f))
+		return nil
+	}
 	sc.rels = append(sc.rels, rel{name: derivedName(n)})
 	return nil
 }
 
+// fromFunction gives the names of functions in a FROM.
+func (w *walker) fromFunction(f *pgquery.RangeFunction) rel {
+	r := rel{name: f.Alias.GetAliasname(), declared: map[string]bool{}}
+	for _, n := range f.Functions {
+		names := strs(n.GetList().GetItems()[0].GetFuncCall().GetFuncname())
+		if len(names) == 0 {
+			r.scalar = true // CURRENT_USER and its kin
+			continue
+		}
+		last := names[len(names)-1]
+		if r.name == "" {
+			r.name = last
+		}
+		r.scalar = r.scalar || !w.functions.has(last, givesRows)
+	}
+	r.declared[r.name], r.declared["ordinality"] = true, true
+	for _, name := range strs(f.Alias.GetColnames()) {
+		r.declared[name] = true
+	}
+	for _, n := range f.Coldeflist {
+		r.declared[n.GetColumnDef().GetColname()] = true
+	}
+	return r
+}
+
 func derivedName(n *pgquery.Node) string {
 	switch {
-	case n.GetRangeFunction().GetAlias() != nil:
-		return n.GetRangeFunction().Alias.Aliasname
 	case n.GetRangeTableFunc().GetAlias() != nil:
 		return n.GetRangeTableFunc().Alias.Aliasname
 	case n.GetJsonTable().GetAlias() != nil:
@@ -112,7 +144,7 @@ func (w *walker) fromTable(rv *pgquery.RangeVar, sc *scope) []string {
 	if rv.Alias != nil {
 		r.name = rv.Alias.Aliasname
 	}
-	if rv.Schemaname == "" && sc.isCTE(rv.Relname) {
+	if rv.Schemaname == "" && w.isCTE(sc, rv.Relname) {
 		sc.rels = append(sc.rels, r)
 		return nil
 	}
@@ -149,6 +181,9 @@ func (w *walker) fromJoin(j *pgquery.JoinExpr, sc *scope) []string {
 
 // column records a column of a table, "*" for all of them.
 func (w *walker) column(table, name string) {
+	if !w.spend(1) {
+		return
+	}
 	if name == "*" {
 		w.columns.add(table + ".*")
 		return
@@ -161,7 +196,7 @@ func (w *walker) named(name string, sc *scope) {
 	if name == "" {
 		return
 	}
-	for s := sc; s != nil; s = s.parent {
+	for s := sc; s != nil && w.spend(len(s.rels)+1); s = s.parent {
 		for _, r := range s.rels {
 			for _, t := range r.tables {
 				w.column(t, name)
@@ -192,7 +227,7 @@ func (w *walker) columnRef(c *pgquery.ColumnRef, sc *scope) {
 		if n > 2 {
 			schema = names[n-3]
 		}
-		r, ok := sc.find(schema, names[n-2])
+		r, ok := w.find(sc, schema, names[n-2])
 		if ok {
 			w.qualified(r, names[n-1], star)
 			return
@@ -203,25 +238,22 @@ func (w *walker) columnRef(c *pgquery.ColumnRef, sc *scope) {
 
 // qualified records r.name, which may also be a function of the whole row.
 func (w *walker) qualified(r rel, name string, star bool) {
-	row := !star && w.functions.takesRow(name)
-	if row {
-		w.function([]string{name})
+	row := !star && w.functions.has(name, takesRow)
+	if row || r.scalar && !star && !r.declared[name] {
+		w.applied(name)
 	}
 	for _, t := range r.tables {
-		switch {
-		case star:
-			w.columns.add(t + ".*")
-		default:
-			w.columns.add(t + "." + dotted(name))
+		if !star {
+			w.column(t, name)
 		}
-		if row {
-			w.columns.add(t + ".*")
+		if star || row {
+			w.column(t, "*")
 		}
 	}
 }
 
 func (w *walker) anywhere(name string, star bool, sc *scope) {
-	for s := sc; s != nil; s = s.parent {
+	for s := sc; s != nil && w.spend(len(s.rels)+1); s = s.parent {
 		for _, r := range s.rels {
 			w.qualified(r, name, star)
 		}

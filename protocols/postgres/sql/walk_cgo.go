@@ -3,6 +3,7 @@
 package sql
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -29,8 +30,25 @@ type walker struct {
 	calls   set
 	unbound bool // an UPDATE, DELETE or MERGE without a condition
 	dry     bool // inside an EXPLAIN that runs nothing
-	locks   bool
 	role    role // of the relations of the statement at hand that stand in no FROM
+	spent   int
+	err     error // the walk was given up
+}
+
+// Names may multiply: a column without a table is one of every table in scope.
+// maxNames bounds what a record holds, maxWork the time that is spent on it.
+const (
+	maxNames = 10_000
+	maxWork  = 5_000_000
+)
+
+// spend counts work; when it is too much the walk ends.
+func (w *walker) spend(n int) bool {
+	w.spent += n
+	if w.err == nil && (w.spent > maxWork || len(w.columns) > maxNames || len(w.tables) > maxNames || len(w.calls) > maxNames) {
+		w.err = errors.New("the statement names too many tables and columns to be checked: qualify columns with their table, or split it")
+	}
+	return w.err == nil
 }
 
 // A role says how a statement uses a relation.
@@ -55,6 +73,9 @@ func (a *Analyzer) statement(raw *pgquery.RawStmt, catalogFirst bool) (statement
 	}
 	if err := w.top(raw.Stmt); err != nil {
 		return statement{}, err
+	}
+	if w.err != nil {
+		return statement{}, w.err
 	}
 	s := w.shape
 	delete(w.verbs, s.Verb)
@@ -105,6 +126,9 @@ func (w *walker) verb(v string) {
 // visit looks into any node. Statements and names have methods of their own;
 // every other node hands on to what is inside it.
 func (w *walker) visit(m protoreflect.Message, sc *scope) {
+	if !w.spend(1) {
+		return
+	}
 	switch n := m.Interface().(type) {
 	case *pgquery.Node:
 		w.children(m, sc)
@@ -125,6 +149,16 @@ func (w *walker) visit(m protoreflect.Message, sc *scope) {
 		w.children(m, sc)
 	case *pgquery.SortBy:
 		w.operator(n.UseOp)
+		w.children(m, sc)
+	case *pgquery.A_Indirection:
+		for _, name := range n.Indirection {
+			if name.GetString_() != nil {
+				w.applied(name.GetString_().Sval)
+			}
+		}
+		w.children(m, sc)
+	case *pgquery.RangeTableSample:
+		w.sample(n)
 		w.children(m, sc)
 	case *pgquery.ParamRef:
 		w.shape.MaxParam = max(w.shape.MaxParam, int(n.Number))
@@ -222,10 +256,28 @@ func (w *walker) function(names []string) {
 	}
 }
 
-// operator treats OPERATOR(schema.+) of a foreign schema as a function that
+// applied records a name after a dot: (5).f is f(5) to the server, and nothing in
+// the text tells it from a field.
+func (w *walker) applied(name string) { w.function([]string{name}) }
+
+// sample knows the server's own ways to sample; another is code.
+func (w *walker) sample(n *pgquery.RangeTableSample) {
+	names := strs(n.Method)
+	switch strings.TrimPrefix(strings.Join(names, "."), "pg_catalog.") {
+	case "bernoulli", "system":
+	default:
+		w.function(names)
+	}
+}
+
+// operator treats an operator that is not the server's own as a function that
 // nothing classifies.
 func (w *walker) operator(name []*pgquery.Node) {
-	if names := strs(name); len(names) > 1 && names[len(names)-2] != "pg_catalog" {
+	names := strs(name)
+	if len(names) == 0 || names[len(names)-1] == "" {
+		return
+	}
+	if foreign := len(names) > 1 && names[len(names)-2] != "pg_catalog"; foreign || !ofServerOperator(names[len(names)-1]) {
 		w.calls.add(dotted(names...))
 		w.effects |= action.EffectUnknown
 	}
