@@ -11,6 +11,7 @@ import (
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/rules"
+	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -84,7 +85,7 @@ func (c *compiler) service(conf *hclconf.Service) {
 func (c *compiler) route(s *service) {
 	conf := s.conf
 	s.route = route{upstream: conf.UpstreamHost, tls: conf.TLS}
-	ports := hclconf.DefaultPorts(s.Protocol)
+	ports := vocab.DefaultPorts(s.Protocol)
 	var own []place.Claim
 	for _, h := range conf.Hosts {
 		claim := place.Claim{Place: h.Place, Owner: s.index, Defaults: ports}

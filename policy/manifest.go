@@ -6,6 +6,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -104,7 +105,7 @@ func (p *Policy) manifestRules(r *hclconf.Rule) []ManifestRule {
 // about names what a rule speaks of.
 func (p *Policy) about(r *hclconf.Rule) string {
 	var parts []string
-	for _, name := range hclconf.RuleLists() {
+	for _, name := range vocab.Lists() {
 		if l, ok := r.Lists[name]; ok {
 			parts = append(parts, name+" "+strings.Join(hclconf.Texts(l.Items), ", "))
 		}

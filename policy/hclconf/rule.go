@@ -5,6 +5,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -45,7 +46,7 @@ func (d *decoder) rule(b *hclsyntax.Block) {
 			d.fail(b.Body.Attributes["otherwise"].NameRange, "Nothing else", "otherwise is for when the attributes match but when, unless or hours do not hold; the rule states none of them.")
 		}
 	})
-	for _, name := range RuleLists() {
+	for _, name := range vocab.Lists() {
 		if a, ok := b.Body.Attributes[name]; ok {
 			r.Lists[name] = List{Items: d.words(a.Expr), Range: a.SrcRange}
 		}
@@ -90,25 +91,12 @@ func bare(s Str) Str {
 	return s
 }
 
-func methods() []string {
-	return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
-		"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "QUERY", "PURGE", "LINK", "UNLINK",
-		"MKCALENDAR", "ACL", "CHECKIN", "CHECKOUT", "MERGE", "LABEL", "BIND", "UNBIND", "REBIND", "UPDATE", "VERSION-CONTROL", "LIST"}
-}
-
 func (d *decoder) method(s Str) {
 	if up := strings.ToUpper(s.Value); up != s.Value {
 		d.fail(s.Range, "Unknown method", "Methods are in capitals: %q.", up)
 		return
 	}
-	d.knownShort(s, "method", methods())
-}
-
-func verbs() []string {
-	return []string{"select", "insert", "update", "delete", "merge", "copy", "create", "alter", "drop", "truncate",
-		"grant", "revoke", "explain", "call", "do", "execute", "prepare", "deallocate", "declare", "fetch", "close", "move",
-		"begin", "commit", "rollback", "savepoint", "release", "start", "set", "reset", "show", "discard", "lock", "listen", "unlisten", "notify",
-		"analyze", "vacuum", "cluster", "reindex", "refresh", "checkpoint", "comment", "security", "reassign", "import", "load", "rename", "values", "table"}
+	d.knownShort(s, "method", vocab.Methods())
 }
 
 func (d *decoder) verb(s Str) {
@@ -116,7 +104,7 @@ func (d *decoder) verb(s Str) {
 		d.fail(s.Range, "Unknown verb", "Verbs are in lower case: %q.", low)
 		return
 	}
-	d.knownShort(s, "verb", verbs())
+	d.knownShort(s, "verb", vocab.Verbs())
 }
 
 // knownShort is known for a vocabulary too long to print.

@@ -3,6 +3,7 @@ package hclconf
 import (
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -118,19 +119,8 @@ func firstOf(list []Str) hcl.Range {
 	return list[0].Range
 }
 
-// DefaultPorts gives the ports that a host without one means.
-func DefaultPorts(protocol string) []uint16 {
-	switch protocol {
-	case "http":
-		return []uint16{443, 80}
-	case "postgres":
-		return []uint16{5432}
-	}
-	return nil
-}
-
 func (d *decoder) settleHosts(s *Service) {
-	ports := DefaultPorts(s.Protocol.Value)
+	ports := vocab.DefaultPorts(s.Protocol.Value)
 	for i, h := range s.Hosts {
 		if h.Port == 0 && ports == nil {
 			d.fail(h.Range, "Port missing", `A %s service states its port: "%s:PORT".`, s.Protocol.Value, h.Place)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -38,7 +39,7 @@ func language() *shape {
 			},
 			"rule": {
 				labelled: true,
-				attrs:    append([]string{"on", "roles", "when", "unless", "verdict", "reason", "otherwise", "mode", "until"}, RuleLists()...),
+				attrs:    append([]string{"on", "roles", "when", "unless", "verdict", "reason", "otherwise", "mode", "until"}, vocab.Lists()...),
 				later:    []string{"approvers", "limit", "per", "tools", "models", "namespaces", "resources"},
 			},
 			"test": {
@@ -80,11 +81,6 @@ func serviceShape() *shape {
 			},
 		},
 	}
-}
-
-// RuleLists names the plain attributes of a rule that are lists of words.
-func RuleLists() []string {
-	return []string{"effects", "hosts", "methods", "paths", "operations", "verbs", "tables", "functions", "columns", "databases", "hours"}
 }
 
 // check complains about whatever in body is not in its shape. What stands there

@@ -7,8 +7,6 @@ import (
 	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/glob"
 	"sallyport.dev/sallyport/policy/hclconf"
-
-	"github.com/hashicorp/hcl/v2"
 )
 
 // A catalog finds the operations that a request is. It is immutable.
@@ -43,44 +41,44 @@ type hit struct {
 }
 
 // newCatalog compiles the operations of a service.
-func (l *lister) newCatalog(s *hclconf.Service, schema *cond.Schema) *catalog {
+func (c *compiler) newCatalog(s *hclconf.Service) *catalog {
 	if len(s.Operations) == 0 {
 		return nil
 	}
-	method, okMethod := l.fact("http.method")
-	path, okPath := l.fact("http.path")
+	method, okMethod := c.Fact("http.method")
+	path, okPath := c.Fact("http.path")
 	if !okMethod || !okPath {
-		l.fail(s.Operations[0].Range, "Not in this version", "This build reads no http facts, so operations have nothing to match.")
+		c.Fail(s.Operations[0].Range, "Not in this version", "This build reads no http facts, so operations have nothing to match.")
 		return nil
 	}
-	c := &catalog{method: method.Str, path: path.Str, fold: s.FoldPaths, byMethod: map[string][]entry{}}
+	out := &catalog{method: method.Str, path: path.Str, fold: s.FoldPaths, byMethod: map[string][]entry{}}
 	for _, conf := range s.Operations {
 		op := &operation{name: conf.Name, conf: conf}
-		c.all = append(c.all, op)
+		out.all = append(out.all, op)
 		for _, e := range conf.Effects {
 			bit, _ := action.ParseEffect(e.Value)
 			op.effects |= bit
 		}
 		if conf.When != nil {
-			var diags hcl.Diagnostics
-			op.when, diags = schema.Compile(conf.When)
-			l.diags = append(l.diags, diags...)
+			when, diags := c.schema.Compile(conf.When)
+			op.when = when
+			c.Diags = append(c.Diags, diags...)
 		}
 		for _, m := range conf.Match {
-			c.add(l, m, op)
+			out.add(c, m, op)
 		}
 	}
-	return c
+	return out
 }
 
 // add files one match line. HEAD asks what GET would answer, so it is every
 // operation that GET is.
-func (c *catalog) add(l *lister, m hclconf.Str, op *operation) {
+func (c *catalog) add(l *compiler, m hclconf.Str, op *operation) {
 	method, path, _ := strings.Cut(m.Value, " ")
-	l.paths(hclconf.List{Items: []hclconf.Str{{Value: path, Range: m.Range}}})
+	l.Paths(hclconf.List{Items: []hclconf.Str{{Value: path, Range: m.Range}}})
 	g, err := glob.Compile(path, '/')
 	if err != nil {
-		l.fail(m.Range, "Bad pattern", "%s.", err)
+		l.Fail(m.Range, "Bad pattern", "%s.", err)
 		return
 	}
 	e := entry{first: firstSegment(path), path: g, op: op}

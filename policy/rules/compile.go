@@ -8,6 +8,8 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/match"
+	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -31,7 +33,7 @@ func (c *compiler) rule(conf *hclconf.Rule) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		c.fail(protocols[names[1]], "Two protocols", "Rule %q speaks of %s; no action is of two protocols, so write one rule for each.", r.name, strings.Join(names, " and "))
+		c.Fail(protocols[names[1]], "Two protocols", "Rule %q speaks of %s; no action is of two protocols, so write one rule for each.", r.name, strings.Join(names, " and "))
 	}
 	for name := range protocols {
 		r.states.protocol, r.states.inside = name, true
@@ -48,12 +50,12 @@ func (c *compiler) rule(conf *hclconf.Rule) {
 
 // attributes compiles the plain attributes in the order of the language.
 func (c *compiler) attributes(r *Rule, protocols map[string]hcl.Range) {
-	for _, name := range hclconf.RuleLists() {
+	for _, name := range vocab.Lists() {
 		conf, ok := r.conf.Lists[name]
 		if !ok {
 			continue
 		}
-		if _, protocol := attribute(name); protocol != "" {
+		if protocol := match.Protocol(name); protocol != "" {
 			protocols[protocol] = conf.Range
 		}
 		switch name {
@@ -94,7 +96,7 @@ func (c *compiler) hours(r *Rule, conf hclconf.List) {
 	for _, item := range conf.Items {
 		h, err := cond.ParseHours(item.Value)
 		if err != nil {
-			c.fail(item.Range, "Bad hours", "%s.", err)
+			c.Fail(item.Range, "Bad hours", "%s.", err)
 			continue
 		}
 		r.hours = append(r.hours, h)
@@ -107,7 +109,7 @@ func (c *compiler) condition(r *Rule, e hcl.Expression, protocols map[string]hcl
 		return nil
 	}
 	compiled, diags := c.schema.Compile(e)
-	c.diags = append(c.diags, diags...)
+	c.Diags = append(c.Diags, diags...)
 	if compiled == nil {
 		return nil
 	}
@@ -132,7 +134,7 @@ func (c *compiler) condition(r *Rule, e hcl.Expression, protocols map[string]hcl
 // speaks of what is inside them, or of such a connection elsewhere.
 func (c *compiler) opaque(r *Rule) {
 	if r.states.conn && r.states.inside {
-		c.fail(r.conf.Range, "Can never match", "Rule %q reads conn.*, which tcp and passthrough services have, beside something that they do not have.", r.name)
+		c.Fail(r.conf.Range, "Can never match", "Rule %q reads conn.*, which tcp and passthrough services have, beside something that they do not have.", r.name)
 		return
 	}
 	for _, ref := range r.conf.On.Items {
@@ -142,11 +144,11 @@ func (c *compiler) opaque(r *Rule) {
 		}
 		switch {
 		case s.opaque:
-			c.fail(ref.Range, "Nothing to see there", "The connections of %q pass unseen: a rule on it states roles, hosts, hours and the facts agent.*, now.* and conn.*, nothing else.", s.service.Name)
+			c.Fail(ref.Range, "Nothing to see there", "The connections of %q pass unseen: a rule on it states roles, hosts, hours and the facts agent.*, now.* and conn.*, nothing else.", s.service.Name)
 		case r.states.conn:
-			c.fail(ref.Range, "Nothing to see there", "%q is no tcp or passthrough service, and only those have conn.*.", s.service.Name)
+			c.Fail(ref.Range, "Nothing to see there", "%q is no tcp or passthrough service, and only those have conn.*.", s.service.Name)
 		default:
-			c.warn(ref.Range, "Can never match", "Rule %q speaks of %s, and %q speaks %s: it has no say there.", r.name, r.states.protocol, s.service.Name, s.service.Protocol)
+			c.Warn(ref.Range, "Can never match", "Rule %q speaks of %s, and %q speaks %s: it has no say there.", r.name, r.states.protocol, s.service.Name, s.service.Protocol)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/match"
 	"sallyport.dev/sallyport/policy/source"
 )
 
@@ -68,18 +69,18 @@ func (j *judge) trace() PartTrace {
 func (r *Rule) trace(j *judge) RuleTrace {
 	t := RuleTrace{Rule: r.name, Verdict: r.clauses[0].verdict.String()}
 	stop := ""
-	check := func(what, value string, f found) {
-		word := f.word()
+	check := func(what, value string, f match.Found) {
+		word := f.Word()
 		t.Checks = append(t.Checks, CheckStep{What: what, Value: value, Matches: word})
 		if word == "no" && stop == "" {
 			stop = fmt.Sprintf("%s: %s", what, value)
 		}
 	}
 	if !r.until.IsZero() {
-		check("until "+r.until.Format(time.RFC3339), j.now.UTC().Format(time.RFC3339), one(j.now.Before(r.until)))
+		check("until "+r.until.Format(time.RFC3339), j.now.UTC().Format(time.RFC3339), match.One(j.now.Before(r.until)))
 	}
 	if r.roles != nil {
-		check("roles", shown(action.Known, j.member.Roles...), one(r.applies(j)))
+		check("roles", match.Show(action.Known, j.member.Roles...), match.One(r.applies(j)))
 	}
 	if r.states.effects {
 		check("effects", j.effects.String(), r.meetEffects(j))
@@ -88,7 +89,7 @@ func (r *Rule) trace(j *judge) RuleTrace {
 		check(r.lists[i].name, r.lists[i].show(j), r.lists[i].find(j))
 	}
 	if len(r.hours) > 0 {
-		check("hours", j.now.UTC().Format("Mon 15:04 MST"), one(within(r.hours, j.now) == cond.True))
+		check("hours", j.now.UTC().Format("Mon 15:04 MST"), match.One(within(r.hours, j.now) == cond.True))
 	}
 	t.conditions(j.service.files, "when", r.when, j)
 	t.conditions(j.service.files, "unless", r.unless, j)
@@ -152,19 +153,4 @@ func (r *Rule) half(m *meeting, j *judge) string {
 		return fmt.Sprintf("the effect is %s, which a rule must name in effects to loosen it", j.effects)
 	}
 	return "it names some of the values and not all"
-}
-
-// word says in one word how an attribute matched.
-func (f found) word() string {
-	switch {
-	case f.need != 0:
-		return "pending"
-	case f.some == cond.Unknown:
-		return "unknown"
-	case f.some == cond.False:
-		return "no"
-	case !f.whole:
-		return "partly"
-	}
-	return "yes"
 }

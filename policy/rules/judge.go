@@ -22,7 +22,8 @@ type judge struct {
 	ops         []hit
 	opsNeed     action.Need // pending conditions of operations
 	opsUnknown  bool        // which operations it is cannot be told
-	meetings    []meeting   // by index in service.rules
+	rules       []*Rule     // of the service, those that may meet the part
+	meetings    []meeting   // by index in rules
 
 	total ruling
 }
@@ -65,7 +66,7 @@ func (j *judge) decide() action.Decision {
 	j.total.verdict = action.Allow
 	for i := range j.action.Parts {
 		j.look(&j.action.Parts[i])
-		r := j.rule()
+		r := j.decidePart()
 		if r.verdict == action.Deny && r.need == 0 {
 			return action.Decision{Verdict: action.Deny, Rule: r.by, Reason: r.reason, Would: r.would}
 		}

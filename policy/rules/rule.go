@@ -6,6 +6,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/match"
 )
 
 // A Rule is one compiled rule. It is immutable.
@@ -90,17 +91,17 @@ func (r *Rule) applies(j *judge) bool {
 }
 
 // add joins one attribute; it reports whether the rule may still match.
-func (m *meeting) add(f found) bool {
-	if f.some == cond.False {
+func (m *meeting) add(f match.Found) bool {
+	if f.Some == cond.False {
 		return false
 	}
-	if f.some == cond.Unknown {
+	if f.Some == cond.Unknown {
 		m.touch = cond.Unknown
-		m.touchNeed |= f.need
+		m.touchNeed |= f.Need
 	}
-	if !f.whole {
-		m.addNeed |= f.need
-		m.whole = m.whole && f.need != 0 // else it never becomes whole
+	if !f.Whole {
+		m.addNeed |= f.Need
+		m.whole = m.whole && f.Need != 0 // else it never becomes whole
 	}
 	return true
 }
@@ -108,25 +109,25 @@ func (m *meeting) add(f found) bool {
 // meetEffects holds the effects of the rule against those of the part. A rule
 // that states none meets all, but is whole only over read and write; on an
 // opaque connection the effect need not be named.
-func (r *Rule) meetEffects(j *judge) found {
+func (r *Rule) meetEffects(j *judge) match.Found {
 	if !r.states.effects {
-		f := found{some: cond.True, whole: j.service.opaque || j.effects&^defaultEffects == 0}
-		if !f.whole {
-			f.need = j.opsNeed
+		f := match.Found{Some: cond.True, Whole: j.service.opaque || j.effects&^defaultEffects == 0}
+		if !f.Whole {
+			f.Need = j.opsNeed
 		}
 		return f
 	}
 	switch {
 	case j.effects&r.effects != 0:
-		f := found{some: cond.True, whole: j.effects&^r.effects == 0, need: j.opsNeed}
+		f := match.Found{Some: cond.True, Whole: j.effects&^r.effects == 0, Need: j.opsNeed}
 		if j.opsNeed != 0 && j.sureEffects&r.effects == 0 {
-			f.some = cond.Unknown
+			f.Some = cond.Unknown
 		}
 		return f
 	case j.effects&action.EffectUnknown != 0:
-		return found{some: cond.Unknown, need: j.opsNeed}
+		return match.Found{Some: cond.Unknown, Need: j.opsNeed}
 	}
-	return found{}
+	return match.Found{}
 }
 
 // condition evaluates hours, when and unless as one.

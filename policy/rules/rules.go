@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/match"
 	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
@@ -36,6 +37,7 @@ type Service struct {
 	named   func(string, uint16) bool
 	files   *source.Files
 	rules   []*Rule // by name
+	index   *index  // nil: rules as they are
 	silent  []*Rule // those under "*" that speak of something else
 	posture posture
 	opaque  bool // tcp, passthrough: no facts, the effect is unknown
@@ -50,7 +52,7 @@ type Service struct {
 
 // A compiler makes a Set of a Config and collects every complaint.
 type compiler struct {
-	lister
+	match.Compiler
 	conf   *hclconf.Config
 	schema *cond.Schema
 	set    *Set
@@ -65,7 +67,7 @@ type Site struct {
 // Compile makes the rules of a configuration. sites are its services in its
 // order; the tables say which facts there are.
 func Compile(conf *hclconf.Config, files *source.Files, sites []Site, tables []action.FactTable) (*Set, hcl.Diagnostics) {
-	c := &compiler{lister: lister{tables: tables}, conf: conf, schema: cond.NewSchema(tables...), set: &Set{}}
+	c := &compiler{Compiler: match.Compiler{Tables: tables}, conf: conf, schema: cond.NewSchema(tables...), set: &Set{}}
 	for i, s := range sites {
 		c.service(s, conf.Services[i], files)
 	}
@@ -74,9 +76,10 @@ func Compile(conf *hclconf.Config, files *source.Files, sites []Site, tables []a
 	}
 	slices.SortFunc(c.set.rules, func(a, b *Rule) int { return strings.Compare(a.name, b.name) })
 	for _, s := range c.set.Services {
-		c.set.index(s)
+		c.set.assign(s)
+		s.index = c.newIndex(s)
 	}
-	return c.set, c.diags
+	return c.set, c.Diags
 }
 
 func (c *compiler) service(s Site, conf *hclconf.Service, files *source.Files) {
@@ -85,17 +88,17 @@ func (c *compiler) service(s Site, conf *hclconf.Service, files *source.Files) {
 		opaque:  s.Protocol == "tcp" || s.Passthrough,
 		observe: conf.Mode.Value == "observe",
 		posture: newPosture(s.Name, conf.Posture.Value),
-		catalog: c.newCatalog(conf, c.schema),
+		catalog: c.newCatalog(conf),
 	}
-	if spec, ok := c.fact("sql.database"); ok && len(s.Databases) > 0 {
+	if spec, ok := c.Fact("sql.database"); ok && len(s.Databases) > 0 {
 		out.database = spec.Str
 		out.noDatabase = `Service "` + s.Name + `" gives access to ` + strings.Join(s.Databases, ", ") + " and no other database."
 	}
 	c.set.Services = append(c.set.Services, out)
 }
 
-// index gives a service the rules that can meet its actions.
-func (set *Set) index(s *Service) {
+// assign gives a service the rules that can meet its actions.
+func (set *Set) assign(s *Service) {
 	for _, r := range set.rules {
 		switch {
 		case !r.names(s):

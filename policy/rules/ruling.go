@@ -19,22 +19,22 @@ type outline struct {
 	denied  bool        // a deny rule met it for certain
 }
 
-// rule decides the part in the three steps of the language: the posture, what
+// decidePart decides the part in the three steps of the language: the posture, what
 // loosens it, what tightens it.
-func (j *judge) rule() ruling {
+func (j *judge) decidePart() ruling {
 	if out, bound := j.bound(); bound {
 		return out
 	}
 	o := j.posture()
-	j.meetings = j.meetings[:0]
-	for _, r := range j.service.rules {
+	j.meetings, j.rules = j.meetings[:0], j.service.index.rules(j)
+	for _, r := range j.rules {
 		m := r.meet(j)
 		j.meetings = append(j.meetings, m)
 		if m.touch != cond.False && !r.observe {
 			o.loosen(r, &m)
 		}
 	}
-	for i, r := range j.service.rules {
+	for i, r := range j.rules {
 		if m := &j.meetings[i]; m.touch != cond.False && !r.observe {
 			o.tighten(r, m, j.part.Control)
 		}
@@ -148,7 +148,7 @@ func (j *judge) observe(o *outline) {
 	if mild := max(o.posture, o.lift); j.service.observe && mild < o.verdict {
 		o.would = append(o.would, `posture "`+j.service.posture.name+`"`)
 	}
-	for i, r := range j.service.rules {
+	for i, r := range j.rules {
 		if !r.observe {
 			continue
 		}
