@@ -18,6 +18,8 @@ import (
 const (
 	// maxText bounds a Query and a Parse, which are read whole.
 	maxText = 1 << 20
+	// maxValues bounds a Bind whose values become facts.
+	maxValues = 64 << 10
 	// maxNames bounds the names at the beginning of a Bind, and whole messages
 	// that only name something.
 	maxNames = 8 << 10
@@ -34,7 +36,9 @@ func (s *session) pumpAgent() error {
 		if err != nil {
 			return err
 		}
-		s.heard.Store(time.Now().UnixNano())
+		if s.f.Service.Session.IdleTimeout > 0 {
+			s.heard.Store(time.Now().UnixNano())
+		}
 		err = s.hear(s.ctx, m)
 		if errors.Is(err, errTerminate) {
 			return nil
@@ -195,8 +199,8 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 		return err
 	case st != nil:
 		a.act.Parts, a.act.Summary = st.Parts, st.Summary
-		if bar := belt(s.f.Service, st.Parts); bar != nil {
-			a.refuse(bar)
+		if err := a.learnParams(m); err != nil {
+			return err
 		}
 	case name == "" || len(s.ledger.Named(name)) == 0:
 		a.act.Summary = summary("execute " + name)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -59,13 +60,8 @@ func (a *ask) refuse(bar *entry.Bar) {
 // Action is what is judged.
 func (a *ask) Action() *action.Action { return &a.act }
 
-// Learn gives the parameters of a Bind, or holds the whole message.
+// Learn holds the whole message; every other fact is there from the start.
 func (a *ask) Learn(_ context.Context, need action.Need) error {
-	if need&^action.Whole != 0 && a.kind == ledger.Bind {
-		if err := a.learnParams(); err != nil {
-			return err
-		}
-	}
 	if need&action.Whole == 0 {
 		return nil
 	}
@@ -77,10 +73,10 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 		return fmt.Errorf("hold the message: %w", err)
 	}
 	h := sha256.New()
-	h.Write([]byte(a.act.Summary)) //nolint:errcheck // a hash never fails
-	for _, p := range a.act.Parts {
+	for _, p := range a.act.Parts { // a Bind's message names its text but does not hold it
 		if f, ok := p.Facts.(*sql.Facts); ok {
 			h.Write([]byte(f.Text)) //nolint:errcheck // a hash never fails
+			h.Write([]byte{0})      //nolint:errcheck // a hash never fails
 		}
 	}
 	h.Write(raw) //nolint:errcheck // a hash never fails
@@ -89,14 +85,15 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 	return nil
 }
 
-// learnParams puts the values of a Bind into its own copy of the facts.
-func (a *ask) learnParams() error {
-	if a.sent > maxText {
+// learnParams puts the values of a Bind, if they are text, into its own copy of
+// the facts.
+func (a *ask) learnParams(m wire.Message) error {
+	if m.Body() > maxValues || !takesParams(a.act.Parts) {
 		return nil
 	}
 	body, err := a.s.in.Body()
 	if err != nil {
-		return fmt.Errorf("hold the values: %w", err)
+		return err
 	}
 	_, _, rest, err := wire.BindNames(body)
 	if err != nil {
@@ -187,6 +184,7 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := a.s
 	s.notice(a, d)
+	s.start(func() { s.remind(ctx, a, d) })
 	s.setHurry(func(err error) { a.why = err; cancel(err) })
 	done := make(chan struct{})
 	go func() {
@@ -208,6 +206,23 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 		<-done
 		s.listen()
 		cancel(nil)
+	}
+}
+
+// reminder is how often an agent that waits is told so; it also keeps its
+// connection from looking dead.
+const reminder = 30 * time.Second
+
+func (s *session) remind(ctx context.Context, a *ask, d action.Decision) {
+	tick := time.NewTicker(reminder)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.notice(a, d)
+		}
 	}
 }
 

@@ -283,6 +283,7 @@ func selfSigned(name string) (cert, key []byte, pool *x509.CertPool, err error) 
 type record struct {
 	act      *action.Action
 	decision action.Decision
+	revoke   context.CancelFunc
 	result   action.Result
 	err      error
 	done     bool
@@ -301,6 +302,7 @@ type line struct {
 	settle  func(context.Context, *action.Action, action.Decision) action.Decision
 	listen  net.Listener
 	agent   string
+	forget  bool         // keep no records
 	tap     func([]byte) // sees every byte to the server, behind TLS
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -308,6 +310,7 @@ type line struct {
 
 	mu      sync.Mutex
 	records []*record
+	judged  []*record // preludes too
 	dials   int
 	leaves  int
 	ids     int
@@ -432,8 +435,13 @@ func (l *line) do(ctx context.Context, ex protocols.Exchange) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &pass{l: l, act: a, stop: cancel, rec: &record{act: a}}
 	d := l.judge(ctx, ex)
-	p.rec.decision = d
-	if !a.Prelude || d.Verdict != action.Allow {
+	p.rec.decision, p.rec.revoke = d, cancel
+	if !l.forget {
+		l.mu.Lock()
+		l.judged = append(l.judged, p.rec)
+		l.mu.Unlock()
+	}
+	if !l.forget && (!a.Prelude || d.Verdict != action.Allow) {
 		l.mu.Lock()
 		l.records = append(l.records, p.rec)
 		l.mu.Unlock()

@@ -256,12 +256,12 @@ func (s *session) awaitCancel() {
 	if s.meter.cancelled == nil {
 		return
 	}
-	patience := time.NewTimer(5 * time.Second)
-	defer patience.Stop()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	select {
 	case <-s.meter.cancelled:
 	case <-s.work.Done():
-	case <-patience.C:
+	case <-timer.C:
 	}
 	s.meter.cancelled = nil
 }

@@ -23,6 +23,9 @@ import (
 // farewell bounds what is said at the end to a side that may no longer listen.
 const farewell = 100 * time.Millisecond
 
+// patience bounds the wait for the server to take a cancel of ours.
+const patience = 5 * time.Second
+
 var (
 	errIdle     = errors.New("nothing happened for the service's idle_timeout")
 	errServer   = errors.New("the database")
@@ -136,8 +139,25 @@ func (s *session) run() error {
 		s.start(s.watch)
 	}
 	err := s.pumpAgent()
+	if err != nil && s.ctx.Err() == nil {
+		s.abandon()
+	}
 	s.end(s.goodbye(err))
 	return s.verdict(err)
+}
+
+// abandon stops what the server still does for an agent that is gone: a server
+// would otherwise notice only when it has an answer to write.
+func (s *session) abandon() {
+	s.mu.Lock()
+	lost := s.lost
+	s.mu.Unlock()
+	if _, busy := s.ledger.Busy(); !busy || lost != nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(s.work, patience)
+	defer stop()
+	s.do(ctx, s.cancel("the agent hung up")) //nolint:errcheck // its record says what became of it
 }
 
 // start runs f in a goroutine that the session's end waits for.

@@ -93,7 +93,7 @@ func control(database, user string) []action.Part {
 	}}
 }
 
-// facts gives the shape behind a part, nil if there is none.
+// shape gives the shape behind a part, nil if there is none.
 func shape(p action.Part) *sql.Shape {
 	if f, ok := p.Facts.(*sql.Facts); ok {
 		return f.Shape
@@ -105,6 +105,16 @@ func shape(p action.Part) *sql.Shape {
 func copies(parts []action.Part) bool {
 	for _, p := range parts {
 		if s := shape(p); s != nil && s.CopyIn {
+			return true
+		}
+	}
+	return false
+}
+
+// takesParams reports whether parts read values that a Bind gives.
+func takesParams(parts []action.Part) bool {
+	for _, p := range parts {
+		if s := shape(p); s != nil && s.MaxParam > 0 {
 			return true
 		}
 	}
