@@ -57,6 +57,15 @@ type node struct {
 	fact  *fact.Fact // reads just this fact
 	loop  *loop      // is this comprehension, where the variables of its kids end
 	kids  []*node
+	fixed kleene.Value // of a constant
+}
+
+// value evaluates n; a constant costs no call.
+func (n *node) value(env *Env, s *scope) kleene.Value {
+	if n.konst {
+		return n.fixed
+	}
+	return n.eval(env, s)
 }
 
 // maxDepth bounds how deep expressions nest; people write ten levels at most.
@@ -204,6 +213,7 @@ func (n *node) foldable() bool {
 // freeze evaluates a constant once and for all.
 func (n *node) freeze() {
 	v := n.eval(&Env{}, nil)
+	n.fixed = v
 	n.eval = func(*Env, *scope) kleene.Value { return v }
 	n.test = nil
 	if n.typ == boolType {

@@ -129,6 +129,10 @@ var evalRows = []struct{ want, expr string }{ //nolint:gochecknoglobals // the p
 	{T, `length([for t in agent.tags : http.method if http.method == "POST"]) == 2`},
 	{T, `join("", [for t in agent.tags : t]) == "tag:citag:dev"`}, {T, `[for b in [true, false] : !b][1]`},
 
+	{F, `anytrue([for n in split(",", "192.168.0.0/16,fd00::/8") : cidrcontains(n, conn.ip)])`},
+	{T, `anytrue([for n in split(",", "10.0.0.0/8,fd00::/8") : cidrcontains(n, conn.ip)])`},
+	{T, `anytrue([for h in ["x-none", "X-Tenant"] : http.headers[h] == "acme"])`},
+
 	// conditional
 	{T, `http.method == "POST" ? http.size > 1 : false`}, {F, `http.method == "GET" ? true : http.size < 1`},
 	{T, `(http.size > 10 ? "big" : "small") == "big"`}, {T, `(http.size > 100 ? "big" : null) == null`},
@@ -405,6 +409,9 @@ func TestNoAllocation(t *testing.T) {
 func FuzzCompile(f *testing.F) {
 	for _, row := range evalRows {
 		f.Add(row.expr)
+	}
+	for _, line := range brokenLines(f) {
+		f.Add(line)
 	}
 	schema := testSchema()
 	f.Fuzz(func(t *testing.T, text string) {

@@ -60,3 +60,24 @@ func said(t *testing.T, src []byte) string {
 	}
 	return all.String()
 }
+
+// brokenLines gives the conditions of all pages.
+func brokenLines(t testing.TB) []string {
+	t.Helper()
+	pages, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, page := range pages {
+		archive, err := txtar.ParseFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(archive.Files[0].Data)) {
+			_, expr, _ := strings.Cut(strings.TrimSpace(line), " = ")
+			lines = append(lines, expr)
+		}
+	}
+	return lines
+}

@@ -78,7 +78,7 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
 }
 
 func (c *compiler) unknownFunction(e *hclsyntax.FunctionCallExpr) *node {
-	if laterFunction(e.Name) {
+	if fact.LaterFunction(e.Name) {
 		return c.fail(e.NameRange, "Not in this version", "The function %s is not in this version.", e.Name)
 	}
 	if best := fact.Nearest(e.Name, slices.Sorted(maps.Keys(c.schema.functions))); best != "" {
@@ -89,12 +89,11 @@ func (c *compiler) unknownFunction(e *hclsyntax.FunctionCallExpr) *node {
 
 // constText gives the text of an argument that must not change.
 func (c *compiler) constText(n *node, what string) (string, bool) {
-	v := n.eval(&Env{}, nil)
-	if !n.konst || v.Kind != kleene.IsString {
+	if !n.konst || n.fixed.Kind != kleene.IsString {
 		c.fail(n.rng, "Not a constant", "%s is written out, so that it can be checked beforehand.", what)
 		return "", false
 	}
-	return v.Str, true
+	return n.fixed.Str, true
 }
 
 func buildContains(c *compiler, args []*node) *node {
@@ -106,11 +105,11 @@ func buildContains(c *compiler, args []*node) *node {
 		return c.fail(want.rng, "Different types", "A list of %ss never contains a %s.", list.elem, want.typ)
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
-		l := list.eval(env, s)
+		l := list.value(env, s)
 		if !s.spend(stepBytes * l.Len()) {
 			return Unknown, 0
 		}
-		return kleene.Contains(l, want.eval(env, s))
+		return kleene.Contains(l, want.value(env, s))
 	}, list, want)
 }
 
@@ -119,7 +118,7 @@ func textTest(holds func(text, part string) bool) func(*compiler, []*node) *node
 	return func(_ *compiler, args []*node) *node {
 		x, y := args[0], args[1]
 		return tested(func(env *Env, s *scope) (Tri, action.Need) {
-			a, b := x.eval(env, s), y.eval(env, s)
+			a, b := x.value(env, s), y.value(env, s)
 			if a.Kind != kleene.IsString || b.Kind != kleene.IsString {
 				return Unknown, kleene.Blocked(a, b)
 			}
@@ -196,10 +195,10 @@ func buildQuantifier(decisive Tri) func(*compiler, []*node) *node {
 func buildCIDR(c *compiler, args []*node) *node {
 	x, y := args[0], args[1]
 	var fixed netip.Prefix
-	if v := x.eval(&Env{}, nil); x.konst && v.Kind == kleene.IsString {
+	if x.konst && x.fixed.Kind == kleene.IsString {
 		var err error
-		if fixed, err = netip.ParsePrefix(v.Str); err != nil {
-			return c.fail(x.rng, "Bad network", "%q is no network; write it as in 10.0.0.0/8.", v.Str)
+		if fixed, err = netip.ParsePrefix(x.fixed.Str); err != nil {
+			return c.fail(x.rng, "Bad network", "%q is no network; write it as in 10.0.0.0/8.", x.fixed.Str)
 		}
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
@@ -211,21 +210,8 @@ func buildCIDR(c *compiler, args []*node) *node {
 		if !network.IsValid() {
 			network, _ = netip.ParsePrefix(a.Str)
 		}
-		addr, err := netip.ParseAddr(b.Str)
-		if err != nil || !network.IsValid() {
-			return Unknown, 0
-		}
-		return kleene.Truth(unmapPrefix(network).Contains(addr.Unmap().WithZone(""))), 0
+		return kleene.InNetwork(network, b.Str), 0
 	}, x, y)
-}
-
-// unmapPrefix gives the IPv4 network of one that is spelt as IPv4 in IPv6.
-func unmapPrefix(p netip.Prefix) netip.Prefix {
-	const mapped = 96
-	if p.Addr().Is4In6() && p.Bits() >= mapped {
-		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
-	}
-	return p
 }
 
 func buildSplit(_ *compiler, args []*node) *node {
@@ -339,7 +325,3 @@ func buildDuring(c *compiler, args []*node) *node {
 	})
 	return n
 }
-
-// laterFunction reports whether the language has the function but this build
-// does not.
-func laterFunction(name string) bool { return name == "keys" }

@@ -2,6 +2,7 @@ package cond
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
@@ -44,8 +45,8 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) *node {
 	case hclsyntax.OpEqual, hclsyntax.OpNotEqual:
 		return c.equality(e)
 	}
-	if f := ordering(e.Op); f != nil {
-		return c.ordered(e, f)
+	if o := orderOf(e.Op); o != 0 {
+		return c.ordered(e, o)
 	}
 	if f := arithmetic(e.Op); f != nil {
 		return c.arithmetic(e, f)
@@ -102,8 +103,8 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr) *node {
 		x, y = y, x
 	}
 	if x.fact != nil && x.fact.Spec.Str != nil && y.konst {
-		if v := y.eval(&Env{}, nil); v.Kind == kleene.IsString {
-			return tested(equalText(x.fact, v.Str, negate), x, y)
+		if y.fixed.Kind == kleene.IsString {
+			return tested(equalText(x.fact, y.fixed.Str, negate), x, y)
 		}
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
@@ -137,7 +138,7 @@ func (c *compiler) wordOf(n, word *node) bool {
 	if n.fact == nil || n.fact.Words == nil || !word.konst {
 		return true
 	}
-	v := word.eval(&Env{}, nil)
+	v := word.fixed
 	if v.Kind != kleene.IsString {
 		return true
 	}
@@ -161,34 +162,40 @@ func (c *compiler) absence(x *node, negate bool) *node {
 	}, x)
 }
 
-// ordering gives the comparison that an operator means.
-func ordering(op *hclsyntax.Operation) func(a, b float64) bool {
-	switch op {
-	case hclsyntax.OpLessThan:
-		return func(a, b float64) bool { return a < b }
-	case hclsyntax.OpLessThanOrEqual:
-		return func(a, b float64) bool { return a <= b }
-	case hclsyntax.OpGreaterThan:
-		return func(a, b float64) bool { return a > b }
-	case hclsyntax.OpGreaterThanOrEqual:
-		return func(a, b float64) bool { return a >= b }
+// An order is one of < <= > >=, none of them if it is zero.
+type order uint8
+
+func orderOf(op *hclsyntax.Operation) order {
+	return order(1 + slices.Index([]*hclsyntax.Operation{
+		hclsyntax.OpLessThan, hclsyntax.OpLessThanOrEqual, hclsyntax.OpGreaterThan, hclsyntax.OpGreaterThanOrEqual,
+	}, op))
+}
+
+func (o order) holds(a, b float64) bool {
+	switch o {
+	case 1:
+		return a < b
+	case 2:
+		return a <= b
+	case 3:
+		return a > b
 	default:
-		return nil
+		return a >= b
 	}
 }
 
-func (c *compiler) ordered(e *hclsyntax.BinaryOpExpr, holds func(a, b float64) bool) *node {
+func (c *compiler) ordered(e *hclsyntax.BinaryOpExpr, o order) *node {
 	x := c.typed(e.LHS, numberType, "An order")
 	y := c.typed(e.RHS, numberType, "An order")
 	if x == nil || y == nil {
 		return nil
 	}
 	return tested(func(env *Env, s *scope) (Tri, action.Need) {
-		a, b := x.eval(env, s), y.eval(env, s)
+		a, b := x.value(env, s), y.value(env, s)
 		if a.Kind != kleene.IsNumber || b.Kind != kleene.IsNumber {
 			return Unknown, kleene.Blocked(a, b)
 		}
-		return kleene.Truth(holds(a.Num, b.Num)), 0
+		return kleene.Truth(o.holds(a.Num, b.Num)), 0
 	}, x, y)
 }
 

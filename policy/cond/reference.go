@@ -166,8 +166,7 @@ func element(list, at *node) *node {
 
 // factNode compiles the reading of a fact without a key.
 func factNode(f *fact.Fact) *node {
-	read := f.Reader()
-	n := computed(typeOf(f), func(env *Env, _ *scope) kleene.Value { return read(env) })
+	n := computed(typeOf(f), fact.Reader[*scope](f))
 	n.elem, n.fact = stringType, f
 	return n
 }
@@ -176,12 +175,12 @@ func factNode(f *fact.Fact) *node {
 func keyNode(f *fact.Fact, key *node) *node {
 	read, fold := f.KeyReader(), f.FoldsKey()
 	if fold && key.konst {
-		k := key.eval(&Env{}, nil)
+		k := key.fixed
 		k.Str, fold = strings.ToLower(k.Str), false
 		key = constant(stringType, k)
 	}
 	n := computed(typeOf(f), func(env *Env, s *scope) kleene.Value {
-		k := key.eval(env, s)
+		k := key.value(env, s)
 		if k.Kind != kleene.IsString {
 			return kleene.Pending(k.Need)
 		}

@@ -1,7 +1,6 @@
 // Package fact holds the facts that every action has, and what is common to all
 // facts: where they are read from and how a misspelt one is recognised. It
-// compiles nothing and knows no protocol. Reading a fact is pure and allocates
-// nothing.
+// compiles nothing and knows no protocol.
 package fact
 
 import (

@@ -33,7 +33,7 @@ func TestCommonFactsReadNothingButTheEnv(t *testing.T) {
 		if name == "agent.roles" {
 			want = "[]" // of no agent, none
 		}
-		if got := f.Reader()(&Env{}).String(); got != want {
+		if got := Reader[int](f)(&Env{}, 0).String(); got != want {
 			t.Errorf("%s of nothing is %s", name, got)
 		}
 	}
@@ -46,11 +46,11 @@ func TestForeignFactsAreUnknown(t *testing.T) {
 		`"w"`:     {Part: &action.Part{Facts: &facts{word: "w"}}},
 		"unknown": {Part: &action.Part{Facts: new(int)}},
 	} {
-		if got := f.Reader()(env).String(); got != want {
+		if got := Reader[int](&f)(env, 0).String(); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if got := f.Reader()(&Env{}).String(); got != "unknown" {
+	if got := Reader[int](&f)(&Env{}, 0).String(); got != "unknown" {
 		t.Errorf("of no part it is %s", got)
 	}
 }

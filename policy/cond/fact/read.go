@@ -5,12 +5,13 @@ import (
 	"sallyport.dev/sallyport/policy/cond/kleene"
 )
 
-// Reader gives the reading of a fact without a key.
-func (f *Fact) Reader() func(*Env) kleene.Value {
+// Reader gives the reading of a fact without a key. S is whatever else its
+// caller's functions take, so that none needs to stand between.
+func Reader[S any](f *Fact) func(*Env, S) kleene.Value {
 	cost := f.Spec.Cost
 	switch {
 	case f.Spec.Str != nil:
-		return func(env *Env) kleene.Value {
+		return func(env *Env, _ S) kleene.Value {
 			s, state := f.Spec.Str(f.Subject(env))
 			if state != action.Known {
 				return kleene.Missing(state, cost)
@@ -18,7 +19,7 @@ func (f *Fact) Reader() func(*Env) kleene.Value {
 			return kleene.Text(s)
 		}
 	case f.Spec.Num != nil:
-		return func(env *Env) kleene.Value {
+		return func(env *Env, _ S) kleene.Value {
 			n, state := f.Spec.Num(f.Subject(env))
 			if state != action.Known || n != n {
 				return kleene.Missing(state, cost)
@@ -26,7 +27,7 @@ func (f *Fact) Reader() func(*Env) kleene.Value {
 			return kleene.Number(n)
 		}
 	case f.Spec.Bool != nil:
-		return func(env *Env) kleene.Value {
+		return func(env *Env, _ S) kleene.Value {
 			b, state := f.Spec.Bool(f.Subject(env))
 			if state != action.Known {
 				return kleene.Missing(state, cost)
@@ -34,7 +35,7 @@ func (f *Fact) Reader() func(*Env) kleene.Value {
 			return kleene.Bool(b)
 		}
 	default:
-		return func(env *Env) kleene.Value {
+		return func(env *Env, _ S) kleene.Value {
 			l, state := f.Spec.List(f.Subject(env))
 			if state != action.Known {
 				return kleene.Missing(state, cost)
