@@ -36,14 +36,14 @@ func (t *tracked) Close() error {
 }
 
 // accept is Flow.Accept.
-func (f *flow) accept() (net.Conn, error) {
+func (f *flow) accept(ctx context.Context) (net.Conn, error) {
 	f.deciding.Lock()
 	defer f.deciding.Unlock()
 	if f.decided {
 		return nil, errTaken
 	}
 	f.decided = true
-	conn, err := f.offer.Accept()
+	conn, err := f.offer.Accept(ctx)
 	f.slot.accepted(f)
 	if err != nil {
 		return nil, err

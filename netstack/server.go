@@ -42,9 +42,9 @@ var (
 type Offer struct {
 	Src, Dst netip.AddrPort
 	Own      bool // Dst is the gateway itself
-	// Accept completes the handshake. Refuse resets; the Server calls exactly one
-	// of the two, once.
-	Accept func() (Conn, error)
+	// Accept completes the handshake, unless ctx ends. Refuse resets; the Server
+	// calls exactly one of the two, once.
+	Accept func(ctx context.Context) (Conn, error)
 	Refuse func()
 }
 
@@ -98,7 +98,8 @@ func (s *Server) Serve(ctx context.Context, o Offer) {
 	if _, ok := s.Peers.Lookup(o.Src.Addr()); !ok {
 		return
 	}
-	s.serve(ctx, f, Flow{Peer: peer, Host: host, Src: o.Src, Dst: o.Dst, Accept: f.accept})
+	accept := func() (net.Conn, error) { return f.accept(ctx) }
+	s.serve(ctx, Flow{Peer: peer, Host: host, Src: o.Src, Dst: o.Dst, Accept: accept})
 }
 
 // identify tells whose offer it is and what it is for; false: nobody's, or for
@@ -118,8 +119,8 @@ func (s *Server) identify(o Offer) (*action.Peer, string, bool) {
 	return peer, host, !known || host != ""
 }
 
-func (s *Server) serve(ctx context.Context, f *flow, arg Flow) {
-	err := s.handle(ctx, f, arg)
+func (s *Server) serve(ctx context.Context, arg Flow) {
+	err := s.handle(ctx, arg)
 	switch {
 	case err == nil || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF):
 	case ctx.Err() != nil:
@@ -130,7 +131,7 @@ func (s *Server) serve(ctx context.Context, f *flow, arg Flow) {
 }
 
 // handle calls the Handler, or answers DNS, and turns a panic into an error.
-func (s *Server) handle(ctx context.Context, f *flow, arg Flow) (err error) {
+func (s *Server) handle(ctx context.Context, arg Flow) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicked(r)
@@ -139,7 +140,7 @@ func (s *Server) handle(ctx context.Context, f *flow, arg Flow) (err error) {
 	if arg.Dst.Port() != dnsPort {
 		return s.Handler.ServeFlow(ctx, arg)
 	}
-	conn, err := f.accept()
+	conn, err := arg.Accept()
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func newCall(dst string) *call {
 	c.agent, c.gateway.Conn = net.Pipe()
 	c.Offer = Offer{
 		Src: netip.MustParseAddrPort("10.77.0.2:5000"), Dst: netip.MustParseAddrPort(dst),
-		Accept: func() (Conn, error) { c.accepts++; return c.gateway, nil },
+		Accept: func(context.Context) (Conn, error) { c.accepts++; return c.gateway, nil },
 		Refuse: func() { c.refuses++ },
 	}
 	return c

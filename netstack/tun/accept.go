@@ -1,6 +1,7 @@
 package tun
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"time"
@@ -23,13 +24,25 @@ const (
 	keepaliveCount    = 6
 	// userTimeout bounds how long sent data may stay unacknowledged.
 	userTimeout = 2 * time.Minute
+	// handshakeTime bounds the wait for the last step of a handshake.
+	handshakeTime = 10 * time.Second
 
 	maxDatagram = 65535 - ipv4HeaderLen - header.UDPMinimumSize
 )
 
 // Accept completes the handshake of a connection that a forwarder caught, and
-// with it the request. It waits for the other end.
-func Accept(r *tcp.ForwarderRequest, local, remote netip.AddrPort) (*Conn, error) {
+// with it the request. It waits for the other end until handshakeTime has passed
+// or ctx ends.
+func (n *Net) Accept(ctx context.Context, r *tcp.ForwarderRequest) (*Conn, error) {
+	id := r.ID()
+	local := netip.AddrPortFrom(Addr(id.LocalAddress), id.LocalPort)
+	remote := netip.AddrPortFrom(Addr(id.RemoteAddress), id.RemotePort)
+	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	defer context.AfterFunc(ctx, func() { n.giveUp(id, done) })()
+
 	wq := new(waiter.Queue)
 	ep, terr := r.CreateEndpoint(wq)
 	if terr != nil {
@@ -43,6 +56,20 @@ func Accept(r *tcp.ForwarderRequest, local, remote netip.AddrPort) (*Conn, error
 		return nil, fmt.Errorf("accept %s from %s: %w", local, remote, err)
 	}
 	return c, nil
+}
+
+// giveUp ends a handshake, which by itself would go on for two minutes. The stack
+// gives no handle to it, and it may be about to begin.
+func (n *Net) giveUp(id stack.TransportEndpointID, done <-chan struct{}) {
+	proto := Protocol(Addr(id.RemoteAddress))
+	for !isDone(done) {
+		if ep, ok := n.Stack.FindTransportEndpoint(proto, tcp.ProtocolNumber, id, NIC).(*tcp.Endpoint); ok {
+			if s := ep.EndpointState(); s == tcp.StateConnecting || s == tcp.StateSynRecv {
+				ep.Abort()
+			}
+		}
+		time.Sleep(settleStep)
+	}
 }
 
 // keep sets how long the connection outlives a silent other end.

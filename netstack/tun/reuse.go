@@ -31,7 +31,7 @@ func (d *Device) vacate(p Packet, proto tcpip.NetworkProtocolNumber) {
 		case tcp.StateFinWait1, tcp.StateFinWait2, tcp.StateClosing, tcp.StateLastAck, tcp.StateTimeWait:
 			ep.Abort()
 			return
-		case tcp.StateEstablished, tcp.StateCloseWait:
+		case tcp.StateConnecting, tcp.StateSynRecv, tcp.StateEstablished, tcp.StateCloseWait:
 			time.Sleep(settleStep) // its RST or last ACK may be under way
 		default:
 			return

@@ -54,8 +54,7 @@ func pair(t testing.TB, serve func(*Conn)) (client, server *Net) {
 	}
 	var flows, wires sync.WaitGroup
 	forward := tcp.NewForwarder(server.Stack, 0, 100, func(r *tcp.ForwarderRequest) {
-		id := r.ID()
-		c, err := Accept(r, netip.AddrPortFrom(Addr(id.LocalAddress), id.LocalPort), netip.AddrPortFrom(Addr(id.RemoteAddress), id.RemotePort))
+		c, err := server.Accept(context.Background(), r)
 		if err != nil {
 			return
 		}

@@ -52,8 +52,8 @@ func (n *Node) offer(r *tcp.ForwarderRequest) netstack.Offer {
 	return netstack.Offer{
 		Src: src, Dst: dst, Own: n.own(dst.Addr()),
 		Refuse: func() { r.Complete(true) },
-		Accept: func() (netstack.Conn, error) {
-			c, err := tun.Accept(r, dst, src)
+		Accept: func(ctx context.Context) (netstack.Conn, error) {
+			c, err := n.net.Accept(ctx, r)
 			if err != nil {
 				return nil, err
 			}

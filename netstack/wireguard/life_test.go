@@ -174,6 +174,11 @@ func TestCloseEndsEverything(t *testing.T) {
 		dialled <- err
 	}()
 	<-waits
+	r := l.raw("half-open")
+	r.out <- r.packet4("1.2.3.4", 6, segment(5000, 80, 1, 0, syn, 1000, ""))
+	if r.expect(t, 8*time.Second, isFlags(syn|ack)) == nil {
+		t.Fatal("no SYN-ACK")
+	}
 	done := make(chan struct{})
 	go func() {
 		l.node.Close()
