@@ -79,7 +79,7 @@ func (e *entry) size() int {
 	n := entryBytes
 	for _, st := range e.stmts {
 		n += statementBytes
-		for _, list := range st.shape.lists() {
+		for _, list := range st.shape.Lists() {
 			for _, name := range list {
 				n += nameBytes + len(name)
 			}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
+
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -80,20 +82,20 @@ func TestDepthIsAnUpperBound(t *testing.T) {
 				continue
 			}
 			text := chain(c).text(n)
-			d := depth{text: text, levels: make([]level, 1)}
-			if err := d.scan(); err != nil {
+			bound, err := lex.Depth(text)
+			if err != nil {
 				t.Errorf("%s: %v", c.name, err)
 				continue
 			}
-			if d.max > maxDepth() {
+			if bound > lex.MaxDepth() {
 				continue
 			}
 			tree, err := pgquery.Parse(text)
 			if err != nil {
 				continue // too deep for the decoder, or no valid SQL
 			}
-			if got := treeDepth(tree.ProtoReflect()); got > perToken*d.max+slack {
-				t.Errorf("%s x %d: tree is %d deep, bound says %d", c.name, n, got, d.max)
+			if got := treeDepth(tree.ProtoReflect()); got > perToken*bound+slack {
+				t.Errorf("%s x %d: tree is %d deep, bound says %d", c.name, n, got, bound)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
 
 // Facts are what the rules may know about one statement. The Shape is shared by
@@ -19,53 +20,13 @@ type Facts struct {
 	Params []string `json:"params,omitempty"`
 }
 
-// A Shape is what a statement does whatever its literals are. It is immutable.
-type Shape struct {
-	Verb      string   `json:"verb"`
-	Verbs     []string `json:"verbs"`
-	Tables    []string `json:"tables,omitempty"`
-	Reads     []string `json:"reads,omitempty"`
-	Writes    []string `json:"writes,omitempty"`
-	Columns   []string `json:"columns,omitempty"`
-	Functions []string `json:"functions,omitempty"`
-	HasWhere  bool     `json:"has_where"`            // every UPDATE, DELETE and MERGE is bound; also true if there is none
-	Limit     Limit    `json:"limit,omitempty"`      // of the outermost query
-	LimitAt   int      `json:"limit_at,omitempty"`   // Limit is LimitParam: the number of its parameter
-	Opaque    bool     `json:"opaque,omitempty"`     // runs code or touches tables that the text does not show
-	MaxParam  int      `json:"max_param,omitempty"`  // highest $n
-	Settings  []string `json:"settings,omitempty"`   // SET, RESET: names in lower case; "*" for all
-	ReadWrite bool     `json:"read_write,omitempty"` // asks for transactions that may write: BEGIN READ WRITE
-
-	// What the wire needs to follow the session.
-	Prepares    string `json:"prepares,omitempty"`    // PREPARE: the name
-	Executes    string `json:"executes,omitempty"`    // EXECUTE: the name, also inside EXPLAIN and CREATE TABLE AS
-	Deallocates string `json:"deallocates,omitempty"` // DEALLOCATE: the name; "*" for all, as DISCARD ALL does
-	CopyIn      bool   `json:"copy_in,omitempty"`     // COPY FROM STDIN: the agent's data follow
-	CopyOut     bool   `json:"copy_out,omitempty"`    // COPY TO STDOUT
-
-	// Of a statement that executes another: what it does beside that.
-	bare       action.Effects
-	bareOpaque bool
-}
-
-// A Limit says what is known of a LIMIT.
-type Limit string
-
-// The limits; "" is none.
-const (
-	LimitConst Limit = "const"
-	LimitParam Limit = "param"   // a parameter, which may be NULL
-	LimitExpr  Limit = "unknown" // any other expression
-)
-
-func (s *Shape) lists() [7][]string {
-	return [...][]string{s.Verbs, s.Tables, s.Reads, s.Writes, s.Columns, s.Functions, s.Settings}
-}
+// A Shape is what a statement does whatever its literals are.
+type Shape = known.Shape
 
 // FactTable tells the rules about the facts of PostgreSQL.
 func FactTable() action.FactTable {
 	return action.FactTable{Protocol: "postgres", New: func() action.Facts { return new(Facts) }, Facts: []action.FactSpec{
-		action.Str("sql.verb", "What the statement is, in small letters: "+strings.Join(Verbs(), " ")+".", 0,
+		action.Str("sql.verb", "What the statement is, in small letters: "+strings.Join(known.Verbs(), " ")+".", 0,
 			func(f *Facts) (string, action.State) {
 				if f.Shape == nil {
 					return "", action.Unknown
@@ -134,9 +95,9 @@ func hasLimit(f *Facts) (bool, action.State) {
 	switch f.Limit {
 	case "":
 		return false, action.Known
-	case LimitConst:
+	case known.LimitConst:
 		return true, action.Known
-	case LimitParam:
+	case known.LimitParam:
 		if f.Params == nil || f.LimitAt < 1 || f.LimitAt > len(f.Params) {
 			return false, action.Unknown
 		}

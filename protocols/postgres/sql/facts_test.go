@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
 
 // TestRecordedFactsReadBack: what the record keeps is enough to decide again.
@@ -112,7 +113,7 @@ func TestEveryStatementHasAClass(t *testing.T) {
 	verbs := Verbs()
 	seen := 0
 	for _, name := range statementNodes() {
-		c, ok := classOf(name)
+		c, ok := known.ClassOf(name)
 		if slices.Contains(notTop, name) {
 			if ok {
 				t.Errorf("%s has a class", name)
@@ -123,14 +124,14 @@ func TestEveryStatementHasAClass(t *testing.T) {
 		if !ok {
 			t.Errorf("%s has no class", name)
 		}
-		if c.verb != "transaction" && !slices.Contains(verbs, c.verb) {
-			t.Errorf("%s: verb %q is in no list", name, c.verb)
+		if c.Verb != "transaction" && !slices.Contains(verbs, c.Verb) {
+			t.Errorf("%s: verb %q is in no list", name, c.Verb)
 		}
 	}
 	if seen < 110 {
 		t.Errorf("only %d statements were found", seen)
 	}
-	if _, ok := classOf("FutureStmt"); ok {
+	if _, ok := known.ClassOf("FutureStmt"); ok {
 		t.Error("an unknown statement has a class")
 	}
 }
@@ -146,28 +147,6 @@ func TestVerbsAreListed(t *testing.T) {
 					t.Errorf("%s: verb %q", text, v)
 				}
 			}
-		}
-	}
-}
-
-func TestFunctionsList(t *testing.T) {
-	f := newFunctions()
-	if len(f.pure) < 2000 {
-		t.Fatalf("only %d functions", len(f.pure))
-	}
-	for name := range f.pure {
-		if f.has(name, takesRow) && f.kindOf("", name, true) != pure {
-			t.Errorf("%s takes a row and is not pure", name)
-		}
-	}
-	for _, name := range []string{"pg_terminate_backend", "pg_sleep", "nextval", "set_config", "lo_import", "pg_read_file"} {
-		if f.kindOf("", name, true) != flagged || f.kindOf("public", name, false) != flagged {
-			t.Errorf("%s is not flagged", name)
-		}
-	}
-	for name, want := range map[string]bool{"to_json": true, "row_to_json": true, "concat": true, "count": false, "lower": false} {
-		if f.has(name, takesRow) != want {
-			t.Errorf("takesRow of %s is %v", name, !want)
 		}
 	}
 }

@@ -60,24 +60,3 @@ func invariants(t *testing.T, p action.Part) {
 		t.Errorf("%q: %v", f.Text, err)
 	}
 }
-
-// FuzzTemplate: two texts of one template have the same tokens to the scanner of
-// the depth bound, and a text without literals is its own template.
-func FuzzTemplate(f *testing.F) {
-	for _, text := range corpus(f) {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		key, ok := template(nil, text)
-		if !ok {
-			return
-		}
-		again, ok := template(nil, text)
-		if !ok || string(again) != string(key) {
-			t.Errorf("%q has two templates", text)
-		}
-		if len(key) > 2*len(text)+2 {
-			t.Errorf("%q: a key of %d bytes", text, len(key))
-		}
-	})
-}

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"sync"
 
-	pgquery "github.com/pganalyze/pg_query_go/v6"
-
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
 
 // maxStatements bounds the statements of one text.
@@ -27,20 +29,20 @@ func Available() error { return nil }
 func (a *Analyzer) read(text string, catalogFirst bool) (*entry, error) {
 	grammar.Lock()
 	defer grammar.Unlock()
-	tree, err := pgquery.Parse(text)
+	parsed, err := pgquery.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
 	}
-	if len(tree.Stmts) > maxStatements {
-		return nil, fmt.Errorf("the message holds %d statements; at most %d can be checked at once", len(tree.Stmts), maxStatements)
+	if len(parsed.Stmts) > maxStatements {
+		return nil, fmt.Errorf("the message holds %d statements; at most %d can be checked at once", len(parsed.Stmts), maxStatements)
 	}
-	if len(tree.Stmts) == 0 {
+	if len(parsed.Stmts) == 0 {
 		shape := &Shape{Verb: "empty", Verbs: []string{"empty"}, HasWhere: true}
 		return &entry{stmts: []statement{{shape: shape, effects: action.EffectRead, control: true, to: len(text)}}}, nil
 	}
-	e := &entry{stmts: make([]statement, 0, len(tree.Stmts))}
-	for _, raw := range tree.Stmts {
-		st, err := a.statement(raw, catalogFirst)
+	e := &entry{stmts: make([]statement, 0, len(parsed.Stmts))}
+	for _, raw := range parsed.Stmts {
+		found, err := tree.Walk(raw, a.functions, catalogFirst)
 		if err != nil {
 			return nil, err
 		}
@@ -51,10 +53,11 @@ func (a *Analyzer) read(text string, catalogFirst bool) (*entry, error) {
 		if from < 0 || from > to || to > len(text) {
 			return nil, fmt.Errorf("the statement's place in the message is unclear")
 		}
+		st := statement{shape: found.Shape, effects: found.Effects, control: found.Control}
 		st.from, st.to = trim(text, from, to)
 		e.stmts = append(e.stmts, st)
 	}
-	e.literalFree = len(tree.Stmts) == 1 && literalFree(tree.Stmts[0].Stmt)
+	e.literalFree = len(parsed.Stmts) == 1 && literalFree(parsed.Stmts[0].Stmt)
 	return e, nil
 }
 
@@ -81,10 +84,10 @@ func shorten(s string) string {
 }
 
 func trim(text string, from, to int) (int, int) {
-	for from < to && isSpace(text[from]) {
+	for from < to && lex.IsSpace(text[from]) {
 		from++
 	}
-	for from < to && isSpace(text[to-1]) {
+	for from < to && lex.IsSpace(text[to-1]) {
 		to--
 	}
 	return from, to

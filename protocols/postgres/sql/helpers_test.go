@@ -22,9 +22,9 @@ func statementNodes() []string {
 	return names
 }
 
-func functionsSQL(t *testing.T) string {
+func readFile(t *testing.T, name string) string {
 	t.Helper()
-	b, err := os.ReadFile("functions.sql")
+	b, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
 
 // Resolve gives parts with every EXECUTE replaced by what it runs. lookup names
@@ -58,9 +59,9 @@ func prepared(parts []action.Part, name string) []action.Part {
 // execute gives the part of an EXECUTE that runs one of behind.
 func execute(p action.Part, f *Facts, behind []action.Part) action.Part {
 	s := *f.Shape
-	s.Opaque = s.bareOpaque
-	p.Effects = s.bare
-	p.Control = s.bare == 0
+	s.Opaque = s.BareOpaque
+	p.Effects = s.Bare
+	p.Control = s.Bare == 0
 	for i, b := range behind {
 		with, ok := b.Facts.(*Facts)
 		if !ok || with.Shape == nil {
@@ -68,7 +69,7 @@ func execute(p action.Part, f *Facts, behind []action.Part) action.Part {
 			s.Opaque = true
 			continue
 		}
-		s.add(with.Shape, i == 0)
+		add(&s, with.Shape, i == 0)
 		p.Effects |= b.Effects
 		p.Control = p.Control && b.Control
 	}
@@ -79,7 +80,7 @@ func execute(p action.Part, f *Facts, behind []action.Part) action.Part {
 }
 
 // add lets s do all that o does; first says that nothing was added before.
-func (s *Shape) add(o *Shape, first bool) {
+func add(s, o *Shape, first bool) {
 	verbs := o.Verbs
 	if o.Prepares != "" {
 		verbs = slices.DeleteFunc(slices.Clone(verbs), func(v string) bool { return v == "prepare" })
@@ -93,8 +94,8 @@ func (s *Shape) add(o *Shape, first bool) {
 	s.HasWhere = s.HasWhere && o.HasWhere
 	s.Opaque = s.Opaque || o.Opaque
 	limit := o.Limit
-	if limit == LimitParam || !first && limit != s.Limit {
-		limit = LimitExpr // EXECUTE gives the value as an expression
+	if limit == known.LimitParam || !first && limit != s.Limit {
+		limit = known.LimitExpr // EXECUTE gives the value as an expression
 	}
 	s.Limit, s.LimitAt = limit, 0
 }

@@ -5,7 +5,11 @@
 // decides nothing.
 package sql
 
-import "sallyport.dev/sallyport/action"
+import (
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
+)
 
 // A Session is what the wire knows for certain about the conversation that a
 // text belongs to. StandardStrings and UTF8 are the server's own word
@@ -22,19 +26,19 @@ type Session struct {
 // changes one.
 type Analyzer struct {
 	cache     *cache
-	functions *functions
+	functions *known.Functions
 }
 
 // New makes an Analyzer whose cache holds at most about maxCacheBytes; 0 caches
 // nothing.
 func New(maxCacheBytes int) *Analyzer {
-	return &Analyzer{cache: newCache(maxCacheBytes), functions: newFunctions()}
+	return &Analyzer{cache: newCache(maxCacheBytes), functions: known.NewFunctions()}
 }
 
 // Parse gives one part per statement of text, in order; a text without a
 // statement is one part that does nothing. An error is a sentence for the agent:
 // the text must be refused. The time it takes is bounded by the size and the
-// depth of text (maxText, maxDepth): about two seconds on one core at worst.
+// depth of text (maxText, lex.CheckDepth): about two seconds on one core at worst.
 func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
 	if err := check(text, s); err != nil {
 		return nil, err
@@ -45,13 +49,16 @@ func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
 		mode = 'u'
 	}
 	var buf [stackKey]byte
-	if key, ok := template(append(buf[:0], 't', mode), withoutTrailer(text)); ok {
+	if key, ok := lex.Template(append(buf[:0], 't', mode), lex.WithoutTrailer(text)); ok {
 		if e := a.cache.get(key); e != nil {
 			return e.parts(text, s), nil
 		}
 	}
 	return a.parseMiss(text, s, mode)
 }
+
+// maxExact bounds a text that is kept word for word.
+const maxExact = 8 << 10
 
 // stackKey is the length of a cache key up to which a hit allocates nothing but
 // its parts.
@@ -66,7 +73,7 @@ func (a *Analyzer) parseMiss(text string, s *Session, mode byte) ([]action.Part,
 			return e.parts(text, s), nil
 		}
 	}
-	if err := checkDepth(text); err != nil {
+	if err := lex.CheckDepth(text); err != nil {
 		return nil, err
 	}
 	e, err := a.read(text, mode == 'c')
@@ -79,7 +86,7 @@ func (a *Analyzer) parseMiss(text string, s *Session, mode byte) ([]action.Part,
 
 func (a *Analyzer) remember(e *entry, text string, mode byte, exact []byte) {
 	if e.literalFree {
-		if key, ok := template([]byte{'t', mode}, withoutTrailer(text)); ok {
+		if key, ok := lex.Template([]byte{'t', mode}, lex.WithoutTrailer(text)); ok {
 			a.cache.put(key, e)
 			return
 		}
@@ -132,6 +139,9 @@ func (st *statement) part(f *Facts) action.Part {
 func facts(st *statement, text string, s *Session, n int) Facts {
 	return Facts{Shape: st.shape, Text: text, Database: s.Database, User: s.User, Statements: n}
 }
+
+// Verbs lists every verb that a statement may have.
+func Verbs() []string { return known.Verbs() }
 
 func catalogFirst(path []string) bool {
 	for i, schema := range path {

@@ -1,12 +1,12 @@
-package sql
+package known
 
 import "strings"
 
-// harmlessSetting reports whether giving a setting this value only steers how
+// HarmlessSetting reports whether giving a setting this value only steers how
 // values look or how a query is planned, so that drivers may do it under every
 // posture. The names are those that drivers and tools set; everything else is
 // admin, custom settings too: row security may hang on them.
-func harmlessSetting(name, value string) bool {
+func HarmlessSetting(name, value string) bool {
 	switch name {
 	case "application_name", "client_min_messages", "datestyle", "intervalstyle", "timezone", "extra_float_digits",
 		"bytea_output", "lc_monetary", "lc_numeric", "lc_time", "xmloption", "xmlbinary", "jit", "geqo", "seed",
@@ -27,8 +27,8 @@ func harmlessSetting(name, value string) bool {
 	return strings.HasPrefix(name, "enable_")
 }
 
-// harmlessReset reports whether a setting may go back to what the session began
+// HarmlessReset reports whether a setting may go back to what the session began
 // with, which the gateway chose. The role is no such setting: it may stand higher.
-func harmlessReset(name string) bool {
+func HarmlessReset(name string) bool {
 	return name != "role" && name != "session_authorization"
 }

@@ -1,14 +1,15 @@
 //go:build cgo
 
-package sql
+package tree
 
 import (
 	"fmt"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"sallyport.dev/sallyport/action"
 )
 
 // top walks the statement that was sent.
@@ -21,11 +22,11 @@ func (w *walker) top(n *pgquery.Node) error {
 		return fmt.Errorf("the statement is of a kind that cannot be read")
 	}
 	node := string(m.Descriptor().Name())
-	c, ok := classOf(node)
+	c, ok := known.ClassOf(node)
 	if !ok {
-		c = class{"unknown", action.EffectUnknown}
+		c = known.Class{Verb: "unknown", Effects: action.EffectUnknown}
 	}
-	w.shape.Verb = c.verb
+	w.shape.Verb = c.Verb
 	if q := n.GetSelectStmt(); q != nil {
 		w.query(n, nil)
 		return nil
@@ -66,12 +67,12 @@ func (w *walker) limit(n *pgquery.Node) {
 	case n == nil:
 	case n.GetAConst() != nil:
 		if !n.GetAConst().Isnull {
-			w.shape.Limit = LimitConst
+			w.shape.Limit = known.LimitConst
 		}
 	case n.GetParamRef() != nil:
-		w.shape.Limit, w.shape.LimitAt = LimitParam, int(n.GetParamRef().Number)
+		w.shape.Limit, w.shape.LimitAt = known.LimitParam, int(n.GetParamRef().Number)
 	default:
-		w.shape.Limit = LimitExpr
+		w.shape.Limit = known.LimitExpr
 	}
 }
 
@@ -80,16 +81,16 @@ func (w *walker) stmt(m protoreflect.Message, sc *scope) {
 	if w.dml(m, sc) {
 		return
 	}
-	c, ok := classOf(string(m.Descriptor().Name()))
+	c, ok := known.ClassOf(string(m.Descriptor().Name()))
 	if !ok {
-		c = class{"unknown", action.EffectUnknown}
+		c = known.Class{Verb: "unknown", Effects: action.EffectUnknown}
 	}
-	w.verb(c.verb)
-	w.does(c.effects)
+	w.verb(c.Verb)
+	w.does(c.Effects)
 	outer := w.role
 	defer func() { w.role = outer }()
 	w.role = reading
-	if c.effects&^action.EffectRead != 0 {
+	if c.Effects&^action.EffectRead != 0 {
 		w.role = writing
 	}
 	if w.conversation(m, sc) || w.wrapper(m, sc) || w.schema(m, sc) {

@@ -1,4 +1,7 @@
-package sql
+// Package lex looks at the tokens of SQL before, or instead of, the grammar: how
+// deep and how large a tree they can make, and which of them are literals for
+// certain. It judges no syntax; where it is not certain it refuses or gives up.
+package lex
 
 import (
 	"errors"
@@ -7,12 +10,12 @@ import (
 	"strings"
 )
 
-// maxDepth bounds how deep the tree of a text can be. The C code walks trees by
+// MaxDepth bounds how deep the tree of a text can be. The C code walks trees by
 // recursion without a limit of its own: "1+1+1…" of 60 kB ends the process. It
 // takes about 400 bytes of thread stack a level. Linux gives 8 MiB (2 MiB where
 // the limit is lifted); a musl build must be linked with -z stack-size=8388608.
 // macOS gives 512 KiB.
-func maxDepth() int {
+func MaxDepth() int {
 	if runtime.GOOS == "darwin" {
 		return 1000
 	}
@@ -25,18 +28,30 @@ const maxTokens = 200_000
 
 var errOpen = errors.New("the statement does not end: a quote, comment or dollar quote is left open")
 
-func checkDepth(text string) error {
-	d := depth{text: text, levels: make([]level, 1, 16)}
-	if err := d.scan(); err != nil {
+// CheckDepth refuses a text whose tree might be too deep or too large for the
+// grammar. Its error is a sentence for the agent.
+func CheckDepth(text string) error {
+	deep, err := Depth(text)
+	if err != nil {
 		return err
 	}
-	if d.tokens > maxTokens {
-		return fmt.Errorf("the statement has more than %d words and signs, too many to be checked: send less at a time, or use COPY", maxTokens)
-	}
-	if limit := maxDepth(); d.max > limit {
-		return fmt.Errorf("the statement is nested too deeply to be checked: %d levels, at most %d; split it, or use lists and parameters", d.max, limit)
+	if limit := MaxDepth(); deep > limit {
+		return fmt.Errorf("the statement is nested too deeply to be checked: %d levels, at most %d; split it, or use lists and parameters", deep, limit)
 	}
 	return nil
+}
+
+// Depth gives an upper bound of the depth of the tree of a text. It fails on a
+// text that is left open, or holds too many tokens.
+func Depth(text string) (int, error) {
+	d := depth{text: text, levels: make([]level, 1, 16)}
+	if err := d.scan(); err != nil {
+		return 0, err
+	}
+	if d.tokens > maxTokens {
+		return 0, fmt.Errorf("the statement has more than %d words and signs, too many to be checked: send less at a time, or use COPY", maxTokens)
+	}
+	return d.max, nil
 }
 
 // depth gives an upper bound of the depth of a parse tree from tokens alone.
@@ -80,7 +95,7 @@ func (d *depth) scan() error {
 func (d *depth) token(i int) (int, error) {
 	s := d.text
 	switch c := s[i]; {
-	case isSpace(c):
+	case IsSpace(c):
 		return i + 1, nil
 	case c == '-' && strings.HasPrefix(s[i:], "--"):
 		return endOfLine(s, i), nil
@@ -95,7 +110,7 @@ func (d *depth) token(i int) (int, error) {
 	case c == '$':
 		d.word("")
 		return endOfDollar(s, i)
-	case isWord(c):
+	case IsWord(c):
 		return d.identifier(i)
 	}
 	d.escape = false
@@ -106,7 +121,7 @@ func (d *depth) token(i int) (int, error) {
 func (d *depth) identifier(i int) (int, error) {
 	s, j := d.text, i
 	number := s[i] >= '0' && s[i] <= '9' // a dollar after it begins something new
-	for j < len(s) && (isWord(s[j]) || s[j] == '$' && !number) {
+	for j < len(s) && (IsWord(s[j]) || s[j] == '$' && !number) {
 		j++
 	}
 	d.word(s[i:j])
@@ -186,7 +201,8 @@ func (d *depth) separate(l *level) {
 	d.prev = ""
 }
 
-func isWord(c byte) bool {
+// IsWord reports whether a byte may stand in a name or a number.
+func IsWord(c byte) bool {
 	return (c|0x20)-'a' < 26 || c-'0' < 10 || c == '_' || c >= 0x80
 }
 
@@ -254,7 +270,7 @@ func endOfDollar(s string, i int) (int, error) {
 	if j > i+1 {
 		return j, nil
 	}
-	for j < len(s) && isWord(s[j]) {
+	for j < len(s) && IsWord(s[j]) {
 		j++
 	}
 	if j == len(s) || s[j] != '$' {

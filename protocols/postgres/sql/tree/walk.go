@@ -1,6 +1,6 @@
 //go:build cgo
 
-package sql
+package tree
 
 import (
 	"errors"
@@ -8,19 +8,20 @@ import (
 	"slices"
 	"strings"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"sallyport.dev/sallyport/action"
 )
 
 // A walker reads the tree of one statement. Every node is visited by reflection,
 // so one that this package does not know still shows what is inside it.
 type walker struct {
-	functions    *functions
+	functions    *known.Functions
 	catalogFirst bool
 
-	shape   *Shape
+	shape   *known.Shape
 	effects action.Effects
 	verbs   set
 	tables  set
@@ -65,17 +66,25 @@ func (s set) add(name string) { s[name] = struct{}{} }
 
 func (s set) sorted() []string { return slices.Sorted(maps.Keys(s)) }
 
-// statement tells what one statement does.
-func (a *Analyzer) statement(raw *pgquery.RawStmt, catalogFirst bool) (statement, error) {
+// A Statement is what Walk found.
+type Statement struct {
+	Shape   *known.Shape
+	Effects action.Effects
+	Control bool // only steers the conversation
+}
+
+// Walk tells what one statement does. catalogFirst says that a function's name
+// without a schema means the server's own before any other.
+func Walk(raw *pgquery.RawStmt, functions *known.Functions, catalogFirst bool) (Statement, error) {
 	w := &walker{
-		functions: a.functions, catalogFirst: catalogFirst, shape: new(Shape),
+		functions: functions, catalogFirst: catalogFirst, shape: new(known.Shape),
 		verbs: set{}, tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{},
 	}
 	if err := w.top(raw.Stmt); err != nil {
-		return statement{}, err
+		return Statement{}, err
 	}
 	if w.err != nil {
-		return statement{}, w.err
+		return Statement{}, w.err
 	}
 	s := w.shape
 	delete(w.verbs, s.Verb)
@@ -83,7 +92,7 @@ func (a *Analyzer) statement(raw *pgquery.RawStmt, catalogFirst bool) (statement
 	s.Tables, s.Reads, s.Writes = w.tables.sorted(), w.reads.sorted(), w.writes.sorted()
 	s.Columns, s.Functions = w.columns.sorted(), w.calls.sorted()
 	s.HasWhere = !w.unbound
-	s.bare, s.bareOpaque = w.effects, s.Opaque
+	s.Bare, s.BareOpaque = w.effects, s.Opaque
 	if s.Executes != "" {
 		w.effects |= action.EffectUnknown
 		s.Opaque = true
@@ -91,7 +100,7 @@ func (a *Analyzer) statement(raw *pgquery.RawStmt, catalogFirst bool) (statement
 	if w.effects == 0 {
 		w.effects = action.EffectUnknown
 	}
-	return statement{shape: s, effects: w.effects, control: w.control()}, nil
+	return Statement{Shape: s, Effects: w.effects, Control: w.control()}, nil
 }
 
 // control reports whether the statement only steers the conversation.
@@ -209,10 +218,10 @@ func (w *walker) node(n *pgquery.Node, sc *scope) {
 func (w *walker) relation(rv *pgquery.RangeVar, r role) string {
 	name := dotted(rv.Schemaname, rv.Relname)
 	w.table(name, r)
-	if guarded(rv.Schemaname, rv.Relname) {
+	if known.Guarded(rv.Schemaname, rv.Relname) {
 		w.effects |= action.EffectAdmin
 	}
-	if r == writing && !w.dry && ofServer(rv.Schemaname, rv.Relname) {
+	if r == writing && !w.dry && known.OfServer(rv.Schemaname, rv.Relname) {
 		w.effects |= action.EffectAdmin
 	}
 	return name
@@ -244,11 +253,11 @@ func (w *walker) function(names []string) {
 	if len(names) > 1 {
 		schema = names[len(names)-2]
 	}
-	switch w.functions.kindOf(schema, names[len(names)-1], w.catalogFirst) {
-	case pure:
-	case flagged:
+	switch w.functions.KindOf(schema, names[len(names)-1], w.catalogFirst) {
+	case known.Pure:
+	case known.Flagged:
 		w.effects |= action.EffectAdmin
-	case opaque:
+	case known.Opaque:
 		w.effects |= action.EffectAdmin
 		w.shape.Opaque = true
 	default:
@@ -277,7 +286,7 @@ func (w *walker) operator(name []*pgquery.Node) {
 	if len(names) == 0 || names[len(names)-1] == "" {
 		return
 	}
-	if foreign := len(names) > 1 && names[len(names)-2] != "pg_catalog"; foreign || !ofServerOperator(names[len(names)-1]) {
+	if foreign := len(names) > 1 && names[len(names)-2] != "pg_catalog"; foreign || !known.OfServerOperator(names[len(names)-1]) {
 		w.calls.add(dotted(names...))
 		w.effects |= action.EffectUnknown
 	}

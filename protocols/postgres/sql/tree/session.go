@@ -1,15 +1,16 @@
 //go:build cgo
 
-package sql
+package tree
 
 import (
 	"strconv"
 	"strings"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"sallyport.dev/sallyport/action"
 )
 
 // conversation walks the statements that steer a session.
@@ -87,15 +88,15 @@ func (w *walker) set(n *pgquery.VariableSetStmt) {
 	switch n.Kind {
 	case pgquery.VariableSetKind_VAR_SET_VALUE:
 		value := settingValue(n.Args)
-		harmless = harmlessSetting(name, value)
+		harmless = known.HarmlessSetting(name, value)
 		if strings.HasSuffix(name, "transaction_read_only") && !harmless {
 			w.shape.ReadWrite = true
 		}
 	case pgquery.VariableSetKind_VAR_SET_DEFAULT:
-		harmless = harmlessReset(name)
+		harmless = known.HarmlessReset(name)
 	case pgquery.VariableSetKind_VAR_RESET:
 		w.renamed("set", "reset")
-		harmless = harmlessReset(name)
+		harmless = known.HarmlessReset(name)
 	case pgquery.VariableSetKind_VAR_RESET_ALL:
 		w.renamed("set", "reset")
 		w.shape.Settings = []string{"*"}

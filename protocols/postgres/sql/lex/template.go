@@ -1,24 +1,20 @@
-package sql
+package lex
 
 import "strings"
 
-const (
-	// maxTemplate bounds a text whose template is worth keeping.
-	maxTemplate = 64 << 10
-	// maxExact bounds a text that is kept word for word.
-	maxExact = 8 << 10
+// maxTemplate bounds a text whose template is worth keeping.
+const maxTemplate = 64 << 10
 
-	// mark begins a placeholder. A text that holds it has no template, so no
-	// text can spell a placeholder.
-	mark = 0x01
-)
+// mark begins a placeholder. A text that holds it has no template, so no text
+// can spell a placeholder.
+const mark = 0x01
 
-// template appends text to key with a placeholder for every literal that is one
+// Template appends text to key with a placeholder for every literal that is one
 // for certain: plain '…' and decimal integers. Two texts of one template have
 // the same tokens, so the grammar makes the same tree of them but for values. It
 // gives up (false) on whatever makes that less than certain: comments, dollar
 // quotes, prefixed strings, backslashes.
-func template(key []byte, text string) ([]byte, bool) {
+func Template(key []byte, text string) ([]byte, bool) {
 	if len(text) > maxTemplate {
 		return nil, false
 	}
@@ -59,10 +55,10 @@ func (t *templater) step() byte {
 	switch c := s[i]; {
 	case c >= '0' && c <= '9':
 		return t.number()
-	case isWord(c):
+	case IsWord(c):
 		t.word()
 		return verbatim
-	case isSpace(c):
+	case IsSpace(c):
 		t.i++
 		return verbatim
 	case c == '(' && t.float == 1:
@@ -89,13 +85,14 @@ func (t *templater) step() byte {
 	return verbatim
 }
 
-func isSpace(c byte) bool {
+// IsSpace reports whether a byte is white space to the server.
+func IsSpace(c byte) bool {
 	return c == ' ' || c >= '\t' && c <= '\r'
 }
 
 func (t *templater) word() {
 	j := t.i + 1
-	for j < len(t.text) && (isWord(t.text[j]) || t.text[j] == '$') {
+	for j < len(t.text) && (IsWord(t.text[j]) || t.text[j] == '$') {
 		j++
 	}
 	t.float = 0
@@ -108,7 +105,7 @@ func (t *templater) word() {
 // quoted passes a string, unless a prefix may change what it means.
 func (t *templater) quoted() byte {
 	s, i := t.text, t.i
-	if i > 0 && (isWord(s[i-1]) || s[i-1] == '&' || s[i-1] == '$') {
+	if i > 0 && (IsWord(s[i-1]) || s[i-1] == '&' || s[i-1] == '$') {
 		return unclear
 	}
 	t.float = 0
@@ -138,7 +135,7 @@ func (t *templater) number() byte {
 	t.i = j
 	afterFloat := t.float == 2
 	t.float = 0
-	follows := j < len(s) && (isWord(s[j]) || s[j] == '.' || s[j] == '$')
+	follows := j < len(s) && (IsWord(s[j]) || s[j] == '.' || s[j] == '$')
 	if follows || afterFloat || i > 0 && s[i-1] == '.' {
 		return verbatim
 	}
@@ -158,7 +155,7 @@ func (t *templater) param() byte {
 	for j < len(s) && s[j] >= '0' && s[j] <= '9' {
 		j++
 	}
-	if j == t.i+1 || j < len(s) && (isWord(s[j]) || s[j] == '$') {
+	if j == t.i+1 || j < len(s) && (IsWord(s[j]) || s[j] == '$') {
 		return unclear
 	}
 	t.i = j
@@ -166,11 +163,11 @@ func (t *templater) param() byte {
 	return verbatim
 }
 
-// withoutTrailer cuts space, semicolons and one comment off the end, such as
+// WithoutTrailer cuts space, semicolons and one comment off the end, such as
 // sqlcommenter's, which differs in every text. The comment holds no other, and
 // what stands before it must have a template, or the cut is not used: so it is
 // no part of a string.
-func withoutTrailer(text string) string {
+func WithoutTrailer(text string) string {
 	s := strings.TrimRight(text, ends)
 	if !strings.HasSuffix(s, "*/") {
 		return s
@@ -179,7 +176,7 @@ func withoutTrailer(text string) string {
 	if i <= 0 || i+4 > len(s) || strings.Contains(s[i+2:len(s)-2], "*/") {
 		return s
 	}
-	if c := s[i-1]; c != ' ' && c != '\n' && c != ';' && c != ')' && !isWord(c) {
+	if c := s[i-1]; c != ' ' && c != '\n' && c != ';' && c != ')' && !IsWord(c) {
 		return s // might be part of an operator
 	}
 	return strings.TrimRight(s[:i], ends)

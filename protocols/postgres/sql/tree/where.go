@@ -1,6 +1,6 @@
 //go:build cgo
 
-package sql
+package tree
 
 import (
 	pgquery "github.com/pganalyze/pg_query_go/v6"

@@ -1,4 +1,4 @@
-package sql
+package known
 
 import (
 	_ "embed"
@@ -10,40 +10,41 @@ import (
 //go:embed functions.txt
 var functionsTxt string
 
-// functions tells what a function of the server may do. A function in none of
+// Functions tells what a function of the server may do. A function in none of
 // its lists is one that nothing classifies.
-type functions struct {
-	pure map[string]traits
+type Functions struct {
+	pure map[string]Traits
 }
 
-// traits are the marks of functions.txt.
-type traits uint8
+// Traits are the marks of functions.txt.
+type Traits uint8
 
 const (
-	takesRow  traits = 1 << iota // may be written as a column: users.to_json is to_json(users)
-	givesRows                    // its answer has named columns
+	TakesRow  Traits = 1 << iota // may be written as a column: users.to_json is to_json(users)
+	GivesRows                    // its answer has named columns
 )
 
-// A kind is what is known of a function.
-type kind uint8
+// A Kind is what is known of a function.
+type Kind uint8
 
 const (
-	unclassified kind = iota
-	pure              // computes
-	flagged           // acts on the server, on other sessions or on files
-	opaque            // flagged, and runs text or reads tables that the call does not show
+	Unclassified Kind = iota
+	Pure              // computes
+	Flagged           // acts on the server, on other sessions or on files
+	Opaque            // flagged, and runs text or reads tables that the call does not show
 )
 
-func newFunctions() *functions {
-	f := &functions{pure: make(map[string]traits, 2500)}
+// NewFunctions reads the lists that are compiled in.
+func NewFunctions() *Functions {
+	f := &Functions{pure: make(map[string]Traits, 2500)}
 	for line := range strings.Lines(functionsTxt) {
 		name, mark, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		t := traits(0)
+		t := Traits(0)
 		if strings.Contains(mark, "r") {
-			t |= takesRow
+			t |= TakesRow
 		}
 		if strings.Contains(mark, "c") {
-			t |= givesRows
+			t |= GivesRows
 		}
 		f.pure[name] = t
 	}
@@ -60,30 +61,31 @@ pg_is_in_recovery pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_re
 pg_partition_ancestors pg_partition_tree pg_relation_size pg_safe_snapshot_blocking_pids pg_sequence_last_value
 pg_table_size pg_tablespace_size pg_total_relation_size pg_xact_status random setseed timeofday txid_status`
 
-// kindOf classifies a function by schema ("" when the text names none) and name.
+// KindOf classifies a function by schema ("" when the text names none) and name.
 // Names that act on the server are flagged in any schema: extensions are
 // installed anywhere.
-func (f *functions) kindOf(schema, name string, catalogFirst bool) kind {
+func (f *Functions) KindOf(schema, name string, catalogFirst bool) Kind {
 	switch {
 	case runsText(name):
-		return opaque
+		return Opaque
 	case isFlagged(name):
-		return flagged
+		return Flagged
 	case schema == "pg_catalog", schema == "" && catalogFirst:
 		if _, ok := f.pure[name]; ok {
-			return pure
+			return Pure
 		}
 	}
-	return unclassified
+	return Unclassified
 }
 
-func (f *functions) has(name string, t traits) bool { return f.pure[name]&t != 0 }
+// Has reports whether a pure function has a trait.
+func (f *Functions) Has(name string, t Traits) bool { return f.pure[name]&t != 0 }
 
-// ofServerOperator reports whether an operator is one of the server's own. Others
+// OfServerOperator reports whether an operator is one of the server's own. Others
 // run functions that nothing classifies. A word there, such as BETWEEN, is the
 // grammar's.
-func ofServerOperator(name string) bool {
-	return isWord(name[0]) || strings.Contains(operators, " "+name+" ")
+func OfServerOperator(name string) bool {
+	return name[0]|0x20 >= 'a' && name[0]|0x20 <= 'z' || strings.Contains(operators, " "+name+" ")
 }
 
 // operators are those of pg_operator.
@@ -129,9 +131,9 @@ func isFlagged(name string) bool {
 	return false
 }
 
-// guarded reports whether a relation of the server hands out credentials, or
+// Guarded reports whether a relation of the server hands out credentials, or
 // values that other rules guard.
-func guarded(schema, name string) bool {
+func Guarded(schema, name string) bool {
 	if schema == "pg_toast" || strings.HasPrefix(schema, "pg_toast_temp") {
 		return true
 	}
@@ -146,8 +148,8 @@ func guarded(schema, name string) bool {
 	return false
 }
 
-// ofServer reports whether a relation may be one of the server's own, which
+// OfServer reports whether a relation may be one of the server's own, which
 // nobody changes by DML.
-func ofServer(schema, name string) bool {
+func OfServer(schema, name string) bool {
 	return schema == "pg_catalog" || schema == "information_schema" || schema == "" && strings.HasPrefix(name, "pg_")
 }

@@ -1,35 +1,35 @@
-package sql
+package known
 
 import "sallyport.dev/sallyport/action"
 
-// A class is what a kind of statement does, whatever it says.
-type class struct {
-	verb    string
-	effects action.Effects
+// A Class is what a kind of statement does, whatever it says.
+type Class struct {
+	Verb    string
+	Effects action.Effects
 }
 
-// classOf gives the class of a statement by the name of its node in the grammar;
+// ClassOf gives the class of a statement by the name of its node in the grammar;
 // false for one that this table does not know.
-func classOf(node string) (class, bool) {
+func ClassOf(node string) (Class, bool) {
 	switch node {
 	case "SelectStmt":
-		return class{"select", action.EffectRead}, true
+		return Class{"select", action.EffectRead}, true
 	case "InsertStmt":
-		return class{"insert", action.EffectWrite}, true
+		return Class{"insert", action.EffectWrite}, true
 	case "UpdateStmt":
-		return class{"update", 0}, true
+		return Class{"update", 0}, true
 	case "DeleteStmt":
-		return class{"delete", 0}, true
+		return Class{"delete", 0}, true
 	case "MergeStmt":
-		return class{"merge", 0}, true
+		return Class{"merge", 0}, true
 	case "CopyStmt":
-		return class{"copy", 0}, true
+		return Class{"copy", 0}, true
 	case "TruncateStmt":
-		return class{"truncate", action.EffectDestructive}, true
+		return Class{"truncate", action.EffectDestructive}, true
 	case "LockStmt":
-		return class{"lock", action.EffectWrite}, true
+		return Class{"lock", action.EffectWrite}, true
 	case "NotifyStmt":
-		return class{"notify", action.EffectWrite}, true
+		return Class{"notify", action.EffectWrite}, true
 	}
 	if c, ok := sessionClass(node); ok {
 		return c, true
@@ -42,14 +42,14 @@ func classOf(node string) (class, bool) {
 
 // sessionClass knows what steers the conversation, or wraps another statement:
 // what keeps one for later does what that one does.
-func sessionClass(node string) (class, bool) {
+func sessionClass(node string) (Class, bool) {
 	switch node {
 	case "PrepareStmt":
-		return class{"prepare", 0}, true
+		return Class{"prepare", 0}, true
 	case "ExecuteStmt":
-		return class{"execute", 0}, true
+		return Class{"execute", 0}, true
 	case "DeclareCursorStmt":
-		return class{"declare", 0}, true
+		return Class{"declare", 0}, true
 	}
 	verbs := map[string]string{
 		"TransactionStmt": "transaction", "VariableSetStmt": "set", "ConstraintsSetStmt": "set", "VariableShowStmt": "show",
@@ -57,23 +57,23 @@ func sessionClass(node string) (class, bool) {
 		"ExplainStmt": "explain", "ListenStmt": "listen", "UnlistenStmt": "unlisten",
 	}
 	verb, ok := verbs[node]
-	return class{verb, action.EffectRead}, ok
+	return Class{verb, action.EffectRead}, ok
 }
 
 // dropClass knows what removes objects. What guards other objects, or belongs to
 // the server, is admin as well.
-func dropClass(node string) (class, bool) {
+func dropClass(node string) (Class, bool) {
 	switch node {
 	case "DropStmt", "DropdbStmt":
-		return class{"drop", action.EffectDestructive}, true
+		return Class{"drop", action.EffectDestructive}, true
 	case "DropTableSpaceStmt", "DropUserMappingStmt", "DropRoleStmt", "DropOwnedStmt", "DropSubscriptionStmt":
-		return class{"drop", action.EffectDestructive | action.EffectAdmin}, true
+		return Class{"drop", action.EffectDestructive | action.EffectAdmin}, true
 	}
-	return class{}, false
+	return Class{}, false
 }
 
 // adminClass knows schema, grants, roles, settings, maintenance and code.
-func adminClass(node string) (class, bool) {
+func adminClass(node string) (Class, bool) {
 	switch node {
 	case "CreateStmt", "CreateTableSpaceStmt", "CreateExtensionStmt", "CreateFdwStmt", "CreateForeignServerStmt",
 		"CreateForeignTableStmt", "CreateUserMappingStmt", "CreatePolicyStmt", "CreateAmStmt", "CreateTrigStmt",
@@ -82,7 +82,7 @@ func adminClass(node string) (class, bool) {
 		"CreateFunctionStmt", "RuleStmt", "CompositeTypeStmt", "CreateEnumStmt", "CreateRangeStmt", "ViewStmt",
 		"CreatedbStmt", "CreateConversionStmt", "CreateCastStmt", "CreateTransformStmt", "CreatePublicationStmt",
 		"CreateSubscriptionStmt", "CreateTableAsStmt":
-		return class{"create", action.EffectAdmin}, true
+		return Class{"create", action.EffectAdmin}, true
 	case "AlterTableStmt", "ReplicaIdentityStmt", "AlterCollationStmt", "AlterDomainStmt", "AlterDefaultPrivilegesStmt",
 		"AlterTableSpaceOptionsStmt", "AlterTableMoveAllStmt", "AlterExtensionStmt", "AlterExtensionContentsStmt",
 		"AlterFdwStmt", "AlterForeignServerStmt", "AlterUserMappingStmt", "AlterPolicyStmt", "AlterEventTrigStmt",
@@ -91,7 +91,7 @@ func adminClass(node string) (class, bool) {
 		"AlterTypeStmt", "AlterEnumStmt", "AlterDatabaseStmt", "AlterDatabaseRefreshCollStmt", "AlterDatabaseSetStmt",
 		"AlterSystemStmt", "AlterTSDictionaryStmt", "AlterTSConfigurationStmt", "AlterPublicationStmt",
 		"AlterSubscriptionStmt":
-		return class{"alter", action.EffectAdmin}, true
+		return Class{"alter", action.EffectAdmin}, true
 	}
 	verbs := map[string]string{
 		"GrantStmt": "grant", "GrantRoleStmt": "grant", "ReassignOwnedStmt": "reassign", "CommentStmt": "comment",
@@ -100,7 +100,7 @@ func adminClass(node string) (class, bool) {
 		"RefreshMatViewStmt": "refresh", "CheckPointStmt": "checkpoint",
 	}
 	verb, ok := verbs[node]
-	return class{verb, action.EffectAdmin}, ok
+	return Class{verb, action.EffectAdmin}, ok
 }
 
 // Verbs lists every verb that a statement may have.

@@ -1,11 +1,11 @@
 //go:build cgo
 
-package sql
+package tree
 
 import (
-	pgquery "github.com/pganalyze/pg_query_go/v6"
-
 	"sallyport.dev/sallyport/action"
+
+	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
 
 // selectStmt walks a query: FROM first, because it gives the names their tables.

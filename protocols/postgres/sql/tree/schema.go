@@ -1,12 +1,12 @@
 //go:build cgo
 
-package sql
+package tree
 
 import (
+	"sallyport.dev/sallyport/action"
+
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"sallyport.dev/sallyport/action"
 )
 
 // schema walks the statements about objects whose names are plain lists in the

@@ -1,4 +1,4 @@
-package sql
+package lex
 
 import (
 	"strings"
@@ -54,7 +54,7 @@ func TestTemplate(t *testing.T) {
 		{"SELECT \"open", ""},
 	}
 	for _, tt := range tests {
-		key, ok := template(nil, tt.text)
+		key, ok := Template(nil, tt.text)
 		got := strings.NewReplacer("\x01s", "‹s›", "\x01i", "‹i›", "\x01l", "‹l›").Replace(string(key))
 		if ok != (tt.want != "") || ok && got != tt.want {
 			t.Errorf("%q: %q, %v; want %q", tt.text, got, ok, tt.want)
@@ -80,7 +80,7 @@ func TestWithoutTrailer(t *testing.T) {
 		{"", ""},
 	}
 	for _, tt := range tests {
-		if got := withoutTrailer(tt.text); got != tt.want {
+		if got := WithoutTrailer(tt.text); got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.text, got, tt.want)
 		}
 	}

@@ -1,8 +1,10 @@
 //go:build cgo
 
-package sql
+package tree
 
 import (
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
 
@@ -117,7 +119,7 @@ func (w *walker) fromFunction(f *pgquery.RangeFunction) rel {
 		if r.name == "" {
 			r.name = last
 		}
-		r.scalar = r.scalar || !w.functions.has(last, givesRows)
+		r.scalar = r.scalar || !w.functions.Has(last, known.GivesRows)
 	}
 	r.declared[r.name], r.declared["ordinality"] = true, true
 	for _, name := range strs(f.Alias.GetColnames()) {
@@ -238,7 +240,7 @@ func (w *walker) columnRef(c *pgquery.ColumnRef, sc *scope) {
 
 // qualified records r.name, which may also be a function of the whole row.
 func (w *walker) qualified(r rel, name string, star bool) {
-	row := !star && w.functions.has(name, takesRow)
+	row := !star && w.functions.Has(name, known.TakesRow)
 	if row || r.scalar && !star && !r.declared[name] {
 		w.applied(name)
 	}

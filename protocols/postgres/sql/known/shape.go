@@ -1,0 +1,50 @@
+// Package known holds what the gateway knows of PostgreSQL by heart: what each
+// kind of statement does, which functions and settings are harmless, and the
+// Shape in which the reading of a statement is told. It reads no statements.
+package known
+
+import "sallyport.dev/sallyport/action"
+
+// A Shape is what a statement does whatever its literals are. It is immutable.
+type Shape struct {
+	Verb      string   `json:"verb"`
+	Verbs     []string `json:"verbs"`
+	Tables    []string `json:"tables,omitempty"`
+	Reads     []string `json:"reads,omitempty"`
+	Writes    []string `json:"writes,omitempty"`
+	Columns   []string `json:"columns,omitempty"`
+	Functions []string `json:"functions,omitempty"`
+	HasWhere  bool     `json:"has_where"`            // every UPDATE, DELETE and MERGE is bound; also true if there is none
+	Limit     Limit    `json:"limit,omitempty"`      // of the outermost query
+	LimitAt   int      `json:"limit_at,omitempty"`   // Limit is LimitParam: the number of its parameter
+	Opaque    bool     `json:"opaque,omitempty"`     // runs code or touches tables that the text does not show
+	MaxParam  int      `json:"max_param,omitempty"`  // highest $n
+	Settings  []string `json:"settings,omitempty"`   // SET, RESET: names in lower case; "*" for all
+	ReadWrite bool     `json:"read_write,omitempty"` // asks for transactions that may write: BEGIN READ WRITE
+
+	// What the wire needs to follow the session.
+	Prepares    string `json:"prepares,omitempty"`    // PREPARE: the name
+	Executes    string `json:"executes,omitempty"`    // EXECUTE: the name, also inside EXPLAIN and CREATE TABLE AS
+	Deallocates string `json:"deallocates,omitempty"` // DEALLOCATE: the name; "*" for all, as DISCARD ALL does
+	CopyIn      bool   `json:"copy_in,omitempty"`     // COPY FROM STDIN: the agent's data follow
+	CopyOut     bool   `json:"copy_out,omitempty"`    // COPY TO STDOUT
+
+	// Of a statement that executes another: what it does beside that.
+	Bare       action.Effects `json:"-"`
+	BareOpaque bool           `json:"-"`
+}
+
+// A Limit says what is known of a LIMIT.
+type Limit string
+
+// The limits; "" is none.
+const (
+	LimitConst Limit = "const"
+	LimitParam Limit = "param"   // a parameter, which may be NULL
+	LimitExpr  Limit = "unknown" // any other expression
+)
+
+// Lists gives every list of names.
+func (s *Shape) Lists() [7][]string {
+	return [...][]string{s.Verbs, s.Tables, s.Reads, s.Writes, s.Columns, s.Functions, s.Settings}
+}
