@@ -626,3 +626,72 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// What the protocol normalised is what is matched: neither a slash at the end
+// nor, on a service without case, a capital dodges a rule, nor a HEAD an operation.
+func TestT20_SlashesAndCaseDoNotDodge(t *testing.T) {
+	p := loaded(t, `
+service "api" {
+  hosts   = ["api.test"]
+  posture = "open"
+  operation "keys" {
+    match  = "GET /keys"
+    effect = "admin"
+  }
+}
+service "iis" {
+  hosts                  = ["iis.test"]
+  posture                = "open"
+  case_insensitive_paths = true
+  operation "keys" {
+    match  = "GET /keys"
+    effect = "admin"
+  }
+}
+role "r" { use = [service.api, service.iis] }
+rule "no admin" {
+  on      = "*"
+  paths   = ["/admin", "/admin/**"]
+  verdict = "deny"
+}
+rule "no keys" {
+  on      = "*"
+  effects = ["admin"]
+  verdict = "deny"
+}
+`)
+	for _, c := range []struct {
+		service, method, path string
+		want                  action.Verdict
+	}{
+		{"api", "GET", "/admin", action.Deny}, {"api", "GET", "/admin/", action.Deny}, {"api", "GET", "/admin/x", action.Deny},
+		{"api", "GET", "/Admin", action.Allow}, {"iis", "GET", "/Admin", action.Deny}, {"iis", "GET", "/ADMIN/x/", action.Deny},
+		{"api", "GET", "/keys/", action.Deny}, {"api", "HEAD", "/keys", action.Deny}, {"iis", "HEAD", "/KEYS", action.Deny}, {"api", "GET", "/key", action.Allow},
+	} {
+		if d := p.Decide(request(p, c.service, c.method, c.path)); d.Verdict != c.want {
+			t.Errorf("%s %s %s: %s, want %s", c.service, c.method, c.path, d.Verdict, c.want)
+		}
+	}
+}
+
+// A service whose paths have no case is decided without the index of its rules;
+// over paths in small letters it must come to the same.
+func TestIndexChangesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 100 {
+		var rules strings.Builder
+		for i := range 6 {
+			rules.WriteString(randomRule(r, fmt.Sprint("r", i), []string{"deny", "ask", "allow"}[r.IntN(3)]))
+		}
+		conf := httpPolicy("guarded", rules.String())
+		with1 := loaded(t, conf)
+		without := loaded(t, strings.Replace(conf, "posture", "case_insensitive_paths = true\n posture", 1))
+		for range 40 {
+			part := randomFacts(r)
+			a, b := with1.Decide(with(with1, "api", part)), without.Decide(with(without, "api", part))
+			if a.Verdict != b.Verdict || a.Rule != b.Rule || a.Need != b.Need {
+				t.Fatalf("with the index %+v, without %+v:\n%s", a, b, rules.String())
+			}
+		}
+	}
+}

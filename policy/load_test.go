@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 )
@@ -360,5 +361,70 @@ test "by tag" {
 	}
 	if d := loaded(t, "").Gateway(); d.Name != "sallyport" || d.Wireguard != nil || d.Limits.ConnectionsPerAgent != 256 {
 		t.Errorf("defaults %+v", d)
+	}
+}
+
+// Texts made to cost: deep, long, huge. Each is an error, soon, and no panic.
+func TestT53_ConfigurationBombs(t *testing.T) {
+	n := 150_000
+	rule := func(when string) string {
+		return "service \"a\" { hosts = [\"a.test\"] }\nrule \"x\" {\n on = \"*\"\n verdict = \"deny\"\n when = " + when + "\n}\n"
+	}
+	bombs := map[string]string{
+		"parentheses":  rule(strings.Repeat("(", n) + strings.Repeat(")", n)),
+		"brackets":     rule(strings.Repeat("[", n)),
+		"lines":        rule(strings.Repeat("(\n", n)),
+		"not":          rule(strings.Repeat("!", n) + "true"),
+		"minus":        rule(strings.Repeat("-", n) + "1"),
+		"minus apart":  rule("(" + strings.Repeat("-\n", n) + "1)"),
+		"conditional":  rule(strings.Repeat("true ? true : ", n/10) + "true"),
+		"sum":          rule("1" + strings.Repeat("+1", n) + " > 0"),
+		"sum on lines": rule("(1" + strings.Repeat("+\n1", n) + ") > 0"),
+		"in template":  rule(`"${1` + strings.Repeat("+\n1", n) + `}" == "1"`),
+		"steps":        rule("http" + strings.Repeat(".a", n)),
+		"indexes":      rule("http" + strings.Repeat("[0]", n)),
+		"calls":        rule(strings.Repeat("f(", n)),
+		"templates":    rule(strings.Repeat(`"${`, n)),
+		"blocks":       strings.Repeat("a {\n", n),
+		"objects":      strings.Repeat("a = {\n", n),
+		"loops":        rule(strings.Repeat("[for x in ", n)),
+		"big number":   "gateway {\n limits {\n connections_per_agent = 1e900000000\n }\n}\n",
+		"big text":     "gateway {\n name = \"${1e900000000}\"\n}\n",
+		"big loop":     "gateway {\n name = [for x in [1,2] : x][0]\n}\n",
+		"huge":         "# " + strings.Repeat("x", 5<<20),
+	}
+	for name, text := range bombs {
+		start := time.Now()
+		p, diags := tryLoad(t, text)
+		if p != nil {
+			t.Errorf("%s: loads", name)
+		}
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("%s: took %s", name, took)
+		}
+		if len(diags) > 1<<20 {
+			t.Errorf("%s: %d bytes of complaints", name, len(diags))
+		}
+	}
+}
+
+// What loads decides soon, whatever an agent sends.
+func TestT53_PatternsAreLinear(t *testing.T) {
+	p := loaded(t, httpPolicy("open", "rule \"x\" {\n on = \"*\"\n verdict = \"deny\"\n paths = [\"/"+strings.Repeat("**/*a*b/", 200)+"x\", \"/"+strings.Repeat("*a", 2000)+"b\"]\n when = matches(http.path, \"(a*)*(a|aa)*b$\")\n}\n"))
+	for _, path := range []string{"/" + strings.Repeat("a/", 30_000), "/" + strings.Repeat("a", 60_000), "/" + strings.Repeat("aab/", 15_000)} {
+		start := time.Now()
+		p.Decide(request(p, "api", "GET", path))
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("a path of %d bytes took %s", len(path), took)
+		}
+	}
+}
+
+// Many rules still compile in no time.
+func TestManyRulesCompile(t *testing.T) {
+	start := time.Now()
+	manyRules(t, 10_000)
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("10,000 rules took %s", took)
 	}
 }

@@ -8,22 +8,50 @@ import (
 	"sallyport.dev/sallyport/policy/units"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/gocty"
 )
 
-// literal gives the value of an expression that must be a constant of type t.
+// constant gives the value of an expression that is nothing but a value. What
+// has to be computed is none: a configuration computes only in conditions.
+func constant(e hcl.Expression) (cty.Value, bool) {
+	switch e := e.(type) {
+	case *hclsyntax.ParenthesesExpr:
+		return constant(e.Expression)
+	case *hclsyntax.LiteralValueExpr:
+		return e.Val, !e.Val.IsNull()
+	case *hclsyntax.UnaryOpExpr:
+		if v, ok := constant(e.Val); ok && e.Op == hclsyntax.OpNegate && v.Type() == cty.Number {
+			return v.Negate(), true
+		}
+	case *hclsyntax.ObjectConsKeyExpr:
+		if name := hcl.ExprAsKeyword(e); name != "" {
+			return cty.StringVal(name), true
+		}
+		return constant(e.Wrapped)
+	case *hclsyntax.TemplateExpr:
+		var text strings.Builder
+		for _, part := range e.Parts {
+			v, ok := constant(part)
+			if !ok || v.Type() != cty.String {
+				return cty.NilVal, false
+			}
+			text.WriteString(v.AsString())
+		}
+		return cty.StringVal(text.String()), true
+	}
+	return cty.NilVal, false
+}
+
+// literal gives a constant of type t.
 func (d *decoder) literal(e hcl.Expression, t cty.Type, want string) (cty.Value, bool) {
-	if vars := e.Variables(); len(vars) > 0 {
-		d.fail(vars[0].SourceRange(), "Not a constant", "Expected %s, not a reference.", want)
+	v, ok := constant(e)
+	if !ok {
+		d.fail(e.Range(), "Not a constant", "Expected %s, written out.", want)
 		return cty.NilVal, false
 	}
-	v, diags := e.Value(nil)
-	if diags.HasErrors() {
-		d.diags = append(d.diags, diags...)
-		return cty.NilVal, false
-	}
-	if v.IsNull() || !v.IsKnown() || !v.Type().Equals(t) {
+	if !v.Type().Equals(t) {
 		d.fail(e.Range(), "Wrong type", "Expected %s.", want)
 		return cty.NilVal, false
 	}
@@ -204,7 +232,7 @@ func (d *decoder) ref(e hcl.Expression, kind string) (Ref, bool) {
 
 // insteadOf helps those who put a reference in quotes.
 func insteadOf(e hcl.Expression) string {
-	if v, diags := e.Value(nil); !diags.HasErrors() && v.Type() == cty.String && !v.IsNull() {
+	if v, ok := constant(e); ok && v.Type() == cty.String {
 		return ", without quotes"
 	}
 	return ""
@@ -234,8 +262,8 @@ func (d *decoder) refs(e hcl.Expression, kind string, star bool) Refs {
 }
 
 func isStar(e hcl.Expression) bool {
-	v, diags := e.Value(nil)
-	return !diags.HasErrors() && v.Type() == cty.String && !v.IsNull() && v.AsString() == "*"
+	v, ok := constant(e)
+	return ok && v.Type() == cty.String && v.AsString() == "*"
 }
 
 // stringMap gives an object of strings.
@@ -256,8 +284,8 @@ func (d *decoder) object(e hcl.Expression, f func(key string, at hcl.Range, valu
 	}
 	seen := map[string]bool{}
 	for _, p := range pairs {
-		key, diags := p.Key.Value(nil)
-		if diags.HasErrors() || key.Type() != cty.String || key.IsNull() {
+		key, ok := constant(p.Key)
+		if !ok || key.Type() != cty.String {
 			d.fail(p.Key.Range(), "Bad key", "A key of an object is a name or a string.")
 			continue
 		}

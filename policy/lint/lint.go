@@ -16,13 +16,14 @@ import (
 // A linter collects warnings about one configuration.
 type linter struct {
 	conf  *hclconf.Config
+	wide  map[string][]*hclconf.Rule // see wideRules
 	now   time.Time
 	diags hcl.Diagnostics
 }
 
 // Check gives the warnings about a configuration that loads.
 func Check(conf *hclconf.Config, now time.Time) hcl.Diagnostics {
-	l := &linter{conf: conf, now: now}
+	l := &linter{conf: conf, wide: wideRules(conf.Rules), now: now}
 	for _, s := range conf.Services {
 		l.service(s)
 	}

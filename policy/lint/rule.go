@@ -43,7 +43,11 @@ func (l *linter) reach(r *hclconf.Rule) {
 
 // covered looks for rules that another one always decides for.
 func (l *linter) covered(r *hclconf.Rule) {
-	for _, other := range l.conf.Rules {
+	near := l.wide[""]
+	if len(r.On.Items) > 0 {
+		near = append(slices.Clip(near), l.wide[r.On.Items[0].Name]...)
+	}
+	for _, other := range near[:min(len(near), maxNear)] {
 		if other != r && covers(other, r) {
 			l.warn(r.Range, "Covered", "Rule %q always comes to the same or stricter, so this one changes nothing.", other.Name)
 			return
@@ -51,19 +55,45 @@ func (l *linter) covered(r *hclconf.Rule) {
 	}
 }
 
-// covers reports whether a, which states no more than b, decides whatever b does.
+// maxNear bounds with how many others a rule is compared.
+const maxNear = 500
+
+// wideRules files the rules that may cover another by the services they are on,
+// "" for all of them.
+func wideRules(rules []*hclconf.Rule) map[string][]*hclconf.Rule {
+	wide := map[string][]*hclconf.Rule{}
+	for _, r := range rules {
+		if conditional(r) || r.Observe {
+			continue
+		}
+		if r.On.All {
+			wide[""] = append(wide[""], r)
+		}
+		for _, on := range r.On.Items {
+			wide[on.Name] = append(wide[on.Name], r)
+		}
+	}
+	return wide
+}
+
+// conditional reports whether a rule does not always hold where its lists match.
+func conditional(r *hclconf.Rule) bool {
+	_, timed := r.Lists["hours"]
+	return timed || r.When != nil || r.Unless != nil || !r.Until.IsZero() || r.Otherwise.Stated()
+}
+
+// covers reports whether a, which always holds and states no more than b, decides
+// whatever b does.
 // Of two equal rules the first by name covers the other.
 func covers(a, b *hclconf.Rule) bool {
-	_, timed := a.Lists["hours"]
-	conditional := timed || a.When != nil || a.Unless != nil || !a.Until.IsZero() || a.Otherwise.Stated()
-	if conditional || a.Observe || b.Observe || b.Otherwise.Stated() || a.Verdict != action.Deny && a.Verdict != b.Verdict {
+	if b.Observe || b.Otherwise.Stated() || a.Verdict != action.Deny && a.Verdict != b.Verdict {
 		return false
 	}
 	if !within(b.On, a.On) || !sameRoles(a, b) || !sameLists(a, b) {
 		return false
 	}
 	mutual := within(a.On, b.On) && sameRoles(b, a) && sameLists(b, a) && a.Verdict == b.Verdict &&
-		b.When == nil && b.Unless == nil && b.Until.IsZero()
+		!conditional(b)
 	return !mutual || a.Name < b.Name
 }
 

@@ -21,7 +21,8 @@ import (
 const (
 	maxFile    = 4 << 20
 	maxFiles   = 1000
-	maxNesting = 200 // brackets inside brackets; the parser recurses
+	maxNesting = 200    // brackets inside brackets; the parser recurses
+	maxTokens  = 50_000 // of one value; a chain of operators is a tree as deep as it is long
 )
 
 // Files is the text that diagnostics point into, by file name.
@@ -115,12 +116,12 @@ func readBounded(f fs.File, name string) ([]byte, error) {
 
 // Parse parses one text and keeps it for diagnostics.
 func (f *Files) Parse(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
-	if at, deep := tooDeep(src); deep {
+	if at, deep := tooDeep(src, name); deep {
 		f.HCL[name] = &hcl.File{Bytes: src}
 		return nil, hcl.Diagnostics{{
 			Severity: hcl.DiagError, Summary: "Nested too deeply",
-			Detail:  fmt.Sprintf("More than %d brackets stand inside each other here.", maxNesting),
-			Subject: &hcl.Range{Filename: name, Start: at, End: at},
+			Detail:  fmt.Sprintf("A value has at most %d brackets inside each other, and %d words.", maxNesting, maxTokens),
+			Subject: &at,
 		}}
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
@@ -133,36 +134,6 @@ func (f *Files) Parse(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics
 		return nil, diags
 	}
 	return body, diags
-}
-
-// tooDeep finds the first place where too many brackets, or a run of unary
-// operators, are open at once. It overcounts inside strings and comments, which
-// nobody fills with hundreds of brackets.
-func tooDeep(src []byte) (hcl.Pos, bool) {
-	pos, depth, unary := hcl.InitialPos, 0, 0
-	for i, c := range src {
-		switch c {
-		case '(', '[', '{':
-			depth++
-		case ')', ']', '}':
-			depth = max(0, depth-1)
-		}
-		switch c {
-		case '!', '-', '?':
-			unary++
-		case '\n':
-			unary = 0
-		}
-		if depth > maxNesting || unary > 10*maxNesting {
-			pos.Byte = i
-			return pos, true
-		}
-		pos.Column++
-		if c == '\n' {
-			pos.Line, pos.Column = pos.Line+1, 1
-		}
-	}
-	return pos, false
 }
 
 // Inside reads a file of the configuration directory, and none outside of it.
