@@ -5,7 +5,6 @@ package sql
 import (
 	"fmt"
 	"strings"
-	"sync"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
@@ -17,18 +16,20 @@ import (
 // maxStatements bounds the statements of one text.
 const maxStatements = 5000
 
-// grammar serialises the C parser: it points file descriptor 2 of the process
-// at a pipe while it works, so that two at once could leave it there. Memory is
-// bounded by it too: there is one tree at a time.
-var grammar sync.Mutex
+// grammar lets one text at a time into the C parser: it points file descriptor 2
+// of the process at a pipe while it works, so that two at once could leave it
+// there, and what is written to stderr meanwhile is lost. It is one for the
+// process, as the descriptor is. Memory is bounded by it too: there is one tree
+// at a time.
+var grammar = newGate()
 
 // Available reports why this build cannot read SQL; nil when it can.
 func Available() error { return nil }
 
 // read parses text and walks its tree.
 func (a *Analyzer) read(text string, catalogFirst bool) (*entry, error) {
-	grammar.Lock()
-	defer grammar.Unlock()
+	grammar.enter()
+	defer grammar.leave()
 	parsed, err := pgquery.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
