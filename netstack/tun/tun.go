@@ -193,11 +193,15 @@ func (d *Device) Close() error {
 	return nil
 }
 
-// drain lets go of packets that nobody will read any more. Neither the stack nor
-// the reader may be running.
+// drain lets go of packets that nobody will read any more.
 func (d *Device) drain() {
-	for d.fetch(false) {
-		d.cut.release()
+	for {
+		select {
+		case pkt := <-d.link.queue:
+			pkt.DecRef()
+		default:
+			return
+		}
 	}
 }
 

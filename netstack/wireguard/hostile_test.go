@@ -316,7 +316,9 @@ func TestPortIsUsedAgainAfterAReset(t *testing.T) {
 	l := newLab(t, handlerFunc(echo))
 	c := l.agent("ci")
 	for i := range 50 {
-		ctx, cancel := context.WithTimeout(context.Background(), 900*time.Millisecond)
+		// While the stack still holds the old handshake it passes over the new SYN,
+		// and takes the one that is repeated after a second.
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		conn, err := c.DialFrom(ctx, 40000, netip.MustParseAddrPort("1.2.3.4:80"))
 		cancel()
 		if err != nil {
