@@ -197,7 +197,7 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 	switch {
 	case err != nil:
 		return err
-	case st != nil:
+	case st != nil && !s.ledger.Prepared(name):
 		a.act.Parts, a.act.Summary = st.Parts, st.Summary
 		if err := a.learnParams(m); err != nil {
 			return err
@@ -205,7 +205,7 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 	case name == "" || len(s.ledger.Named(name)) == 0:
 		a.act.Summary = summary("execute " + name)
 		a.refuse(&entry.Bar{Code: "26000", Text: fmt.Sprintf("prepared statement %q does not exist", name)})
-	default: // made by SQL's PREPARE, which shares its names with Parse
+	default: // perhaps made by SQL's PREPARE, which shares its names with Parse
 		if err := s.readInto(ctx, a, "EXECUTE "+quote(name)); err != nil {
 			return err
 		}

@@ -183,9 +183,9 @@ func (a *ask) Refuse(_ context.Context, d action.Decision) error {
 func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := a.s
+	s.setHurry(func(err error) { a.why = err; cancel(err) })
 	s.notice(a, d)
 	s.start(func() { s.remind(ctx, a, d) })
-	s.setHurry(func(err error) { a.why = err; cancel(err) })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -281,5 +282,30 @@ func TestPreparedInSQLAndBoundByName(t *testing.T) {
 	}
 	if _, err := c.Exec(t.Context(), "EXECUTE nothing"); code(err) != codeDenied {
 		t.Errorf("unknown: %v", err)
+	}
+}
+
+func TestT37_ANameMadeTwiceIsJudgedByBoth(t *testing.T) {
+	l := newLine(t)
+	l.decide = func(a *action.Action) action.Decision {
+		if a.Kind == "execute" {
+			for _, p := range a.Parts {
+				if slices.Contains(shape(p).Verbs, "delete") {
+					return action.Decision{Reason: "not now"}
+				}
+			}
+		}
+		return action.Decision{Verdict: action.Allow}
+	}
+	cl := l.ready(t)
+	cl.send(prepare("s", "SELECT 1"), syncNow)
+	cl.until('Z')
+	cl.send(query("DEALLOCATE s; PREPARE s AS DELETE FROM doomed WHERE id = 1"))
+	if got := cl.until('Z'); got != "C:DEALLOCATE C:PREPARE Z:I" {
+		t.Fatal(got)
+	}
+	cl.send(bind("", "s"), run(""), syncNow)
+	if got := cl.until('Z'); got != "E:42501 Z:I" {
+		t.Errorf("what SQL made ran as what Parse had made: %s", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
@@ -135,7 +136,10 @@ func forgets(parts []action.Part) string {
 // summary gives a text as one line for people.
 func summary(text string) string {
 	if len(text) > action.MaxSummary {
-		text = strings.ToValidUTF8(text[:action.MaxSummary], "")
+		text = text[:action.MaxSummary]
+	}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "")
 	}
 	if strings.ContainsAny(text, "\n\t\r") {
 		text = strings.Join(strings.Fields(text), " ")

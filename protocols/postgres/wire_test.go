@@ -154,6 +154,14 @@ func TestConversations(t *testing.T) {
 			[]string{"1 E:22012 Z:I", "D:5 C:SELECT 1 Z:I"},
 		},
 		{
+			"a query behind an error is skipped too",
+			[][]pgproto3.FrontendMessage{
+				{prepare("", "SELECT * FROM no_such_table"), query("SELECT 1"), query("DROP TABLE doomed"), syncNow},
+				{query("SELECT 5")},
+			},
+			[]string{"E:42P01 Z:I", "D:5 C:SELECT 1 Z:I"},
+		},
+		{
 			"a denied query amid queries sent at once",
 			[][]pgproto3.FrontendMessage{{query("SELECT 1"), query("DROP TABLE doomed"), query("SELECT 2")}},
 			[]string{"D:1 C:SELECT 1 Z:I", "E:42501 Z:I", "D:2 C:SELECT 1 Z:I"},
@@ -261,6 +269,9 @@ func TestConversations(t *testing.T) {
 func answersTo(round []pgproto3.FrontendMessage) []struct{} {
 	n := 0
 	for _, m := range round {
+		if p, ok := m.(*pgproto3.Parse); ok && strings.Contains(p.Query, "no_such_table") {
+			return make([]struct{}, 1)
+		}
 		switch m.(type) {
 		case *pgproto3.Sync, *pgproto3.Query:
 			n++

@@ -69,8 +69,8 @@ func (l *Ledger) endPortals(out []Outcome) []Outcome {
 	return out
 }
 
-// fail gives an error to what the server works on. Of the extended protocol all
-// that follows up to the next Sync is skipped.
+// fail gives an error to what the server works on. In the extended protocol all
+// that follows up to the next Sync is skipped, simple queries too.
 func (l *Ledger) fail(code string, out []Outcome) []Outcome {
 	l.copyIn = false
 	if l.first == len(l.items) {
@@ -82,7 +82,7 @@ func (l *Ledger) fail(code string, out []Outcome) []Outcome {
 	if l.items[l.first].Kind >= Sync {
 		return out
 	}
-	for l.first < len(l.items) && l.items[l.first].Kind < Sync {
+	for l.first < len(l.items) && l.items[l.first].Kind != Sync {
 		it := l.pop()
 		if it.Kind == Execute && it.Portal != nil && it.Portal.result.Failed {
 			out = it.Portal.over(out)
@@ -167,6 +167,9 @@ func answers(typ byte) Kind {
 
 // skip undoes what an item had entered: the server will not act on it.
 func (l *Ledger) skip(it *Item, out []Outcome) []Outcome {
+	if it.Kind >= Sync {
+		l.answered++
+	}
 	if !it.result.Failed {
 		it.result.Status, it.result.Failed = "skipped", true
 	}

@@ -12,8 +12,8 @@ import (
 	"sallyport.dev/sallyport/protocols"
 )
 
-// A Kind says what an Item waits for. Those from Sync on are answered by
-// ReadyForQuery, whatever happened before.
+// A Kind says what an Item waits for. Those from Sync on are fences: they are
+// answered by ReadyForQuery.
 type Kind uint8
 
 // The kinds of what is sent to a server.
@@ -143,13 +143,15 @@ func (l *Ledger) Push(it Item) (seq uint64, out []Outcome) {
 	l.pushed++
 	it.result.Sent = it.Sent
 	l.note(&it)
+	if it.Kind >= Sync {
+		l.segment++
+	}
 	if l.failed && it.Kind != Sync {
 		l.popped++
 		return it.seq, l.skip(&it, nil)
 	}
 	if it.Kind >= Sync {
 		l.failed = false
-		l.segment++
 	}
 	if it.Kind == Bind || it.Kind == Execute || it.Kind > Sync {
 		l.hot = true

@@ -53,6 +53,13 @@ func (l *Ledger) Portal(ctx context.Context, name string) (*Portal, error) {
 	return p, err
 }
 
+// Prepared reports whether SQL may have made a statement of this name.
+func (l *Ledger) Prepared(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.prepared[name]) > 0
+}
+
 // Named gives the parts of all that may stand behind a name in SQL's EXECUTE:
 // confirmed or under way, by Parse or by PREPARE.
 func (l *Ledger) Named(name string) []action.Part {
