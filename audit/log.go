@@ -32,10 +32,9 @@ type Options struct {
 	Strict bool          // no action runs whose record cannot be kept
 	Keep   time.Duration // months older than this are dropped; 0: never
 	Signer Signer        // nil: heads are not signed
+	Queue  int           // how many records may wait to be written; 0: 65,536
 	Now    func() time.Time
 	Log    *slog.Logger
-
-	queue int // 0: maxQueue
 }
 
 // A Log takes a record of every action. It owns its goroutines; Close ends them.
@@ -82,12 +81,12 @@ func New(ctx context.Context, store Store, tables []action.FactTable, opts Optio
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	if opts.queue == 0 {
-		opts.queue = maxQueue
+	if opts.Queue == 0 {
+		opts.Queue = maxQueue
 	}
 	l := &Log{
 		store: store, opts: opts, methods: methods(tables),
-		queue: make(chan *ended, opts.queue), intents: make(chan *intent, 4*maxBatch),
+		queue: make(chan *ended, opts.Queue), intents: make(chan *intent, 4*maxBatch),
 		closing: make(chan struct{}), written: make(chan struct{}), kept: make(chan struct{}),
 		open: map[string]struct{}{},
 	}

@@ -76,7 +76,7 @@ func TestOutcomes(t *testing.T) {
 
 func TestEveryRecordIsKept(t *testing.T) {
 	m := newMemory()
-	l := openLog(t, m, Options{queue: 16, Signer: newKey(1)})
+	l := openLog(t, m, Options{Queue: 16, Signer: newKey(1)})
 	var g sync.WaitGroup
 	const agents, each = 8, 500
 	for n := range agents {
@@ -128,7 +128,7 @@ func TestEndCountsOnce(t *testing.T) {
 func TestEndBlocksWhileTheQueueIsFull(t *testing.T) {
 	m := newMemory()
 	m.gate = make(chan struct{})
-	l := openLog(t, m, Options{queue: 1})
+	l := openLog(t, m, Options{Queue: 1})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -172,7 +172,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 func TestGapIsToldOnce(t *testing.T) {
 	m := newMemory()
 	m.failAppend = errors.New("disk full")
-	l := openLog(t, m, Options{queue: 4})
+	l := openLog(t, m, Options{Queue: 4})
 	all := 0
 	for ; l.Stats().Lost < 3; all++ {
 		do(t, l, act(fmt.Sprintf("/%d", all)), allow, ok) // never refused, never stuck
