@@ -81,12 +81,17 @@ var errPanicked = errors.New("the protocol gave up")
 func (g *Gateway) ServeFlow(ctx context.Context, nf netstack.Flow) error {
 	r := g.Policy().Resolve(nf.Peer, nf.Host, nf.Dst)
 	if r.NeedsName {
-		named, err := peekName(ctx, nf)
+		peeked, err := peekName(ctx, nf)
 		if err != nil {
 			return g.turnAway(ctx, nf, fmt.Sprintf("no service claims %s, and the connection names none", nf.Dst))
 		}
-		nf = named
-		r = g.Policy().Resolve(nf.Peer, nf.Host, nf.Dst)
+		nf = peeked.Flow
+		if r = g.Policy().Resolve(nf.Peer, nf.Host, nf.Dst); r.NeedsName { // it named an address
+			r.Reason = "no service claims " + target(nf)
+		}
+		if r.Service == nil {
+			peeked.refuse(r.Reason)
+		}
 	}
 	if r.Service == nil {
 		return g.turnAway(ctx, nf, r.Reason)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,51 +27,73 @@ var (
 	errPeeked = errors.New("the ClientHello was read")
 )
 
-// peekName accepts a flow and reads its name: SNI, or Host. The flow it returns
-// gives the accepted connection with nothing missing.
-func peekName(ctx context.Context, nf netstack.Flow) (netstack.Flow, error) {
+// A peeked is a flow whose name was read from its first bytes. Its Accept gives
+// the accepted connection with nothing missing.
+type peeked struct {
+	netstack.Flow
+	conn  net.Conn
+	plain bool // HTTP without TLS
+}
+
+// peekName accepts a flow and reads its name: SNI, or Host.
+func peekName(ctx context.Context, nf netstack.Flow) (*peeked, error) {
 	c, err := nf.Accept()
 	if err != nil {
-		return nf, fmt.Errorf("accept from %s: %w", nf.Peer.Name, err)
+		return nil, fmt.Errorf("accept from %s: %w", nf.Peer.Name, err)
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	if err := c.SetReadDeadline(time.Now().Add(peekTimeout)); err != nil {
-		return nf, fmt.Errorf("peek at %s: %w", nf.Peer.Name, err)
-	}
-	seen := &recorder{Conn: c}
-	name, err := nameIn(seen)
-	if err != nil {
+	p := &peeked{Flow: nf, conn: c}
+	if err := p.read(); err != nil {
 		c.Close()
-		return nf, fmt.Errorf("peek at %s: %w", nf.Peer.Name, err)
+		return nil, fmt.Errorf("peek at %s: %w", nf.Peer.Name, err)
 	}
-	if err := c.SetReadDeadline(time.Time{}); err != nil {
-		return nf, fmt.Errorf("peek at %s: %w", nf.Peer.Name, err)
+	return p, nil
+}
+
+func (p *peeked) read() error {
+	if err := p.conn.SetReadDeadline(time.Now().Add(peekTimeout)); err != nil {
+		return err
 	}
-	nf.Host = name
-	nf.Accept = func() (net.Conn, error) { return &replay{Conn: c, first: seen.seen.Bytes()}, nil }
-	return nf, nil
+	seen := &recorder{Conn: p.conn}
+	var err error
+	if p.Host, p.plain, err = nameIn(seen); err != nil {
+		return err
+	}
+	p.Accept = func() (net.Conn, error) { return &replay{Conn: p.conn, first: seen.seen.Bytes()}, nil }
+	return p.conn.SetReadDeadline(time.Time{})
+}
+
+// refuse tells a plain HTTP client why; whoever speaks TLS would see only a
+// certificate that it must not trust, and is hung up on.
+func (p *peeked) refuse(reason string) {
+	if p.plain {
+		body, err := json.Marshal(map[string]any{"type": "about:blank", "title": "Forbidden", "status": http.StatusForbidden, "detail": reason})
+		if err == nil && p.conn.SetWriteDeadline(time.Now().Add(farewell)) == nil {
+			fmt.Fprintf(p.conn, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
+		}
+	}
+	p.conn.Close()
 }
 
 // nameIn reads the name out of a ClientHello (RFC 6066 §3) or a request head.
-func nameIn(r *recorder) (string, error) {
+func nameIn(r *recorder) (name string, plain bool, err error) {
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(r, first); err != nil {
-		return "", err
+		return "", false, err
 	}
-	var name string
-	var err error
 	switch b := first[0]; {
 	case b == 0x16:
 		name, err = sni(r, first)
 	case 'A' <= b && b <= 'Z':
+		plain = true
 		name, err = hostHeader(io.MultiReader(bytes.NewReader(first), r))
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if err == nil && name == "" {
 		err = errNoName
 	}
-	return name, err
+	return name, plain, err
 }
 
 // sni lets crypto/tls read the ClientHello, over several records if need be,
