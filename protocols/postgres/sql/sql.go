@@ -40,6 +40,9 @@ func New(maxCacheBytes int) *Analyzer {
 // the text must be refused. The time it takes is bounded by the size and the
 // depth of text (maxText, lex.CheckDepth): about two seconds on one core at worst.
 func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
+	if s == nil {
+		s = new(Session)
+	}
 	if err := check(text, s); err != nil {
 		return nil, err
 	}

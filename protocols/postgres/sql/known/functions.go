@@ -131,6 +131,17 @@ func isFlagged(name string) bool {
 	return false
 }
 
+// TellsOfServer reports whether a pure function shows other sessions, definitions
+// or statistics: reading those is more than steering the conversation.
+func TellsOfServer(name string) bool {
+	for _, prefix := range []string{"pg_stat_", "pg_get_", "pg_show_", "pg_mcv_", "pg_lock_", "pg_prepared_", "pg_config"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // Guarded reports whether a relation of the server hands out credentials, or
 // values that other rules guard.
 func Guarded(schema, name string) bool {

@@ -30,6 +30,7 @@ type walker struct {
 	columns set
 	calls   set
 	unbound bool // an UPDATE, DELETE or MERGE without a condition
+	tells   bool // a function shows what is no table, and no part of the conversation
 	dry     bool // inside an EXPLAIN that runs nothing
 	role    role // of the relations of the statement at hand that stand in no FROM
 	spent   int
@@ -106,7 +107,7 @@ func Walk(raw *pgquery.RawStmt, functions *known.Functions, catalogFirst bool) (
 // control reports whether the statement only steers the conversation.
 func (w *walker) control() bool {
 	s := w.shape
-	if w.effects != action.EffectRead || s.Opaque || len(w.tables) > 0 {
+	if w.effects != action.EffectRead || s.Opaque || w.tells || len(w.tables) > 0 {
 		return false
 	}
 	switch s.Verb {
@@ -255,6 +256,7 @@ func (w *walker) function(names []string) {
 	}
 	switch w.functions.KindOf(schema, names[len(names)-1], w.catalogFirst) {
 	case known.Pure:
+		w.tells = w.tells || known.TellsOfServer(names[len(names)-1])
 	case known.Flagged:
 		w.effects |= action.EffectAdmin
 	case known.Opaque:
