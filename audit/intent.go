@@ -79,8 +79,12 @@ func (l *Log) keepIntents() {
 		for _, kept := range waiting {
 			kept <- err
 		}
-		if err != nil {
-			l.counts.failures.Add(1)
+		if err == nil {
+			l.mute.Store(nil)
+			continue
+		}
+		l.counts.failures.Add(1)
+		if l.mute.Swap(&err) == nil { // once, not for every action that is refused
 			l.opts.Log.Error("the audit log cannot note beginnings", "err", err)
 		}
 	}

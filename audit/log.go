@@ -50,6 +50,7 @@ type Log struct {
 	once    sync.Once
 
 	down    atomic.Pointer[error] // why the store takes no records; nil: it does
+	mute    atomic.Pointer[error] // why the store takes no intents; nil: it does
 	pending atomic.Int64          // bytes of encoded records in the queue
 	counts  counts
 	tail    Tail // the writer's own
@@ -262,8 +263,10 @@ func (l *Log) Close() error {
 
 // Health gives the reason why the log takes no records now; nil if it does.
 func (l *Log) Health() error {
-	if err := l.down.Load(); err != nil {
-		return *err
+	for _, p := range []*atomic.Pointer[error]{&l.down, &l.mute} {
+		if err := p.Load(); err != nil {
+			return *err
+		}
 	}
 	return l.store.Room()
 }

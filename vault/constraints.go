@@ -14,6 +14,9 @@ import (
 // empty one would permit everything.
 const gatewayName = "sallyport.internal"
 
+// maxCommonName is ub-common-name of RFC 5280.
+const maxCommonName = 64
+
 // constraints are what an issuing CA is good for. A domain permits itself and
 // what is below it, as RFC 5280 has it.
 type constraints struct {
@@ -158,13 +161,13 @@ func leafTemplate(name string) *x509.Certificate {
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 	}
-	if len(name) <= 64 { // the longest common name
-		tmpl.Subject = pkix.Name{CommonName: name}
-	}
 	if addr, err := netip.ParseAddr(name); err == nil {
-		tmpl.IPAddresses = []net.IP{addr.AsSlice()}
-	} else {
-		tmpl.DNSNames = []string{name}
+		tmpl.IPAddresses = []net.IP{addr.AsSlice()} // no common name: OpenSSL would hold it against the host names
+		return tmpl
+	}
+	tmpl.DNSNames = []string{name}
+	if len(name) <= maxCommonName {
+		tmpl.Subject = pkix.Name{CommonName: name}
 	}
 	return tmpl
 }
