@@ -107,7 +107,7 @@ func bareBench(t testing.TB) *bench {
 // plainOrigin serves handler without TLS.
 func (b *bench) plainOrigin(handler http.Handler) {
 	srv := httptest.NewServer(handler)
-	b.t.Cleanup(srv.Close)
+	b.t.Cleanup(func() { srv.CloseClientConnections(); go srv.Close() })
 	b.server, b.tls = srv.Listener.Addr().String(), false
 	b.svc.Plaintext = true
 }
@@ -137,6 +137,12 @@ func (b *bench) rawOrigin(f func(net.Conn)) {
 
 // dial opens a connection of an agent and serves it until the test is over.
 func (b *bench) dial(ctx context.Context) net.Conn {
+	agent := b.connect(ctx)
+	b.t.Cleanup(func() { agent.Close() })
+	return agent
+}
+
+func (b *bench) connect(ctx context.Context) net.Conn {
 	agent, gateway := tcpPair(b.t)
 	b.served.Add(1)
 	go func() {
@@ -157,7 +163,6 @@ func (b *bench) dial(ctx context.Context) net.Conn {
 		b.errs = append(b.errs, err)
 		b.mu.Unlock()
 	}()
-	b.t.Cleanup(func() { agent.Close() })
 	return agent
 }
 
