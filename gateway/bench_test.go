@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -147,7 +148,12 @@ func (b *bench) Credential(_ context.Context, auth action.Auth) (*vault.Credenti
 
 func (b *bench) Generation(action.Auth) uint64 { return b.generation.Load() }
 
-func (b *bench) Leaf(string) (*tls.Certificate, error) { return &tls.Certificate{}, nil }
+func (b *bench) LeafLimited(name string, mint func() bool) (*tls.Certificate, error) {
+	if !mint() {
+		return nil, errors.New("too many new names: " + name)
+	}
+	return &tls.Certificate{}, nil
+}
 
 // flow runs one flow of the agent through serve.
 func (b *bench) flow(t *testing.T, serve func(context.Context, protocols.Flow, protocols.Do) error) error {

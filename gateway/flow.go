@@ -92,11 +92,12 @@ func (f *flow) leaf(name string) (*tls.Certificate, error) {
 	if addr, err := netip.ParseAddr(name); err == nil {
 		host, dst = "", netip.AddrPortFrom(addr.Unmap(), f.dst.Port())
 	}
-	r := f.g.Policy().Resolve(f.peer.Load(), host, dst)
+	peer := f.peer.Load()
+	r := f.g.Policy().Resolve(peer, host, dst)
 	if r.Service == nil || r.Service.Name != f.service.Name {
 		return nil, fmt.Errorf("%q is no name of service %s", name, f.service.Name)
 	}
-	return f.g.Leaves.Leaf(name)
+	return f.g.Leaves.LeafLimited(name, func() bool { return f.g.sessions.mayMint(peer, f.g.Now()) })
 }
 
 // begin makes the pass of one action and counts it as running.

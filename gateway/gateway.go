@@ -44,9 +44,10 @@ type Vault interface {
 	Generation(auth action.Auth) uint64
 }
 
-// Leaves mints certificates.
+// Leaves gives certificates; mint is asked before one is made that is not there
+// yet.
 type Leaves interface {
-	Leaf(name string) (*tls.Certificate, error)
+	LeafLimited(name string, mint func() bool) (*tls.Certificate, error)
 }
 
 // Peers tells who an agent is by now; ok is false when it may do nothing more.

@@ -395,3 +395,35 @@ func (d *slowDeed) Learn(context.Context, action.Need) error {
 	<-d.release
 	return nil
 }
+
+func TestT17_NewNamesAreLimited(t *testing.T) {
+	b := newBench(t, action.Allow)
+	now := time.Now()
+	b.Now = func() time.Time { return now }
+	minted := 0
+	err := b.flow(t, func(_ context.Context, f protocols.Flow, _ protocols.Do) error {
+		for range 10 * mintBurst {
+			if _, err := f.Leaf("example.com"); err == nil {
+				minted++
+			}
+		}
+		return nil
+	})
+	if err != nil || minted != mintBurst {
+		t.Errorf("%d certificates at once, want %d (%v)", minted, mintBurst, err)
+	}
+}
+
+func TestALeafIsOnlyForTheFlowsService(t *testing.T) {
+	b := newBench(t, action.Allow)
+	err := b.flow(t, func(_ context.Context, f protocols.Flow, _ protocols.Do) error {
+		if _, err := f.Leaf("elsewhere.example"); err == nil {
+			t.Error("a certificate for a name of no service")
+		}
+		_, err := f.Leaf("example.com")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

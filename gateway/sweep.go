@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"sallyport.dev/sallyport/action"
 )
 
@@ -45,8 +47,14 @@ func (g *Gateway) retireRotated() {
 	})
 }
 
-// sessionIdle is the pause that ends a session.
-const sessionIdle = 15 * time.Minute
+const (
+	// sessionIdle is the pause that ends a session.
+	sessionIdle = 15 * time.Minute
+	// A new certificate costs 180 µs of CPU: an agent that makes up names below a
+	// wildcard may cost 1 % of a core, after a burst that covers any real use.
+	mintsPerSecond = 50
+	mintBurst      = 500
+)
 
 // sessions groups each agent's actions: a span of activity that a long pause
 // ends.
@@ -56,24 +64,37 @@ type sessions struct {
 }
 
 type session struct {
-	id   string
-	last time.Time
+	id    string
+	last  time.Time
+	mints *rate.Limiter
 }
 
 // of gives the session that an action of p at now belongs to.
 func (s *sessions) of(p *action.Peer, now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.touch(p, now).id
+}
+
+// mayMint reports whether p may have another certificate made now.
+func (s *sessions) mayMint(p *action.Peer, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.touch(p, now).mints.AllowN(now, 1)
+}
+
+// touch gives the session that goes on, or a new one; callers hold mu.
+func (s *sessions) touch(p *action.Peer, now time.Time) *session {
 	if s.byPeer == nil {
 		s.byPeer = make(map[string]*session)
 	}
 	got := s.byPeer[p.ID]
 	if got == nil || now.Sub(got.last) > sessionIdle {
-		got = &session{id: action.NewID(now)}
+		got = &session{id: action.NewID(now), mints: rate.NewLimiter(mintsPerSecond, mintBurst)}
 		s.byPeer[p.ID] = got
 	}
 	got.last = now
-	return got.id
+	return got
 }
 
 // sweep forgets sessions that have ended.
