@@ -172,6 +172,9 @@ func TestT36_OpaqueCodeIsAdmin(t *testing.T) {
 		"MERGE INTO t USING s ON pg_reload_conf() WHEN MATCHED THEN DO NOTHING", "SELECT DISTINCT ON (pg_reload_conf()) 1",
 		"SELECT 1 GROUP BY ROLLUP (pg_reload_conf())", "SELECT PG_RELOAD_CONF()", "SELECT \"pg_reload_conf\"()", "SELECT U&\"pg\\005freload_conf\"()",
 		"COPY t FROM STDIN WHERE pg_reload_conf()", "SELECT pg_catalog . pg_reload_conf ( )",
+		"SELECT (1).pg_terminate_backend", "SELECT ('/etc/passwd'::text).pg_read_file", "SELECT g.pg_cancel_backend FROM generate_series(1, 1) g",
+		"SELECT (s.x).pg_sleep FROM (SELECT 1 AS x) s", "SELECT \"current_user\".pg_ls_dir FROM current_user", "SELECT c.pg_ls_dir FROM CAST('.' AS text) c",
+		"SELECT unnest.pg_sleep FROM unnest(ARRAY[1])", "UPDATE t SET a = (1).pg_terminate_backend WHERE id = 1",
 	} {
 		mustBe(t, a, text, action.EffectAdmin)
 	}

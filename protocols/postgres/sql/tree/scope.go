@@ -110,7 +110,10 @@ func (w *walker) from(n *pgquery.Node, sc *scope) []string {
 func (w *walker) fromFunction(f *pgquery.RangeFunction) rel {
 	r := rel{name: f.Alias.GetAliasname(), declared: map[string]bool{}}
 	for _, n := range f.Functions {
-		names := strs(n.GetList().GetItems()[0].GetFuncCall().GetFuncname())
+		var names []string
+		if items := n.GetList().GetItems(); len(items) > 0 {
+			names = strs(items[0].GetFuncCall().GetFuncname())
+		}
 		if len(names) == 0 {
 			r.scalar = true // CURRENT_USER and its kin
 			continue
