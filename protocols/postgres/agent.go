@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 const (
@@ -147,8 +148,8 @@ func (s *session) query(ctx context.Context, m wire.Message) error {
 	if err := s.readInto(ctx, a, text); err != nil {
 		return err
 	}
-	copyIn, copies := copies(a.act.Parts), s.ledger.Copies()
-	a.item.Forgets = forgets(a.act.Parts)
+	copyIn, copies := statement.Copies(a.act.Parts), s.ledger.Copies()
+	a.item.Forgets = statement.Forgets(a.act.Parts)
 	if err := s.do(ctx, a); err != nil {
 		return err
 	}
@@ -178,10 +179,10 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 		return err
 	}
 	if a.bar == nil && s.ledger.Crowded() {
-		a.refuse(&entry.Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."})
+		a.refuse(&refusal.Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."})
 	}
 	a.item.Statement = &ledger.Statement{
-		Name: name, Parts: a.act.Parts, Summary: a.act.Summary, CopyIn: copies(a.act.Parts),
+		Name: name, Parts: a.act.Parts, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
 	}
 	return s.do(ctx, a)
 }
@@ -203,10 +204,10 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 			return err
 		}
 	case name == "" || len(s.ledger.Named(name)) == 0:
-		a.act.Summary = summary("execute " + name)
-		a.refuse(&entry.Bar{Code: "26000", Text: fmt.Sprintf("prepared statement %q does not exist", name)})
+		a.act.Summary = statement.Summary("execute " + name)
+		a.refuse(&refusal.Bar{Code: "26000", Text: fmt.Sprintf("prepared statement %q does not exist", name)})
 	default: // perhaps made by SQL's PREPARE, which shares its names with Parse
-		if err := s.readInto(ctx, a, "EXECUTE "+quote(name)); err != nil {
+		if err := s.readInto(ctx, a, "EXECUTE "+statement.Quote(name)); err != nil {
 			return err
 		}
 		st = &ledger.Statement{Name: name, Parts: a.act.Parts, Summary: a.act.Summary}
@@ -255,11 +256,11 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 		if !ok {
 			return fmt.Errorf("a portal of another kind: %T", p.Held)
 		}
-		held.Done(action.Result{Status: codeDenied, Failed: true, Err: "refused after the rules had changed"}, nil)
-		return s.substitute(ledger.Execute, denial(&held.act, d, nil))
+		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: "refused after the rules had changed"}, nil)
+		return s.substitute(ledger.Execute, refusal.Of("statement", &held.act, d, nil))
 	}
 	copies := s.ledger.Copies()
-	seq, out := s.ledger.Push(ledger.Item{Kind: ledger.Execute, Portal: p, Forgets: forgets(p.Statement.Parts), Sent: int64(m.Size)})
+	seq, out := s.ledger.Push(ledger.Item{Kind: ledger.Execute, Portal: p, Forgets: statement.Forgets(p.Statement.Parts), Sent: int64(m.Size)})
 	ledger.Deliver(out)
 	if err := s.in.Pass(); err != nil || !p.Statement.CopyIn {
 		return err
@@ -296,10 +297,10 @@ func (s *session) fetch(ctx context.Context, m wire.Message, name string) error 
 	a := &ask{s: s, kind: ledger.Execute, act: action.Action{Kind: "execute"}, sent: int64(m.Size)}
 	if name == "" {
 		a.act.Summary = "execute the unnamed portal"
-		a.refuse(&entry.Bar{Code: "34000", Text: `portal "" does not exist`})
+		a.refuse(&refusal.Bar{Code: "34000", Text: `portal "" does not exist`})
 		return s.do(ctx, a)
 	}
-	if err := s.readInto(ctx, a, "FETCH FORWARD ALL FROM "+quote(name)); err != nil {
+	if err := s.readInto(ctx, a, "FETCH FORWARD ALL FROM "+statement.Quote(name)); err != nil {
 		return err
 	}
 	return s.do(ctx, a)
@@ -317,11 +318,11 @@ func (s *session) call(ctx context.Context, m wire.Message) error {
 	}
 	oid := binary.BigEndian.Uint32(head)
 	a := &ask{s: s, kind: ledger.Call, act: action.Action{Kind: "call"}, sent: int64(m.Size)}
-	name, ok := largeObject(oid)
+	name, ok := statement.LargeObject(oid)
 	if !ok {
 		a.act.Summary = fmt.Sprintf("call function %d", oid)
-		a.refuse(&entry.Bar{
-			Code: codeDenied, Text: fmt.Sprintf("function %d may not be called by its number", oid), Hint: "Call it in a SELECT.",
+		a.refuse(&refusal.Bar{
+			Code: refusal.Denied, Text: fmt.Sprintf("function %d may not be called by its number", oid), Hint: "Call it in a SELECT.",
 		})
 		return s.do(ctx, a)
 	}
@@ -357,7 +358,7 @@ func (s *session) close(m wire.Message) error {
 // tooLong refuses a text that is not read whole.
 func (s *session) tooLong(ctx context.Context, a *ask, m wire.Message) error {
 	a.act.Summary = fmt.Sprintf("a statement of %d bytes", m.Body())
-	a.refuse(&entry.Bar{
+	a.refuse(&refusal.Bar{
 		Code: "54000", Text: fmt.Sprintf("a statement of %d bytes is longer than the %d that are read", m.Body(), maxText),
 		Hint: "Use parameters or COPY for large values.",
 	})
@@ -366,18 +367,18 @@ func (s *session) tooLong(ctx context.Context, a *ask, m wire.Message) error {
 
 // readInto fills an ask with what a text does, or with why it is refused.
 func (s *session) readInto(ctx context.Context, a *ask, text string) error {
-	a.act.Summary = summary(text)
+	a.act.Summary = statement.Summary(text)
 	a.text = text
-	if !plain(text) {
+	if !statement.Plain(text) {
 		set, err := s.ledger.Confirmed(ctx)
 		if err != nil {
 			return err
 		}
 		s.text.StandardStrings, s.text.UTF8 = set.StandardStrings, set.UTF8
 	}
-	parts, bar := read(s.p.analyzer, text, &s.text, s.ledger.Named)
+	parts, bar := statement.Read(s.p.analyzer, text, &s.text, s.ledger.Named)
 	if bar == nil {
-		bar = belt(s.f.Service, parts)
+		bar = statement.Belt(s.f.Service, parts)
 	}
 	if bar != nil {
 		a.refuse(bar)
@@ -385,17 +386,4 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 	}
 	a.act.Parts = parts
 	return nil
-}
-
-// quote writes a name as SQL does.
-func quote(name string) string {
-	b := make([]byte, 0, len(name)+2)
-	b = append(b, '"')
-	for i := range len(name) {
-		if name[i] == '"' {
-			b = append(b, '"')
-		}
-		b = append(b, name[i])
-	}
-	return string(append(b, '"'))
 }

@@ -5,16 +5,16 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
-	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -32,7 +32,7 @@ type ask struct {
 	s      *session
 	act    action.Action
 	kind   ledger.Kind
-	bar    *entry.Bar // it is refused whatever the rules say
+	bar    *refusal.Bar // it is refused whatever the rules say
 	text   string
 	sent   int64
 	item   ledger.Item
@@ -52,7 +52,7 @@ var (
 )
 
 // refuse bars an ask. Without parts no rule allows it.
-func (a *ask) refuse(bar *entry.Bar) {
+func (a *ask) refuse(bar *refusal.Bar) {
 	a.bar = bar
 	a.act.Parts = nil
 }
@@ -88,7 +88,7 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 // learnParams puts the values of a Bind, if they are text, into its own copy of
 // the facts.
 func (a *ask) learnParams(m wire.Message) error {
-	if m.Body() > maxValues || !takesParams(a.act.Parts) {
+	if m.Body() > maxValues || !statement.TakesParams(a.act.Parts) {
 		return nil
 	}
 	body, err := a.s.in.Body()
@@ -154,7 +154,7 @@ func (a *ask) prepare() {
 		return // nothing runs yet
 	}
 	for _, p := range a.act.Parts {
-		if s := shape(p); s != nil && s.Prepares != "" {
+		if s := statement.Shape(p); s != nil && s.Prepares != "" {
 			a.s.ledger.Prepare(s.Prepares, []action.Part{p})
 		}
 	}
@@ -171,7 +171,7 @@ func (a *ask) Done(r action.Result, err error) {
 
 // Refuse puts a message that the server must refuse in the place of this one.
 func (a *ask) Refuse(_ context.Context, d action.Decision) error {
-	e := denial(&a.act, d, a.bar)
+	e := refusal.Of("statement", &a.act, d, a.bar)
 	if errors.Is(a.why, errCancelled) {
 		e.Code, e.Message, e.Hint = "57014", "canceling statement due to user request", ""
 	}
@@ -191,7 +191,7 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 		defer close(done)
 		for {
 			err := s.in.Ahead()
-			if wire.Full(err) || isTimeout(err) {
+			if wire.Full(err) || errors.Is(err, os.ErrDeadlineExceeded) {
 				return
 			}
 			if err != nil {
@@ -228,15 +228,5 @@ func (s *session) remind(ctx context.Context, a *ask, d action.Decision) {
 
 // notice tells the agent that its statement waits.
 func (s *session) notice(a *ask, d action.Decision) {
-	n := &pgproto3.NoticeResponse{
-		Severity: "NOTICE", SeverityUnlocalized: "NOTICE", Code: "00000", Routine: origin,
-		Message: "sallyport: this statement waits for an approval",
-		Detail:  "action id: " + a.act.ID,
-	}
-	if d.Rule != "" {
-		n.Detail = "rule: " + d.Rule + ", " + n.Detail
-	}
-	if b, err := n.Encode(nil); err == nil {
-		s.agent.Say(b) //nolint:errcheck // an agent that is gone is noticed by the reader
-	}
+	s.agent.Tell(refusal.Waiting(&a.act, d)) //nolint:errcheck // an agent that is gone is noticed by the reader
 }

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/action"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // A recorder keeps every byte that goes to the server, connection by connection.
@@ -238,7 +238,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	l.served.Wait()
 	await(t, "every goroutine ends", func() bool { return runtime.NumGoroutine() <= before+1 })
-	if n := len(l.proto.cancels.open) + len(l.proto.cancels.rates) + len(l.proto.seats.taken); n != 0 {
+	if n := l.proto.ring.Len(); n != 0 {
 		t.Errorf("%d entries left", n)
 	}
 }

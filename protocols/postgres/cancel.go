@@ -2,99 +2,22 @@ package postgres
 
 import (
 	"context"
-	"crypto/subtle"
 	"fmt"
-	"net"
-	"sync"
-
-	"golang.org/x/time/rate"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/keys"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
-// Cancel requests of one agent to one service: a burst, then one every 100 ms.
-const (
-	cancelsPerSecond = 10
-	cancelBurst      = 20
-)
-
-// cancels knows the open sessions by what a cancel request names. The process id
-// is the server's own, so several servers may share one; the secret is ours.
-type cancels struct {
-	mu    sync.Mutex
-	open  map[uint32][]*session
-	rates map[seat]*pace
-}
-
-// A pace limits the cancel requests of one agent to one service for as long as it
-// has sessions there.
-type pace struct {
-	limit    *rate.Limiter
-	sessions int
-}
-
-func (c *cancels) add(s *session) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.open == nil {
-		c.open = make(map[uint32][]*session)
-		c.rates = make(map[seat]*pace)
-	}
-	c.open[s.pid] = append(c.open[s.pid], s)
-	key := s.seat()
-	p := c.rates[key]
-	if p == nil {
-		p = &pace{limit: rate.NewLimiter(cancelsPerSecond, cancelBurst)}
-		c.rates[key] = p
-	}
-	p.sessions++
-}
-
-func (c *cancels) remove(s *session) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := c.open[s.pid]
-	for i, other := range list {
-		if other == s {
-			list[i] = list[len(list)-1]
-			c.open[s.pid] = list[:len(list)-1]
-		}
-	}
-	if len(c.open[s.pid]) == 0 {
-		delete(c.open, s.pid)
-	}
-	key := s.seat()
-	if p := c.rates[key]; p != nil {
-		if p.sessions--; p.sessions == 0 {
-			delete(c.rates, key)
-		}
-	}
-}
-
-// find gives the session that a request names, if it is this agent's own and the
-// agent does not ask too often.
-func (c *cancels) find(who seat, req wire.Cancel) *session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.rates[who]
-	if p == nil || !p.limit.Allow() {
-		return nil
-	}
-	for _, s := range c.open[req.PID] {
-		if s.seat() == who && subtle.ConstantTimeCompare(s.secret, []byte(req.Secret)) == 1 {
-			return s
-		}
-	}
-	return nil
-}
-
 // serveCancel carries out a cancel request. Like a server, it answers nothing.
 func (p *Protocol) serveCancel(ctx context.Context, f protocols.Flow, do protocols.Do, req wire.Cancel) error {
-	s := p.cancels.find(seat{agent: f.Peer.ID, service: f.Service.Name}, req)
-	if s == nil {
+	s, ok := p.ring.Find(keys.Key{
+		Seat: keys.Seat{Agent: f.Peer.ID, Service: f.Service.Name}, PID: req.PID, Secret: []byte(req.Secret),
+	})
+	if !ok {
 		return nil
 	}
 	return do(ctx, s.cancel("cancel request"))
@@ -122,7 +45,7 @@ var _ protocols.Exchange = (*cancel)(nil)
 
 func (s *session) cancel(why string) *cancel {
 	return &cancel{s: s, act: action.Action{
-		Kind: "cancel", Summary: why, Parts: control(s.wish.Database, s.wish.User),
+		Kind: "cancel", Summary: why, Parts: statement.Control(s.wish.Database, s.wish.User),
 	}}
 }
 
@@ -141,16 +64,16 @@ func (c *cancel) Forward(ctx context.Context, up protocols.Upstream) (action.Res
 	if c.s.endWait(errCancelled) {
 		return action.Result{Status: "cancelled"}, nil
 	}
-	l, _, err := up.Link(ctx, protocols.Open{Beside: c.s.link, Dress: c.s.p.dress(c.s.f.Service)})
+	l, _, err := up.Link(ctx, protocols.Open{Beside: c.s.link, Dress: upstream.Dress(c.s.f.Service, c.s.p.pool)})
 	if err != nil {
 		return action.Result{Failed: true, Err: err.Error()}, nil
 	}
 	defer l.Retire()
-	beside, ok := l.(*link)
+	beside, ok := l.(*upstream.Link)
 	if !ok {
 		return action.Result{}, fmt.Errorf("a link of another protocol: %T", l)
 	}
-	if err := upstream.Cancel(ctx, beside.conn, c.s.pid, c.s.key); err != nil {
+	if err := upstream.Cancel(ctx, beside.Conn, c.s.pid, c.s.theirs); err != nil {
 		return action.Result{Failed: true, Err: err.Error()}, nil
 	}
 	return action.Result{Status: "cancelled"}, nil
@@ -176,10 +99,5 @@ func (s *session) endWait(why error) bool {
 
 // interrupt wakes whoever reads from the agent.
 func (s *session) interrupt() {
-	s.agent.conn.SetReadDeadline(longAgo) //nolint:errcheck // see stopListening
-}
-
-func isTimeout(err error) bool {
-	ne, ok := err.(net.Error) //nolint:errorlint // what a Read returns is not wrapped
-	return ok && ne.Timeout()
+	s.agent.Conn.SetReadDeadline(longAgo) //nolint:errcheck // see stopListening
 }

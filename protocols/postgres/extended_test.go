@@ -9,10 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"sallyport.dev/sallyport/action"
 )
 
 func (l *line) connect(t testing.TB, extra string) *pgx.Conn {
@@ -45,7 +47,7 @@ func TestEveryModeOfPgx(t *testing.T) {
 					t.Fatalf("%q, %v", name, err)
 				}
 			}
-			if _, err := c.Exec(t.Context(), "DROP TABLE doomed"); code(err) != codeDenied {
+			if _, err := c.Exec(t.Context(), "DROP TABLE doomed"); code(err) != refusal.Denied {
 				t.Fatalf("the denied statement: %v", err)
 			}
 			if c.PgConn().TxStatus() != 'I' {
@@ -115,9 +117,9 @@ func TestADeniedStatementFailsItsTransaction(t *testing.T) {
 		for _, step := range []struct{ sql, code string }{
 			{"BEGIN", ""},
 			{"SELECT 1", ""},
-			{"DROP TABLE doomed", codeDenied},
+			{"DROP TABLE doomed", refusal.Denied},
 			{"SELECT 1", "25P02"},
-			{"DROP TABLE doomed", codeDenied},
+			{"DROP TABLE doomed", refusal.Denied},
 			{"ROLLBACK", ""},
 			{"SELECT 1", ""},
 		} {
@@ -154,7 +156,7 @@ func TestAPreparedStatementIsJudgedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	deny <- true
-	if _, err := c.Exec(t.Context(), "s", 1); code(err) != codeDenied {
+	if _, err := c.Exec(t.Context(), "s", 1); code(err) != refusal.Denied {
 		t.Errorf("after the change: %v", err)
 	}
 	if _, err := c.Exec(t.Context(), "SELECT 1"); err != nil {
@@ -280,7 +282,7 @@ func TestPreparedInSQLAndBoundByName(t *testing.T) {
 	if res.Err != nil || string(res.Rows[0][0]) != "1" {
 		t.Errorf("bound by name: %v", res.Err)
 	}
-	if _, err := c.Exec(t.Context(), "EXECUTE nothing"); code(err) != codeDenied {
+	if _, err := c.Exec(t.Context(), "EXECUTE nothing"); code(err) != refusal.Denied {
 		t.Errorf("unknown: %v", err)
 	}
 }
@@ -290,7 +292,7 @@ func TestT37_ANameMadeTwiceIsJudgedByBoth(t *testing.T) {
 	l.decide = func(a *action.Action) action.Decision {
 		if a.Kind == "execute" {
 			for _, p := range a.Parts {
-				if slices.Contains(shape(p).Verbs, "delete") {
+				if slices.Contains(statement.Shape(p).Verbs, "delete") {
 					return action.Decision{Reason: "not now"}
 				}
 			}

@@ -12,14 +12,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 	"sallyport.dev/sallyport/vault"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // A toy is a server in memory that keeps the order of the protocol and runs
@@ -126,7 +127,7 @@ func (y *tally) do(ctx context.Context, ex protocols.Exchange) error {
 	a := ex.Action()
 	deny := len(a.Parts) == 0 || strings.Contains(strings.ToUpper(a.Summary), "DROP")
 	for _, p := range a.Parts {
-		for _, v := range shape(p).Verbs {
+		for _, v := range statement.Shape(p).Verbs {
 			deny = deny || v == "drop"
 		}
 	}
@@ -180,13 +181,12 @@ func memory(p *Protocol, do protocols.Do, svc *action.Service) (s *session, agen
 	far, server := net.Pipe()
 	ctx := context.Background()
 	s = &session{
-		p: p, do: do, ctx: ctx, agent: &mouth{conn: near}, wish: entry.Wish{Database: "d", User: "u"},
+		p: p, do: do, ctx: ctx, agent: &wire.Mouth{Conn: near}, wish: entry.Wish{Database: "d", User: "u"},
 		f: protocols.Flow{Peer: &action.Peer{ID: "a"}, Service: svc},
 	}
 	s.work, s.quit = context.WithCancel(ctx)
 	s.in, _ = wire.NewStream(near, nil, p.pool)
-	stream, _ := wire.NewStream(far, nil, p.pool)
-	s.link = &link{conn: far, raw: far, stream: stream}
+	s.link, _ = upstream.NewLink(far, far, p.pool)
 	s.begin(&upstream.Greeting{Setting: map[string]string{"standard_conforming_strings": "on", "client_encoding": "UTF8"}})
 	return s, agent, server
 }
@@ -235,10 +235,10 @@ func FuzzAgent(f *testing.F) {
 		all.Go(func() { srv.serve(); far.Close() })
 		all.Go(func() { io.Copy(&heard, agent) })
 		s.in, _ = wire.NewStream(&script{Reader: bytes.NewReader(b), s: s}, nil, p.pool)
-		s.in.SetSink(server{s.link.conn})
+		s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
 		s.ledger.Flush = s.in.Flush
 		s.run()
-		s.agent.conn.Close()
+		s.agent.Conn.Close()
 		all.Wait()
 		for _, text := range srv.texts {
 			if strings.HasPrefix(strings.ToUpper(text), "DROP") {
@@ -294,7 +294,7 @@ func FuzzServer(f *testing.F) {
 			server.Close()
 		})
 		s.run()
-		s.agent.conn.Close()
+		s.agent.Conn.Close()
 		all.Wait()
 		if y.begun != y.done {
 			t.Errorf("%d records begun, %d closed", y.begun, y.done)

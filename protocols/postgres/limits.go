@@ -1,42 +1,8 @@
 package postgres
 
 import (
-	"sync"
 	"time"
 )
-
-// A seat is one agent's place at one service.
-type seat struct{ agent, service string }
-
-func (s *session) seat() seat { return seat{agent: s.f.Peer.ID, service: s.f.Service.Name} }
-
-// seats counts the sessions of each agent at each service.
-type seats struct {
-	mu    sync.Mutex
-	taken map[seat]int // guarded by mu
-}
-
-// take takes a seat unless the agent has limit of them; 0 is no limit.
-func (c *seats) take(s seat, limit int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if limit > 0 && c.taken[s] >= limit {
-		return false
-	}
-	if c.taken == nil {
-		c.taken = make(map[seat]int)
-	}
-	c.taken[s]++
-	return true
-}
-
-func (c *seats) leave(s seat) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.taken[s]--; c.taken[s] <= 0 {
-		delete(c.taken, s)
-	}
-}
 
 // grace is how long the server's own statement_timeout has the first word.
 const grace = time.Second

@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/keys"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
-
-	"sallyport.dev/sallyport/action"
 )
 
 func plaintext(l *line) { l.service.Plaintext = true }
@@ -254,11 +255,11 @@ func TestT38_CancelKeysAreOursAndBoundToTheAgent(t *testing.T) {
 func TestT38_CancelRequestsAreRateLimited(t *testing.T) {
 	l := newLine(t)
 	cl := l.ready(t)
-	for range 3 * cancelBurst {
+	for range 3 * keys.Burst {
 		l.cancel(t, cl.key)
 	}
-	if n := len(l.find("cancel")); n < cancelBurst || n == 3*cancelBurst {
-		t.Errorf("%d of %d requests were carried out", n, 3*cancelBurst)
+	if n := len(l.find("cancel")); n < keys.Burst || n == 3*keys.Burst {
+		t.Errorf("%d of %d requests were carried out", n, 3*keys.Burst)
 	}
 }
 

@@ -30,6 +30,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/internal/notrun"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -517,9 +518,8 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 		return nil, nil, err
 	}
 	if p.l.tap != nil {
-		if k, ok := link.(interface{ tapWith(func([]byte)) }); ok {
-			k.tapWith(p.l.tap)
-		}
+		l := link.(*upstream.Link)
+		l.Conn = tapped{l.Conn, p.l.tap}
 	}
 	if p.l.auth == nil {
 		return link, nil, nil
@@ -527,9 +527,6 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	cred, err := vault.NewCredential(*p.l.auth, vault.NewSecret([]byte(password)))
 	return link, cred, err
 }
-
-// tapWith lets a test see what goes to the server.
-func (l *link) tapWith(f func([]byte)) { l.conn = tapped{l.conn, f} }
 
 type tapped struct {
 	net.Conn

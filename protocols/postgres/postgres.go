@@ -14,7 +14,9 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -26,8 +28,8 @@ const cacheBytes = 32 << 20
 type Protocol struct {
 	analyzer *sql.Analyzer
 	pool     *sync.Pool
-	cancels  cancels
-	seats    seats
+	ring     keys.Ring[*session]
+	seats    keys.Seats
 }
 
 var _ protocols.Protocol = (*Protocol)(nil)
@@ -72,13 +74,13 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 		return nil, errors.New("a test of a postgres service states sql")
 	}
 	text := &sql.Session{Database: t.Database, User: t.User, StandardStrings: true, UTF8: true}
-	a := &action.Action{Service: svc, Kind: "query", Summary: summary(t.SQL)}
-	if t.Database != "" && !allowed(svc.Databases, t.Database) {
+	a := &action.Action{Service: svc, Kind: "query", Summary: statement.Summary(t.SQL)}
+	if t.Database != "" && !statement.Offers(svc.Databases, t.Database) {
 		return a, nil // without parts nothing allows it
 	}
-	parts, bar := read(sql.New(0), t.SQL, text, func(string) []action.Part { return nil })
+	parts, bar := statement.Read(sql.New(0), t.SQL, text, func(string) []action.Part { return nil })
 	if bar == nil {
-		bar = belt(svc, parts)
+		bar = statement.Belt(svc, parts)
 	}
 	if bar == nil {
 		a.Parts = parts

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -27,14 +26,14 @@ const (
 // pumpServer lets the server's messages pass to the agent and tells the ledger
 // what they mean. When it ends, the session does.
 func (s *session) pumpServer() {
-	defer s.link.stream.Release()
+	defer s.link.Stream.Release()
 	defer func() {
 		if r := recover(); r != nil { // one session must not take the others with it
 			s.lose(fmt.Errorf("server pump: %v", r))
 		}
 	}()
 	for {
-		m, err := s.link.stream.Next()
+		m, err := s.link.Stream.Next()
 		if err == nil {
 			err = s.answer(m)
 		}
@@ -55,7 +54,7 @@ func (s *session) pumpServer() {
 // answer takes in one message of the server. What it means is known to the ledger
 // before the agent can see it.
 func (s *session) answer(m wire.Message) error {
-	in := s.link.stream
+	in := s.link.Stream
 	switch m.Type {
 	case 'D', 'd':
 		return s.row(m)
@@ -102,14 +101,14 @@ func (s *session) report(m wire.Message) error {
 	if m.Body() > maxStatus {
 		return fmt.Errorf("%w from the database: a setting of %d bytes", wire.ErrMalformed, m.Body())
 	}
-	body, err := s.link.stream.Body()
+	body, err := s.link.Stream.Body()
 	if err != nil {
 		return err
 	}
 	if name, value, ok := wire.Pair(body); ok {
 		s.ledger.Report(name, value)
 	}
-	return s.link.stream.Pass()
+	return s.link.Stream.Pass()
 }
 
 // settle tells the ledger about an event and forwards its message.
@@ -118,7 +117,7 @@ func (s *session) settle(m wire.Message, ev ledger.Event) error {
 		return s.settleOver(m, ev)
 	}
 	s.tell(m, ev)
-	return s.link.stream.Pass()
+	return s.link.Stream.Pass()
 }
 
 // tell gives an event and what was counted since the last one to the ledger.
@@ -133,7 +132,7 @@ func (s *session) tell(m wire.Message, ev ledger.Event) {
 // failure forwards an error, or what stands for it: the refusal behind a token,
 // the limit behind a cancelled query.
 func (s *session) failure(m wire.Message) error {
-	body, err := s.link.stream.Peek(maxError)
+	body, err := s.link.Stream.Peek(maxError)
 	if err != nil {
 		return err
 	}
@@ -142,14 +141,14 @@ func (s *session) failure(m wire.Message) error {
 		s.parted = true
 	}
 	if sub := s.ledger.Substituted(); sub != nil && code == "42601" && strings.Contains(wire.Field(body, 'M'), sub.Token) {
-		s.tell(m, ledger.Event{Type: 'E', Text: codeDenied})
-		return s.link.stream.Replace(sub.Error)
+		s.tell(m, ledger.Event{Type: 'E', Text: refusal.Denied})
+		return s.link.Stream.Replace(sub.Error)
 	}
 	if s.meter.over {
 		return s.failOver(m, code)
 	}
 	s.tell(m, ledger.Event{Type: 'E', Text: code})
-	return s.link.stream.Pass()
+	return s.link.Stream.Pass()
 }
 
 // A meter counts what the server sends for one action and remembers that a limit
@@ -169,12 +168,12 @@ func (s *session) row(m wire.Message) error {
 	t.rows++
 	if t.over {
 		t.bytes += int64(m.Size)
-		return s.link.stream.Drop()
+		return s.link.Stream.Drop()
 	}
 	b := &s.f.Service.Session
 	if b.MaxRows == 0 && b.MaxBytes == 0 {
 		t.bytes += int64(m.Size)
-		return s.link.stream.Pass()
+		return s.link.Stream.Pass()
 	}
 	if !t.based {
 		t.baseRows, t.baseBytes = s.ledger.Counted()
@@ -183,19 +182,19 @@ func (s *session) row(m wire.Message) error {
 	if b.MaxRows > 0 && t.baseRows+t.rows > b.MaxRows || b.MaxBytes > 0 && t.baseBytes+t.bytes+int64(m.Size) > b.MaxBytes {
 		t.over, t.told = true, false
 		t.cancelled = s.cancelRunning("the result is larger than the service allows")
-		return s.link.stream.Drop()
+		return s.link.Stream.Drop()
 	}
 	t.bytes += int64(m.Size)
-	return s.link.stream.Pass()
+	return s.link.Stream.Pass()
 }
 
 // forward passes a message that belongs to a result, unless the rest is dropped.
 func (s *session) forward(m wire.Message) error {
 	s.meter.bytes += int64(m.Size)
 	if s.meter.over {
-		return s.link.stream.Drop()
+		return s.link.Stream.Drop()
 	}
-	return s.link.stream.Pass()
+	return s.link.Stream.Pass()
 }
 
 // failOver gives the agent the limit in place of the error that our cancel
@@ -204,7 +203,7 @@ func (s *session) failOver(m wire.Message, code string) error {
 	s.tell(m, ledger.Event{Type: 'E', Text: "54000"})
 	if code != "57014" {
 		s.meter.told = true
-		return s.link.stream.Pass()
+		return s.link.Stream.Pass()
 	}
 	return s.tellLimit()
 }
@@ -212,19 +211,15 @@ func (s *session) failOver(m wire.Message, code string) error {
 // tellLimit tells the agent, once, that its result was cut.
 func (s *session) tellLimit() error {
 	if s.meter.told {
-		return s.link.stream.Drop()
+		return s.link.Stream.Drop()
 	}
 	s.meter.told = true
-	e := &pgproto3.ErrorResponse{
-		Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "54000", Routine: origin,
-		Message: "the result is larger than the service allows",
-		Hint:    "Ask for less: LIMIT, WHERE or fewer columns.",
-	}
+	e := refusal.Error("54000", "the result is larger than the service allows", "Ask for less: LIMIT, WHERE or fewer columns.")
 	b, err := e.Encode(nil)
 	if err != nil {
 		return fmt.Errorf("limit: %w", err)
 	}
-	return s.link.stream.Replace(b)
+	return s.link.Stream.Replace(b)
 }
 
 // settleOver ends an answer that was cut. The server may have been done before
@@ -237,7 +232,7 @@ func (s *session) settleOver(m wire.Message, ev ledger.Event) error {
 		s.awaitCancel()
 		s.tell(m, ev)
 		s.meter.over = false
-		return s.link.stream.Pass()
+		return s.link.Stream.Pass()
 	case 'C', 's':
 		last := s.ledger.Last()
 		ev.Text = "54000"
@@ -248,7 +243,7 @@ func (s *session) settleOver(m wire.Message, ev ledger.Event) error {
 		return s.tellLimit()
 	}
 	s.tell(m, ev)
-	return s.link.stream.Drop()
+	return s.link.Stream.Drop()
 }
 
 // awaitCancel waits until the server has taken our cancel, within reason.

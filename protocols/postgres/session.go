@@ -10,14 +10,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // farewell bounds what is said at the end to a side that may no longer listen.
@@ -47,13 +50,14 @@ type session struct {
 	wish    entry.Wish
 	version uint32
 
-	agent *mouth
-	in    *wire.Stream // from the agent
-	link  *link        // set by connect
+	agent *wire.Mouth
+	in    *wire.Stream   // from the agent
+	link  *upstream.Link // set by connect
 
-	pid         uint32
-	key, secret []byte // the server's cancel key and ours
-	ledger      *ledger.Ledger
+	pid    uint32
+	theirs []byte // the server's cancel key
+	ours   []byte // the one that the agent has
+	ledger *ledger.Ledger
 
 	// Of the agent's pump.
 	text    sql.Session
@@ -82,7 +86,7 @@ type session struct {
 // serveSession logs in and runs a session to its end.
 func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protocols.Do, e *entry.Entry) error {
 	wish, bar := entry.Read(e.Startup)
-	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, version: e.Startup.Version, agent: &mouth{conn: e.Conn}}
+	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, version: e.Startup.Version, agent: &wire.Mouth{Conn: e.Conn}}
 	s.work, s.quit = context.WithCancel(ctx)
 	defer s.quit()
 	in, err := wire.NewStream(e.Conn, e.Ahead, p.pool)
@@ -91,16 +95,16 @@ func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protoc
 	}
 	s.in = in
 	defer in.Release()
-	if bar == nil && !allowed(f.Service.Databases, wish.Database) {
-		bar = &entry.Bar{
+	if bar == nil && !statement.Offers(f.Service.Databases, wish.Database) {
+		bar = &refusal.Bar{
 			Code: "42501", Text: fmt.Sprintf("database %q is not one that the service %s offers", wish.Database, f.Service.Name),
 			Hint: "http://sallyport.internal/manifest lists the databases.",
 		}
 	}
-	if bar == nil && !p.seats.take(s.seat(), f.Service.Session.MaxConnections) {
-		bar = &entry.Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
+	if bar == nil && !p.seats.Take(s.key().Seat, f.Service.Session.MaxConnections) {
+		bar = &refusal.Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
 	} else if bar == nil {
-		defer p.seats.leave(s.seat())
+		defer p.seats.Leave(s.key().Seat)
 	}
 	err = do(ctx, s.connect(bar))
 	if s.link == nil {
@@ -113,6 +117,11 @@ func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protoc
 	return s.run()
 }
 
+// key is what the session is known by to a cancel request.
+func (s *session) key() keys.Key {
+	return keys.Key{Seat: keys.Seat{Agent: s.f.Peer.ID, Service: s.f.Service.Name}, PID: s.pid, Secret: s.ours}
+}
+
 // begin prepares the session for its first message: from here on it can be
 // cancelled.
 func (s *session) begin(g *upstream.Greeting) {
@@ -122,16 +131,16 @@ func (s *session) begin(g *upstream.Greeting) {
 	}
 	s.ledger = ledger.New(start)
 	s.ledger.Flush = s.in.Flush
-	s.in.SetSink(server{s.link.conn})
-	s.link.stream.SetSink(s.agent)
+	s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
+	s.link.Stream.SetSink(s.agent)
 	s.text = sql.Session{Database: s.wish.Database, User: s.wish.User}
 	s.heard.Store(time.Now().UnixNano())
-	s.p.cancels.add(s)
+	s.p.ring.Add(s.key(), s)
 }
 
 // run pumps both ways until one side is gone or ctx is done, and says goodbye.
 func (s *session) run() error {
-	defer s.p.cancels.remove(s)
+	defer s.p.ring.Remove(s.key())
 	stop := context.AfterFunc(s.ctx, s.stopListening)
 	defer stop()
 	s.start(s.pumpServer)
@@ -175,7 +184,7 @@ func (s *session) stopListening() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dying = true
-	s.agent.conn.SetReadDeadline(longAgo) //nolint:errcheck // a connection without deadlines ends when it is closed
+	s.agent.Conn.SetReadDeadline(longAgo) //nolint:errcheck // a connection without deadlines ends when it is closed
 }
 
 // listen lets the agent be read again, unless the session is ending.
@@ -183,7 +192,7 @@ func (s *session) listen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.dying {
-		s.agent.conn.SetReadDeadline(time.Time{}) //nolint:errcheck // see stopListening
+		s.agent.Conn.SetReadDeadline(time.Time{}) //nolint:errcheck // see stopListening
 	}
 }
 
@@ -194,17 +203,17 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 	s.mu.Unlock()
 	switch {
 	case s.ctx.Err() != nil:
-		return entry.Fatal("57P01", "terminating connection: access to this service has ended", "Reconnect if you still have access.")
+		return refusal.Fatal("57P01", "terminating connection: access to this service has ended", "Reconnect if you still have access.")
 	case idle:
-		return entry.Fatal("57P05", "terminating connection due to idle-session timeout", "")
+		return refusal.Fatal("57P05", "terminating connection due to idle-session timeout", "")
 	case errors.Is(lost, errTooLarge):
-		return entry.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
+		return refusal.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
 	case errors.Is(lost, errParted):
 		return nil
 	case errors.Is(lost, errServer):
-		return entry.Fatal("08006", "the database closed the connection", "")
+		return refusal.Fatal("08006", "the database closed the connection", "")
 	case errors.Is(err, wire.ErrMalformed):
-		return entry.Fatal("08P01", err.Error(), "")
+		return refusal.Fatal("08P01", err.Error(), "")
 	}
 	return nil
 }
@@ -234,18 +243,18 @@ func (s *session) end(word *pgproto3.ErrorResponse) {
 	s.ended = true
 	s.mu.Unlock()
 	now := time.Now()
-	s.agent.conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
+	s.agent.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
 	if word != nil {
-		s.agent.sayError(word) //nolint:errcheck // the agent may be gone
+		s.agent.Tell(word) //nolint:errcheck // the agent may be gone
 	}
-	s.link.conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
+	s.link.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
 	if s.in.Whole() {
 		if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
-			s.link.conn.Write(b) //nolint:errcheck // the server may be gone
+			s.link.Conn.Write(b) //nolint:errcheck // the server may be gone
 		}
 	}
 	s.link.Retire()
-	s.agent.conn.SetWriteDeadline(longAgo) //nolint:errcheck // see stopListening
+	s.agent.Conn.SetWriteDeadline(longAgo) //nolint:errcheck // see stopListening
 	s.quit()
 	ledger.Deliver(s.ledger.End())
 	s.helpers.Wait()
@@ -261,61 +270,4 @@ func (s *session) lose(err error) {
 	s.mu.Unlock()
 	ledger.Deliver(s.ledger.End())
 	s.stopListening()
-}
-
-// A server takes what the agent's pump sends.
-type server struct{ conn net.Conn }
-
-// Put writes b.
-func (v server) Put(b []byte, _ bool) error {
-	if _, err := v.conn.Write(b); err != nil {
-		return fmt.Errorf("%w: %w", errServer, err)
-	}
-	return nil
-}
-
-// A mouth speaks to the agent. The server's pump uses Put; whoever else has
-// something to say waits for the end of the message that is being sent.
-type mouth struct {
-	conn net.Conn
-
-	mu      sync.Mutex
-	cut     bool   // a message is half sent; guarded by mu
-	waiting []byte // said meanwhile; guarded by mu
-}
-
-// Put writes b, and what was waiting once a message is whole.
-func (m *mouth) Put(b []byte, cut bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, err := m.conn.Write(b); err != nil {
-		return err
-	}
-	m.cut = cut
-	if cut || len(m.waiting) == 0 {
-		return nil
-	}
-	b, m.waiting = m.waiting, nil
-	_, err := m.conn.Write(b)
-	return err
-}
-
-// Say writes whole messages, between those of the server.
-func (m *mouth) Say(b []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.cut {
-		m.waiting = append(m.waiting, b...)
-		return nil
-	}
-	_, err := m.conn.Write(b)
-	return err
-}
-
-func (m *mouth) sayError(e *pgproto3.ErrorResponse) error {
-	b, err := e.Encode(nil)
-	if err != nil {
-		return fmt.Errorf("error response: %w", err)
-	}
-	return m.Say(b)
 }

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/action"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // A client is a raw end of the protocol.

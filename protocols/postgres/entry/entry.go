@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -215,17 +216,10 @@ func tell(conn net.Conn, err error) error {
 	if !errors.Is(err, wire.ErrMalformed) {
 		return err
 	}
-	if msg, bad := Fatal("08P01", err.Error(), "").Encode(nil); bad == nil {
+	if msg, bad := refusal.Fatal("08P01", err.Error(), "").Encode(nil); bad == nil {
 		conn.Write(msg) //nolint:errcheck // the connection is given up
 	}
 	return err
-}
-
-// Fatal makes an error that ends a connection.
-func Fatal(code, text, hint string) *pgproto3.ErrorResponse {
-	return &pgproto3.ErrorResponse{
-		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code, Message: text, Hint: hint, Routine: "sallyport",
-	}
 }
 
 // replay gives back what was read to find out that a connection begins with TLS.

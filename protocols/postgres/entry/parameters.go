@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -15,9 +16,6 @@ type Wish struct {
 	Parameters []wire.Parameter
 }
 
-// A Bar is a reason why a start-up packet is refused, whatever the rules say.
-type Bar struct{ Code, Text, Hint string }
-
 // passed lists the start-up parameters that reach the server, in lower case.
 // client_encoding is looked at on its own.
 func passed() []string {
@@ -27,10 +25,12 @@ func passed() []string {
 }
 
 // Read clears a start-up packet by the list of what may be set at start-up.
-func Read(s *wire.Startup) (Wish, *Bar) {
+func Read(s *wire.Startup) (Wish, *refusal.Bar) {
 	w := Wish{Database: s.Get("database"), User: s.Get("user")}
 	if w.User == "" {
-		return w, &Bar{"28000", "no PostgreSQL user name specified in startup packet", "Any name will do; it is not used to log in."}
+		return w, &refusal.Bar{
+			Code: "28000", Text: "no PostgreSQL user name specified in startup packet", Hint: "Any name will do; it is not used to log in.",
+		}
 	}
 	if w.Database == "" {
 		w.Database = w.User
@@ -42,12 +42,12 @@ func Read(s *wire.Startup) (Wish, *Bar) {
 		case "options":
 			list, err := wire.ParseOptions(p.Value)
 			if err != nil {
-				return w, &Bar{"42501", fmt.Sprintf("start-up options cannot be read: %v", err), "Use -c name=value."}
+				return w, &refusal.Bar{Code: "42501", Text: fmt.Sprintf("start-up options cannot be read: %v", err), Hint: "Use -c name=value."}
 			}
 			set = append(list, set...) // like the server: what is named outside of options comes later and wins
 		case "replication":
 			if !slices.Contains([]string{"false", "off", "no", "0"}, strings.ToLower(p.Value)) {
-				return w, &Bar{"42501", "replication connections are not allowed", "Connect without the replication parameter."}
+				return w, &refusal.Bar{Code: "42501", Text: "replication connections are not allowed", Hint: "Connect without the replication parameter."}
 			}
 		default:
 			set = append(set, p)
@@ -64,18 +64,18 @@ func Read(s *wire.Startup) (Wish, *Bar) {
 }
 
 // clear checks one setting and gives it the form in which it is sent.
-func clear(p *wire.Parameter) *Bar {
+func clear(p *wire.Parameter) *refusal.Bar {
 	name := strings.ToLower(p.Name)
 	if !slices.Contains(passed(), name) {
-		return &Bar{
-			"42501", fmt.Sprintf("start-up parameter %q may not be set by an agent", p.Name),
-			"Remove it from the connection string; these may be set: " + strings.Join(passed(), ", ") + ".",
+		return &refusal.Bar{
+			Code: "42501", Text: fmt.Sprintf("start-up parameter %q may not be set by an agent", p.Name),
+			Hint: "Remove it from the connection string; these may be set: " + strings.Join(passed(), ", ") + ".",
 		}
 	}
 	if name == "search_path" && strings.Contains(strings.ToLower(p.Value), "pg_catalog") {
-		return &Bar{
-			"42501", "search_path may not name pg_catalog: what the server's own functions are would depend on it",
-			"Leave pg_catalog out; it is searched first anyway.",
+		return &refusal.Bar{
+			Code: "42501", Text: "search_path may not name pg_catalog: what the server's own functions are would depend on it",
+			Hint: "Leave pg_catalog out; it is searched first anyway.",
 		}
 	}
 	if name != "client_encoding" {
@@ -86,7 +86,7 @@ func clear(p *wire.Parameter) *Bar {
 		p.Value = "UTF8"
 	case "sqlascii": // texts are then held to ASCII
 	default:
-		return &Bar{"42501", fmt.Sprintf("client_encoding %q is not allowed", p.Value), "Set client_encoding to UTF8."}
+		return &refusal.Bar{Code: "42501", Text: fmt.Sprintf("client_encoding %q is not allowed", p.Value), Hint: "Set client_encoding to UTF8."}
 	}
 	return nil
 }

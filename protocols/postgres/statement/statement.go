@@ -1,0 +1,222 @@
+// Package statement looks at the texts of a session: what they do, as far as the
+// wire must know, and whether a service forbids them whatever the rules say. It
+// parses nothing itself and knows no connection.
+package statement
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+)
+
+// Read gives the parts of a text, or why it may not reach a server whatever the
+// rules say. named lists what stands behind the names that it executes.
+func Read(a *sql.Analyzer, text string, s *sql.Session, named func(string) []action.Part) ([]action.Part, *refusal.Bar) {
+	parts, err := a.Parse(text, s)
+	if err == nil {
+		parts, err = sql.Resolve(parts, named)
+	}
+	if err != nil {
+		return nil, &refusal.Bar{Code: refusal.Denied, Text: err.Error(), Hint: "Send a statement that PostgreSQL 17 can read."}
+	}
+	return parts, nil
+}
+
+// Plain reports whether a text reads the same under every setting: ASCII without
+// a backslash.
+func Plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c >= 0x80 || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// Belt holds a session to what its service states beside the rules: reading only,
+// and limits that no SET lifts.
+func Belt(svc *action.Service, parts []action.Part) *refusal.Bar {
+	s := &svc.Session
+	if !s.ReadOnly && s.StatementTimeout == 0 && s.LockTimeout == 0 {
+		return nil
+	}
+	for _, p := range parts {
+		f, ok := p.Facts.(*sql.Facts)
+		if !ok || f.Shape == nil {
+			continue
+		}
+		if s.ReadOnly && (p.Effects != action.EffectRead || f.ReadWrite) {
+			return &refusal.Bar{
+				Code: "25006", Text: fmt.Sprintf("cannot execute %s: the service %s is read-only", strings.ToUpper(f.Verb), svc.Name),
+				Hint: "Only statements that provably read are possible here.",
+			}
+		}
+		for _, name := range f.Settings {
+			if name == "*" || slices.Contains(held(s), name) {
+				return &refusal.Bar{
+					Code: refusal.Denied, Text: fmt.Sprintf("%s is set by the service %s and stays", name, svc.Name),
+					Hint: "Leave the setting as it is.",
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// held lists the settings that a service's session block fixes.
+func held(s *action.Session) []string {
+	var names []string
+	if s.ReadOnly {
+		names = append(names, "default_transaction_read_only", "transaction_read_only")
+	}
+	if s.StatementTimeout > 0 {
+		names = append(names, "statement_timeout")
+	}
+	if s.LockTimeout > 0 {
+		names = append(names, "lock_timeout")
+	}
+	return names
+}
+
+// Offers reports whether a list that may be empty, which binds nothing, has name.
+func Offers(list []string, name string) bool {
+	return len(list) == 0 || slices.Contains(list, name)
+}
+
+// Control is the part of an action that only steers: connecting, cancelling.
+func Control(database, user string) []action.Part {
+	return []action.Part{{
+		Facts:   &sql.Facts{Shape: &sql.Shape{}, Database: database, User: user},
+		Effects: action.EffectRead,
+		Control: true,
+	}}
+}
+
+// Shape gives the shape behind a part, nil if there is none.
+func Shape(p action.Part) *sql.Shape {
+	if f, ok := p.Facts.(*sql.Facts); ok {
+		return f.Shape
+	}
+	return nil
+}
+
+// Copies reports whether the server may ask for data while it runs parts.
+func Copies(parts []action.Part) bool {
+	for _, p := range parts {
+		if s := Shape(p); s != nil && s.CopyIn {
+			return true
+		}
+	}
+	return false
+}
+
+// TakesParams reports whether parts read values that a Bind gives.
+func TakesParams(parts []action.Part) bool {
+	for _, p := range parts {
+		if s := Shape(p); s != nil && s.MaxParam > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Forgets gives the prepared name that a single statement deallocates.
+func Forgets(parts []action.Part) string {
+	if len(parts) != 1 {
+		return ""
+	}
+	if s := Shape(parts[0]); s != nil {
+		return s.Deallocates
+	}
+	return ""
+}
+
+// Summary gives a text as one line for people.
+func Summary(text string) string {
+	if len(text) > action.MaxSummary {
+		text = text[:action.MaxSummary]
+	}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "")
+	}
+	if strings.ContainsAny(text, "\n\t\r") {
+		text = strings.Join(strings.Fields(text), " ")
+	}
+	return text
+}
+
+// LargeObject names the functions that libpq calls by object id; the ids are
+// fixed in PostgreSQL's catalogue.
+func LargeObject(oid uint32) (name string, ok bool) {
+	switch oid {
+	case 715:
+		return "lo_create", true
+	case 764, 767:
+		return "lo_import", true
+	case 765:
+		return "lo_export", true
+	case 952:
+		return "lo_open", true
+	case 953:
+		return "lo_close", true
+	case 954:
+		return "loread", true
+	case 955:
+		return "lowrite", true
+	case 956:
+		return "lo_lseek", true
+	case 957:
+		return "lo_creat", true
+	case 958:
+		return "lo_tell", true
+	case 964:
+		return "lo_unlink", true
+	case 1004:
+		return "lo_truncate", true
+	case 3170:
+		return "lo_lseek64", true
+	case 3171:
+		return "lo_tell64", true
+	case 3172:
+		return "lo_truncate64", true
+	}
+	return "", false
+}
+
+// Quote writes a name as SQL does.
+func Quote(name string) string {
+	b := make([]byte, 0, len(name)+2)
+	b = append(b, '"')
+	for i := range len(name) {
+		if name[i] == '"' {
+			b = append(b, '"')
+		}
+		b = append(b, name[i])
+	}
+	return string(append(b, '"'))
+}
+
+// Fixed lists what a service fixes for a session at its start.
+func Fixed(b *action.Session) []wire.Parameter {
+	var list []wire.Parameter
+	if b.ReadOnly {
+		list = append(list, wire.Parameter{Name: "default_transaction_read_only", Value: "on"})
+	}
+	if b.StatementTimeout > 0 {
+		list = append(list, wire.Parameter{Name: "statement_timeout", Value: millis(b.StatementTimeout)})
+	}
+	if b.LockTimeout > 0 {
+		list = append(list, wire.Parameter{Name: "lock_timeout", Value: millis(b.LockTimeout)})
+	}
+	return list
+}
+
+func millis(d time.Duration) string { return strconv.FormatInt(max(1, d.Milliseconds()), 10) }
