@@ -53,12 +53,15 @@ func pair(t testing.TB, serve func(*Conn)) (client, server *Net) {
 		t.Fatal(err)
 	}
 	var flows, wires sync.WaitGroup
+	var mu sync.Mutex // guards the start of flows against the wait for them
+	stopped := false
 	forward := tcp.NewForwarder(server.Stack, 0, 100, func(r *tcp.ForwarderRequest) {
 		c, err := server.Accept(context.Background(), r)
-		if err != nil {
-			return
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && !stopped {
+			flows.Go(func() { serve(c) })
 		}
-		flows.Go(func() { serve(c) })
 	})
 	server.Stack.SetTransportProtocolHandler(tcp.ProtocolNumber, forward.HandlePacket)
 	wire(t, &wires, client.Device, server.Device)
@@ -67,6 +70,9 @@ func pair(t testing.TB, serve func(*Conn)) (client, server *Net) {
 		client.Close()
 		server.Close()
 		wires.Wait()
+		mu.Lock()
+		stopped = true
+		mu.Unlock()
 		flows.Wait()
 	})
 	return client, server

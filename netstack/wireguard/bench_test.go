@@ -41,28 +41,34 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// transfer measures one direction; the CPU is that of both ends together.
-func transfer(b *testing.B, port int, run func(net.Conn)) {
-	l := newLab(b, handlerFunc(sinkOrSource))
-	c := l.agent("ci")
+// transfer measures one direction, through ours and through the plain link. The
+// CPU is that of both ends together, of which the agent's is the same for both.
+func transfer(b *testing.B, port int, run func(*testing.B, net.Conn)) {
+	b.Run("ours", func(b *testing.B) {
+		l := newLab(b, handlerFunc(sinkOrSource))
+		measure(b, l.agent("ci"), port, run)
+		b.ReportMetric(float64(l.node.net.Stack.Stats().TCP.Retransmits.Value()), "retransmits")
+	})
+	b.Run("plain", func(b *testing.B) {
+		measure(b, plainGateway(b, handlerFunc(sinkOrSource)), port, run)
+	})
+}
+
+func measure(b *testing.B, c *Client, port int, run func(*testing.B, net.Conn)) {
 	b.SetBytes(bulk)
 	used := cpu()
 	for b.Loop() {
 		conn := dial(b, c, "tcp", fmt.Sprintf("1.2.3.4:%d", port))
 		conn.SetDeadline(time.Time{})
-		run(conn)
+		run(b, conn)
 		conn.Close()
 	}
 	b.ReportMetric((cpu()-used).Seconds()/(float64(b.N)*bulk/1e9), "cpu-s/GB")
-	for _, n := range []*Client{c, {net: l.node.net}} {
-		tcp := n.net.Stack.Stats().TCP
-		b.ReportMetric(float64(tcp.Retransmits.Value()), "retransmits")
-	}
 }
 
 func BenchmarkUp(b *testing.B) {
 	data := make([]byte, 64<<10)
-	transfer(b, 80, func(conn net.Conn) {
+	transfer(b, 80, func(b *testing.B, conn net.Conn) {
 		for left := bulk; left > 0; left -= len(data) {
 			if _, err := conn.Write(data); err != nil {
 				b.Fatal(err)
@@ -77,7 +83,7 @@ func BenchmarkUp(b *testing.B) {
 
 func BenchmarkDown(b *testing.B) {
 	buf := make([]byte, 64<<10)
-	transfer(b, 81, func(conn net.Conn) {
+	transfer(b, 81, func(b *testing.B, conn net.Conn) {
 		n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{conn}, buf)
 		if n != bulk {
 			b.Fatal(n, err)

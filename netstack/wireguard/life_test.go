@@ -189,6 +189,7 @@ func TestCloseEndsEverything(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("Close hangs")
 	}
+	l.enrol("late") // a closed node hears of it, and does not mind
 	if err := <-dialled; !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("the waiting dial gave %v", err)
 	}

@@ -92,6 +92,9 @@ func (n *Node) expel(gone []string) {
 func (n *Node) admitNew() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.peers == nil {
+		return
+	}
 	for id, p := range n.wanted() { // under mu: an older view must not come last
 		if _, ok := n.peers[id]; ok {
 			continue

@@ -53,7 +53,7 @@ type Node struct {
 	synced sync.WaitGroup
 
 	mu    sync.Mutex
-	peers map[string]peer   // what the device knows, by agent id; guarded by mu
+	peers map[string]peer   // what the device knows, by agent id; nil: closed; guarded by mu
 	last  map[string]string // where agents were last seen, by key; guarded by mu
 }
 
@@ -90,6 +90,7 @@ func Start(ctx context.Context, cfg Config, roster *netstack.Roster, srv *netsta
 		return nil, fmt.Errorf("wireguard: %w", err)
 	}
 	roster.Subscribe(n.changed)
+	n.changed() // what came between up and Subscribe
 	n.synced.Go(func() { n.follow(ctx) })
 	return n, nil
 }
@@ -145,6 +146,9 @@ func (n *Node) follow(ctx context.Context) {
 // down ends every flow, says goodbye to the agents and frees everything.
 func (n *Node) down() {
 	n.server.Stop()
+	n.mu.Lock()
+	n.peers = nil // the roster may still tell us of changes
+	n.mu.Unlock()
 	time.Sleep(farewell)
 	n.device.Close()
 	n.net.Close()
