@@ -332,6 +332,35 @@ rule "keys may be read" {
 	}
 }
 
+// An operation whose condition is unknown has both its effect and the one of the
+// request without it, and nothing beyond them.
+func TestUnknownOperation(t *testing.T) {
+	conf := `
+service "api" {
+  hosts   = ["api.test"]
+  posture = "open"
+  operation "look" {
+    match  = "POST /x"
+    effect = "read"
+    when   = http.json.kind == "look"
+  }
+}
+role "r" { use = [service.api] }
+`
+	for rule, want := range map[string]action.Verdict{
+		`effects = ["read"]`: action.Deny, `effects = ["write"]`: action.Deny, `effects = ["admin"]`: action.Allow,
+		`when = effect == "read"`: action.Deny, `when = effect == "write"`: action.Deny,
+		`operations = ["look"]`: action.Deny, `operations = ["other"]`: action.Allow,
+	} {
+		p := loaded(t, conf+"rule \"it\" {\n on = [service.api]\n verdict = \"deny\"\n "+rule+"\n}\n")
+		a := request(p, "api", "POST", "/x")
+		a.Parts[0].Facts = &httpFacts{Method: "POST", Path: "/x", State: action.Known, Body: action.Unknown}
+		if d := p.Decide(a); d.Verdict != want {
+			t.Errorf("%s: %s (%s), want %s", rule, d.Verdict, d.Reason, want)
+		}
+	}
+}
+
 func TestRolesAndUntil(t *testing.T) {
 	now := time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 	p := loaded(t, `
@@ -528,6 +557,8 @@ func randomRule(r *rand.Rand, name, verdict string) string {
 		maybe(`when = http.json.x == "1"`, `unless = http.json.x == "1"`, `when = http.json.x != "1"`))
 }
 
+func allows(rule string) bool { return strings.Contains(rule, `verdict = "allow"`) }
+
 // Adding a deny, or taking an allow away, never loosens; the order of rules
 // never matters.
 func TestAddingADenyNeverLoosens(t *testing.T) {
@@ -541,6 +572,8 @@ func TestAddingADenyNeverLoosens(t *testing.T) {
 		posture := []string{"guarded", "locked", "open"}[r.IntN(3)]
 		before := loaded(t, httpPolicy(posture, strings.Join(rules, "")))
 		more := loaded(t, httpPolicy(posture, strings.Join(rules, "")+randomRule(r, "extra", "deny")))
+		asked := loaded(t, httpPolicy(posture, strings.Join(rules, "")+randomRule(r, "extra", "ask")))
+		fewer := loaded(t, httpPolicy(posture, strings.Join(slices.DeleteFunc(slices.Clone(rules), allows), "")))
 		slices.Reverse(rules)
 		turned := loaded(t, httpPolicy(posture, strings.Join(rules, "")))
 		for range 40 {
@@ -548,6 +581,12 @@ func TestAddingADenyNeverLoosens(t *testing.T) {
 			d := before.Decide(a)
 			if got := more.Decide(a); got.Verdict > d.Verdict {
 				t.Fatalf("a deny loosened %s to %s", d.Verdict, got.Verdict)
+			}
+			if got := fewer.Decide(a); got.Verdict > d.Verdict {
+				t.Fatalf("taking the allows away loosened %s to %s", d.Verdict, got.Verdict)
+			}
+			if got := asked.Decide(a); got.Verdict > d.Verdict && (d.Rule != "" || d.Verdict != action.Deny || got.Verdict != action.Ask) {
+				t.Fatalf("an ask loosened %s by %q to %s", d.Verdict, d.Rule, got.Verdict)
 			}
 			if got := turned.Decide(a); got.Verdict != d.Verdict || got.Rule != d.Rule {
 				t.Fatalf("order matters: %s by %q, %s by %q", d.Verdict, d.Rule, got.Verdict, got.Rule)

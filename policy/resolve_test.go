@@ -32,7 +32,7 @@ service "net" {
   preset = "internet"
   hosts  = ["*"]
 }
-service "theirs" { hosts = ["only.theirs.dev"] }
+service "theirs" { hosts = ["only.theirs.dev", "port.theirs.dev:8443"] }
 service "twin_a" { hosts = ["twin.dev"] }
 service "twin_b" { hosts = ["twin.dev"] }
 role "r" { use = [service.exact, service.exact_port, service.short, service.long, service.ip, service.ip_port, service.wide, service.narrow, service.pg, service.net] }
@@ -83,6 +83,7 @@ func TestResolve(t *testing.T) {
 		{"r", "intranet", vip(443), ""},
 		{"r", "only.theirs.dev", vip(443), ""}, // "*" is for what nobody declares
 		{"r", "only.theirs.dev", vip(80), ""},
+		{"r", "port.theirs.dev", vip(443), ""},
 		{"other", "only.theirs.dev", vip(443), "theirs"},
 		{"other", "db.acme.dev", vip(443), ""},
 		{"other", "", at("140.82.1.1:443"), "name"},

@@ -204,7 +204,7 @@ func (at *attempt) action(now time.Time) (*action.Action, string) {
 	if a := at.actions[s.Name]; a != nil {
 		return a, ""
 	}
-	make, ok := p.trials[s.Protocol]
+	try, ok := p.trials[s.Protocol]
 	if !ok {
 		return nil, fmt.Sprintf("This build cannot try out %s.", s.Protocol)
 	}
@@ -212,7 +212,7 @@ func (at *attempt) action(now time.Time) (*action.Action, string) {
 	if at.host != "" && strings.HasPrefix(trial.URL, "/") {
 		trial.URL = at.scheme() + "://" + at.authority() + trial.URL
 	}
-	a, err := make(&s.Service, trial)
+	a, err := try(&s.Service, trial)
 	if err != nil {
 		return nil, source.UpperFirst(err.Error()) + "."
 	}

@@ -129,6 +129,11 @@ func (j *judge) look(part *action.Part) {
 	}
 	j.sureEffects = j.sure()
 	j.env.Effects = j.effects
+	for i := range j.ops {
+		if !j.ops[i].sure {
+			j.env.Effects |= action.EffectUnknown // which one is the strongest cannot be told
+		}
+	}
 }
 
 // classify replaces the effects that the protocol knows by those of the
@@ -148,10 +153,7 @@ func (j *judge) classify(c *catalog) {
 		}
 		effects |= h.op.effects
 		certain = certain || h.sure
-		if !h.sure {
-			effects |= action.EffectUnknown
-			j.opsNeed |= h.need
-		}
+		j.opsNeed |= h.need
 	}
 	if !certain {
 		effects |= known

@@ -1,5 +1,6 @@
 // Package units reads the quantities of the configuration language: durations
-// and sizes. It accepts what is positive and within range, and nothing else.
+// and sizes. It accepts what is positive and within range, and nothing else. It
+// knows nothing of where they are written.
 package units
 
 import (

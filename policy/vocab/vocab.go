@@ -1,5 +1,6 @@
-// Package vocab lists the words of the configuration language that are fixed. It
-// says what may be written, and nothing of what it means.
+// Package vocab lists the words of the configuration language that are fixed:
+// attributes, methods, verbs, ports. It says what may be written, and nothing of
+// what it means. Nothing in it is decided by a configuration.
 package vocab
 
 // Lists names the plain attributes of a rule that are lists of words.
