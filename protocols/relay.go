@@ -169,11 +169,11 @@ func (p *pump) put(buf []byte) error {
 }
 
 // closeWrite tells the other end that no more bytes come. A connection that
-// cannot say so is left open: what it still sends is wanted.
+// cannot say only that is closed.
 func closeWrite(c net.Conn) error {
 	h, ok := c.(interface{ CloseWrite() error })
 	if !ok {
-		return nil
+		return c.Close()
 	}
 	if err := h.CloseWrite(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
