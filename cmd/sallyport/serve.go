@@ -23,18 +23,37 @@ func (r *root) serveCommand() *cobra.Command {
 		Short: "Run the gateway",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := r.HasConfig(); err != nil {
+				return err
+			}
 			if err := vault.Harden(); err != nil {
 				return fmt.Errorf("keep secrets out of core dumps: %w", err)
 			}
+			errs, err := ownStderr()
+			if err != nil {
+				return err
+			}
+			defer errs.Close()
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
 			return serve(cmd.Context(), node.Options{
 				Build: build(), Version: buildVersion(), Config: r.Config, State: cli.DefaultState(),
-				Log: newLog(cmd.ErrOrStderr()), Errs: cmd.ErrOrStderr(), Reload: hup,
+				Log: newLog(errs), Errs: errs, Reload: hup,
 			}, func(*node.Node) {})
 		},
 	}
+}
+
+// ownStderr is where descriptor 2 leads now. PostgreSQL's grammar points the
+// descriptor elsewhere while it parses, and a log must not be lost to that.
+func ownStderr() (*os.File, error) {
+	fd, err := syscall.Dup(int(os.Stderr.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("stderr: %w", err)
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "stderr"), nil
 }
 
 // serve runs a gateway until ctx ends, or until a part of it fails.
