@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -57,7 +58,7 @@ func (s *session) hear(ctx context.Context, m wire.Message) error {
 			return s.hearCopy(ctx, m)
 		}
 	}
-	if s.skip && m.Type != 'S' && m.Type != 'X' && known(m.Type) {
+	if s.skip && strings.IndexByte("QPBEFDCHdcf", m.Type) >= 0 {
 		return s.in.Drop()
 	}
 	switch m.Type {
@@ -75,7 +76,7 @@ func (s *session) hear(ctx context.Context, m wire.Message) error {
 		s.push(ledger.Item{Kind: ledger.Describe})
 		return s.in.Pass()
 	case 'C':
-		return s.close(m)
+		return s.close()
 	case 'S':
 		s.skip = false
 		s.push(ledger.Item{Kind: ledger.Sync})
@@ -86,15 +87,6 @@ func (s *session) hear(ctx context.Context, m wire.Message) error {
 		return errTerminate
 	}
 	return fmt.Errorf("%w: unknown message type %q", wire.ErrMalformed, m.Type)
-}
-
-// known reports whether an agent may send messages of this type.
-func known(typ byte) bool {
-	switch typ {
-	case 'Q', 'P', 'B', 'E', 'F', 'D', 'C', 'S', 'H', 'd', 'c', 'f', 'X':
-		return true
-	}
-	return false
 }
 
 // hearCopy takes a message in while the server reads data. The server ignores
@@ -179,7 +171,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 		return err
 	}
 	if a.bar == nil && s.ledger.Crowded() {
-		a.refuse(&refusal.Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."})
+		a.refuse(refusal.TooMany())
 	}
 	a.item.Statement = &ledger.Statement{
 		Name: name, Parts: a.act.Parts, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
@@ -189,7 +181,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 
 // bind judges a statement with its values: planning already runs functions.
 func (s *session) bind(ctx context.Context, m wire.Message) error {
-	portal, name, err := s.bindNames(m)
+	portal, name, err := s.in.BindNames(maxNames)
 	if err != nil {
 		return err
 	}
@@ -205,7 +197,7 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 		}
 	case name == "" || len(s.ledger.Named(name)) == 0:
 		a.act.Summary = statement.Summary("execute " + name)
-		a.refuse(&refusal.Bar{Code: "26000", Text: fmt.Sprintf("prepared statement %q does not exist", name)})
+		a.refuse(refusal.NoStatement(name))
 	default: // perhaps made by SQL's PREPARE, which shares its names with Parse
 		if err := s.readInto(ctx, a, "EXECUTE "+statement.Quote(name)); err != nil {
 			return err
@@ -217,26 +209,9 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 	return s.do(ctx, a)
 }
 
-// bindNames waits for as much of a Bind as holds its names.
-func (s *session) bindNames(m wire.Message) (portal, statement string, err error) {
-	for n := 256; ; n *= 4 {
-		head, err := s.in.Peek(min(n, maxNames))
-		if err != nil {
-			return "", "", err
-		}
-		portal, statement, _, err = wire.BindNames(head)
-		if err == nil || n >= maxNames || n >= m.Body() {
-			return portal, statement, err
-		}
-	}
-}
-
 // execute checks the action of a portal once more and runs it.
 func (s *session) execute(ctx context.Context, m wire.Message) error {
-	if m.Body() > maxNames {
-		return fmt.Errorf("%w: Execute of %d bytes", wire.ErrMalformed, m.Body())
-	}
-	body, err := s.in.Body()
+	body, err := s.in.Small(maxNames)
 	if err != nil {
 		return err
 	}
@@ -297,7 +272,7 @@ func (s *session) fetch(ctx context.Context, m wire.Message, name string) error 
 	a := &ask{s: s, kind: ledger.Execute, act: action.Action{Kind: "execute"}, sent: int64(m.Size)}
 	if name == "" {
 		a.act.Summary = "execute the unnamed portal"
-		a.refuse(&refusal.Bar{Code: "34000", Text: `portal "" does not exist`})
+		a.refuse(refusal.NoPortal())
 		return s.do(ctx, a)
 	}
 	if err := s.readInto(ctx, a, "FETCH FORWARD ALL FROM "+statement.Quote(name)); err != nil {
@@ -321,9 +296,7 @@ func (s *session) call(ctx context.Context, m wire.Message) error {
 	name, ok := statement.LargeObject(oid)
 	if !ok {
 		a.act.Summary = fmt.Sprintf("call function %d", oid)
-		a.refuse(&refusal.Bar{
-			Code: refusal.Denied, Text: fmt.Sprintf("function %d may not be called by its number", oid), Hint: "Call it in a SELECT.",
-		})
+		a.refuse(refusal.NoFunction(oid))
 		return s.do(ctx, a)
 	}
 	if err := s.readInto(ctx, a, "SELECT pg_catalog."+name+"()"); err != nil {
@@ -333,11 +306,8 @@ func (s *session) call(ctx context.Context, m wire.Message) error {
 }
 
 // close passes a Close and notes which name will stand for nothing.
-func (s *session) close(m wire.Message) error {
-	if m.Body() > maxNames {
-		return fmt.Errorf("%w: Close of %d bytes", wire.ErrMalformed, m.Body())
-	}
-	body, err := s.in.Body()
+func (s *session) close() error {
+	body, err := s.in.Small(maxNames)
 	if err != nil {
 		return err
 	}
@@ -358,10 +328,7 @@ func (s *session) close(m wire.Message) error {
 // tooLong refuses a text that is not read whole.
 func (s *session) tooLong(ctx context.Context, a *ask, m wire.Message) error {
 	a.act.Summary = fmt.Sprintf("a statement of %d bytes", m.Body())
-	a.refuse(&refusal.Bar{
-		Code: "54000", Text: fmt.Sprintf("a statement of %d bytes is longer than the %d that are read", m.Body(), maxText),
-		Hint: "Use parameters or COPY for large values.",
-	})
+	a.refuse(refusal.TooLong(m.Body(), maxText))
 	return s.do(ctx, a)
 }
 

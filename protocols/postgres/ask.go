@@ -2,18 +2,15 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
-	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
@@ -72,15 +69,7 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 	if err != nil {
 		return fmt.Errorf("hold the message: %w", err)
 	}
-	h := sha256.New()
-	for _, p := range a.act.Parts { // a Bind's message names its text but does not hold it
-		if f, ok := p.Facts.(*sql.Facts); ok {
-			h.Write([]byte(f.Text)) //nolint:errcheck // a hash never fails
-			h.Write([]byte{0})      //nolint:errcheck // a hash never fails
-		}
-	}
-	h.Write(raw) //nolint:errcheck // a hash never fails
-	a.act.Digest = h.Sum(nil)
+	a.act.Digest = statement.Digest(a.act.Parts, raw)
 	a.act.Sample = []byte(a.act.Summary)
 	return nil
 }
@@ -103,14 +92,7 @@ func (a *ask) learnParams(m wire.Message) error {
 	if !ok {
 		return nil
 	}
-	a.act.Parts = slices.Clone(a.act.Parts)
-	for i, p := range a.act.Parts {
-		if f, ok := p.Facts.(*sql.Facts); ok {
-			own := *f
-			own.Params = values
-			a.act.Parts[i].Facts = &own
-		}
-	}
+	a.act.Parts = statement.WithParams(a.act.Parts, values)
 	return nil
 }
 
@@ -202,7 +184,7 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 	}()
 	return ctx, func() {
 		s.setHurry(nil)
-		s.interrupt()
+		s.agent.Conn.SetReadDeadline(longAgo) //nolint:errcheck // see stopListening
 		<-done
 		s.listen()
 		cancel(nil)

@@ -96,8 +96,3 @@ func (s *session) endWait(why error) bool {
 	s.hurry(why)
 	return true
 }
-
-// interrupt wakes whoever reads from the agent.
-func (s *session) interrupt() {
-	s.agent.Conn.SetReadDeadline(longAgo) //nolint:errcheck // see stopListening
-}

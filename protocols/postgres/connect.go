@@ -13,8 +13,6 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 	"sallyport.dev/sallyport/vault"
-
-	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // A connect is the first action of a session: its Forward logs in.
@@ -108,16 +106,9 @@ func (s *session) greet(g *upstream.Greeting) error {
 	s.pid, s.theirs, s.ours = g.PID, g.Key, make([]byte, n)
 	rand.Read(s.ours) //nolint:errcheck // crypto/rand.Read never returns an error
 	s.begin(g)
-	b, err := (&pgproto3.AuthenticationOk{}).Encode(nil)
-	if err == nil {
-		b = append(b, g.Before...)
-		b, err = (&pgproto3.BackendKeyData{ProcessID: g.PID, SecretKey: s.ours}).Encode(b)
-	}
-	if err == nil {
-		b, err = (&pgproto3.ReadyForQuery{TxStatus: g.Ready}).Encode(b)
-	}
+	b, err := g.Encode(s.ours)
 	if err != nil {
-		return fmt.Errorf("greeting: %w", err)
+		return err
 	}
 	return s.agent.Say(b)
 }

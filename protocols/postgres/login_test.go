@@ -56,7 +56,8 @@ func TestWaysToLogIn(t *testing.T) {
 				if code(err) != c.want {
 					t.Errorf("%v, want %s", err, c.want)
 				}
-				if got := l.find("connect"); len(got) != 1 || !got[0].result.Failed || strings.Contains(got[0].result.Err, password) {
+				await(t, "the record is closed", func() bool { got := l.find("connect"); return len(got) == 1 && got[0].done })
+				if got := l.find("connect"); !got[0].result.Failed || strings.Contains(got[0].result.Err, password) {
 					t.Errorf("records: %+v", got)
 				}
 				return

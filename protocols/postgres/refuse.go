@@ -9,10 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// refusedName is the statement name under which a token is parsed; it never
-// comes to exist.
-const refusedName = "sallyport_refused"
-
 // substitute puts a message that the server must refuse in the place of the one
 // that was refused, so that the server keeps the order, skips to the next Sync
 // and fails the transaction. The error that it raises becomes e.
@@ -21,18 +17,15 @@ func (s *session) substitute(kind ledger.Kind, e *pgproto3.ErrorResponse) error 
 	if err != nil {
 		return fmt.Errorf("refusal: %w", err)
 	}
-	token := refusal.Token()
+	simple := kind >= ledger.Query
+	token, msg, err := refusal.Stand(simple)
+	if err != nil {
+		return err
+	}
 	it := ledger.Item{Kind: ledger.Query, Refused: &ledger.Refused{Token: token, Error: raw}}
-	var msg []byte
-	if kind >= ledger.Query {
-		msg, err = (&pgproto3.Query{String: token}).Encode(nil)
-	} else {
+	if !simple {
 		it.Kind = ledger.Parse
 		s.skip = true
-		msg, err = (&pgproto3.Parse{Name: refusedName, Query: token}).Encode(nil)
-	}
-	if err != nil {
-		return fmt.Errorf("refusal: %w", err)
 	}
 	_, out := s.ledger.Push(it)
 	ledger.Deliver(out)

@@ -87,7 +87,7 @@ func (s *session) answer(m wire.Message) error {
 	case '1', '2', '3', 'T', 'n', 'G':
 		return s.settle(m, ledger.Event{Type: m.Type})
 	case 'S':
-		return s.report(m)
+		return s.report()
 	case 'c', 'H', 't':
 		return s.forward(m)
 	case 'N', 'A':
@@ -97,11 +97,8 @@ func (s *session) answer(m wire.Message) error {
 }
 
 // report follows a setting of the session.
-func (s *session) report(m wire.Message) error {
-	if m.Body() > maxStatus {
-		return fmt.Errorf("%w from the database: a setting of %d bytes", wire.ErrMalformed, m.Body())
-	}
-	body, err := s.link.Stream.Body()
+func (s *session) report() error {
+	body, err := s.link.Stream.Small(maxStatus)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -96,13 +95,10 @@ func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protoc
 	s.in = in
 	defer in.Release()
 	if bar == nil && !statement.Offers(f.Service.Databases, wish.Database) {
-		bar = &refusal.Bar{
-			Code: "42501", Text: fmt.Sprintf("database %q is not one that the service %s offers", wish.Database, f.Service.Name),
-			Hint: "http://sallyport.internal/manifest lists the databases.",
-		}
+		bar = refusal.NoDatabase(wish.Database, f.Service.Name)
 	}
 	if bar == nil && !p.seats.Take(s.key().Seat, f.Service.Session.MaxConnections) {
-		bar = &refusal.Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
+		bar = refusal.NoSeat()
 	} else if bar == nil {
 		defer p.seats.Leave(s.key().Seat)
 	}

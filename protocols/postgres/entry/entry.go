@@ -20,8 +20,8 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
-// timeout bounds the whole phase.
-const timeout = 30 * time.Second
+// Timeout bounds the whole phase.
+const Timeout = 30 * time.Second
 
 // alpn is the protocol name that direct TLS must agree on.
 const alpn = "postgresql"
@@ -43,6 +43,8 @@ type Door struct {
 	// Leaf gives the certificate for a name of the service.
 	Leaf func(name string) (*tls.Certificate, error)
 	Name string // the name the agent used, for clients that send none
+	// Timeout replaces the usual one where it is set.
+	Timeout time.Duration
 }
 
 // errEarly is plain text sent ahead of the TLS handshake, an injection.
@@ -51,7 +53,11 @@ var errEarly = errors.New("bytes ahead of the TLS handshake")
 // Open reads what a connection wants. A malformed one is told so; the caller
 // closes it.
 func (d *Door) Open(ctx context.Context, conn net.Conn) (*Entry, error) {
-	conn.SetDeadline(time.Now().Add(timeout)) //nolint:errcheck // a connection without deadlines still ends with ctx
+	limit := d.Timeout
+	if limit <= 0 {
+		limit = Timeout
+	}
+	conn.SetDeadline(time.Now().Add(limit)) //nolint:errcheck // a connection without deadlines still ends with ctx
 	end := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	e, err := d.open(ctx, conn)
 	if !end() {

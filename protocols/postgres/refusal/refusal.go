@@ -7,6 +7,7 @@ package refusal
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -23,11 +24,25 @@ const origin = "sallyport"
 // A Bar is a reason why something is refused whatever the rules say.
 type Bar struct{ Code, Text, Hint string }
 
-// Token makes a text that no grammar accepts and nobody can guess.
-func Token() string {
+// refusedName is the statement name under which a token is parsed; it never
+// comes to exist.
+const refusedName = "sallyport_refused"
+
+// Stand makes the message that stands for a refused one: a Query, or a Parse that
+// a Sync follows. Its text is a token that no grammar accepts and nobody guesses.
+func Stand(simple bool) (token string, msg []byte, err error) {
 	var b [8]byte
 	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never returns an error
-	return "sallyport_" + hex.EncodeToString(b[:])
+	token = "sallyport_" + hex.EncodeToString(b[:])
+	if simple {
+		msg, err = (&pgproto3.Query{String: token}).Encode(nil)
+	} else {
+		msg, err = (&pgproto3.Parse{Name: refusedName, Query: token}).Encode(nil)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("refusal: %w", err)
+	}
+	return token, msg, nil
 }
 
 // Error makes an error that leaves the session open.

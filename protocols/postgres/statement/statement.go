@@ -4,6 +4,7 @@
 package statement
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -94,7 +95,7 @@ func Offers(list []string, name string) bool {
 // Control is the part of an action that only steers: connecting, cancelling.
 func Control(database, user string) []action.Part {
 	return []action.Part{{
-		Facts:   &sql.Facts{Shape: &sql.Shape{}, Database: database, User: user},
+		Facts:   &sql.Facts{Shape: &sql.Shape{HasWhere: true}, Database: database, User: user},
 		Effects: action.EffectRead,
 		Control: true,
 	}}
@@ -126,6 +127,33 @@ func TakesParams(parts []action.Part) bool {
 		}
 	}
 	return false
+}
+
+// WithParams gives a copy of parts that knows the values of their parameters.
+func WithParams(parts []action.Part, values []string) []action.Part {
+	parts = slices.Clone(parts)
+	for i, p := range parts {
+		if f, ok := p.Facts.(*sql.Facts); ok {
+			own := *f
+			own.Params = values
+			parts[i].Facts = &own
+		}
+	}
+	return parts
+}
+
+// Digest is the SHA-256 of a message and of the texts it stands for: a Bind names
+// its statement and does not hold it.
+func Digest(parts []action.Part, message []byte) []byte {
+	h := sha256.New()
+	for _, p := range parts {
+		if f, ok := p.Facts.(*sql.Facts); ok {
+			h.Write([]byte(f.Text)) //nolint:errcheck // a hash never fails
+			h.Write([]byte{0})      //nolint:errcheck // a hash never fails
+		}
+	}
+	h.Write(message) //nolint:errcheck // a hash never fails
+	return h.Sum(nil)
 }
 
 // Forgets gives the prepared name that a single statement deallocates.

@@ -44,6 +44,23 @@ type Greeting struct {
 	Setting map[string]string
 }
 
+// Encode gives the greeting as an agent gets it, with a cancel key of ours.
+func (g *Greeting) Encode(secret []byte) ([]byte, error) {
+	b, err := (&pgproto3.AuthenticationOk{}).Encode(nil)
+	if err != nil {
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	b, err = (&pgproto3.BackendKeyData{ProcessID: g.PID, SecretKey: secret}).Encode(append(b, g.Before...))
+	if err != nil {
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	b, err = (&pgproto3.ReadyForQuery{TxStatus: g.Ready}).Encode(b)
+	if err != nil {
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	return b, nil
+}
+
 // A Refusal is the server's own error, to be passed on as it stands.
 type Refusal struct {
 	Raw  []byte // the whole ErrorResponse

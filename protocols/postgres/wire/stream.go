@@ -107,6 +107,28 @@ func (s *Stream) Peek(n int) ([]byte, error) {
 // Body waits for the whole body; the caller has looked at its length.
 func (s *Stream) Body() ([]byte, error) { return s.Peek(s.size) }
 
+// Small waits for the whole body of a message that only names something.
+func (s *Stream) Small(limit int) ([]byte, error) {
+	if s.size-HeaderLen > limit {
+		return nil, fmt.Errorf("%w: type %q of %d bytes", ErrMalformed, s.buf[s.pos], s.size)
+	}
+	return s.Body()
+}
+
+// BindNames waits for as much of a Bind as holds its names, at most limit bytes.
+func (s *Stream) BindNames(limit int) (portal, statement string, err error) {
+	for n := 256; ; n *= 4 {
+		head, err := s.Peek(min(n, limit))
+		if err != nil {
+			return "", "", err
+		}
+		portal, statement, _, err = BindNames(head)
+		if err == nil || n >= limit || n >= s.size-HeaderLen {
+			return portal, statement, err
+		}
+	}
+}
+
 // Raw waits for the whole message, header included.
 func (s *Stream) Raw() ([]byte, error) {
 	if err := s.fill(s.size); err != nil {

@@ -1,0 +1,42 @@
+package refusal
+
+import "fmt"
+
+// TooLong bars a text that is not read whole.
+func TooLong(size, limit int) *Bar {
+	return &Bar{
+		Code: "54000", Text: fmt.Sprintf("a statement of %d bytes is longer than the %d that are read", size, limit),
+		Hint: "Use parameters or COPY for large values.",
+	}
+}
+
+// TooMany bars a prepared statement too many.
+func TooMany() *Bar {
+	return &Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."}
+}
+
+// NoStatement bars a Bind of a name that stands for nothing, in the server's words.
+func NoStatement(name string) *Bar {
+	return &Bar{Code: "26000", Text: fmt.Sprintf("prepared statement %q does not exist", name)}
+}
+
+// NoPortal bars an Execute of the unnamed portal that was never bound.
+func NoPortal() *Bar { return &Bar{Code: "34000", Text: `portal "" does not exist`} }
+
+// NoFunction bars a function call by a number that is not known.
+func NoFunction(oid uint32) *Bar {
+	return &Bar{Code: Denied, Text: fmt.Sprintf("function %d may not be called by its number", oid), Hint: "Call it in a SELECT."}
+}
+
+// NoDatabase bars a database that the service does not offer.
+func NoDatabase(database, service string) *Bar {
+	return &Bar{
+		Code: Denied, Text: fmt.Sprintf("database %q is not one that the service %s offers", database, service),
+		Hint: "http://sallyport.internal/manifest lists the databases.",
+	}
+}
+
+// NoSeat bars a session too many.
+func NoSeat() *Bar {
+	return &Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
+}

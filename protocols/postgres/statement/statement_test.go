@@ -1,0 +1,89 @@
+package statement
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+)
+
+func part(e action.Effects, s sql.Shape) []action.Part {
+	return []action.Part{{Effects: e, Facts: &sql.Facts{Shape: &s, Text: "text"}}}
+}
+
+func TestBelt(t *testing.T) {
+	readOnly := action.Session{ReadOnly: true}
+	timed := action.Session{StatementTimeout: time.Second, LockTimeout: time.Second}
+	for _, c := range []struct {
+		name    string
+		session action.Session
+		parts   []action.Part
+		code    string
+	}{
+		{"no session block", action.Session{}, part(action.EffectAdmin, sql.Shape{}), ""},
+		{"reading", readOnly, part(action.EffectRead, sql.Shape{}), ""},
+		{"writing", readOnly, part(action.EffectWrite, sql.Shape{}), "25006"},
+		{"both", readOnly, part(action.EffectRead|action.EffectWrite, sql.Shape{}), "25006"},
+		{"what nobody knows", readOnly, part(action.EffectUnknown, sql.Shape{}), "25006"},
+		{"nothing known at all", readOnly, part(0, sql.Shape{}), "25006"},
+		{"BEGIN READ WRITE", readOnly, part(action.EffectRead, sql.Shape{ReadWrite: true}), "25006"},
+		{"lifting a time", timed, part(action.EffectAdmin, sql.Shape{Settings: []string{"statement_timeout"}}), "42501"},
+		{"lifting all", timed, part(action.EffectAdmin, sql.Shape{Settings: []string{"*"}}), "42501"},
+		{"another setting", timed, part(action.EffectRead, sql.Shape{Settings: []string{"timezone"}}), ""},
+		{"the second part", readOnly, append(part(action.EffectRead, sql.Shape{}), part(action.EffectWrite, sql.Shape{})...), "25006"},
+	} {
+		got := ""
+		if bar := Belt(&action.Service{Name: "db", Session: c.session}, c.parts); bar != nil {
+			got = bar.Code
+		}
+		if got != c.code {
+			t.Errorf("%s: %q, want %q", c.name, got, c.code)
+		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	for in, want := range map[string]string{
+		"SELECT 1":          "SELECT 1",
+		"SELECT\n\t 1\r\n":  "SELECT 1",
+		"SELECT '\xff\xfe'": "SELECT ''",
+	} {
+		if got := Summary(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+	if got := Summary(strings.Repeat("é", 1000)); len(got) > action.MaxSummary || !utf8.ValidString(got) {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for in, want := range map[string]string{"a": `"a"`, `a"b`: `"a""b"`, "": `""`, `"; DROP`: `"""; DROP"`} {
+		if got := Quote(in); got != want {
+			t.Errorf("%q: %s", in, got)
+		}
+	}
+}
+
+func TestT40_TheDigestIsOfTextAndValues(t *testing.T) {
+	one := part(action.EffectRead, sql.Shape{})
+	other := []action.Part{{Facts: &sql.Facts{Shape: &sql.Shape{}, Text: "another"}}}
+	base := string(Digest(one, []byte("bind")))
+	if string(Digest(one, []byte("bind"))) != base {
+		t.Error("it is not the same for the same")
+	}
+	if string(Digest(other, []byte("bind"))) == base || string(Digest(one, []byte("bind!"))) == base {
+		t.Error("it is the same for another")
+	}
+}
+
+func TestWithParamsChangesACopy(t *testing.T) {
+	parts := part(action.EffectRead, sql.Shape{MaxParam: 1})
+	got := WithParams(parts, []string{"v"})
+	if parts[0].Facts.(*sql.Facts).Params != nil || got[0].Facts.(*sql.Facts).Params[0] != "v" {
+		t.Error("the wrong one was changed")
+	}
+}
