@@ -2,6 +2,7 @@ package netstack
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -90,12 +91,11 @@ func serveDNS(conn net.Conn, p *action.Peer, r Resolver) error {
 	}
 }
 
-// quiet drops the errors by which a DNS client ordinarily leaves.
+// quiet drops the errors by which a DNS client ordinarily leaves: it hangs up,
+// resets or falls silent.
 func quiet(err error) error {
-	if ne, ok := err.(net.Error); ok && ne != nil { //nolint:errorlint // the connection's own error, unwrapped
-		return nil
-	}
-	if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // as ReadFrame gives them
+	var lost net.Error
+	if errors.As(err, &lost) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
 	return err
@@ -115,7 +115,7 @@ func ReadFrame(r io.Reader, limit int) ([]byte, error) {
 	}
 	msg := make([]byte, n)
 	if _, err := io.ReadFull(r, msg); err != nil {
-		if err == io.EOF { //nolint:errorlint // io.ReadFull gives it bare
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err

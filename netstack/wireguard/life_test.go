@@ -110,6 +110,11 @@ func TestRekeyKeepsTheAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, time.Second, "the new key is in force", func() bool {
+		l.node.mu.Lock()
+		defer l.node.mu.Unlock()
+		return l.node.peers[a.ID].key == a.PublicKey
+	})
 	if a.Addr != old.Addr() {
 		t.Errorf("address %s became %s", old.Addr(), a.Addr)
 	}
