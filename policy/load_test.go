@@ -359,7 +359,7 @@ test "by tag" {
 	if secrets := p.Secrets(); len(secrets) != 3 || secrets[1].Env != "OPENAI_API_KEY" {
 		t.Errorf("secrets %+v", secrets)
 	}
-	if names := p.SecretNames(); !slices.Equal(names, []string{"openai", "app_db", "stripe"}) {
+	if names := p.SecretNames(); !slices.Equal(names, []string{"app_db", "openai", "stripe"}) {
 		t.Errorf("secrets taken: %v", names)
 	}
 	if d := loaded(t, "").Gateway(); d.Name != "sallyport" || d.Wireguard != nil || d.Limits.ConnectionsPerAgent != 256 {

@@ -136,22 +136,6 @@ func (p *Policy) Secrets() []SecretConfig {
 	return out
 }
 
-// SecretNames lists the secrets that services take, whether declared or not.
-func (p *Policy) SecretNames() []string {
-	var out []string
-	for _, s := range p.services {
-		if s.route.auth == nil {
-			continue
-		}
-		for _, name := range s.route.auth.Secrets {
-			if !slices.Contains(out, name) {
-				out = append(out, name)
-			}
-		}
-	}
-	return out
-}
-
 // Services lists the services, in the order of the configuration.
 func (p *Policy) Services() []*action.Service {
 	out := make([]*action.Service, len(p.services))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/policy/literal"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -73,7 +75,7 @@ func (d *decoder) hostPath(p string) string {
 }
 
 func (d *decoder) keySource(e hcl.Expression) KeySource {
-	name, args, ok := call(e)
+	name, args, ok := literal.Call(e)
 	switch {
 	case ok && (name == "systemd" || name == "passphrase" || name == "transit"):
 		d.fail(e.Range(), "Not in this version", `%s(…) is not in this version; use file("/etc/sallyport/key") or env("SALLYPORT_KEY").`, name)

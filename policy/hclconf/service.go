@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/literal"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/source"
 
@@ -156,7 +157,7 @@ func (d *decoder) operation(b *hclsyntax.Block, s *Service) {
 
 // auth reads one call such as bearer(secret.github).
 func (d *decoder) auth(e hcl.Expression) *Auth {
-	name, args, ok := call(e)
+	name, args, ok := literal.Call(e)
 	if !ok {
 		d.fail(e.Range(), "Bad auth", `auth is one of %s.`, strings.Join(authForms(), ", "))
 		return nil

@@ -4,49 +4,18 @@ import (
 	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/policy/literal"
 	"sallyport.dev/sallyport/policy/source"
 	"sallyport.dev/sallyport/policy/units"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/gocty"
 )
 
-// constant gives the value of an expression that is nothing but a value. What
-// has to be computed is none: a configuration computes only in conditions.
-func constant(e hcl.Expression) (cty.Value, bool) {
-	switch e := e.(type) {
-	case *hclsyntax.ParenthesesExpr:
-		return constant(e.Expression)
-	case *hclsyntax.LiteralValueExpr:
-		return e.Val, !e.Val.IsNull()
-	case *hclsyntax.UnaryOpExpr:
-		if v, ok := constant(e.Val); ok && e.Op == hclsyntax.OpNegate && v.Type() == cty.Number {
-			return v.Negate(), true
-		}
-	case *hclsyntax.ObjectConsKeyExpr:
-		if name := hcl.ExprAsKeyword(e); name != "" {
-			return cty.StringVal(name), true
-		}
-		return constant(e.Wrapped)
-	case *hclsyntax.TemplateExpr:
-		var text strings.Builder
-		for _, part := range e.Parts {
-			v, ok := constant(part)
-			if !ok || v.Type() != cty.String {
-				return cty.NilVal, false
-			}
-			text.WriteString(v.AsString())
-		}
-		return cty.StringVal(text.String()), true
-	}
-	return cty.NilVal, false
-}
-
 // literal gives a constant of type t.
 func (d *decoder) literal(e hcl.Expression, t cty.Type, want string) (cty.Value, bool) {
-	v, ok := constant(e)
+	v, ok := literal.Constant(e)
 	if !ok {
 		d.fail(e.Range(), "Not a constant", "Expected %s, written out.", want)
 		return cty.NilVal, false
@@ -83,7 +52,7 @@ func (d *decoder) file(e hcl.Expression, args []hcl.Expression) Str {
 
 // text gives a string, or the content of a file of the configuration directory.
 func (d *decoder) text(e hcl.Expression) Str {
-	if name, args, ok := call(e); ok {
+	if name, args, ok := literal.Call(e); ok {
 		if name == "file" {
 			return d.file(e, args)
 		}
@@ -109,7 +78,7 @@ func (d *decoder) word(e hcl.Expression) Str {
 
 // words gives a list of strings; a bare string is a list of one.
 func (d *decoder) words(e hcl.Expression) []Str {
-	items, bare := elements(e)
+	items, bare := literal.Elements(e)
 	if bare {
 		items = []hcl.Expression{e}
 	}
@@ -123,21 +92,6 @@ func (d *decoder) words(e hcl.Expression) []Str {
 		}
 	}
 	return out
-}
-
-// elements gives the elements of a list expression, or bare when it is none.
-func elements(e hcl.Expression) (items []hcl.Expression, bare bool) {
-	items, diags := hcl.ExprList(e)
-	return items, diags.HasErrors()
-}
-
-// call takes a static function call apart.
-func call(e hcl.Expression) (name string, args []hcl.Expression, ok bool) {
-	c, diags := hcl.ExprCall(e)
-	if diags.HasErrors() {
-		return "", nil, false
-	}
-	return c.Name, c.Arguments, true
 }
 
 func (d *decoder) flag(e hcl.Expression) Bool {
@@ -219,7 +173,7 @@ func (d *decoder) known(s Str, what string, words []string) bool {
 func (d *decoder) ref(e hcl.Expression, kind string) (Ref, bool) {
 	t, diags := hcl.AbsTraversalForExpr(e)
 	if diags.HasErrors() || len(t) != 2 || t.RootName() != kind {
-		d.fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME%s.", kind, insteadOf(e))
+		d.fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME%s.", kind, unquoted(e))
 		return Ref{}, false
 	}
 	name, ok := t[1].(hcl.TraverseAttr)
@@ -230,9 +184,9 @@ func (d *decoder) ref(e hcl.Expression, kind string) (Ref, bool) {
 	return Ref{Kind: kind, Name: name.Name, Range: e.Range()}, true
 }
 
-// insteadOf helps those who put a reference in quotes.
-func insteadOf(e hcl.Expression) string {
-	if v, ok := constant(e); ok && v.Type() == cty.String {
+// unquoted helps those who put a reference in quotes.
+func unquoted(e hcl.Expression) string {
+	if v, ok := literal.Constant(e); ok && v.Type() == cty.String {
 		return ", without quotes"
 	}
 	return ""
@@ -242,7 +196,7 @@ func insteadOf(e hcl.Expression) string {
 // star allows "*".
 func (d *decoder) refs(e hcl.Expression, kind string, star bool) Refs {
 	out := Refs{Range: e.Range()}
-	items, bare := elements(e)
+	items, bare := literal.Elements(e)
 	if bare {
 		items = []hcl.Expression{e}
 	}
@@ -250,7 +204,7 @@ func (d *decoder) refs(e hcl.Expression, kind string, star bool) Refs {
 		d.fail(e.Range(), "Empty list", "A list must name something.")
 	}
 	for _, item := range items {
-		if star && isStar(item) {
+		if star && literal.Is(item, "*") {
 			out.All = true
 			continue
 		}
@@ -259,11 +213,6 @@ func (d *decoder) refs(e hcl.Expression, kind string, star bool) Refs {
 		}
 	}
 	return out
-}
-
-func isStar(e hcl.Expression) bool {
-	v, ok := constant(e)
-	return ok && v.Type() == cty.String && v.AsString() == "*"
 }
 
 // stringMap gives an object of strings.
@@ -284,7 +233,7 @@ func (d *decoder) object(e hcl.Expression, f func(key string, at hcl.Range, valu
 	}
 	seen := map[string]bool{}
 	for _, p := range pairs {
-		key, ok := constant(p.Key)
+		key, ok := literal.Constant(p.Key)
 		if !ok || key.Type() != cty.String {
 			d.fail(p.Key.Range(), "Bad key", "A key of an object is a name or a string.")
 			continue
