@@ -109,6 +109,25 @@ func TestT50_StrictRefusesBeforeTheDiskIsFull(t *testing.T) {
 	}
 }
 
+// TestT50_StrictKeepsTheFloorFree proves that strict mode refuses while the disk
+// still takes what runs.
+func TestT50_StrictKeepsTheFloorFree(t *testing.T) {
+	disk := smallDisk(t)
+	s := openSmall(t, disk)
+	must(t, os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 5<<20+200<<10), 0o600))
+	l := openLog(t, s, audit.Options{Strict: true})
+	eventually(t, "a nearly full disk refuses", func() bool {
+		a, d, _ := example(0)
+		err := l.Begin(t.Context(), a, d)
+		return err != nil && strings.Contains(err.Error(), "nearly full")
+	})
+	if _, err := os.Stat(filepath.Join(disk, "state", "audit", "reserve")); err != nil {
+		t.Errorf("the reserve was spent: %v", err)
+	}
+	must(t, os.Remove(filepath.Join(disk, "ballast")))
+	eventually(t, "it begins again", func() bool { return record(l, 1) != "" })
+}
+
 // TestT50_BestEffortLeavesACountedGap proves that without strict mode a full disk
 // stops nobody, and that every record that is missing is told of.
 func TestT50_BestEffortLeavesACountedGap(t *testing.T) {
