@@ -3,6 +3,7 @@ package http
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -97,10 +98,12 @@ func TestGoodbye(t *testing.T) {
 	}
 	for name, begin := range map[string]func(*bench, net.Conn){
 		"before a byte": func(*bench, net.Conn) {},
-		"idle":          func(b *bench, c net.Conn) { raw(t, c, "GET /refused HTTP/1.1\r\nHost: api.example\r\n\r\n", "next_step") },
-		"in a head":     func(b *bench, c net.Conn) { io.WriteString(c, "GET / HT") },
-		"waiting":       func(b *bench, c net.Conn) { io.WriteString(c, "GET /wait HTTP/1.1\r\nHost: api.example\r\n\r\n") },
-		"streaming":     func(b *bench, c net.Conn) { raw(t, c, "GET /stream HTTP/1.1\r\nHost: api.example\r\n\r\n", "200 OK") },
+		"idle": func(b *bench, c net.Conn) {
+			raw(t, c, "GET /refused HTTP/1.1\r\nHost: api.example\r\n\r\n", "next_step")
+		},
+		"in a head": func(b *bench, c net.Conn) { io.WriteString(c, "GET / HT") },
+		"waiting":   func(b *bench, c net.Conn) { io.WriteString(c, "GET /wait HTTP/1.1\r\nHost: api.example\r\n\r\n") },
+		"streaming": func(b *bench, c net.Conn) { raw(t, c, "GET /stream HTTP/1.1\r\nHost: api.example\r\n\r\n", "200 OK") },
 		"uploading": func(b *bench, c net.Conn) {
 			io.WriteString(c, "POST /wait HTTP/1.1\r\nHost: api.example\r\nContent-Length: 100000\r\n\r\nxx")
 		},
@@ -301,4 +304,18 @@ func FuzzServe(f *testing.F) {
 			t.Fatalf("%q: the origin read %d requests, %d were judged", data, n, len(b.recorded()))
 		}
 	})
+}
+
+// A pass-through service is judged as a connection and spliced unseen.
+func TestPassthrough(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(echo))
+	b.svc.Passthrough = true
+	c := tls.Client(b.dial(context.Background()), &tls.Config{RootCAs: b.ca.pool, ServerName: "api.example"})
+	raw(t, c, "GET /a/../b HTTP/1.1\r\nHost: other.example\r\n\r\n", "GET other.example /a/../b")
+	c.Close()
+	b.served.Wait()
+	r := b.waitRecords(1)[0]
+	if r.act.Kind != "connect" || r.act.Parts[0].Effects != action.EffectUnknown || r.res.Sent == 0 || r.res.Received == 0 {
+		t.Errorf("%+v", r)
+	}
 }
