@@ -80,7 +80,7 @@ func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	port, err := net.LookupPort(network, service)
 	if err != nil {
 		return nil, err
 	}
