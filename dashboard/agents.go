@@ -37,6 +37,7 @@ type Enrolment struct {
 type Enrolled struct {
 	Agent  Agent  `json:"agent"`
 	Config string `json:"config"`
+	Notice string `json:"notice,omitempty"` // what may keep the configuration from working
 }
 
 func (a *API) agents(*http.Request) (any, error) {
@@ -68,7 +69,10 @@ func (a *API) addAgent(r *http.Request) (any, error) {
 	if err := decode(r, &e); err != nil {
 		return nil, err
 	}
-	roles, err := a.rolesFor(e.Roles)
+	if err := netstack.CheckName(e.Name); err != nil {
+		return nil, badRequest("%w", err)
+	}
+	roles, err := a.rolesFor(e.Name, e.Roles)
 	if err != nil {
 		return nil, err
 	}
@@ -80,19 +84,28 @@ func (a *API) addAgent(r *http.Request) (any, error) {
 		}
 		expires = time.Now().Add(d)
 	}
+	if old, ok := a.Roster.Get(e.Name); ok && !old.Expired(time.Now()) {
+		return nil, conflict("an agent called %q is enrolled already; rekey it, or remove it first", e.Name)
+	}
 	ag, key, err := a.Roster.Add(r.Context(), e.Name, roles, expires)
 	if err != nil {
-		return nil, badRequest("add agent %q: %w", e.Name, err)
+		return nil, err
 	}
 	a.Logger.Info("agent added", "agent", ag.Name, "by", operator(r))
-	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split)}, nil
+	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
 }
 
-// rolesFor checks roles; with none stated, the only role there is.
-func (a *API) rolesFor(roles []string) ([]string, error) {
+// rolesFor checks roles; with none stated, the only role there is. An agent that
+// no role would know of is refused: it could do nothing.
+func (a *API) rolesFor(name string, roles []string) ([]string, error) {
 	known := a.Rules.Roles()
-	if len(roles) == 0 && len(known) == 1 {
+	switch {
+	case len(known) == 0:
+		return nil, badRequest("the configuration has no role; an agent in none can do nothing")
+	case len(roles) == 0 && len(known) == 1:
 		return known, nil
+	case len(roles) == 0 && len(a.Rules.RolesOf(&action.Peer{Name: name})) == 0:
+		return nil, badRequest("name a role for %q: the configuration has %s", name, strings.Join(known, ", "))
 	}
 	for _, r := range roles {
 		if !slices.Contains(known, r) {
@@ -110,11 +123,14 @@ func (a *API) rekey(r *http.Request) (any, error) {
 		}
 	}
 	ag, key, err := a.Roster.Rekey(r.Context(), r.PathValue("name"))
+	if errors.Is(err, netstack.ErrNoAgent) {
+		return nil, notFound("%w", err)
+	}
 	if err != nil {
-		return nil, badRequest("rekey: %w", err)
+		return nil, err
 	}
 	a.Logger.Info("agent rekeyed", "agent", ag.Name, "by", operator(r))
-	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split)}, nil
+	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
 }
 
 func (a *API) removeAgent(r *http.Request) (any, error) {

@@ -38,7 +38,7 @@ func (a *API) vote(r *http.Request, yes bool) (any, error) {
 	case errors.Is(err, approval.ErrUnknown):
 		return nil, notFound("%w", err)
 	case errors.Is(err, approval.ErrAnswered):
-		return nil, fault{http.StatusConflict, err}
+		return nil, conflict("%w", err)
 	case err != nil:
 		return nil, err
 	}

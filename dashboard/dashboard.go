@@ -30,6 +30,8 @@ const maxRequest = 1 << 20
 type Rulebook interface {
 	// Roles lists every role of the configuration.
 	Roles() []string
+	// RolesOf lists the roles that an agent is in.
+	RolesOf(p *action.Peer) []string
 	// Manifest says what an agent may use, and how, as Markdown and as data.
 	Manifest(p *action.Peer) (markdown string, data any)
 }
@@ -52,6 +54,7 @@ type API struct {
 	Rules   Rulebook
 	// Config makes the client configuration of an agent whose private key it is.
 	Config func(a netstack.Agent, privateKey string, split bool) string
+	Notice func() string          // what may keep that one from working; "": nothing
 	Links  func() map[string]Link // by agent id
 	Status func() Status          // what the rest of the gateway says of itself
 	Ready  func() error           // nil when every listener is up
@@ -113,6 +116,10 @@ func badRequest(format string, args ...any) error {
 
 func notFound(format string, args ...any) error {
 	return fault{http.StatusNotFound, fmt.Errorf(format, args...)}
+}
+
+func conflict(format string, args ...any) error {
+	return fault{http.StatusConflict, fmt.Errorf(format, args...)}
 }
 
 // answer writes what f returns as JSON, or its error as a problem (RFC 9457).

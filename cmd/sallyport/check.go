@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,14 +22,68 @@ import (
 
 // load reads the configuration and shows what is to be said about it.
 func (r *root) load(cmd *cobra.Command) (*policy.Policy, error) {
+	p, _, err := r.report(cmd)
+	return p, err
+}
+
+// report is load that gives the diagnostics, too. With --json those of a
+// configuration that does not load are the data.
+func (r *root) report(cmd *cobra.Command) (*policy.Policy, hcl.Diagnostics, error) {
+	if err := r.HasConfig(); err != nil {
+		return nil, nil, err
+	}
 	p, files, diags := policy.Load(r.Config, build().Policy)
+	if p == nil && r.JSON {
+		if err := r.Print(cmd, map[string]any{"ok": false, "diagnostics": problems(diags)}, nil); err != nil {
+			return nil, nil, err
+		}
+		return nil, diags, cli.ExitError{Code: failure(diags), Quiet: true}
+	}
 	if err := policy.WriteDiagnostics(cmd.ErrOrStderr(), files, diags, cli.Colours(cmd.ErrOrStderr())); err != nil {
-		return nil, fmt.Errorf("report on %s: %w", r.Config, err)
+		return nil, nil, fmt.Errorf("report on %s: %w", r.Config, err)
 	}
 	if p == nil {
-		return nil, cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s does not load", r.Config)}
+		return nil, diags, cli.ExitError{Code: failure(diags), Err: fmt.Errorf("%s does not load", r.Config)}
 	}
-	return p, nil
+	return p, diags, nil
+}
+
+// testFailed is the summary of a diagnostic that tells of a test block.
+const testFailed = "Test failed"
+
+// failure tells a configuration with errors from one whose tests fail.
+func failure(diags hcl.Diagnostics) int {
+	for _, d := range diags {
+		if d.Severity == hcl.DiagError && d.Summary != testFailed {
+			return cli.ExitUsage
+		}
+	}
+	return cli.ExitFailed
+}
+
+// A problem is one diagnostic for programs.
+type problem struct {
+	Severity string `json:"severity"`
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+}
+
+func problems(diags hcl.Diagnostics) []problem {
+	list := []problem{}
+	for _, d := range diags {
+		p := problem{Severity: "error", Summary: d.Summary, Detail: d.Detail}
+		if d.Severity == hcl.DiagWarning {
+			p.Severity = "warning"
+		}
+		if d.Subject != nil {
+			p.File, p.Line, p.Column = d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column
+		}
+		list = append(list, p)
+	}
+	return list
 }
 
 func (r *root) checkCommand() *cobra.Command {
@@ -37,12 +92,18 @@ func (r *root) checkCommand() *cobra.Command {
 		Short: "Check the configuration and run its tests",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := r.load(cmd)
+			p, diags, err := r.report(cmd)
 			if err != nil {
 				return err
 			}
-			cli.Say(cmd, "%s is good: %d services, %d roles, %d rules, %d tests passed.",
-				r.Config, len(p.Services()), len(p.RoleNames()), p.RuleCount(), len(p.Tests()))
+			services, roles, rules, tests := len(p.Services()), len(p.RoleNames()), p.RuleCount(), len(p.Tests())
+			if r.JSON {
+				return r.Print(cmd, map[string]any{
+					"ok": true, "services": services, "roles": roles, "rules": rules, "tests": tests, "diagnostics": problems(diags),
+				}, nil)
+			}
+			cli.Say(cmd, "%s is good: %s, %s, %s, %s passed.", r.Config,
+				cli.Count(services, "service"), cli.Count(roles, "role"), cli.Count(rules, "rule"), cli.Count(tests, "test"))
 			return nil
 		},
 	}
@@ -56,22 +117,24 @@ func (r *root) fmtCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				var err error
-				if args, err = hclFiles(r.Config); err != nil {
+				if args, err = r.hclFiles(); err != nil {
 					return err
 				}
 			}
-			changed := false
+			changed := []string{}
 			for _, path := range args {
 				did, err := format(path, !check)
 				if err != nil {
 					return err
 				}
 				if did {
-					changed = true
-					fmt.Fprintln(cmd.OutOrStdout(), path)
+					changed = append(changed, path)
 				}
 			}
-			if check && changed {
+			if err := r.Print(cmd, changed, lines(changed)); err != nil {
+				return err
+			}
+			if check && len(changed) > 0 {
 				return cli.ExitError{Code: cli.ExitFailed, Quiet: true}
 			}
 			return nil
@@ -81,16 +144,31 @@ func (r *root) fmtCommand() *cobra.Command {
 	return cmd
 }
 
-// hclFiles lists the files of a configuration.
-func hclFiles(path string) ([]string, error) {
-	info, err := os.Stat(path)
+// lines prints each text on a line of its own.
+func lines(list []string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		for _, s := range list {
+			if _, err := fmt.Fprintln(w, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// hclFiles lists the files of the configuration.
+func (r *root) hclFiles() ([]string, error) {
+	if err := r.HasConfig(); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(r.Config)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return []string{path}, nil
+		return []string{r.Config}, nil
 	}
-	return filepath.Glob(filepath.Join(path, "*.hcl"))
+	return filepath.Glob(filepath.Join(r.Config, "*.hcl"))
 }
 
 // format reports whether the layout of a file differs from the canonical one,
@@ -136,13 +214,11 @@ func replaceFile(path string, data []byte, mode fs.FileMode) error {
 }
 
 func (r *root) presetsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "presets", Short: "Services that Sallyport knows already"}
-	cmd.AddCommand(
+	return cli.Group("presets", "Services that Sallyport knows already",
 		&cobra.Command{
 			Use: "ls", Short: "List the presets", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(presets.List(), "\n"))
-				return err
+				return r.Print(cmd, presets.List(), lines(presets.List()))
 			},
 		},
 		&cobra.Command{
@@ -157,5 +233,4 @@ func (r *root) presetsCommand() *cobra.Command {
 			},
 		},
 	)
-	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,16 +93,37 @@ func (r *root) explain(cmd *cobra.Command, p *policy.Policy, h policy.Hypothesis
 	case target == "":
 		return r.explainRecorded(cmd, p, what)
 	default:
-		return policy.Explanation{}, cli.ExitError{Code: cli.ExitUsage, Err: errors.New("name the service of the SQL with --service")}
+		return policy.Explanation{}, cli.ExitError{Code: cli.ExitUsage, Err: errors.New("write a request as 'GET https://…', or name the service of SQL with --service")}
 	}
-	if len(h.Roles) == 0 && len(p.RoleNames()) == 1 {
-		h.Roles = p.RoleNames()
+	if err := known(p, &h); err != nil {
+		return policy.Explanation{}, cli.ExitError{Code: cli.ExitUsage, Err: err}
 	}
 	e, err := p.Try(h)
 	if err != nil {
 		return e, cli.ExitError{Code: cli.ExitUsage, Err: err}
 	}
 	return e, nil
+}
+
+// known checks the names of a hypothesis. Without a role it takes the only one.
+func known(p *policy.Policy, h *policy.Hypothesis) error {
+	roles := p.RoleNames()
+	if len(h.Roles) == 0 && len(roles) == 1 {
+		h.Roles = roles
+	}
+	for _, role := range h.Roles {
+		if !slices.Contains(roles, role) {
+			return fmt.Errorf("no role is called %q; the configuration has %s", role, cli.OrDash(strings.Join(roles, ", ")))
+		}
+	}
+	var services []string
+	for _, s := range p.Services() {
+		services = append(services, s.Name)
+	}
+	if h.Service != "" && !slices.Contains(services, h.Service) {
+		return fmt.Errorf("no service is called %q; the configuration has %s", h.Service, cli.OrDash(strings.Join(services, ", ")))
+	}
+	return nil
 }
 
 // explainRecorded judges a recorded action again, by the rules of this
@@ -119,9 +141,13 @@ func (r *root) explainRecorded(cmd *cobra.Command, p *policy.Policy, id string) 
 }
 
 func writeExplanation(w io.Writer, e policy.Explanation) error {
-	fmt.Fprintf(w, "%s  %s\n", cli.VerdictText(w, e.Decision.Verdict), cli.OrDash(e.Decision.Reason))
-	if e.Refused != "" {
-		fmt.Fprintf(w, "  refused before any rule: %s\n", e.Refused)
+	fmt.Fprintf(w, "%s  %s\n", cli.VerdictText(w, e.Decision.Verdict), cli.OrDash(cli.Printable(e.Decision.Reason)))
+	switch e.Refused {
+	case "":
+	case e.Decision.Reason:
+		fmt.Fprintln(w, "  refused before any rule")
+	default:
+		fmt.Fprintf(w, "  refused before any rule: %s\n", cli.Printable(e.Refused))
 	}
 	if e.Service != "" {
 		fmt.Fprintf(w, "  service %s, roles %s\n", e.Service, cli.OrDash(strings.Join(e.Roles, ", ")))
@@ -139,13 +165,14 @@ func writeExplanation(w io.Writer, e policy.Explanation) error {
 func writePart(w io.Writer, part *rules.PartTrace) {
 	effect := part.Effects
 	if len(part.Operations) > 0 {
-		effect += " by operation " + strings.Join(part.Operations, ", ")
+		effect += " by operation " + cli.Printable(strings.Join(part.Operations, ", "))
 	}
 	fmt.Fprintf(w, "  effect %s; posture %s says %s\n", effect, part.Posture, part.Verdict)
 	for _, rule := range part.Rules {
 		fmt.Fprintf(w, "  rule %q %s: %s\n", rule.Rule, rule.Outcome, cli.Printable(rule.Because))
 		for _, c := range rule.Checks {
-			fmt.Fprintf(w, "  %s  %s = %s  %s\n", strings.Repeat("  ", c.Depth+1), c.What, cli.Printable(c.Value), c.Matches)
+			line := fmt.Sprintf("  %s  %s = %s  %s", strings.Repeat("  ", c.Depth+1), c.What, cli.Printable(c.Value), c.Matches)
+			fmt.Fprintln(w, strings.TrimRight(line, " "))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/spf13/cobra"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
@@ -59,13 +60,20 @@ func (r *root) initCommand() *cobra.Command {
 func (a *answers) ask(cmd *cobra.Command) error {
 	in := bufio.NewReader(cmd.InOrStdin())
 	prompt := func(flag, question string, set func(string)) {
-		if cmd.Flags().Changed(flag) {
+		if cmd.Flags().Changed(flag) || cmd.Context().Err() != nil {
 			return
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s ", question)
-		line, err := in.ReadString('\n')
+		var line string
+		err := cli.Await(cmd.Context(), func() (err error) {
+			line, err = in.ReadString('\n')
+			return err
+		})
 		if err != nil {
 			fmt.Fprintln(cmd.ErrOrStderr())
+		}
+		if cmd.Context().Err() != nil {
+			return
 		}
 		if line = strings.TrimSpace(line); line != "" {
 			set(line)
@@ -74,6 +82,9 @@ func (a *answers) ask(cmd *cobra.Command) error {
 	prompt("endpoint", "1/3 Where do agents reach this gateway (host:port)? [this host, port 51820]", func(s string) { a.Endpoint = s })
 	prompt("service", "2/3 Which services first ("+strings.Join(offered(), ", ")+")? [github]", func(s string) { a.Services = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) })
 	prompt("database", "3/3 A PostgreSQL server to guard (host:port)? [none]", func(s string) { a.Database = s })
+	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
 	if len(a.Services) == 0 && !cmd.Flags().Changed("service") {
 		a.Services = []string{"github"}
 	}
@@ -90,6 +101,15 @@ func offered() []string {
 	return slices.DeleteFunc(presets.List(), func(p string) bool { return p == "http" || p == "postgres" })
 }
 
+// secrets lists what must be set for the answers to work.
+func (a *answers) secrets() []string {
+	names := slices.DeleteFunc(slices.Clone(a.Services), func(s string) bool { return s == "internet" })
+	if a.Database != "" {
+		names = append(names, "database")
+	}
+	return names
+}
+
 func (r *root) writeStarter(cmd *cobra.Command, dir string, a answers) error {
 	path := filepath.Join(dir, "sallyport.hcl")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -102,13 +122,18 @@ func (r *root) writeStarter(cmd *cobra.Command, dir string, a answers) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}
-	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+	if err := os.WriteFile(path, hclwrite.Format([]byte(text.String())), 0o644); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	r.Config = dir
 	if _, err := r.load(cmd); err != nil {
-		return err
+		return errors.Join(err, os.Remove(path))
 	}
-	cli.Say(cmd, "Wrote %s. Next:\n\n  sallyport serve -c %s", path, dir)
+	cli.Say(cmd, "Wrote %s. Next:\n\n  sallyport serve -c %s\n", path, dir)
+	cli.Say(cmd, "And in another terminal:\n")
+	for _, name := range a.secrets() {
+		cli.Say(cmd, "  sallyport secret set %s", name)
+	}
+	cli.Say(cmd, "  sallyport agent add NAME")
 	return nil
 }

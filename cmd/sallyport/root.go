@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -34,20 +36,24 @@ func newRoot() *cobra.Command {
 	cmd.AddCommand(
 		r.serveCommand(), r.demoCommand(), r.initCommand(),
 		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(),
-		r.presetsCommand(), versionCommand(),
+		r.presetsCommand(), r.versionCommand(),
 	)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
+	cli.ShowUsage(cmd)
 	return cmd
 }
 
-func versionCommand() *cobra.Command {
+func (r *root) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "sallyport "+buildVersion())
-			return err
+			v := map[string]string{"version": buildVersion(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
+			return r.Print(cmd, v, func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, "sallyport "+v["version"])
+				return err
+			})
 		},
 	}
 }

@@ -22,7 +22,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	return &dashboard.API{
 		Version: n.o.Version, Started: n.started,
 		Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
-		Config: n.clientConfig, Links: n.links, Status: n.status, Ready: n.ready,
+		Config: n.clientConfig, Notice: n.notice, Links: n.links, Status: n.status, Ready: n.ready,
 		CA: n.CA.PEM, SecretSet: n.Gateway.Recheck, Metrics: metrics, Logger: n.o.Log,
 	}, nil
 }
@@ -72,6 +72,15 @@ func (n *Node) clientConfig(a netstack.Agent, private string, split bool) string
 		s.AllowedIPs = slices.Concat(n.routes, n.Rules.Current().Prefixes())
 	}
 	return wireguard.ClientConfig(s)
+}
+
+// notice warns of an endpoint that was guessed.
+func (n *Node) notice() string {
+	if n.Rules.Current().Gateway().Wireguard.Endpoint != "" {
+		return ""
+	}
+	return fmt.Sprintf("the configuration names no endpoint, so agents dial this host's own address, %s; "+
+		"where they cannot reach it, set gateway { wireguard { endpoint = \"HOST:PORT\" } } and enrol again", n.Endpoint())
 }
 
 func (n *Node) gauges() []dashboard.Gauge {

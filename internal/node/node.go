@@ -120,7 +120,7 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 		return fmt.Errorf("state directory: %w", err)
 	}
 	if n.store, err = store.Open(ctx, n.Dir, n.o.Log); err != nil {
-		return fmt.Errorf("state directory %s: %w", n.Dir, err)
+		return err
 	}
 	key, err := loadKey(conf, n.Dir)
 	if err != nil {
@@ -210,7 +210,7 @@ func (n *Node) overlay(ctx context.Context, conf policy.GatewayConfig) error {
 	}
 	srv := &netstack.Server{
 		Handler: &dashboard.Inside{
-			Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.roles, Manifest: n.Rules.Manifest, Logger: n.o.Log,
+			Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Manifest: n.Rules.Manifest, Logger: n.o.Log,
 		},
 		Peers: n.Roster, Names: pool, Log: n.o.Log,
 		Resolver: &dns.Server{Pool: pool, Gateway: [2]netip.Addr{v4, v6}, Declared: n.Rules.declares, Log: n.o.Log},

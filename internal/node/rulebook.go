@@ -148,7 +148,8 @@ func (b *Rulebook) Manifest(p *action.Peer) (string, any) {
 	return m.Markdown(), m
 }
 
-func (b *Rulebook) roles(p *action.Peer) []string { return b.Current().Roles(p) }
+// RolesOf lists the roles that an agent is in now.
+func (b *Rulebook) RolesOf(p *action.Peer) []string { return b.Current().Roles(p) }
 
 func (b *Rulebook) declares(p *action.Peer, name string) (declared, wildcard bool) {
 	return b.Current().Declares(p, name)

@@ -1,11 +1,11 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,14 +18,12 @@ import (
 )
 
 func (r *commands) agentCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "agent", Short: "Enrol agents, look at them, cut them off"}
-	cmd.AddCommand(
+	return cli.Group("agent", "Enrol agents, look at them, cut them off",
 		r.agentAdd(), r.agentList(), r.agentShow(),
-		r.agentChange("rm", "Remove an agent; its connections end within a second", http.MethodDelete, ""),
-		r.agentFreeze("freeze", "Cut an agent off until it is unfrozen"),
-		r.agentFreeze("unfreeze", "Let a frozen agent back in"),
+		r.agentChange("rm", "Remove an agent; its connections end within a second", "removed", http.MethodDelete, ""),
+		r.agentFreeze("freeze", "Cut an agent off until it is unfrozen", "frozen"),
+		r.agentFreeze("unfreeze", "Let a frozen agent back in", "active again"),
 	)
-	return cmd
 }
 
 func (r *commands) agentAdd() *cobra.Command {
@@ -43,11 +41,16 @@ func (r *commands) agentAdd() *cobra.Command {
 			if rekey {
 				path += "/" + url.PathEscape(e.Name) + "/rekey"
 			}
+			file, err := newPrivate(conf)
+			if err != nil {
+				return err
+			}
+			defer file.discard()
 			var got dashboard.Enrolled
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, path, e, &got); err != nil {
 				return err
 			}
-			return r.showEnrolled(cmd, got, conf)
+			return r.showEnrolled(cmd, got, file)
 		},
 	}
 	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "role to enrol it into (default: the only one there is)")
@@ -58,23 +61,26 @@ func (r *commands) agentAdd() *cobra.Command {
 	return cmd
 }
 
-func (r *commands) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, conf string) error {
-	if conf != "" {
-		if err := os.WriteFile(conf, []byte(got.Config), 0o600); err != nil {
-			return fmt.Errorf("write the client configuration: %w", err)
-		}
+// showEnrolled hands the configuration over: to a file if one was named, else to
+// stdout. A key that a full disk does not take is not lost: it is shown.
+func (r *commands) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, file *private) error {
+	failed := file.keep(got.Config)
+	if file != nil && failed == nil {
 		got.Config = ""
 	}
 	err := r.Print(cmd, got, func(w io.Writer) error {
 		_, err := io.WriteString(w, got.Config)
 		return err
 	})
-	if err != nil {
+	if err := errors.Join(failed, err); err != nil {
 		return err
 	}
 	cli.Say(cmd, "%s is enrolled at %s%s.", got.Agent.Name, got.Agent.Address, inRoles(got.Agent.Roles))
-	if conf != "" {
-		cli.Say(cmd, "On its machine:  wg-quick up %s", conf)
+	if file != nil {
+		cli.Say(cmd, "On its machine:  wg-quick up %s", file.path)
+	}
+	if got.Notice != "" {
+		cli.Say(cmd, "Warning:         %s", got.Notice)
 	}
 	cli.Say(cmd, "Then, there:     curl -fsS http://%s/", netstack.GatewayName)
 	return nil
@@ -98,6 +104,10 @@ func (r *commands) agentList() *cobra.Command {
 				return err
 			}
 			return r.Print(cmd, agents, func(w io.Writer) error {
+				if len(agents) == 0 {
+					cli.Say(cmd, "No agent is enrolled; enrol one with `sallyport agent add NAME`.")
+					return nil
+				}
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "NAME\tADDRESS\tROLES\tSTATE\tLAST HANDSHAKE\tRECEIVED\tSENT")
 				for _, a := range agents {
@@ -142,7 +152,7 @@ func (r *commands) agentShow() *cobra.Command {
 
 // agentChange is a command that changes one agent and prints nothing but what
 // happened.
-func (r *commands) agentChange(verb, short, method, suffix string) *cobra.Command {
+func (r *commands) agentChange(verb, short, state, method, suffix string) *cobra.Command {
 	return &cobra.Command{
 		Use:   verb + " NAME",
 		Short: short,
@@ -152,20 +162,20 @@ func (r *commands) agentChange(verb, short, method, suffix string) *cobra.Comman
 			if err := r.Client().Call(cmd.Context(), method, path, nil, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "Done: %s %s.", verb, args[0])
+			cli.Say(cmd, "%s is %s.", args[0], state)
 			return nil
 		},
 	}
 }
 
-func (r *commands) agentFreeze(verb, short string) *cobra.Command {
-	cmd := r.agentChange(verb, short, http.MethodPost, "/"+verb)
+func (r *commands) agentFreeze(verb, short, state string) *cobra.Command {
+	cmd := r.agentChange(verb, short, state, http.MethodPost, "/"+verb)
 	one := cmd.RunE
 	var all bool
 	cmd.Use = verb + " NAME | --all"
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if all == (len(args) == 1) || len(args) > 1 {
-			return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s takes one NAME, or --all", verb)}
+			return fmt.Errorf("%s takes one NAME, or --all", verb)
 		}
 		return nil
 	}
@@ -176,7 +186,7 @@ func (r *commands) agentFreeze(verb, short string) *cobra.Command {
 		if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+verb, nil, nil); err != nil {
 			return err
 		}
-		cli.Say(cmd, "Done: %s every agent.", verb)
+		cli.Say(cmd, "Every agent is %s.", state)
 		return nil
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every agent at once")

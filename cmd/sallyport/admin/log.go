@@ -1,14 +1,11 @@
 package admin
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,8 +16,6 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 )
-
-const maxEvent = 4 << 20
 
 func (r *commands) logCommand() *cobra.Command {
 	var follow bool
@@ -34,55 +29,34 @@ func (r *commands) logCommand() *cobra.Command {
 			if _, err := audit.ParseQuery(query); err != nil {
 				return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("query: %w", err)}
 			}
-			if err := r.showActions(cmd, query); err != nil || !follow {
-				return err
+			if follow {
+				return r.followActions(cmd, query)
 			}
-			return r.followActions(cmd, query)
+			last, err := r.showActions(cmd, query)
+			if err == nil && last == 0 {
+				cli.Say(cmd, "No recorded action meets that.")
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new actions as they end")
 	return cmd
 }
 
-func (r *commands) showActions(cmd *cobra.Command, query string) error {
+// showActions prints what is recorded, oldest first, and gives the number of the
+// last record.
+func (r *commands) showActions(cmd *cobra.Command, query string) (last uint64, err error) {
 	var list []audit.Record
 	if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/actions?q="+url.QueryEscape(query), nil, &list); err != nil {
-		return err
+		return 0, err
 	}
-	slices.Reverse(list)
-	for i := range list {
+	for i := len(list) - 1; i >= 0; i-- {
 		if err := r.showAction(cmd, &list[i]); err != nil {
-			return err
+			return 0, err
 		}
+		last = max(last, list[i].Seq)
 	}
-	return nil
-}
-
-func (r *commands) followActions(cmd *cobra.Command, query string) error {
-	resp, err := r.Client().Do(cmd.Context(), http.MethodGet, "/api/v1/events?q="+url.QueryEscape(query), nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, maxEvent)
-	for lines.Scan() {
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok {
-			continue
-		}
-		var rec audit.Record
-		if err := json.Unmarshal([]byte(data), &rec); err != nil {
-			return fmt.Errorf("read an event: %w", err)
-		}
-		if err := r.showAction(cmd, &rec); err != nil {
-			return err
-		}
-	}
-	if context.Cause(cmd.Context()) != nil {
-		return nil
-	}
-	return cli.ExitError{Code: cli.ExitUnreachable, Err: fmt.Errorf("the gateway ended the stream: %w", lines.Err())}
+	return last, nil
 }
 
 // showAction prints a record: a line, or with --json the record as a line.
@@ -91,17 +65,20 @@ func (r *commands) showAction(cmd *cobra.Command, rec *audit.Record) error {
 	if r.JSON {
 		return json.NewEncoder(w).Encode(rec)
 	}
+	at := rec.Time.Local().Format("15:04:05.000")
+	if rec.Kind == audit.KindGap {
+		_, err := fmt.Fprintf(w, "%s  %-5s  %s missing here\n", at, "gap", cli.Count(int(rec.Missing), "record"))
+		return err
+	}
 	v, _ := action.ParseVerdict(rec.Verdict)
-	_, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s%s\n", rec.Time.Local().Format("15:04:05.000"), cli.VerdictText(w, v),
-		rec.Agent.Name, cli.OrDash(rec.Service), cli.Printable(rec.Summary), outcome(rec))
+	_, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s%s\n", at, cli.VerdictText(w, v),
+		cli.Printable(rec.Agent.Name), cli.OrDash(cli.Printable(rec.Service)), cli.Printable(rec.Summary), outcome(rec))
 	return err
 }
 
 // outcome says how it ended, or why it did not begin.
 func outcome(rec *audit.Record) string {
 	switch {
-	case rec.Kind == audit.KindGap:
-		return fmt.Sprintf("%d records are missing here", rec.Missing)
 	case rec.Verdict == action.Allow.String() && rec.Error != "":
 		return "  -> " + cli.Printable(rec.Error)
 	case rec.Verdict == action.Allow.String():
@@ -115,8 +92,7 @@ func outcome(rec *audit.Record) string {
 }
 
 func (r *commands) auditCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Prove that the record is whole"}
-	cmd.AddCommand(&cobra.Command{
+	return cli.Group("audit", "Prove that the record is whole", &cobra.Command{
 		Use:   "verify",
 		Short: "Check the hash chain of every record and the signed heads",
 		Args:  cobra.NoArgs,
@@ -134,12 +110,15 @@ func (r *commands) auditCommand() *cobra.Command {
 			return nil
 		},
 	})
-	return cmd
 }
 
 func writeReport(w io.Writer, report audit.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "Records:\t%d, numbers %d to %d, in %s\n", report.Records, report.First, report.Last, cli.OrDash(strings.Join(report.Months, ", ")))
+	if report.Records == 0 {
+		fmt.Fprintln(t, "Records:\tnone yet")
+	} else {
+		fmt.Fprintf(t, "Records:\t%d, numbers %d to %d, in %s\n", report.Records, report.First, report.Last, strings.Join(report.Months, ", "))
+	}
 	if len(report.Dropped) > 0 {
 		fmt.Fprintf(t, "Dropped:\t%s, by age; their last hash is kept\n", strings.Join(report.Dropped, ", "))
 	}

@@ -2,12 +2,14 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -22,9 +24,7 @@ import (
 const maxSecret = 64 << 10
 
 func (r *commands) secretCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "secret", Short: "Keep the secrets that the gateway injects"}
-	cmd.AddCommand(r.secretSet(), r.secretList(), r.secretRemove())
-	return cmd
+	return cli.Group("secret", "Keep the secrets that the gateway injects", r.secretSet(), r.secretList(), r.secretRemove())
 }
 
 func (r *commands) secretSet() *cobra.Command {
@@ -54,7 +54,7 @@ func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
 	var err error
 	if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Value of %s: ", name)
-		value, err = term.ReadPassword(int(in.Fd()))
+		value, err = readHidden(cmd.Context(), int(in.Fd()))
 		fmt.Fprintln(cmd.ErrOrStderr())
 	} else {
 		value, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxSecret+1))
@@ -64,11 +64,29 @@ func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the value of %s: %w", name, err)
 	case len(value) == 0:
-		return nil, errors.New("the value is empty")
+		return nil, fmt.Errorf("the value of %s is empty; give it at the prompt or on stdin", name)
 	case len(value) > maxSecret:
-		return nil, fmt.Errorf("the value is longer than %d bytes", maxSecret)
+		return nil, fmt.Errorf("the value of %s is longer than %d bytes", name, maxSecret)
 	}
 	return value, nil
+}
+
+// readHidden reads a line that the terminal does not show. When ctx ends, it
+// gives the terminal back as it was.
+func readHidden(ctx context.Context, fd int) ([]byte, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	var value []byte
+	err = cli.Await(ctx, func() (err error) {
+		value, err = term.ReadPassword(fd)
+		return err
+	})
+	if ctx.Err() != nil {
+		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+	return value, err
 }
 
 func (r *commands) secretList() *cobra.Command {
@@ -82,6 +100,10 @@ func (r *commands) secretList() *cobra.Command {
 				return err
 			}
 			return r.Print(cmd, list, func(w io.Writer) error {
+				if len(list) == 0 {
+					cli.Say(cmd, "There is no secret; set one with `sallyport secret set NAME`.")
+					return nil
+				}
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "NAME\tSOURCE\tVERSION\tSET")
 				for _, s := range list {
@@ -89,7 +111,14 @@ func (r *commands) secretList() *cobra.Command {
 					if !s.Created.IsZero() {
 						set = s.Created.Local().Format(time.DateTime)
 					}
-					fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", s.Name, s.Source, s.Version, set)
+					version := "-"
+					if s.Version > 0 {
+						version = strconv.FormatUint(s.Version, 10)
+					}
+					if s.Problem != "" {
+						set = "no value: " + cli.Printable(s.Problem)
+					}
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Name, s.Source, version, set)
 				}
 				return t.Flush()
 			})

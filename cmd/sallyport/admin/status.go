@@ -36,7 +36,7 @@ func (r *commands) statusCommand() *cobra.Command {
 func writeStatus(w io.Writer, s dashboard.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "Gateway:\t%s, sallyport %s, started %s\n", s.Ready, s.Version, cli.Ago(s.Started))
-	fmt.Fprintf(t, "Configuration:\t%s, read %s: %d services, %d rules\n", s.Config, cli.Ago(s.Loaded), s.Services, s.Rules)
+	fmt.Fprintf(t, "Configuration:\t%s, read %s: %s, %s\n", s.Config, cli.Ago(s.Loaded), cli.Count(s.Services, "service"), cli.Count(s.Rules, "rule"))
 	if s.WireGuard != "" {
 		fmt.Fprintf(t, "WireGuard:\t%s, public key %s, inside %s\n", s.WireGuard, s.PublicKey, s.Address)
 	}
@@ -44,7 +44,7 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 	for _, n := range s.Open {
 		open += n
 	}
-	fmt.Fprintf(t, "Agents:\t%d enrolled, %d connections open\n", s.Agents, open)
+	fmt.Fprintf(t, "Agents:\t%d enrolled, %s open\n", s.Agents, cli.Count(open, "connection"))
 	fmt.Fprintf(t, "Approvals:\t%d waiting\n", s.Pending)
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(t, "Warning:\t%s\n", warning)
@@ -62,8 +62,7 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 }
 
 func (r *commands) caCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "ca", Short: "The CA that agents must trust"}
-	cmd.AddCommand(&cobra.Command{
+	return cli.Group("ca", "The CA that agents must trust", &cobra.Command{
 		Use:   "export",
 		Short: "Print the CA certificate (PEM)",
 		Args:  cobra.NoArgs,
@@ -79,5 +78,4 @@ func (r *commands) caCommand() *cobra.Command {
 			return nil
 		},
 	})
-	return cmd
 }

@@ -2,16 +2,19 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -26,13 +29,7 @@ type Client struct {
 
 // Client finds the gateway: --gateway, $SALLYPORT_URL, else the default socket.
 func (r *Env) Client() *Client {
-	socket := r.Gateway
-	if socket == "" {
-		socket = os.Getenv("SALLYPORT_URL")
-	}
-	if socket == "" {
-		socket = filepath.Join(DefaultState(), node.AdminSocket)
-	}
+	socket := cmp.Or(r.Gateway, os.Getenv("SALLYPORT_URL"), filepath.Join(DefaultState(), node.AdminSocket))
 	socket = strings.TrimPrefix(socket, "unix://")
 	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -60,6 +57,9 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 
 // Do sends a request and gives the answer, whose body the caller closes.
 func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	if strings.Contains(c.socket, "://") {
+		return nil, ExitError{Code: ExitUsage, Err: fmt.Errorf("%s is no socket; this version talks to a gateway over its admin.sock only", c.socket)}
+	}
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -81,11 +81,21 @@ func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Res
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	var problem struct{ Detail string }
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem); err != nil || problem.Detail == "" {
-		problem.Detail = resp.Status
+	return nil, problem(resp)
+}
+
+// problem makes an error of an answer that is none. What was asked for wrongly
+// is an error of usage.
+func problem(resp *http.Response) error {
+	var p struct{ Detail string }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&p); err != nil || p.Detail == "" {
+		p.Detail = "the gateway answers " + resp.Status
 	}
-	return nil, ExitError{Code: ExitFailed, Err: errors.New(problem.Detail)}
+	code := ExitFailed
+	if resp.StatusCode == http.StatusBadRequest {
+		code = ExitUsage
+	}
+	return ExitError{Code: code, Err: errors.New(Printable(p.Detail))}
 }
 
 // unreachable says what to do about a gateway that does not answer.
@@ -93,8 +103,19 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return ExitError{Code: ExitUnreachable, Err: fmt.Errorf(
-		"no gateway answers at %s; start one with `sallyport serve`, or name its socket with --gateway or SALLYPORT_URL: %w", c.socket, err)}
+	why, cure := err, "start one with `sallyport serve`, or name its socket with --gateway or SALLYPORT_URL"
+	var op *net.OpError
+	if errors.As(err, &op) {
+		why = op.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		cure = "its admin.sock is for the user that runs it and for root"
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		why = errors.New("it hung up")
+		cure = "it talks to the user that runs it and to root only"
+	}
+	return ExitError{Code: ExitUnreachable, Err: fmt.Errorf("no gateway answers at %s (%w); %s", c.socket, why, cure)}
 }
 
 // Print writes v as JSON when asked to, else what text makes of it.

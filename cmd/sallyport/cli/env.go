@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -10,6 +13,19 @@ type Env struct {
 	Config  string // -c
 	Gateway string // --gateway
 	JSON    bool
+}
+
+// HasConfig fails, with the cure, if nothing stands where the configuration
+// should.
+func (r *Env) HasConfig() error {
+	_, err := os.Stat(r.Config)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ExitError{Code: ExitUsage, Err: fmt.Errorf("there is no configuration at %s; write one with `sallyport init %[1]s`, or name another with -c", r.Config)}
+	case err != nil:
+		return ExitError{Code: ExitUsage, Err: fmt.Errorf("read the configuration: %w", err)}
+	}
+	return nil
 }
 
 // DefaultConfig is where a configuration stands unless -c says otherwise.

@@ -47,6 +47,14 @@ func Printable(s string) string {
 	}, s)
 }
 
+// Count says how many there are of a noun: "1 service", "2 services".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // OrDash gives s, or a dash for nothing.
 func OrDash(s string) string {
 	if s == "" {
@@ -62,6 +70,8 @@ func Ago(t time.Time) string {
 	}
 	d := time.Since(t)
 	switch {
+	case d < time.Second:
+		return "just now"
 	case d < time.Minute:
 		return fmt.Sprintf("%ds ago", int(d.Seconds()))
 	case d < time.Hour:
