@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -649,6 +650,52 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 			if n := testing.AllocsPerRun(200, func() { p.Decide(a) }); n > 0 && !raceEnabled {
 				t.Errorf("%s %s: %v allocations", method, path, n)
 			}
+		}
+	}
+}
+
+// Conditions, hosts, operations and asks allocate nothing either.
+func TestDecideWithConditionsDoesNotAllocate(t *testing.T) {
+	p := loaded(t, `
+service "api" {
+  hosts = ["api.test"]
+  operation "refund" {
+    match  = "POST /v1/refunds/*"
+    effect = "write"
+    when   = http.query.dry == "1"
+  }
+}
+service "db" {
+  protocol  = "postgres"
+  hosts     = ["db.test"]
+  databases = ["app"]
+}
+role "r" { use = [service.api, service.db] }
+rule "a" {
+  on         = [service.api]
+  operations = ["refund"]
+  hosts      = ["*.test"]
+  when       = http.query.dry == "1" && startswith(http.path, "/v1") && agent.name == "ci"
+  verdict    = "ask"
+}
+rule "b" {
+  on      = [service.db]
+  roles   = [role.r]
+  tables  = ["users", "!audit.*"]
+  columns = ["users.iban"]
+  unless  = sql.has_where
+  verdict = "deny"
+}
+`)
+	refund := request(p, "api", "POST", "/v1/refunds/7")
+	refund.Parts[0].Facts = &httpFacts{Method: "POST", Path: "/v1/refunds/7", State: action.Known, Query: url.Values{"dry": {"1"}}}
+	query := with(p, "db", sql(write, sqlFacts{Verbs: []string{"update"}, Tables: []string{"public.users"}, Columns: []string{"public.users.iban"}, Database: "app"}))
+	for want, a := range map[action.Verdict]*action.Action{action.Ask: refund, action.Deny: query} {
+		if d := p.Decide(a); d.Verdict != want || d.Rule == "" {
+			t.Errorf("%+v, want %s", d, want)
+		}
+		if n := testing.AllocsPerRun(200, func() { p.Decide(a) }); n > 0 && !raceEnabled {
+			t.Errorf("%s: %v allocations", want, n)
 		}
 	}
 }

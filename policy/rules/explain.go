@@ -52,7 +52,7 @@ func (s *Service) Trace(a *action.Action, m *Member, now time.Time) []PartTrace 
 // trace holds every rule against the part that j looks at.
 func (j *judge) trace() PartTrace {
 	o := j.posture()
-	t := PartTrace{Effects: j.effects.String(), Control: j.part.Control, Posture: j.service.posture.name, Verdict: o.posture.String()}
+	t := PartTrace{Effects: j.effects.String(), Control: j.part.Control, Posture: j.service.posture.Name, Verdict: o.posture.String()}
 	for i := range j.ops {
 		t.Operations = append(t.Operations, j.ops[i].op.name)
 	}

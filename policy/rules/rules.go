@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/match"
+	"sallyport.dev/sallyport/policy/posture"
 	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
@@ -39,7 +40,7 @@ type Service struct {
 	rules   []*Rule // by name
 	index   *index  // nil: rules as they are
 	silent  []*Rule // those under "*" that speak of something else
-	posture posture
+	posture posture.Posture
 	opaque  bool // tcp, passthrough: no facts, the effect is unknown
 	observe bool // the posture is recorded, not enforced
 	timed   bool
@@ -87,7 +88,7 @@ func (c *compiler) service(s Site, conf *hclconf.Service, files *source.Files) {
 		service: s.Service, named: s.Named, files: files,
 		opaque:  s.Protocol == "tcp" || s.Passthrough,
 		observe: conf.Mode.Value == "observe",
-		posture: newPosture(s.Name, conf.Posture.Value),
+		posture: posture.New(s.Name, conf.Posture.Value),
 		catalog: c.newCatalog(conf),
 	}
 	if spec, ok := c.Fact("sql.database"); ok && len(s.Databases) > 0 {
@@ -171,9 +172,9 @@ func (s *Service) Silent() []string {
 // allow where the posture is only recorded.
 func (s *Service) Posture() [5]action.Verdict {
 	if s.observe {
-		return postureTable("open")
+		return posture.Table("open")
 	}
-	return s.posture.verdict
+	return posture.Table(s.posture.Name)
 }
 
 // NextChange gives the first moment after which a verdict may be another one by

@@ -65,7 +65,7 @@ func (j *judge) posture() outline {
 	if j.part.Control {
 		return o
 	}
-	verdict, reason := j.service.posture.of(j.effects)
+	verdict, reason := j.service.posture.Of(j.effects)
 	o.posture = verdict
 	if !j.service.observe {
 		o.verdict, o.reason = verdict, reason
@@ -139,14 +139,14 @@ func (o *outline) settle(j *judge) {
 		o.verdict = action.Ask
 		o.by, o.reason = o.asks[0].Rule, o.asks[0].Reason
 	case o.verdict == action.Ask:
-		o.asks = j.service.posture.asks(o.reason)
+		o.asks = j.service.posture.Asks(o.reason)
 	}
 }
 
 // observe notes what would have been stricter if everything were enforced.
 func (j *judge) observe(o *outline) {
 	if mild := max(o.posture, o.lift); j.service.observe && mild < o.verdict {
-		o.would = append(o.would, `posture "`+j.service.posture.name+`"`)
+		o.would = append(o.would, `posture "`+j.service.posture.Name+`"`)
 	}
 	for i, r := range j.rules {
 		if !r.observe {

@@ -1,4 +1,6 @@
-package rules
+// Package posture is what decides about an effect that no rule speaks of. It is
+// one small table, and the sentences that go with it. It knows nothing of rules.
+package posture
 
 import (
 	"fmt"
@@ -6,17 +8,17 @@ import (
 	"sallyport.dev/sallyport/action"
 )
 
-// A posture is what decides about an effect that no rule speaks of, with the
+// A Posture is what decides about an effect that no rule speaks of, with the
 // sentence for the agent.
-type posture struct {
-	name    string
+type Posture struct {
+	Name    string
 	verdict [5]action.Verdict // by effect, weakest first
 	reason  [5]string
 	asking  [5][]action.Asking
 }
 
-// postureTable is the table of the language: rows by posture, columns by effect.
-func postureTable(name string) [5]action.Verdict {
+// Table is the table of the language: rows by posture, columns by effect.
+func Table(name string) [5]action.Verdict {
 	switch name {
 	case "open":
 		return [5]action.Verdict{action.Allow, action.Allow, action.Allow, action.Allow, action.Allow}
@@ -26,8 +28,9 @@ func postureTable(name string) [5]action.Verdict {
 	return [5]action.Verdict{} // locked: all denied
 }
 
-func newPosture(service, name string) posture {
-	p := posture{name: name, verdict: postureTable(name)}
+// New makes the posture of a service.
+func New(service, name string) Posture {
+	p := Posture{Name: name, verdict: Table(name)}
 	for i, effect := range action.EffectNames() {
 		what := effect + " actions"
 		if effect == "unknown" {
@@ -44,8 +47,8 @@ func newPosture(service, name string) posture {
 	return p
 }
 
-// of gives the strictest verdict over several effects, and why.
-func (p *posture) of(effects action.Effects) (action.Verdict, string) {
+// Of gives the strictest verdict over several effects, and why.
+func (p *Posture) Of(effects action.Effects) (action.Verdict, string) {
 	verdict, reason := action.Allow, ""
 	for i := range p.verdict {
 		if effects&(1<<i) != 0 && p.verdict[i] < verdict {
@@ -55,8 +58,8 @@ func (p *posture) of(effects action.Effects) (action.Verdict, string) {
 	return verdict, reason
 }
 
-// asks gives the asking that goes with a reason of this posture.
-func (p *posture) asks(reason string) []action.Asking {
+// Asks gives the asking that goes with a reason of this posture.
+func (p *Posture) Asks(reason string) []action.Asking {
 	for i := range p.reason {
 		if p.reason[i] == reason && p.asking[i] != nil {
 			return p.asking[i]
