@@ -74,6 +74,7 @@ func ParseQuery(s string) (Query, error) {
 
 // parseTerm reads one term from the front of s, which begins with no space.
 func parseTerm(s string) (t Term, rest string, err error) {
+	whole := s
 	if s[0] == '!' {
 		t.Not, s = true, s[1:]
 	}
@@ -86,7 +87,7 @@ func parseTerm(s string) (t Term, rest string, err error) {
 			return t, "", err
 		}
 		if value == "" {
-			return t, "", fmt.Errorf("there is nothing behind %q", t.Field+map[bool]string{true: "!"}[t.Not])
+			return t, "", fmt.Errorf("there is nothing behind %q", whole[:len(whole)-len(s)])
 		}
 		t.Values, s = append(t.Values, value), after
 		if t.Field == "" || !strings.HasPrefix(s, ",") {

@@ -48,7 +48,7 @@ func writeUntilKilled(dir string, strict bool) error {
 	if err != nil {
 		return err
 	}
-	l, err := audit.New(ctx, s, tables(), audit.Options{Strict: strict, Signer: signer})
+	l, err := audit.New(ctx, s, tables(), audit.Options{Strict: strict, Signer: signer, Queue: 64})
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		t.Run(fmt.Sprintf("strict=%v", strict), func(t *testing.T) {
 			dir := stateDir(t)
 			acked := map[string]bool{}
-			for round := range 5 {
-				for _, id := range runAndKill(t, dir, strict, 500+700*round) {
+			for round := range 4 {
+				for _, id := range runAndKill(t, dir, strict, 200*(round+1)) {
 					acked[id] = true
 				}
 			}
