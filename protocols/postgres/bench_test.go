@@ -5,9 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 var tps = regexp.MustCompile(`tps = ([0-9.]+)`)
@@ -76,4 +80,63 @@ func used() float64 {
 		return 0
 	}
 	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
+}
+
+// BenchmarkBulk copies 200 MB out through the line and directly.
+func BenchmarkBulk(b *testing.B) {
+	l := newLine(b, plaintext, as("md5_ro"))
+	db := needDatabase(b)
+	copyOut := func(port int) time.Duration {
+		start := time.Now()
+		cmd := exec.Command("psql", "-X", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "root", "app",
+			"-c", "COPY (SELECT n, repeat('x', 200) FROM generate_series(1, 1000000) n) TO STDOUT")
+		cmd.Env = append(os.Environ(), "PGSSLMODE=disable")
+		if err := cmd.Run(); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	var direct, through time.Duration
+	var cpu float64
+	for range b.N {
+		direct += copyOut(db.port)
+		before := used()
+		through += copyOut(l.port())
+		cpu += used() - before
+	}
+	b.ReportMetric(float64(direct)/float64(through), "of-direct")
+	b.ReportMetric(cpu/float64(b.N)*1000, "ms-cpu")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkIdle opens sessions that do nothing.
+func BenchmarkIdle(b *testing.B) {
+	l := newLine(b, plaintext, as("md5_ro"))
+	const n = 50
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	for range b.N {
+		before := heap()
+		conns := make([]*pgconn.PgConn, n)
+		for i := range conns {
+			c, err := pgconn.Connect(b.Context(), l.url(""))
+			if err != nil {
+				b.Fatal(err)
+			}
+			conns[i] = c
+			if _, err := c.Exec(b.Context(), "SELECT 1").ReadAll(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(heap()-before)/n/1024, "KiB/session+client")
+		for _, c := range conns {
+			c.Close(b.Context())
+		}
+	}
+	b.ReportMetric(0, "ns/op")
 }

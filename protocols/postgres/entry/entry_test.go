@@ -20,7 +20,7 @@ func noLeaf(string) (*tls.Certificate, error) { return nil, errNoLeaf }
 
 var (
 	sslRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}
-	startup    = []byte("\x00\x00\x00\x15\x00\x03\x00\x00user\x00bo\x00\x00\x00\x00\x00\x00")[:17]
+	startup    = append([]byte{0, 0, 0, 17}, "\x00\x03\x00\x00user\x00bo\x00\x00"...)
 )
 
 func TestT10_ASlowStartUpEnds(t *testing.T) {
@@ -59,14 +59,13 @@ func TestWithoutACertificateTLSIsDeclined(t *testing.T) {
 	agent, conn := net.Pipe()
 	defer agent.Close()
 	defer conn.Close()
-	packet := append([]byte{0, 0, 0, 17}, "\x00\x03\x00\x00user\x00bo\x00\x00"...)
 	answer := make(chan byte, 1)
 	go func() {
 		agent.Write(sslRequest)
 		b := make([]byte, 1)
 		io.ReadFull(agent, b)
 		answer <- b[0]
-		agent.Write(packet)
+		agent.Write(startup)
 	}()
 	e, err := (&Door{Leaf: noLeaf}).Open(t.Context(), conn)
 	if err != nil || e.Startup.Get("user") != "bo" {
@@ -136,7 +135,7 @@ func (t *tape) SetReadDeadline(time.Time) error { return nil }
 // and that what comes out is whole.
 func FuzzOpen(f *testing.F) {
 	f.Add(append(append([]byte{}, sslRequest...), startup...))
-	f.Add(append([]byte{0, 0, 0, 17}, "\x00\x03\x00\x00user\x00bo\x00\x00"...))
+	f.Add(startup)
 	f.Add([]byte("\x00\x00\x00\x10\x04\xd2\x16\x2e\x00\x00\x00\x01\x00\x00\x00\x02"))
 	f.Add([]byte("\x16\x03\x01\x00\x05hello"))
 	f.Fuzz(func(t *testing.T, b []byte) {
