@@ -72,6 +72,10 @@ func (w *wire) Write(b []byte) (int, error) {
 	return w.Conn.Write(b)
 }
 
+// NetConn is the connection below, for those who ask the kernel whether its other
+// end is still there.
+func (w *wire) NetConn() net.Conn { return w.Conn }
+
 // Close closes the connection and forgets it, once.
 func (w *wire) Close() error {
 	err := net.ErrClosed
