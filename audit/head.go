@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -91,7 +92,7 @@ func (l *Log) checkHead(ctx context.Context) error {
 			found = r.Seq == h.Seq && sha256.Sum256(r.Body) == h.Hash
 			return errStop
 		})
-		if err != nil && err != errStop { //nolint:errorlint // Scan gives f's own error back
+		if err != nil && !errors.Is(err, errStop) {
 			return err
 		}
 	}

@@ -67,7 +67,7 @@ func LoadKey(path string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("open vault key: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	info, err := f.Stat()
 	if err != nil {
 		return Key{}, fmt.Errorf("open vault key: %w", err)
@@ -98,7 +98,7 @@ func createKey(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer os.Remove(f.Name()) //nolint:errcheck // a leftover of another name does no harm
 	b := make([]byte, keySize)
 	rand.Read(b) //nolint:errcheck // crypto/rand.Read never returns an error
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(b) + "\n")

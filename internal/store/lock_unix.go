@@ -20,9 +20,8 @@ func lock(path string) (*os.File, error) {
 	if err == nil {
 		return f, nil
 	}
-	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, errors.New("another gateway runs on it")
+		err = errors.New("another gateway runs on it")
 	}
-	return nil, fmt.Errorf("lock %s: %w", path, err)
+	return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 }
