@@ -43,7 +43,11 @@ func (r *root) report(cmd *cobra.Command) (*policy.Policy, hcl.Diagnostics, erro
 		return nil, nil, fmt.Errorf("report on %s: %w", r.Config, err)
 	}
 	if p == nil {
-		return nil, diags, cli.ExitError{Code: failure(diags), Err: fmt.Errorf("%s does not load", r.Config)}
+		err := fmt.Errorf("%s does not load", r.Config)
+		if failure(diags) == cli.ExitFailed {
+			err = fmt.Errorf("a test of %s fails, so it is not taken", r.Config)
+		}
+		return nil, diags, cli.ExitError{Code: failure(diags), Err: err}
 	}
 	return p, diags, nil
 }

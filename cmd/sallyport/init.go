@@ -69,8 +69,8 @@ func (a *answers) ask(cmd *cobra.Command) error {
 			line, err = in.ReadString('\n')
 			return err
 		})
-		if err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr())
+		if f, ok := cmd.InOrStdin().(*os.File); err != nil || !ok || !cli.Terminal(f) {
+			fmt.Fprintln(cmd.ErrOrStderr()) // nobody has pressed Enter there
 		}
 		if cmd.Context().Err() != nil {
 			return

@@ -13,27 +13,34 @@ import (
 	"syscall"
 	_ "time/tzdata" // hours in rules work where the system has no zone files
 
+	"github.com/spf13/cobra"
+
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := newRoot().ExecuteContext(ctx)
-	interrupted := ctx.Err() != nil
+	code := run(ctx, newRoot())
 	stop()
+	os.Exit(code)
+}
+
+// run executes a command and gives the exit code of the program.
+func run(ctx context.Context, cmd *cobra.Command) int {
+	err := cmd.ExecuteContext(ctx)
 	if err == nil {
-		return
+		return 0
 	}
 	var exit cli.ExitError
 	switch {
 	case errors.As(err, &exit):
-	case interrupted:
+	case ctx.Err() != nil:
 		exit.Code = cli.ExitInterrupted
 	default:
 		exit.Code = cli.ExitUsage
 	}
 	if !exit.Quiet {
-		fmt.Fprintln(os.Stderr, "sallyport: "+err.Error())
+		fmt.Fprintln(cmd.ErrOrStderr(), "sallyport: "+err.Error())
 	}
-	os.Exit(exit.Code)
+	return exit.Code
 }
