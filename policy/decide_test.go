@@ -320,6 +320,9 @@ rule "keys may be read" {
 			t.Errorf("%s: %s need %d (%s), want %s", req, d.Verdict, d.Need, d.Reason, want)
 		}
 	}
+	if checks := checksOf(p.Explain(request(p, "api", "GET", "/keys")).Parts[0].Rules, "keys may be read"); !strings.Contains(checks, "operations=list, keys/partly") {
+		t.Errorf("checks: %s", checks)
+	}
 	a := request(p, "api", "POST", "/jobs")
 	for body, want := range map[action.State]action.Verdict{action.Unknown: action.Deny, action.Known: action.Deny} {
 		a.Parts[0].Facts = &httpFacts{Method: "POST", Path: "/jobs", State: action.Known, Body: body, Amount: "wipe"}
@@ -439,6 +442,10 @@ func TestHours(t *testing.T) {
 		if d := p.DecideAt(request(p, "api", "GET", "/"), now); d.Verdict != want {
 			t.Errorf("%s: %s, want %s", at, d.Verdict, want)
 		}
+	}
+	friday := time.Date(2026, 11, 27, 18, 0, 0, 0, time.UTC)
+	if got := p.NextChange(friday); !got.Equal(time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)) {
+		t.Errorf("after friday's end the next change is %s", got)
 	}
 }
 

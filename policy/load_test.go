@@ -336,6 +336,7 @@ test "a small refund passes" {
   role    = role.analyst
   service = service.billing
   request = "POST /v1/refunds"
+  headers = { content-type = "text/plain", "X-Trace" = "1" }
   body    = "20"
   rule    = "small refunds"
   expect  = "allow"
@@ -359,6 +360,9 @@ test "by tag" {
 	if secrets := p.Secrets(); len(secrets) != 3 || secrets[1].Env != "OPENAI_API_KEY" {
 		t.Errorf("secrets %+v", secrets)
 	}
+	if names := p.RoleNames(); !slices.Equal(names, []string{"analyst"}) {
+		t.Errorf("roles: %v", names)
+	}
 	if names := p.SecretNames(); !slices.Equal(names, []string{"app_db", "openai", "stripe"}) {
 		t.Errorf("secrets taken: %v", names)
 	}
@@ -370,6 +374,9 @@ test "by tag" {
 // Texts made to cost: deep, long, huge. Each is an error, soon, and no panic.
 func TestT53_ConfigurationBombs(t *testing.T) {
 	n := 150_000
+	if raceEnabled {
+		n = 60_000
+	}
 	rule := func(when string) string {
 		return "service \"a\" { hosts = [\"a.test\"] }\nrule \"x\" {\n on = \"*\"\n verdict = \"deny\"\n when = " + when + "\n}\n"
 	}
@@ -423,11 +430,9 @@ func TestT53_PatternsAreLinear(t *testing.T) {
 	}
 }
 
-// Many rules still compile in no time.
-func TestManyRulesCompile(t *testing.T) {
-	start := time.Now()
-	manyRules(t, 10_000)
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("10,000 rules took %s", took)
+// BenchmarkLoad compiles ten thousand rules over a hundred services.
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		manyRules(b, 10_000)
 	}
 }
