@@ -106,7 +106,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if n.API, err = n.newAPI(); err != nil {
 		return nil, err
 	}
-	n.Rules.changed = n.rulesChanged
+	n.Rules.prepare, n.Rules.changed = n.prepare, n.Gateway.Recheck
 	n.Roster.Subscribe(n.Gateway.Recheck)
 	return n, nil
 }
@@ -129,7 +129,7 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 	if n.Vault, err = vault.Open(ctx, n.store, key); err != nil {
 		return fmt.Errorf("open the vault: %w", err)
 	}
-	n.Vault.Declare(n.Rules.sources())
+	n.Vault.Declare(sources(n.Rules.Current()))
 	if n.CA, err = vault.OpenCA(ctx, n.Vault, conf.Name, n.Rules.Current().Names(), time.Now); err != nil {
 		return fmt.Errorf("open the CA: %w", err)
 	}
@@ -260,13 +260,14 @@ func (n *Node) Endpoint() string {
 	return net.JoinHostPort(host, strconv.Itoa(int(n.WG.Port())))
 }
 
-// rulesChanged is called after other rules came into force.
-func (n *Node) rulesChanged(ctx context.Context, p *policy.Policy) {
-	n.Vault.Declare(n.Rules.sources())
+// prepare makes certificates and secrets of the new rules possible before any
+// agent is judged by them.
+func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
 	if err := n.CA.Constrain(ctx, p.Names()); err != nil {
-		n.o.Log.Error("the CA keeps its old names", "err", err)
+		return fmt.Errorf("the CA cannot take the names of the services: %w", err)
 	}
-	n.Gateway.Recheck()
+	n.Vault.Declare(sources(p))
+	return nil
 }
 
 // Close ends what Start opened, the way in first.

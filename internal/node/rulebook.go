@@ -22,7 +22,8 @@ const watchEvery = time.Second
 type Rulebook struct {
 	o       Options
 	live    policy.Live
-	changed func(context.Context, *policy.Policy)
+	prepare func(context.Context, *policy.Policy) error // before the rules come into force; an error keeps the old ones
+	changed func()                                      // after
 
 	mu     sync.Mutex
 	loaded time.Time // guarded by mu
@@ -31,7 +32,7 @@ type Rulebook struct {
 
 // loadRules reads a configuration for the first time.
 func loadRules(o Options) (*Rulebook, error) {
-	b := &Rulebook{o: o, loaded: time.Now(), changed: func(context.Context, *policy.Policy) {}}
+	b := &Rulebook{o: o, loaded: time.Now(), changed: func() {}, prepare: func(context.Context, *policy.Policy) error { return nil }}
 	p, files, diags := policy.Load(o.Config, o.Build.Policy)
 	if err := policy.WriteDiagnostics(o.Errs, files, diags, false); err != nil {
 		return nil, fmt.Errorf("report on %s: %w", o.Config, err)
@@ -62,7 +63,7 @@ func (b *Rulebook) watch(ctx context.Context) error {
 			seen = ""
 		case now := <-tick.C:
 			if !turn.IsZero() && now.After(turn) {
-				b.changed(ctx, b.Current())
+				b.changed()
 				turn = b.Current().NextChange(now)
 			}
 		}
@@ -84,9 +85,14 @@ func (b *Rulebook) Reload(ctx context.Context) {
 		b.o.Log.Error("the changed configuration is not taken; the rules in force stay", "config", b.o.Config, "err", diags.Error())
 		return
 	}
+	if err := b.prepare(ctx, p); err != nil {
+		b.note(err.Error())
+		b.o.Log.Error("the changed configuration is not taken; the rules in force stay", "config", b.o.Config, "err", err)
+		return
+	}
 	b.live.Swap(p)
 	b.note("")
-	b.changed(ctx, p)
+	b.changed()
 	b.o.Log.Info("configuration taken", "config", b.o.Config, "services", len(p.Services()), "rules", p.RuleCount())
 }
 
@@ -130,10 +136,10 @@ func (b *Rulebook) fingerprint() string {
 	return out.String()
 }
 
-// sources lists the secrets that the configuration takes from elsewhere.
-func (b *Rulebook) sources() []vault.Source {
+// sources lists the secrets that a configuration takes from elsewhere.
+func sources(p *policy.Policy) []vault.Source {
 	var list []vault.Source
-	for _, s := range b.Current().Secrets() {
+	for _, s := range p.Secrets() {
 		list = append(list, vault.Source{Name: s.Name, Env: s.Env, File: s.File})
 	}
 	return list
