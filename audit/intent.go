@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // intent is a change of the intents on its way to their keeper: one to add, with
@@ -127,7 +129,7 @@ func (l *Log) recover(ctx context.Context) error {
 		if err := json.Unmarshal(i.Body, &r); err != nil {
 			r = Record{ID: i.ID, Time: l.opts.Now().UTC(), Summary: "an intent that could not be read"}
 		}
-		r.Outcome = Lost
+		r.Outcome = record.Lost
 		rs = append(rs, r)
 	}
 	if len(rs) > 0 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // Sizes and times of the writer. A batch is closed early enough for its commit,
@@ -41,7 +42,7 @@ type Options struct {
 type Log struct {
 	store   Store
 	opts    Options
-	methods map[string]func(action.Facts) (string, action.State)
+	methods record.Methods
 	queue   chan *ended
 	intents chan *intent
 	closing chan struct{}
@@ -107,7 +108,7 @@ func New(ctx context.Context, store Store, tables []action.FactTable, opts Optio
 }
 
 // methods finds the fact of each protocol that becomes Record.Method.
-func methods(tables []action.FactTable) map[string]func(action.Facts) (string, action.State) {
+func methods(tables []action.FactTable) record.Methods {
 	found := map[string]func(action.Facts) (string, action.State){}
 	for _, t := range tables {
 		for _, f := range t.Facts {
@@ -152,8 +153,8 @@ func (l *Log) beginStrict(ctx context.Context, a *action.Action, d action.Decisi
 	if err := l.store.Room(); err != nil {
 		return err
 	}
-	r := l.newRecord(a, d)
-	return l.intend(ctx, Intent{ID: a.ID, Body: r.appendJSON(nil)})
+	r := record.New(l.methods, a, d)
+	return l.intend(ctx, Intent{ID: a.ID, Body: r.AppendJSON(nil)})
 }
 
 // End queues the record of an action that is over. It blocks while the queue is
@@ -212,10 +213,10 @@ func (l *Log) wait(e *ended) {
 // the writer has fallen behind: it catches up sooner, and what waits is of a
 // known size.
 func (l *Log) encode(e *ended) {
-	r := l.newRecord(e.a, e.d)
-	r.finish(e.d, e.res)
+	r := record.New(l.methods, e.a, e.d)
+	r.Finish(e.d, e.res)
 	e.record, e.a = &r, nil
-	e.size = int64(usualBody + len(r.Sample))
+	e.size = int64(record.UsualBody + len(r.Sample))
 	for _, p := range r.Parts {
 		e.size += int64(len(p.Facts))
 	}

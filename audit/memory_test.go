@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // memory is a Store whose parts can fail.
@@ -67,7 +68,7 @@ func (m *memory) Tail(context.Context) (Tail, error) {
 	if len(m.rows) == 0 {
 		return Tail{}, nil
 	}
-	r, err := Decode(m.rows[len(m.rows)-1].Body)
+	r, err := record.Decode(m.rows[len(m.rows)-1].Body)
 	return Tail{r.Seq, r.Hash, r.Recorded}, err
 }
 
@@ -119,7 +120,7 @@ func (m *memory) Select(_ context.Context, q Query) ([]Record, error) {
 	defer m.mu.Unlock()
 	var found []Record
 	for _, row := range slices.Backward(m.rows) {
-		r, err := Decode(row.Body)
+		r, err := record.Decode(row.Body)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +151,7 @@ func (m *memory) Months(context.Context) ([]Month, error) {
 	defer m.mu.Unlock()
 	var months []Month
 	for _, row := range m.rows {
-		r, err := Decode(row.Body)
+		r, err := record.Decode(row.Body)
 		if err != nil {
 			return nil, err
 		}
@@ -177,7 +178,7 @@ func (m *memory) records(t *testing.T) []Record {
 	rs := make([]Record, len(m.rows))
 	for i, row := range m.rows {
 		var err error
-		if rs[i], err = Decode(row.Body); err != nil {
+		if rs[i], err = record.Decode(row.Body); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,13 +2,14 @@ package audit
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // Bounds of a Query.
@@ -150,7 +151,7 @@ func (q *Query) add(t Term) error {
 func (t Term) check() error {
 	allowed := map[string][]string{
 		"verdict": {"allow", "ask", "deny"},
-		"outcome": {Done, Failed, Refused, Pending, Lost},
+		"outcome": {record.Done, record.Failed, record.Refused, record.Pending, record.Lost},
 	}[t.Field]
 	for _, v := range t.Values {
 		if !utf8.ValidString(v) {
@@ -245,15 +246,15 @@ func (q *Query) Match(r *Record) bool {
 
 func (t Term) match(r *Record) bool {
 	if t.Field == "" {
-		return strings.Contains(strings.ToLower(string(r.body)), strings.ToLower(Needle(t.Values[0])))
+		return strings.Contains(strings.ToLower(string(r.Body())), strings.ToLower(record.Needle(t.Values[0])))
 	}
 	return slices.ContainsFunc(t.Values, func(v string) bool {
-		return slices.Contains(r.field(t.Field), v)
+		return slices.Contains(fieldOf(r, t.Field), v)
 	})
 }
 
-// field gives the values of a field of Fields.
-func (r *Record) field(name string) []string {
+// fieldOf gives the values of a field of Fields.
+func fieldOf(r *Record, name string) []string {
 	switch name {
 	case "agent":
 		return []string{r.Agent.Name}
@@ -282,14 +283,6 @@ func (r *Record) field(name string) []string {
 	default:
 		return []string{r.Verdict}
 	}
-}
-
-// splitList goes through a list with commas; "" is empty.
-func splitList(s string) iter.Seq[string] {
-	if s == "" {
-		return func(func(string) bool) {}
-	}
-	return strings.SplitSeq(s, ",")
 }
 
 func clip(s string) string {

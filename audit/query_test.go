@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"sallyport.dev/sallyport/audit/record"
 )
 
 func TestParseQuery(t *testing.T) {
@@ -83,16 +86,16 @@ func FuzzParseQuery(f *testing.F) {
 				}
 			}
 		}
-		r := Record{Agent: Agent{Name: "ci"}}
-		r.seal(1, Hash{}, time.Time{})
+		r := Record{Agent: record.Agent{Name: "ci"}}
+		r.Seal(1, Hash{}, time.Time{})
 		q.Match(&r)
 	})
 }
 
 func TestMatch(t *testing.T) {
-	r := Record{ID: "7", Time: month(6), Agent: Agent{Name: "ci", User: "ann"}, Service: "github", Protocol: "http", Host: "api.github.com",
-		Kind: "request", Method: "DELETE", Summary: `DELETE /a "b" <c>`, Verdict: "deny", Rule: "no-delete", Outcome: Refused, Status: "403", Session: "s1"}
-	r.seal(9, Hash{}, month(6))
+	r := Record{ID: "7", Time: month(6), Agent: record.Agent{Name: "ci", User: "ann"}, Service: "github", Protocol: "http", Host: "api.github.com",
+		Kind: "request", Method: "DELETE", Summary: `DELETE /a "b" <c>`, Verdict: "deny", Rule: "no-delete", Outcome: record.Refused, Status: "403", Session: "s1"}
+	r.Seal(9, Hash{}, month(6))
 	for q, want := range map[string]bool{
 		"":                                     true,
 		"agent:ci verdict:deny service:github": true,
@@ -215,7 +218,7 @@ func TestEncodingIsJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.appendJSON(nil); string(got) != string(want) {
+		if got := r.AppendJSON(nil); string(got) != string(want) {
 			t.Fatalf("got  %s\nwant %s", got, want)
 		}
 	}
@@ -248,15 +251,15 @@ func fill(rnd *rand.Rand, v reflect.Value) {
 			*f = rnd.Int64()
 		case *time.Duration:
 			*f = time.Duration(rnd.Int64())
-		case *Agent:
+		case *record.Agent:
 			fill(rnd, reflect.ValueOf(f).Elem())
-		case *[]Part:
-			*f = make([]Part, rnd.IntN(3))
+		case *[]record.Part:
+			*f = make([]record.Part, rnd.IntN(3))
 			for i := range *f {
 				fill(rnd, reflect.ValueOf(&(*f)[i]).Elem())
 			}
-		case *[]Ask:
-			*f = make([]Ask, rnd.IntN(3))
+		case *[]record.Ask:
+			*f = make([]record.Ask, rnd.IntN(3))
 			for i := range *f {
 				fill(rnd, reflect.ValueOf(&(*f)[i]).Elem())
 			}
@@ -310,16 +313,16 @@ func TestT49_RecordsCarryNoControl(t *testing.T) {
 		if valid := strings.ToValidUTF8(attacks[i], "\ufffd"); utf8.ValidString(attacks[i]) && r.Summary != valid {
 			t.Errorf("%q became %q", attacks[i], r.Summary)
 		}
-		for _, c := range string(r.body) {
+		for _, c := range string(r.Body()) {
 			if c < ' ' || c == utf8.RuneError && utf8.ValidString(attacks[i]) {
 				t.Errorf("%q leaves %q in the store", attacks[i], c)
 			}
 		}
-		if strings.Contains(string(r.body), "<script") {
+		if strings.Contains(string(r.Body()), "<script") {
 			t.Errorf("%q leaves a tag in JSON", attacks[i])
 		}
 		for _, c := range r.Line() {
-			if unprintable(c) {
+			if c == unicode.ReplacementChar || !unicode.IsPrint(c) {
 				t.Errorf("%q leaves %q on the terminal", attacks[i], c)
 			}
 		}
@@ -327,15 +330,15 @@ func TestT49_RecordsCarryNoControl(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	r := Record{Time: month(6), Agent: Agent{Name: "ci"}, Service: "db", Summary: "DROP TABLE users", Verdict: "deny", Rule: "no-drop", Reason: "Never.", Outcome: Refused}
+	r := Record{Time: month(6), Agent: record.Agent{Name: "ci"}, Service: "db", Summary: "DROP TABLE users", Verdict: "deny", Rule: "no-drop", Reason: "Never.", Outcome: record.Refused}
 	if got, want := r.Line(), "2026-06-10T12:00:00Z  deny   ci  db  DROP TABLE users  rule no-drop  (Never.)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	r = Record{Time: month(6), Agent: Agent{Name: "ci"}, Service: "db", Summary: "SELECT 1", Verdict: "allow", Outcome: Done, Status: "SELECT 1"}
+	r = Record{Time: month(6), Agent: record.Agent{Name: "ci"}, Service: "db", Summary: "SELECT 1", Verdict: "allow", Outcome: record.Done, Status: "SELECT 1"}
 	if got, want := r.Line(), "2026-06-10T12:00:00Z  allow  ci  db  SELECT 1  done SELECT 1"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := Clean("a\nb\u202ec\xff"); got != `a\nb\u202ec\ufffd` {
+	if got := record.Clean("a\nb\u202ec\xff"); got != `a\nb\u202ec\ufffd` {
 		t.Errorf("%q", got)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // maxProblems bounds a Report: behind the first few there is nothing to learn.
@@ -140,7 +142,7 @@ func (v *verifier) row(row Row) error {
 
 // body checks a row against its own body, and the body against the row before.
 func (v *verifier) body(row Row) {
-	r, err := Decode(row.Body)
+	r, err := record.Decode(row.Body)
 	switch {
 	case err != nil:
 		v.problem(row.Seq, "the record cannot be read: %v", err)

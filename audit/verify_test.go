@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // calendar is a clock that tests move.
@@ -72,7 +74,7 @@ func TestVerify(t *testing.T) {
 func rebuild(m *memory, from int, change func(*Record)) {
 	prev := Hash{}
 	for i := range m.rows {
-		r, err := Decode(m.rows[i].Body)
+		r, err := record.Decode(m.rows[i].Body)
 		if err != nil {
 			continue
 		}
@@ -80,8 +82,8 @@ func rebuild(m *memory, from int, change func(*Record)) {
 			change(&r)
 		}
 		if i >= from {
-			r.seal(r.Seq, prev, r.Recorded)
-			m.rows[i].Body = r.body
+			r.Seal(r.Seq, prev, r.Recorded)
+			m.rows[i].Body = r.Body()
 		}
 		prev = r.Hash
 	}
@@ -118,7 +120,7 @@ func TestVerifyDetects(t *testing.T) {
 		"a rebuilt chain":          {func(m *memory) { rebuild(m, 5, func(r *Record) { r.Verdict = "deny" }) }, "not the one that was signed"},
 		"a rebuilt chain and head": {func(m *memory) {
 			rebuild(m, 5, func(r *Record) { r.Verdict = "deny" })
-			last, _ := Decode(m.rows[11].Body)
+			last, _ := record.Decode(m.rows[11].Body)
 			h := m.heads[latestHead]
 			h.Hash = last.Hash
 			m.heads[latestHead] = h

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // write is the one goroutine that appends records.
@@ -132,7 +133,7 @@ func (l *Log) chain(rs []Record) []Record {
 	seq, prev := l.tail.Seq, l.tail.Hash
 	for i := range rs {
 		seq++
-		rs[i].seal(seq, prev, at)
+		rs[i].Seal(seq, prev, at)
 		prev = rs[i].Hash
 	}
 	return rs
@@ -166,7 +167,7 @@ func (l *Log) tellGap(ctx context.Context) {
 	l.counts.lost.Add(n)
 	now := l.opts.Now()
 	l.commit(ctx, []Record{{
-		ID: action.NewID(now), Time: now.UTC(), Kind: KindGap, Missing: n,
+		ID: action.NewID(now), Time: now.UTC(), Kind: record.KindGap, Missing: n,
 		Summary: fmt.Sprintf("%d records are missing: the audit log could not be written", n),
 	}})
 }

@@ -76,7 +76,7 @@ func example(n int) (*action.Action, action.Decision, action.Result) {
 	return a, d, r
 }
 
-func record(l *audit.Log, n int) string {
+func writeRecord(l *audit.Log, n int) string {
 	a, d, r := example(n)
 	if err := l.Begin(context.Background(), a, d); err != nil {
 		return ""
@@ -157,7 +157,7 @@ func BenchmarkStrict(b *testing.B) {
 	for w := range 64 {
 		g.Go(func() {
 			for i := w; i < b.N; i += 64 {
-				record(l, i)
+				writeRecord(l, i)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/internal/notrun"
 )
 
@@ -125,7 +126,7 @@ func TestT50_StrictKeepsTheFloorFree(t *testing.T) {
 		t.Errorf("the reserve was spent: %v", err)
 	}
 	must(t, os.Remove(filepath.Join(disk, "ballast")))
-	eventually(t, "it begins again", func() bool { return record(l, 1) != "" })
+	eventually(t, "it begins again", func() bool { return writeRecord(l, 1) != "" })
 }
 
 // TestT50_BestEffortLeavesACountedGap proves that without strict mode a full disk
@@ -140,7 +141,7 @@ func TestT50_BestEffortLeavesACountedGap(t *testing.T) {
 	// The reserve takes a while to be eaten up; then the queue fills, then records
 	// are lost.
 	for ; l.Stats().Lost == 0; begun++ {
-		if record(l, begun) == "" {
+		if writeRecord(l, begun) == "" {
 			t.Fatal("an action was refused")
 		}
 	}
@@ -152,8 +153,8 @@ func TestT50_BestEffortLeavesACountedGap(t *testing.T) {
 	must(t, l.Close())
 	gaps, kept := uint64(0), uint64(0)
 	must(t, s.Scan(t.Context(), 0, func(row audit.Row) error {
-		r, err := audit.Decode(row.Body)
-		if r.Kind == audit.KindGap {
+		r, err := record.Decode(row.Body)
+		if r.Kind == record.KindGap {
 			gaps += r.Missing
 		} else {
 			kept++

@@ -14,6 +14,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -78,7 +79,7 @@ func TestSelectIsMatch(t *testing.T) {
 	fill(t, s, nil, 60, 9, 10, 11)
 	var all []audit.Record
 	must(t, s.Scan(t.Context(), 0, func(r audit.Row) error {
-		rec, err := audit.Decode(r.Body)
+		rec, err := record.Decode(r.Body)
 		all = append(all, rec)
 		return err
 	}))
@@ -193,7 +194,7 @@ func TestAppendKeepsAllOrNothing(t *testing.T) {
 	var first audit.Record
 	must(t, s.Scan(t.Context(), 1, func(r audit.Row) (err error) {
 		if r.Seq == 1 {
-			first, err = audit.Decode(r.Body)
+			first, err = record.Decode(r.Body)
 		}
 		return err
 	}))
@@ -247,7 +248,7 @@ func TestReadersDoNotWaitForTheWriter(t *testing.T) {
 		})
 	}
 	for i := range 3000 {
-		record(l, i)
+		writeRecord(l, i)
 	}
 	must(t, l.Close())
 	stop()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // Select gives the records that q.Match accepts, newest first, at most q.Limit.
@@ -48,7 +49,7 @@ func (mo *month) find(ctx context.Context, q audit.Query, found []audit.Record) 
 		if !q.Since.IsZero() && time.UnixMicro(recorded).Before(q.Since) {
 			break
 		}
-		r, err := audit.Decode(body)
+		r, err := record.Decode(body)
 		if err != nil {
 			continue // Verify tells of it; a damaged record must not hide the others
 		}
@@ -90,10 +91,10 @@ func condition(field, value string) (string, any) {
 		return "agent = ?", value
 	case "":
 		// LIKE folds the case of ASCII only; Match does the rest.
-		pattern := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(audit.Needle(value))
+		pattern := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(record.Needle(value))
 		return `body LIKE ? ESCAPE '\'`, "%" + strings.Map(wildcard, pattern) + "%"
 	default:
-		return "instr(body, ?) > 0", `"` + field + `":"` + audit.Needle(value) + `"`
+		return "instr(body, ?) > 0", `"` + field + `":"` + record.Needle(value) + `"`
 	}
 }
 

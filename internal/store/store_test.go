@@ -26,7 +26,7 @@ func stateDir(t testing.TB) string { return filepath.Join(t.TempDir(), "state") 
 func TestOpenMakesAPrivateDirectory(t *testing.T) {
 	dir := stateDir(t)
 	s := openStore(t, dir)
-	record(openLog(t, s, audit.Options{}), 1)
+	writeRecord(openLog(t, s, audit.Options{}), 1)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func TestOpenRefuses(t *testing.T) {
 		"a newer month": {func(t *testing.T, dir string) {
 			s := openStore(t, dir)
 			l := openLog(t, s, audit.Options{})
-			record(l, 1)
+			writeRecord(l, 1)
 			must(t, l.Close())
 			must(t, s.Close())
 			setVersion(t, filepath.Join(dir, "audit", audit.MonthOf(time.Now())+".db"), 99)

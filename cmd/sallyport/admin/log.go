@@ -14,6 +14,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 )
 
@@ -66,7 +67,7 @@ func (r *commands) showAction(cmd *cobra.Command, rec *audit.Record) error {
 		return json.NewEncoder(w).Encode(rec)
 	}
 	at := rec.Time.Local().Format("15:04:05.000")
-	if rec.Kind == audit.KindGap {
+	if rec.Kind == record.KindGap {
 		_, err := fmt.Fprintf(w, "%s  %-5s  %s missing here\n", at, "gap", cli.Count(int(rec.Missing), "record"))
 		return err
 	}

@@ -1,15 +1,16 @@
-// Package audit writes down what happened: one record per action, chained by
-// hashes and signed every minute, so that a change or a loss shows. It queues
-// records and slows its callers down rather than drop one. It decides nothing,
-// and where records are kept is its Store's business.
-package audit
+// Package record is what the audit log keeps of one action: every fact that Decide
+// needs to judge it again, and how it ended, as JSON whose SHA-256 is a link of
+// the chain. It keeps nothing itself and reads no clock.
+package record
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/netip"
+	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -124,17 +125,22 @@ func Decode(body []byte) (Record, error) {
 // Bounds of one record: what is longer is cut, or left out with a mark, and the
 // rules later read it as unknown.
 const (
-	maxSample = 64 << 10
-	maxFacts  = 1 << 20
-	usualBody = 1536 // what a record usually needs, to encode it without growing
+	MaxSample = 64 << 10
+	MaxFacts  = 1 << 20
 )
 
-// newRecord turns an action into its record; facts are encoded at once.
-func (l *Log) newRecord(a *action.Action, d action.Decision) Record {
+// A Methods finds, by protocol, the fact that becomes Record.Method.
+type Methods map[string]func(action.Facts) (string, action.State)
+
+// UsualBody is what the encoding of a record usually needs, without its sample.
+const UsualBody = 1536
+
+// New turns an action into its record; facts are encoded at once.
+func New(methods Methods, a *action.Action, d action.Decision) Record {
 	r := Record{
 		ID: a.ID, Time: a.Time.UTC(), Session: a.Session, Host: a.Host, Kind: a.Kind, Summary: a.Summary,
 		Verdict: d.Verdict.String(), Rule: d.Rule, Reason: d.Reason, Would: d.Would,
-		Sample: string(a.Sample[:min(len(a.Sample), maxSample)]), Digest: hex.EncodeToString(a.Digest),
+		Sample: string(a.Sample[:min(len(a.Sample), MaxSample)]), Digest: hex.EncodeToString(a.Digest),
 	}
 	if a.Dst.IsValid() {
 		r.Dst = a.Dst.String()
@@ -152,7 +158,7 @@ func (l *Log) newRecord(a *action.Action, d action.Decision) Record {
 	for i, p := range a.Parts {
 		r.Parts[i] = Part{Effects: p.Effects.String(), Control: p.Control, Facts: encodeFacts(p.Facts)}
 	}
-	if method := l.methods[r.Protocol]; method != nil && len(a.Parts) > 0 {
+	if method := methods[r.Protocol]; method != nil && len(a.Parts) > 0 {
 		if s, state := method(a.Parts[0].Facts); state == action.Known {
 			r.Method = s
 		}
@@ -163,8 +169,8 @@ func (l *Log) newRecord(a *action.Action, d action.Decision) Record {
 	return r
 }
 
-// finish adds how the action ended.
-func (r *Record) finish(d action.Decision, res action.Result) {
+// Finish adds how the action ended.
+func (r *Record) Finish(d action.Decision, res action.Result) {
 	r.Status, r.Error, r.Upstream, r.Injected = res.Status, res.Err, res.Upstream, res.Injected
 	r.Sent, r.Received, r.Rows, r.Duration = res.Sent, res.Received, res.Rows, res.Duration
 	switch {
@@ -194,7 +200,7 @@ func encodeFacts(f action.Facts) (b json.RawMessage) {
 	switch {
 	case err != nil:
 		return mark("facts could not be encoded")
-	case len(b) > maxFacts:
+	case len(b) > MaxFacts:
 		return mark("facts were too long to be kept")
 	}
 	return b
@@ -202,10 +208,10 @@ func encodeFacts(f action.Facts) (b json.RawMessage) {
 
 func mark(why string) json.RawMessage { return json.RawMessage(`{"-":"` + why + `"}`) }
 
-// seal gives r its place in the chain.
-func (r *Record) seal(seq uint64, prev Hash, at time.Time) {
+// Seal gives r its place in the chain.
+func (r *Record) Seal(seq uint64, prev Hash, at time.Time) {
 	r.Seq, r.Prev, r.Recorded, r.Hash = seq, prev, at, Hash{}
-	r.body = r.appendJSON(make([]byte, 0, usualBody+len(r.Sample)))
+	r.body = r.AppendJSON(make([]byte, 0, UsualBody+len(r.Sample)))
 	r.Hash = sha256.Sum256(r.body)
 }
 
@@ -251,4 +257,12 @@ func decodeFacts(tables []action.FactTable, protocol string, raw json.RawMessage
 		return f, nil
 	}
 	return nil, fmt.Errorf("this build does not know the facts of %q", protocol)
+}
+
+// splitList goes through a list with commas; "" is empty.
+func splitList(s string) iter.Seq[string] {
+	if s == "" {
+		return func(func(string) bool) {}
+	}
+	return strings.SplitSeq(s, ",")
 }

@@ -1,4 +1,4 @@
-package audit
+package record
 
 import (
 	"encoding/hex"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// appendJSON appends r's JSON, the same bytes as encoding/json gives, in a fifth
+// AppendJSON appends r's JSON, the same bytes as encoding/json gives, in a fifth
 // of its time: the writer encodes every record that there is.
-func (r *Record) appendJSON(b []byte) []byte {
+func (r *Record) AppendJSON(b []byte) []byte {
 	b = append(b, `{"seq":`...)
 	b = strconv.AppendUint(b, r.Seq, 10)
 	b = append(b, `,"prev":"`...)
