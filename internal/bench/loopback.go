@@ -38,6 +38,10 @@ func measureLoop(ctx context.Context, b *bench) error {
 				return err
 			}
 			keep(s, t.Name, "http", r)
+			if r, err = drive(ctx, t, 1, b.duration, keepAlive(t)); err != nil {
+				return err
+			}
+			keep(s, t.Name, "one", r)
 		}
 	}
 	const micro = 100 // CPU s per 10,000 in µs each
@@ -45,6 +49,8 @@ func measureLoop(ctx context.Context, b *bench) error {
 	b.report.Ratio("loop", "HTTP, 64 connections", s.Median("loop", "http rate"), s.Median("direct", "http rate"), "req/s", "direct", report.AtLeast(0.3, "×"))
 	b.report.Value("loop", "HTTP, processor time of a request", cost, "µs", report.AtMost(75, "µs"))
 	b.report.Value("loop", "of that, audit (beside a gateway that writes nothing)", cost-bare, "µs", report.AtMost(12, "µs"))
+	b.report.Ratio("loop", "HTTP, 1 connection, p50", s.Median("loop", "one p50"), s.Median("direct", "one p50"), "µs", "direct", nil)
+	b.report.Ratio("loop", "HTTP, 1 connection, p50", s.Median("loop", "one p50"), s.Median("silent", "one p50"), "µs", "silent", nil)
 	return b.measurePgbench(ctx, direct, loop)
 }
 

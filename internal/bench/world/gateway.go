@@ -125,7 +125,7 @@ func (w *World) gateway(ctx context.Context, name string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.socket = socket
+	t.socket, t.process = socket, p
 	return t, t.resolve(ctx)
 }
 

@@ -27,7 +27,7 @@ type Process struct {
 	stdin io.Closer // its end is the process's; nil: it is told by a signal
 	done  chan struct{}
 
-	profiled bool // it writes its profile at SIGUSR1
+	profiled bool // it writes its profiles at SIGUSR1 and SIGUSR2
 }
 
 func (p *Process) pid() int { return p.cmd.Process.Pid }
@@ -107,4 +107,12 @@ func (w *World) Spawn(name, roleName string, config, ready any) (*Process, error
 		return nil, fmt.Errorf("%s did not start, see %s: %w", name, w.log.Name(), err)
 	}
 	return p, nil
+}
+
+// Heap has the variant write a profile of its heap, where -profile asks for one.
+func (t *Target) Heap() {
+	if t.process != nil && t.process.profiled {
+		t.process.cmd.Process.Signal(syscall.SIGUSR2) //nolint:errcheck // a profile is only a help
+		time.Sleep(flushTime)
+	}
 }

@@ -18,12 +18,13 @@ import (
 
 // A Target is one variant as the load generator sees it.
 type Target struct {
-	Name   string
-	pids   []int // of the processes that are the variant
-	Roots  *x509.CertPool
-	agent  *agent.Client // nil: no tunnel
-	At     map[string]netip.AddrPort
-	socket string // of a gateway's admin API; "": it has none
+	Name    string
+	pids    []int // of the processes that are the variant
+	Roots   *x509.CertPool
+	agent   *agent.Client // nil: no tunnel
+	At      map[string]netip.AddrPort
+	socket  string   // of a gateway's admin API; "": it has none
+	process *Process // the gateway; nil: a reference
 }
 
 // services are the places that every variant offers, and their ports in a tunnel.
