@@ -26,11 +26,17 @@ type Action struct {
 	Parts   []Part // judged one by one, the strictest verdict stands for all
 	Prelude bool   // judged, but only a refusal is recorded; an ask is left to what follows
 
-	// Digest is the SHA-256 of all that Forward will send, Sample its readable
-	// beginning. Learn(Whole) sets both.
+	// Digest is the SHA-256 of all that Forward will send. Sample is it as a person
+	// reads it: a line for each named thing, bodies and texts line by line behind
+	// SampleMargin, so that nothing the agent chose can pass for another part of
+	// it; Hidden counts the bytes that it leaves out. Learn(Whole) sets all three.
 	Digest []byte
 	Sample []byte
+	Hidden int64
 }
+
+// SampleMargin stands before every line of a Sample that the agent wrote.
+const SampleMargin = "| "
 
 // MaxSummary bounds Action.Summary in bytes.
 const MaxSummary = 512

@@ -104,7 +104,7 @@ func (d *Desk) file(a *action.Action, dec action.Decision) (*Request, error) {
 	now := d.Now()
 	r := &Request{
 		ID: a.ID, State: Pending, Agent: a.Peer.Name, agentID: a.Peer.ID, Service: a.Service.Name,
-		Kind: a.Kind, Summary: a.Summary, Sample: string(a.Sample), Digest: hex.EncodeToString(a.Digest),
+		Kind: a.Kind, Summary: a.Summary, Sample: string(a.Sample), Hidden: a.Hidden, Digest: hex.EncodeToString(a.Digest),
 		Created: now, Expires: now.Add(d.timeout()), answer: make(chan struct{}),
 	}
 	for _, ask := range dec.Asks {

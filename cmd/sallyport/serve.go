@@ -29,11 +29,11 @@ func (r *root) serveCommand() *cobra.Command {
 			if err := vault.Harden(); err != nil {
 				return fmt.Errorf("keep secrets out of core dumps: %w", err)
 			}
-			errs, err := ownStderr()
+			errs, done, err := ownStderr(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			defer errs.Close()
+			defer done()
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
@@ -45,15 +45,20 @@ func (r *root) serveCommand() *cobra.Command {
 	}
 }
 
-// ownStderr is where descriptor 2 leads now. PostgreSQL's grammar points the
-// descriptor elsewhere while it parses, and a log must not be lost to that.
-func ownStderr() (*os.File, error) {
+// ownStderr is where descriptor 2 leads now, if that is where w writes; done
+// closes it. PostgreSQL's grammar points the descriptor elsewhere while it parses,
+// and a log must not be lost to that.
+func ownStderr(w io.Writer) (_ io.Writer, done func(), err error) {
+	if w != io.Writer(os.Stderr) {
+		return w, func() {}, nil
+	}
 	fd, err := syscall.Dup(int(os.Stderr.Fd()))
 	if err != nil {
-		return nil, fmt.Errorf("stderr: %w", err)
+		return nil, nil, fmt.Errorf("stderr: %w", err)
 	}
 	syscall.CloseOnExec(fd)
-	return os.NewFile(uintptr(fd), "stderr"), nil
+	f := os.NewFile(uintptr(fd), "stderr")
+	return f, func() { f.Close() }, nil
 }
 
 // serve runs a gateway until ctx ends, or until a part of it fails.
