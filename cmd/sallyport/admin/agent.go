@@ -111,7 +111,7 @@ func (r *commands) agentList() *cobra.Command {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "NAME\tADDRESS\tROLES\tSTATE\tLAST HANDSHAKE\tRECEIVED\tSENT")
 				for _, a := range agents {
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Address, cli.OrDash(strings.Join(a.Roles, ",")),
+					cli.Printf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Address, cli.OrDash(strings.Join(a.Roles, ",")),
 						a.State, cli.Ago(a.Link.LastHandshake), cli.Size(a.Link.Received), cli.Size(a.Link.Sent))
 				}
 				return t.Flush()
@@ -132,19 +132,18 @@ func (r *commands) agentShow() *cobra.Command {
 			}
 			return r.Print(cmd, a, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintf(t, "Agent:\t%s (%s)\n", a.Name, a.State)
-				fmt.Fprintf(t, "Address:\t%s\n", a.Address)
-				fmt.Fprintf(t, "Enrolled:\t%s%s\n", a.Created.Local().Format(time.DateTime), inRoles(a.Roles))
+				cli.Printf(t, "Agent:\t%s (%s)\n", a.Name, a.State)
+				cli.Printf(t, "Address:\t%s\n", a.Address)
+				cli.Printf(t, "Enrolled:\t%s%s\n", a.Created.Local().Format(time.DateTime), inRoles(a.Roles))
 				if !a.Expires.IsZero() {
-					fmt.Fprintf(t, "Expires:\t%s\n", a.Expires.Local().Format(time.DateTime))
+					cli.Printf(t, "Expires:\t%s\n", a.Expires.Local().Format(time.DateTime))
 				}
-				fmt.Fprintf(t, "Last handshake:\t%s\n", cli.Ago(a.Link.LastHandshake))
-				fmt.Fprintf(t, "Traffic:\t%s received, %s sent\n", cli.Size(a.Link.Received), cli.Size(a.Link.Sent))
+				cli.Printf(t, "Last handshake:\t%s\n", cli.Ago(a.Link.LastHandshake))
+				cli.Printf(t, "Traffic:\t%s received, %s sent\n", cli.Size(a.Link.Received), cli.Size(a.Link.Sent))
 				if err := t.Flush(); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(w, "\n%s", a.Markdown)
-				return err
+				return cli.PrintLines(w, "", "\n"+a.Markdown)
 			})
 		},
 	}

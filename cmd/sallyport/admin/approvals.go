@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -49,8 +48,8 @@ func (r *commands) approvalsList() *cobra.Command {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "ID\tAGENT\tSERVICE\tLEFT\tACTION")
 				for _, a := range list {
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.ID, cli.Printable(a.Agent), cli.Printable(a.Service),
-						time.Until(a.Expires).Round(time.Second), cli.Printable(a.Summary))
+					cli.Printf(t, "%s\t%s\t%s\t%s\t%s\n", a.ID, a.Agent, a.Service,
+						time.Until(a.Expires).Round(time.Second), a.Summary)
 				}
 				return t.Flush()
 			})
@@ -105,7 +104,7 @@ func (r *commands) showNew(cmd *cobra.Command, list []approval.Request, seen map
 			}
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s\n", a.Created.Local().Format(time.TimeOnly), a.ID,
+		if _, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s\n", a.Created.Local().Format(time.TimeOnly), cli.Printable(a.ID),
 			cli.Printable(a.Agent), cli.Printable(a.Service), cli.Printable(a.Summary)); err != nil {
 			return now, err
 		}
@@ -125,16 +124,13 @@ func (r *commands) approvalsShow() *cobra.Command {
 			}
 			return r.Print(cmd, a, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintf(t, "ID:\t%s (%s)\nAgent:\t%s\nService:\t%s\nAction:\t%s\n", a.ID, a.State, cli.Printable(a.Agent), cli.Printable(a.Service), cli.Printable(a.Summary))
-				fmt.Fprintf(t, "Asked:\t%s\n", cli.Ago(a.Created))
+				cli.Printf(t, "ID:\t%s (%s)\nAgent:\t%s\nService:\t%s\nAction:\t%s\n", a.ID, a.State, a.Agent, a.Service, a.Summary)
+				cli.Printf(t, "Asked:\t%s\n", cli.Ago(a.Created))
 				writeWhy(t, a)
 				if err := t.Flush(); err != nil {
 					return err
 				}
-				for line := range strings.Lines(a.Sample) {
-					fmt.Fprintln(w, "  "+cli.Printable(strings.TrimRight(line, "\r\n")))
-				}
-				return nil
+				return cli.PrintLines(w, "  ", a.Sample)
 			})
 		},
 	}
@@ -152,7 +148,7 @@ func (r *commands) vote(verb, short string) *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, path+"/"+verb, v, &a); err != nil {
 				return r.tooLate(cmd.Context(), path, err)
 			}
-			cli.Say(cmd, "%s: %s", a.State, cli.Printable(a.Summary))
+			cli.Say(cmd, "%s: %s", a.State, a.Summary)
 			return nil
 		},
 	}
@@ -172,16 +168,16 @@ func (r *commands) tooLate(ctx context.Context, path string, err error) error {
 // writeWhy tells which rules ask, who answered, and of what exactly.
 func writeWhy(w io.Writer, a approval.Request) {
 	for i, rule := range a.Rules {
-		fmt.Fprintf(w, "Rule:\t%s", cli.OrDash(rule))
+		cli.Printf(w, "Rule:\t%s", cli.OrDash(rule))
 		if i < len(a.Reasons) && a.Reasons[i] != "" {
-			fmt.Fprintf(w, ": %s", cli.Printable(a.Reasons[i]))
+			cli.Printf(w, ": %s", a.Reasons[i])
 		}
 		fmt.Fprintln(w)
 	}
 	if a.By != "" {
-		fmt.Fprintf(w, "Answered:\t%s by %s  %s\n", cli.Ago(a.Answered), a.By, cli.Printable(a.Note))
+		cli.Printf(w, "Answered:\t%s by %s  %s\n", cli.Ago(a.Answered), a.By, a.Note)
 	}
 	if a.Digest != "" {
-		fmt.Fprintf(w, "SHA-256:\t%s\n", a.Digest)
+		cli.Printf(w, "SHA-256:\t%s\n", a.Digest)
 	}
 }

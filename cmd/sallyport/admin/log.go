@@ -118,16 +118,16 @@ func writeReport(w io.Writer, report audit.Report) error {
 	if report.Records == 0 {
 		fmt.Fprintln(t, "Records:\tnone yet")
 	} else {
-		fmt.Fprintf(t, "Records:\t%d, numbers %d to %d, in %s\n", report.Records, report.First, report.Last, strings.Join(report.Months, ", "))
+		cli.Printf(t, "Records:\t%d, numbers %d to %d, in %s\n", report.Records, report.First, report.Last, strings.Join(report.Months, ", "))
 	}
 	if len(report.Dropped) > 0 {
-		fmt.Fprintf(t, "Dropped:\t%s, by age; their last hash is kept\n", strings.Join(report.Dropped, ", "))
+		cli.Printf(t, "Dropped:\t%s, by age; their last hash is kept\n", strings.Join(report.Dropped, ", "))
 	}
 	if !report.SignedAt.IsZero() {
-		fmt.Fprintf(t, "Signed:\tup to number %d, %s\n", report.Signed, cli.Ago(report.SignedAt))
+		cli.Printf(t, "Signed:\tup to number %d, %s\n", report.Signed, cli.Ago(report.SignedAt))
 	}
 	for _, p := range report.Problems {
-		fmt.Fprintf(t, "PROBLEM:\tat number %d: %s\n", p.Seq, p.What)
+		cli.Printf(t, "PROBLEM:\tat number %d: %s\n", p.Seq, p.What)
 	}
 	if report.OK() {
 		fmt.Fprintln(t, "Verdict:\twhole; nothing was changed, removed or put in")

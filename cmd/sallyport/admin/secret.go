@@ -53,7 +53,7 @@ func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
 	var value []byte
 	var err error
 	if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Value of %s: ", name)
+		cli.Printf(cmd.ErrOrStderr(), "Value of %s: ", name)
 		value, err = readHidden(cmd.Context(), int(in.Fd()))
 		fmt.Fprintln(cmd.ErrOrStderr())
 	} else {
@@ -116,9 +116,9 @@ func (r *commands) secretList() *cobra.Command {
 						version = strconv.FormatUint(s.Version, 10)
 					}
 					if s.Problem != "" {
-						set = "no value: " + cli.Printable(s.Problem)
+						set = "no value: " + s.Problem
 					}
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Name, s.Source, version, set)
+					cli.Printf(t, "%s\t%s\t%s\t%s\n", s.Name, s.Source, version, set)
 				}
 				return t.Flush()
 			})

@@ -35,28 +35,28 @@ func (r *commands) statusCommand() *cobra.Command {
 
 func writeStatus(w io.Writer, s dashboard.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "Gateway:\t%s, sallyport %s, started %s\n", s.Ready, s.Version, cli.Ago(s.Started))
-	fmt.Fprintf(t, "Configuration:\t%s, read %s: %s, %s\n", s.Config, cli.Ago(s.Loaded), cli.Count(s.Services, "service"), cli.Count(s.Rules, "rule"))
+	cli.Printf(t, "Gateway:\t%s, sallyport %s, started %s\n", s.Ready, s.Version, cli.Ago(s.Started))
+	cli.Printf(t, "Configuration:\t%s, read %s: %s, %s\n", s.Config, cli.Ago(s.Loaded), cli.Count(s.Services, "service"), cli.Count(s.Rules, "rule"))
 	if s.WireGuard != "" {
-		fmt.Fprintf(t, "WireGuard:\t%s, public key %s, inside %s\n", s.WireGuard, s.PublicKey, s.Address)
+		cli.Printf(t, "WireGuard:\t%s, public key %s, inside %s\n", s.WireGuard, s.PublicKey, s.Address)
 	}
 	open := 0
 	for _, n := range s.Open {
 		open += n
 	}
-	fmt.Fprintf(t, "Agents:\t%d enrolled, %s open\n", s.Agents, cli.Count(open, "connection"))
-	fmt.Fprintf(t, "Approvals:\t%d waiting\n", s.Pending)
+	cli.Printf(t, "Agents:\t%d enrolled, %s open\n", s.Agents, cli.Count(open, "connection"))
+	cli.Printf(t, "Approvals:\t%d waiting\n", s.Pending)
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(t, "Warning:\t%s\n", warning)
+		cli.Printf(t, "Warning:\t%s\n", warning)
 	}
 	if s.ConfigError != "" {
-		fmt.Fprintf(t, "Not taken:\tthe changed configuration has an error; the rules above stay in force\n")
+		cli.Printf(t, "Not taken:\tthe changed configuration has an error; the rules above stay in force\n")
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	if s.ConfigError != "" {
-		fmt.Fprintf(w, "\n%s\n", s.ConfigError)
+		return cli.PrintLines(w, "", "\n"+s.ConfigError)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -16,7 +17,30 @@ import (
 
 // Say writes a message for the person at the terminal, apart from the data.
 func Say(cmd *cobra.Command, format string, args ...any) {
-	fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
+	Printf(cmd.ErrOrStderr(), format+"\n", args...)
+}
+
+// Printf is fmt.Fprintf for what others may have chosen: every string among args
+// is made Printable. It is for tables, whose Flush gives the error, and messages.
+func Printf(w io.Writer, format string, args ...any) {
+	safe := make([]any, len(args))
+	for i, a := range args {
+		if v := reflect.ValueOf(a); v.Kind() == reflect.String {
+			a = Printable(v.String())
+		}
+		safe[i] = a
+	}
+	fmt.Fprintf(w, format, safe...)
+}
+
+// PrintLines prints text of several lines, each indented and made Printable.
+func PrintLines(w io.Writer, indent, text string) error {
+	for line := range strings.Lines(text) {
+		if _, err := fmt.Fprintln(w, indent+Printable(strings.TrimRight(line, "\r\n"))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Colours reports whether w is a terminal that wants colours.
