@@ -52,8 +52,9 @@ type Request struct {
 	Service  string    `json:"service"`
 	Kind     string    `json:"kind"`
 	Summary  string    `json:"summary"`
-	Sample   string    `json:"sample,omitempty"` // the beginning of what would be sent
-	Digest   string    `json:"digest,omitempty"` // SHA-256 of all of it, in hex
+	Sample   string    `json:"sample,omitempty"`       // what would be sent, see action.Action
+	Hidden   int64     `json:"hidden_bytes,omitempty"` // bytes of it that Sample leaves out
+	Digest   string    `json:"digest,omitempty"`       // SHA-256 of all of it, in hex
 	Rules    []string  `json:"rules,omitempty"`
 	Reasons  []string  `json:"reasons,omitempty"`
 	Created  time.Time `json:"created"`

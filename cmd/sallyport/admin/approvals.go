@@ -127,6 +127,9 @@ func (r *commands) approvalsShow() *cobra.Command {
 				cli.Printf(t, "ID:\t%s (%s)\nAgent:\t%s\nService:\t%s\nAction:\t%s\n", a.ID, a.State, a.Agent, a.Service, a.Summary)
 				cli.Printf(t, "Asked:\t%s\n", cli.Ago(a.Created))
 				writeWhy(t, a)
+				if a.Hidden > 0 {
+					cli.Printf(t, "NOT SHOWN:\t%s of it; approve only what you can see\n", cli.Size(uint64(a.Hidden)))
+				}
 				if err := t.Flush(); err != nil {
 					return err
 				}
