@@ -1,6 +1,9 @@
 package action
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Verdict is what the rules say. The zero Verdict is Deny, so that whatever
 // was not decided is refused.
@@ -60,4 +63,10 @@ type Asking struct {
 	Rule      string
 	Reason    string
 	Approvers []string // "approver.oncall", "judge.pii"; none: any operator who may approve
+}
+
+// Same reports whether b asks the same people for the same reason, so that a yes
+// to one is a yes to the other.
+func (a Asking) Same(b Asking) bool {
+	return a.Rule == b.Rule && a.Reason == b.Reason && slices.Equal(a.Approvers, b.Approvers)
 }

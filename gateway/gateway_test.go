@@ -427,3 +427,24 @@ func TestALeafIsOnlyForTheFlowsService(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAYesIsForTheRuleThatAsked(t *testing.T) {
+	b := newBench(t, action.Ask)
+	asked := 0
+	b.answer = func(_ context.Context, d action.Decision) action.Decision {
+		if asked++; asked == 1 { // while a human thinks, the rule of that name gets a stricter approver
+			next := *b.rules.Load()
+			next.decision.Asks = []action.Asking{{Rule: "careful", Approvers: []string{"approver.board"}}}
+			b.rules.Store(&next)
+			return action.Decision{Verdict: action.Allow}
+		}
+		return action.Decision{}
+	}
+	d := &deed{}
+	if err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) }); err != nil {
+		t.Fatal(err)
+	}
+	if asked != 2 || d.refused == nil {
+		t.Errorf("asked %d times, refused %v", asked, d.refused)
+	}
+}

@@ -26,7 +26,7 @@ type pass struct {
 
 	rules    atomic.Pointer[ruling]
 	decision action.Decision
-	yes      []string // ask rules that were answered with yes
+	yes      []action.Asking // what was answered with yes, by these very rules
 	quiet    bool     // a prelude that passed leaves no record
 	begun    bool
 	heldOut  bool
@@ -111,9 +111,7 @@ func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decisio
 func (p *pass) settle(ctx context.Context, d action.Decision) action.Decision {
 	got := p.g.Approvals.Settle(ctx, p.act, d)
 	if got.Verdict == action.Allow {
-		for _, a := range d.Asks {
-			p.yes = append(p.yes, a.Rule)
-		}
+		p.yes = append(p.yes, d.Asks...)
 	}
 	return got
 }
@@ -124,7 +122,7 @@ func (p *pass) answered(d action.Decision) bool {
 		return false
 	}
 	for _, a := range d.Asks {
-		if !slices.Contains(p.yes, a.Rule) {
+		if !slices.ContainsFunc(p.yes, a.Same) {
 			return false
 		}
 	}
