@@ -3,10 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,9 +12,6 @@ import (
 	"sallyport.dev/sallyport/vault"
 )
 
-// watchEvery is how often the configuration's files are looked at.
-const watchEvery = time.Second
-
 // A Rulebook holds the policy in force and replaces it when its files change.
 type Rulebook struct {
 	o       Options
@@ -25,15 +19,21 @@ type Rulebook struct {
 	prepare func(context.Context, *policy.Policy) error // before the rules come into force; an error keeps the old ones
 	changed func()                                      // after
 
+	first   string     // fingerprint of what was read first
+	loading sync.Mutex // one Reload at a time
+
 	mu     sync.Mutex
 	loaded time.Time // guarded by mu
 	err    string    // why the last change was not taken; guarded by mu
+	paths  []string  // what the last one read was made of; guarded by mu
 }
 
 // loadRules reads a configuration for the first time.
 func loadRules(o Options) (*Rulebook, error) {
 	b := &Rulebook{o: o, loaded: time.Now(), changed: func() {}, prepare: func(context.Context, *policy.Policy) error { return nil }}
 	p, files, diags := policy.Load(o.Config, o.Build.Policy)
+	b.remember(files)
+	b.first = b.fingerprint()
 	if err := policy.WriteDiagnostics(o.Errs, files, diags, false); err != nil {
 		return nil, fmt.Errorf("report on %s: %w", o.Config, err)
 	}
@@ -47,37 +47,18 @@ func loadRules(o Options) (*Rulebook, error) {
 // Current is the policy in force.
 func (b *Rulebook) Current() *policy.Policy { return b.live.Current() }
 
-// watch reads the configuration again when a file of it changes, or when asked
-// to. On any error the rules in force stay. It also has open connections judged
-// again when an hour or an end that the rules name has come.
-func (b *Rulebook) watch(ctx context.Context) error {
-	seen := b.fingerprint()
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	turn := b.Current().NextChange(time.Now())
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-b.o.Reload:
-			seen = ""
-		case now := <-tick.C:
-			if !turn.IsZero() && now.After(turn) {
-				b.changed()
-				turn = b.Current().NextChange(now)
-			}
-		}
-		if now := b.fingerprint(); now != seen {
-			seen = now
-			b.Reload(ctx)
-			turn = b.Current().NextChange(time.Now())
-		}
-	}
-}
-
-// Reload builds the new rules wholly before the old ones go.
+// Reload builds the new rules wholly before the old ones go. Files that somebody
+// writes meanwhile are not taken: half of a configuration may be one, too.
 func (b *Rulebook) Reload(ctx context.Context) {
+	b.loading.Lock()
+	defer b.loading.Unlock()
+	before := b.fingerprint()
 	p, files, diags := policy.Load(b.o.Config, b.o.Build.Policy)
+	if b.fingerprint() != before {
+		b.o.Log.Info("the configuration is being written; it is read when that is over", "config", b.o.Config)
+		return
+	}
+	b.remember(files)
 	if p == nil {
 		var text bytes.Buffer
 		policy.WriteDiagnostics(&text, files, diags, false) //nolint:errcheck // a Buffer takes everything
@@ -111,29 +92,6 @@ func (b *Rulebook) standing() (loaded time.Time, err string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.loaded, b.err
-}
-
-// fingerprint tells one state of the configuration's files from another.
-func (b *Rulebook) fingerprint() string {
-	var out bytes.Buffer
-	err := filepath.WalkDir(b.o.Config, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&out, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
-		return nil
-	})
-	if err != nil {
-		fmt.Fprintf(&out, "%v\n", err)
-	}
-	return out.String()
 }
 
 // sources lists the secrets that a configuration takes from elsewhere.

@@ -1,0 +1,190 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/lab"
+	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/policy"
+)
+
+const patience = 20 * time.Second
+
+// rules makes a configuration of n services, each with n rules; whoever sees
+// other numbers sees no whole configuration.
+func rules(n int) string {
+	var b strings.Builder
+	b.WriteString("gateway {\n  wireguard {\n    listen = \":0\"\n  }\n}\n")
+	var use []string
+	for i := range n {
+		use = append(use, fmt.Sprintf("service.s%d", i))
+		fmt.Fprintf(&b, "\nservice \"s%d\" {\n  hosts = [\"s%[1]d.example.com\"]\n}\n", i)
+		for j := range n {
+			fmt.Fprintf(&b, "\nrule \"r%d-%d\" {\n  on      = [service.s%[1]d]\n  effects = [\"admin\"]\n  reason  = \"%[2]d\"\n  verdict = \"deny\"\n}\n", i, j)
+		}
+	}
+	fmt.Fprintf(&b, "\nrole \"r\" {\n  use = [%s]\n}\n", strings.Join(use, ", "))
+	return b.String()
+}
+
+func options(t *testing.T, hcl string) (node.Options, *lab.Buffer) {
+	t.Helper()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "conf.hcl")
+	put(t, conf, hcl)
+	logs := &lab.Buffer{}
+	return node.Options{
+		Config: conf, State: filepath.Join(dir, "state"), Errs: logs, Log: slog.New(slog.NewTextHandler(logs, nil)),
+	}, logs
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
+// start runs a node until the test ends.
+func start(t *testing.T, o node.Options) *node.Node {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	n, err := node.Start(ctx, o)
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- n.Run(ctx, func() { close(ready) }) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		n.Close()
+	})
+	<-ready
+	return n
+}
+
+func TestAChangedFileIsTakenAndABadOneIsNot(t *testing.T) {
+	o, logs := options(t, rules(1))
+	n := start(t, o)
+	put(t, o.Config, rules(2))
+	until(t, logs, func() bool { return len(n.Rules.Current().Services()) == 2 })
+	put(t, o.Config, "nonsense")
+	until(t, logs, func() bool { return n.API.Status().ConfigError != "" })
+	s := n.API.Status()
+	if s.Services != 2 || !strings.Contains(s.ConfigError, "conf.hcl:1:1") {
+		t.Errorf("status after a bad edit: %+v", s)
+	}
+	put(t, o.Config, rules(3))
+	until(t, logs, func() bool { return n.API.Status().ConfigError == "" && len(n.Rules.Current().Services()) == 3 })
+}
+
+func TestASignalReadsTheConfigurationAgain(t *testing.T) {
+	o, logs := options(t, rules(1))
+	hup := make(chan os.Signal)
+	o.Reload = hup
+	start(t, o)
+	hup <- os.Interrupt
+	until(t, logs, func() bool { return strings.Contains(logs.String(), "configuration taken") })
+}
+
+func until(t *testing.T, logs *lab.Buffer, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not come; the log:\n%s", logs)
+		}
+	}
+}
+
+func TestWhatKeepsAGatewayFromStarting(t *testing.T) {
+	for _, tt := range []struct{ name, hcl, want string }{
+		{"bad configuration", "nonsense", "the configuration has errors"},
+		{"no transport", "service \"s\" {\n  hosts = [\"s.example.com\"]\n}", "wireguard {}"},
+		{"no key", "gateway {\n  key = env(\"SALLYPORT_NO_SUCH_KEY\")\n  wireguard {}\n}", "vault key in $SALLYPORT_NO_SUCH_KEY"},
+		{"no key file", "gateway {\n  key = file(\"nowhere\")\n  wireguard {}\n}", "nowhere: no such file"},
+		{"a port that is no port of ours", "gateway {\n  wireguard {\n    listen = \"192.0.2.1:1\"\n  }\n}", "wireguard"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o, _ := options(t, tt.hcl)
+			if n, err := node.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, %v; want %q", n, err, tt.want)
+			}
+			put(t, o.Config, rules(1)) // nothing of the failed start holds the state
+			start(t, o)
+		})
+	}
+}
+
+func TestARestartKeepsWhatAgentsKnow(t *testing.T) {
+	o, _ := options(t, rules(1))
+	ctx := t.Context()
+	first, err := node.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent, _, err := first.Roster.Add(ctx, "laptop", []string{"r"}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, ca := first.WG.PublicKey(), string(first.CA.PEM())
+	v4, v6 := first.WG.Gateway()
+	first.Close()
+
+	began := time.Now()
+	second := start(t, o)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("ready after %v", took)
+	}
+	w4, w6 := second.WG.Gateway()
+	if second.WG.PublicKey() != key || string(second.CA.PEM()) != ca || v4 != w4 || v6 != w6 {
+		t.Error("a restart changed the gateway's keys or addresses")
+	}
+	if again, ok := second.Roster.Get("laptop"); !ok || again.Addr != agent.Addr || again.PublicKey != agent.PublicKey {
+		t.Errorf("the agent after a restart: %+v", again)
+	}
+	if v4 != netip.MustParseAddr("10.77.0.1") || !v6.Is6() {
+		t.Errorf("the gateway stands at %v and %v", v4, v6)
+	}
+}
+
+func TestTheEndpointIsStatedOrGuessed(t *testing.T) {
+	o, _ := options(t, rules(1))
+	n := start(t, o)
+	if n.API.Notice() == "" {
+		t.Error("nothing is said of a guessed endpoint")
+	}
+	if _, err := netip.ParseAddrPort(n.Endpoint()); err != nil {
+		t.Errorf("guessed endpoint: %v", err)
+	}
+	put(t, o.Config, strings.Replace(rules(1), "listen = ", "endpoint = \"gw.example.com:51820\"\n    listen = ", 1))
+	n.Rules.Reload(t.Context())
+	if n.Endpoint() != "gw.example.com:51820" || n.API.Notice() != "" {
+		t.Errorf("stated endpoint: %s, %q", n.Endpoint(), n.API.Notice())
+	}
+}
+
+func TestRolesAndManifestFollowTheRules(t *testing.T) {
+	o, _ := options(t, rules(1))
+	n := start(t, o)
+	peer := &action.Peer{ID: "x", Name: "laptop", Enrolled: []string{"r"}}
+	if got := n.Rules.RolesOf(peer); len(got) != 1 || got[0] != "r" {
+		t.Errorf("roles %v", got)
+	}
+	md, data := n.Rules.Manifest(peer)
+	if !strings.Contains(md, "s0.example.com") || data.(policy.Manifest).Agent != "laptop" {
+		t.Errorf("manifest %+v:\n%s", data, md)
+	}
+}
