@@ -174,7 +174,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 		a.refuse(refusal.TooMany())
 	}
 	a.item.Statement = &ledger.Statement{
-		Name: name, Parts: a.act.Parts, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
+		Name: name, Parts: a.act.Parts, Behind: a.behind, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
 	}
 	return s.do(ctx, a)
 }
@@ -191,7 +191,7 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 	case err != nil:
 		return err
 	case st != nil && !s.ledger.Prepared(name):
-		a.act.Parts, a.act.Summary = st.Parts, st.Summary
+		a.act.Parts, a.act.Summary, a.behind = st.Parts, st.Summary, st.Behind
 		if err := a.learnParams(m); err != nil {
 			return err
 		}
@@ -335,7 +335,6 @@ func (s *session) tooLong(ctx context.Context, a *ask, m wire.Message) error {
 // readInto fills an ask with what a text does, or with why it is refused.
 func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 	a.act.Summary = statement.Summary(text)
-	a.text = text
 	if !statement.Plain(text) {
 		set, err := s.ledger.Confirmed(ctx)
 		if err != nil {
@@ -343,7 +342,11 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 		}
 		s.text.StandardStrings, s.text.UTF8 = set.StandardStrings, set.UTF8
 	}
-	parts, bar := statement.Read(s.p.analyzer, text, &s.text, s.ledger.Named)
+	parts, bar := statement.Read(s.p.analyzer, text, &s.text, func(name string) []action.Part {
+		found := s.ledger.Named(name)
+		a.behind = append(a.behind, found...)
+		return found
+	})
 	if bar == nil {
 		bar = statement.Belt(s.f.Service, parts)
 	}
@@ -351,6 +354,6 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 		a.refuse(bar)
 		return nil
 	}
-	a.act.Parts = parts
+	a.act.Parts, a.act.Summary = parts, statement.SummaryOf(text, parts)
 	return nil
 }

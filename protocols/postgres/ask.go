@@ -29,8 +29,8 @@ type ask struct {
 	s      *session
 	act    action.Action
 	kind   ledger.Kind
-	bar    *refusal.Bar // it is refused whatever the rules say
-	text   string
+	bar    *refusal.Bar  // it is refused whatever the rules say
+	behind []action.Part // what an EXECUTE in it may run
 	sent   int64
 	item   ledger.Item
 	portal ledger.Portal
@@ -69,8 +69,17 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 	if err != nil {
 		return fmt.Errorf("hold the message: %w", err)
 	}
-	a.act.Digest = statement.Digest(a.act.Parts, raw)
-	a.act.Sample = []byte(a.act.Summary)
+	m := statement.Message{Parts: a.act.Parts, Behind: a.behind}
+	switch body := raw[wire.HeaderLen:]; a.kind {
+	case ledger.Bind:
+		if _, _, m.Values, err = wire.BindNames(body); err != nil {
+			return err
+		}
+	case ledger.Call:
+		m.Values = body[4:]
+	}
+	a.act.Digest = statement.Digest(m.Parts, m.Behind, raw)
+	a.act.Sample, a.act.Hidden = statement.Sample(m)
 	return nil
 }
 

@@ -38,8 +38,16 @@ func (s *session) connect(bar *refusal.Bar) *connect {
 // Action is what is judged.
 func (c *connect) Action() *action.Action { return &c.act }
 
-// Learn has nothing to add: all of a connect is in its facts.
-func (c *connect) Learn(context.Context, action.Need) error { return nil }
+// Learn shows what the session will start with.
+func (c *connect) Learn(_ context.Context, need action.Need) error {
+	if need&action.Whole == 0 {
+		return nil
+	}
+	list := c.s.parameters()
+	c.act.Digest = statement.ConnectDigest(c.s.wish.User, list)
+	c.act.Sample, c.act.Hidden = statement.ConnectSample(c.act.Parts, list[1:]) // the first is the database
+	return nil
+}
 
 // Refuse ends the connection with the reason.
 func (c *connect) Refuse(_ context.Context, d action.Decision) error {

@@ -83,7 +83,7 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 		bar = statement.Belt(svc, parts)
 	}
 	if bar == nil {
-		a.Parts = parts
+		a.Parts, a.Summary = parts, statement.SummaryOf(t.SQL, parts)
 	}
 	return a, nil
 }

@@ -52,6 +52,7 @@ type Refused struct {
 type Statement struct {
 	Name    string
 	Parts   []action.Part
+	Behind  []action.Part // what an EXECUTE in it may run
 	Summary string
 	CopyIn  bool // the server may ask for data
 

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
@@ -143,16 +142,26 @@ func WithParams(parts []action.Part, values []string) []action.Part {
 }
 
 // Digest is the SHA-256 of a message and of the texts it stands for: a Bind names
-// its statement and does not hold it.
-func Digest(parts []action.Part, message []byte) []byte {
+// its statement and does not hold it, an EXECUTE what stands behind its name.
+func Digest(parts, behind []action.Part, message []byte) []byte {
 	h := sha256.New()
-	for _, p := range parts {
+	for _, p := range slices.Concat(parts, behind) {
 		if f, ok := p.Facts.(*sql.Facts); ok {
 			h.Write([]byte(f.Text)) //nolint:errcheck // a hash never fails
 			h.Write([]byte{0})      //nolint:errcheck // a hash never fails
 		}
 	}
 	h.Write(message) //nolint:errcheck // a hash never fails
+	return h.Sum(nil)
+}
+
+// ConnectDigest is the SHA-256 of what a session starts with.
+func ConnectDigest(user string, parameters []wire.Parameter) []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "user\x00%s\x00", user)
+	for _, p := range parameters {
+		fmt.Fprintf(h, "%s\x00%s\x00", p.Name, p.Value)
+	}
 	return h.Sum(nil)
 }
 
@@ -165,20 +174,6 @@ func Forgets(parts []action.Part) string {
 		return s.Deallocates
 	}
 	return ""
-}
-
-// Summary gives a text as one line for people.
-func Summary(text string) string {
-	if len(text) > action.MaxSummary {
-		text = text[:action.MaxSummary]
-	}
-	if !utf8.ValidString(text) {
-		text = strings.ToValidUTF8(text, "")
-	}
-	if strings.ContainsAny(text, "\n\t\r") {
-		text = strings.Join(strings.Fields(text), " ")
-	}
-	return text
 }
 
 // LargeObject names the functions that libpq calls by object id; the ids are

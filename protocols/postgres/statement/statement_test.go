@@ -48,8 +48,13 @@ func TestBelt(t *testing.T) {
 func TestSummary(t *testing.T) {
 	for in, want := range map[string]string{
 		"SELECT 1":          "SELECT 1",
-		"SELECT\n\t 1\r\n":  "SELECT 1",
-		"SELECT '\xff\xfe'": "SELECT ''",
+		"SELECT\n\t 1\r\n":  "SELECT⏎ 1",
+		"SELECT '\xff\xfe'": `SELECT '\xff\xfe'`,
+		"a --\n OR true":    "a --⏎ OR true",
+		"a --\rOR true":     "a --⏎ OR true",
+		"a\tb  c":           "a b  c",
+		"a\u202eb\x1b[2K":   `a\u202eb\x1b[2K`,
+		"é":                 "é",
 	} {
 		if got := Summary(in); got != want {
 			t.Errorf("%q: %q", in, got)
@@ -71,11 +76,11 @@ func TestQuote(t *testing.T) {
 func TestT40_TheDigestIsOfTextAndValues(t *testing.T) {
 	one := part(action.EffectRead, sql.Shape{})
 	other := []action.Part{{Facts: &sql.Facts{Shape: &sql.Shape{}, Text: "another"}}}
-	base := string(Digest(one, []byte("bind")))
-	if string(Digest(one, []byte("bind"))) != base {
+	base := string(Digest(one, nil, []byte("bind")))
+	if string(Digest(one, nil, []byte("bind"))) != base {
 		t.Error("it is not the same for the same")
 	}
-	if string(Digest(other, []byte("bind"))) == base || string(Digest(one, []byte("bind!"))) == base {
+	if string(Digest(other, nil, []byte("bind"))) == base || string(Digest(one, nil, []byte("bind!"))) == base {
 		t.Error("it is the same for another")
 	}
 }

@@ -41,9 +41,15 @@ func BindNames(body []byte) (portal, statement string, rest []byte, err error) {
 	return portal, statement, rest, nil
 }
 
-// BindParams gives the values of a Bind in text form, "" for NULL. ok is false
-// if one of them is binary, or the bytes do not add up.
-func BindParams(rest []byte) (values []string, ok bool) {
+// A Value is one parameter of a Bind or one argument of a call.
+type Value struct {
+	Bytes        []byte
+	Null, Binary bool
+}
+
+// Values gives what stands behind the names of a Bind, or behind the number of a
+// function. ok is false if the bytes do not add up.
+func Values(rest []byte) (values []Value, ok bool) {
 	formats, rest, ok := uint16s(rest)
 	if !ok || len(rest) < 2 {
 		return nil, false
@@ -53,27 +59,51 @@ func BindParams(rest []byte) (values []string, ok bool) {
 	if n*4 > len(rest) || len(formats) > 1 && len(formats) != n {
 		return nil, false
 	}
-	for _, f := range formats {
-		if f != 0 {
-			return nil, false
-		}
-	}
-	values = make([]string, 0, n)
-	for range n {
+	values = make([]Value, n)
+	for i := range values {
 		if len(rest) < 4 {
 			return nil, false
 		}
 		size := int32(binary.BigEndian.Uint32(rest))
 		rest = rest[4:]
+		switch len(formats) {
+		case 0:
+		case 1:
+			values[i].Binary = formats[0] != 0
+		default:
+			values[i].Binary = formats[i] != 0
+		}
 		if size < 0 {
-			values = append(values, "")
+			values[i].Null = true
 			continue
 		}
 		if int(size) > len(rest) {
 			return nil, false
 		}
-		values = append(values, string(rest[:size]))
-		rest = rest[size:]
+		values[i].Bytes, rest = rest[:size], rest[size:]
+	}
+	return values, true
+}
+
+// BindParams gives the values of a Bind in text form, "" for NULL. ok is false
+// if one of them is binary, or the bytes do not add up.
+func BindParams(rest []byte) (values []string, ok bool) {
+	formats, _, ok := uint16s(rest)
+	if !ok {
+		return nil, false
+	}
+	for _, f := range formats {
+		if f != 0 {
+			return nil, false
+		}
+	}
+	list, ok := Values(rest)
+	if !ok {
+		return nil, false
+	}
+	values = make([]string, len(list))
+	for i, v := range list {
+		values[i] = string(v.Bytes)
 	}
 	return values, true
 }
