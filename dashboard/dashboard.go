@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -156,11 +157,20 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// decode reads a JSON body strictly into v.
+// decode reads a JSON body strictly into v: one value of known fields. No error
+// quotes a value, which may be a secret.
 func decode(r *http.Request, v any) error {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+	err := dec.Decode(v)
+	if err == nil && dec.Decode(&struct{}{}) != io.EOF {
+		err = errors.New("more than one value")
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return fault{http.StatusRequestEntityTooLarge, fmt.Errorf("the request body is larger than %d bytes", large.Limit)}
+	}
+	if err != nil {
 		return badRequest("the request body: %w", err)
 	}
 	return nil
