@@ -39,8 +39,7 @@ type Relay struct {
 // a and b, and returns only when both copies have stopped.
 func (r *Relay) Run(ctx context.Context, a, b net.Conn) (Relayed, error) {
 	closeBoth := func() { a.Close(); b.Close() }
-	stop := context.AfterFunc(ctx, closeBoth)
-	defer stop()
+	defer After(ctx, closeBoth)()
 	defer closeBoth()
 
 	var last atomic.Int64
@@ -49,26 +48,28 @@ func (r *Relay) Run(ctx context.Context, a, b net.Conn) (Relayed, error) {
 	down := &pump{relay: r, dst: a, src: b, last: &last}
 
 	done := make(chan error, 1)
-	go func() {
-		err := up.run()
+	one := func(p *pump) error {
+		err := p.run()
 		if err != nil {
 			closeBoth()
 		}
-		done <- err
-	}()
-	err := down.run()
-	if err != nil {
-		closeBoth()
+		return err
 	}
+	go func() { done <- one(up) }()
+	err := one(down)
 	err = firstCause(err, <-done)
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := context.Cause(ctx); cause != nil && !IsPanic(err) {
 		err = cause
 	}
 	return Relayed{Sent: up.n, Received: down.n}, err
 }
 
-// firstCause prefers what ended the relay to what the ending did to the other side.
+// firstCause prefers what ended the relay to what the ending did to the other side,
+// and a bug to everything.
 func firstCause(a, b error) error {
+	if IsPanic(b) {
+		return b
+	}
 	if a == nil || errors.Is(a, net.ErrClosed) && b != nil {
 		return b
 	}
@@ -90,7 +91,8 @@ var errIdle = errors.New("nothing was sent for too long")
 
 // run copies until src ends, and then tells dst. It waits with a small buffer and
 // takes a large one only while bytes keep coming.
-func (p *pump) run() error {
+func (p *pump) run() (err error) {
+	defer Rescue(&err)
 	rest := make([]byte, restBuffer)
 	for {
 		n, err := p.read(rest)

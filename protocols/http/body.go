@@ -5,19 +5,29 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"sallyport.dev/sallyport/protocols"
 )
 
 // pump sends the body as the agent sends it, and leaves its result in t.body.
+// Whoever starts it calls stopBody before the exchange is over.
 func (t *transfer) pump(src io.Reader, chunked bool) {
-	err := t.copyBody(src, chunked)
-	if err == nil && chunked {
+	var err error
+	defer func() {
+		if protocols.IsPanic(err) {
+			t.site.broke(err)
+			t.l.Kill()
+		}
+		t.body <- err
+		close(t.body)
+	}()
+	defer protocols.Rescue(&err)
+	if err = t.copyBody(src, chunked); err == nil && chunked {
 		err = t.endChunks()
 	}
 	if err == nil {
 		t.noDeadline()
 	}
-	t.body <- err
-	close(t.body)
 }
 
 func (t *transfer) copyBody(src io.Reader, chunked bool) error {

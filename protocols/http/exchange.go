@@ -1,7 +1,6 @@
 package http
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +15,10 @@ import (
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
-// learnLimit is for the whole of a body that is to be approved.
-const learnLimit = 30 * time.Second
+const (
+	learnLimit = 30 * time.Second // for the whole of a body that is to be approved
+	firstHold  = 16 << 10         // taken before more of it has come
+)
 
 // An exchange is one request and its answer.
 type exchange struct {
@@ -69,25 +70,50 @@ func (x *exchange) Learn(ctx context.Context, need action.Need) error {
 	return nil
 }
 
-// hold reads the body; one byte over the limit is too large.
+// hold reads the body, whose memory was reserved; one byte over the limit is too
+// large.
 func (x *exchange) hold(ctx context.Context, limit int64) error {
-	stop := context.AfterFunc(ctx, func() { x.deadline(-time.Second) })
-	defer stop()
+	defer protocols.After(ctx, func() { x.deadline(-time.Second) })()
 	x.deadline(learnLimit)
-	var buf bytes.Buffer
-	n, err := buf.ReadFrom(io.LimitReader(x.r.Body, limit+1))
+	held, err := readHeld(x.r.Body, x.r.ContentLength, limit)
 	if err != nil {
-		return fmt.Errorf("body: %w", err)
-	}
-	if n > limit {
-		return errTooLarge
+		return err
 	}
 	x.noDeadline()
-	x.held = buf.Bytes()
-	if x.held == nil {
-		x.held = []byte{}
-	}
+	x.held = held
 	return nil
+}
+
+// readHeld takes memory as bytes come, and never more than limit of it.
+func readHeld(r io.Reader, stated, limit int64) ([]byte, error) {
+	if stated >= 0 {
+		limit = stated
+	}
+	held := make([]byte, 0, min(limit, firstHold))
+	for {
+		if int64(len(held)) == limit {
+			var over [1]byte
+			n, err := io.ReadFull(r, over[:])
+			if n > 0 {
+				return nil, errTooLarge
+			}
+			if err != io.EOF {
+				return nil, fmt.Errorf("body: %w", err)
+			}
+			return held, nil
+		}
+		if len(held) == cap(held) {
+			held = append(make([]byte, 0, min(limit, 2*int64(cap(held)))), held...)
+		}
+		n, err := r.Read(held[len(held):cap(held)])
+		held = held[:len(held)+n]
+		if err == io.EOF {
+			return held, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("body: %w", err)
+		}
+	}
 }
 
 // trailer gives the announced trailers that may pass, which have values once the

@@ -60,23 +60,32 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 		return t.failed(err)
 	}
 	t.res.Injected = cred != nil
-	stop := context.AfterFunc(ctx, t.l.Kill)
-	before := t.l.Received()
-	reusable, err := t.exchangeOver(ctx, head)
-	t.res.Sent, t.res.Received = t.sent, t.res.Received+t.l.Received()-before
-	if stopped := stop(); !stopped || err != nil || !reusable {
-		t.l.Drop()
-		t.l.Kill()
-	} else {
-		t.l.Free()
-	}
-	if err != nil {
+	if err := t.use(ctx, head); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w (%w)", cause, err)
 		}
 		return t.failed(err)
 	}
 	return nil
+}
+
+// use carries the exchange over the link and gives it back, or ends it when
+// anything was not as it should be.
+func (t *transfer) use(ctx context.Context, head []byte) (err error) {
+	reusable := false
+	stop := protocols.After(ctx, t.l.Kill)
+	before := t.l.Received()
+	defer func() {
+		t.res.Sent, t.res.Received = t.sent, t.res.Received+t.l.Received()-before
+		if kept := stop(); kept && reusable && err == nil {
+			t.l.Free()
+			return
+		}
+		t.l.Drop()
+		t.l.Kill()
+	}()
+	reusable, err = t.exchangeOver(ctx, head)
+	return err
 }
 
 // link takes a link whose origin is still there. Dead ones are put away before a
@@ -124,6 +133,8 @@ func (t *transfer) failed(err error) error {
 // exchangeOver writes the request and relays the answer. It reports whether the
 // link may carry another exchange.
 func (t *transfer) exchangeOver(ctx context.Context, head []byte) (reusable bool, err error) {
+	// Whatever comes, the pump must not see the exchange end before itself.
+	defer t.stopBody() //nolint:errcheck // asked for below where it matters
 	werr := t.send(head)
 	if errors.Is(werr, errAgentBody) {
 		return false, werr
@@ -139,13 +150,9 @@ func (t *transfer) exchangeOver(ctx context.Context, head []byte) (reusable bool
 		return false, t.switched(ctx, resp)
 	}
 	if err := t.relay(resp); err != nil {
-		t.stopBody() //nolint:errcheck // the answer's own error is the one to tell
 		return false, err
 	}
-	early := !t.bodySent()
-	if early {
-		t.stopBody() //nolint:errcheck // the origin did not want the rest
-	}
+	early := !t.bodySoonSent() // the origin did not want the rest
 	return werr == nil && !early && !resp.Close && resp.ProtoMinor == 1, nil
 }
 

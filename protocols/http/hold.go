@@ -6,6 +6,7 @@ import (
 )
 
 const (
+	maxOpen     = 512 // requests of one agent at a time, on all its connections
 	defaultHold = 256 << 10
 	maxHold     = 8 << 20
 	holdMemory  = 256 << 20
@@ -42,4 +43,33 @@ func (h *holdings) take(peer string, n, limit int64) (release func(), err error)
 			delete(h.agent, peer)
 		}
 	}, nil
+}
+
+// openings counts the requests of each agent that are being seen through.
+type openings struct {
+	mu    sync.Mutex
+	agent map[string]int // by peer; guarded by mu
+}
+
+// enter counts one more, unless it would be one too many. Every enter that is
+// true is followed by one leave.
+func (o *openings) enter(peer string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.agent[peer] >= maxOpen {
+		return false
+	}
+	if o.agent == nil {
+		o.agent = make(map[string]int)
+	}
+	o.agent[peer]++
+	return true
+}
+
+func (o *openings) leave(peer string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.agent[peer]--; o.agent[peer] == 0 {
+		delete(o.agent, peer)
+	}
 }

@@ -53,7 +53,7 @@ func TestApprovedIsSent(t *testing.T) {
 				t.Errorf("%s: %.100s", resp.Status, seen)
 			}
 			digests[string(act.Digest)] = true
-			if len(act.Digest) != 32 || !strings.HasPrefix(string(act.Sample), "POST https://api.example/p?token=[hidden]&a=b\nContent-Type: text/plain\n\n") {
+			if len(act.Digest) != 32 || !strings.HasPrefix(string(act.Sample), "POST https://api.example/p?token=[hidden]&a=b\nheader Content-Type: text/plain\n") {
 				t.Errorf("digest %x, sample %.80q", act.Digest, act.Sample)
 			}
 		}
@@ -292,10 +292,10 @@ func TestTrial(t *testing.T) {
 		trial action.Trial
 		want  string
 	}{
-		{action.Trial{URL: "/repos/a/../b?x=1"}, "GET /repos/b | read"},
+		{action.Trial{URL: "/repos/a/../b?x=1"}, "GET /repos/b?x=1 | read"},
 		{action.Trial{Method: "DELETE", URL: "https://API.example:8443/x"}, "DELETE api.example/x 8443 | destructive"},
 		{action.Trial{URL: "http://10.0.0.1/"}, "GET 10.0.0.1/ 80 | read"},
-		{action.Trial{URL: "https://api.example?x"}, "GET api.example/ 443 | read"},
+		{action.Trial{URL: "https://api.example?x"}, "GET api.example/?x 443 | read"},
 		{action.Trial{URL: "/ws", Headers: map[string]string{"Upgrade": "websocket", "Connection": "Upgrade"}}, "GET /ws | unknown"},
 		{action.Trial{Method: "LOCK", URL: "/"}, "LOCK / | unknown"},
 		{action.Trial{URL: "/a%2fb"}, "error"}, {action.Trial{URL: "ftp://x/"}, "error"}, {action.Trial{Method: "TRACE", URL: "/"}, "error"}, {action.Trial{URL: ""}, "error"},

@@ -30,6 +30,7 @@ type Protocol struct {
 	opaque *tcp.Protocol
 	relay  protocols.Relay
 	held   holdings
+	open   openings
 	copies sync.Pool // *[copyBuffer]byte, while a body flows
 	heads  sync.Pool // *[]byte, while a request head is written
 

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -39,6 +40,7 @@ type site struct {
 
 	mu     sync.Mutex
 	closed bool           // no handler may start any more; guarded by mu
+	broken error          // the first panic; guarded by mu
 	active sync.WaitGroup // handlers; Add only under mu
 }
 
@@ -61,14 +63,14 @@ func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do)
 		return fmt.Errorf("%s to %s: %w", f.Peer.Name, f.Service.Name, err)
 	}
 	s.run(ctx, front)
-	return nil
+	return s.bug()
 }
 
 // open looks at the first byte and ends TLS where it is TLS.
 func (s *site) open(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // a closed connection ends the read as well
+	stop := protocols.After(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // a closed connection ends the read as well
 	pc := &peeked{Conn: conn}
 	first, err := pc.peek()
 	if !stop() && err == nil {
@@ -141,9 +143,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 			WriteByteTimeout:              stallTimeout,
 		},
 	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
+	stop := protocols.After(ctx, func() {
 		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
 		if srv.Shutdown(bye) != nil {
@@ -152,9 +152,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 		l.Close()
 	})
 	srv.Serve(l) //nolint:errcheck // it ends with the one connection, however that ends
-	if !stop() {
-		<-ended
-	}
+	stop()
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -189,7 +187,13 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.active.Done()
+	defer s.abort()
 	a, p := ask.Read(s.Place, r)
+	if s.p.open.enter(s.Peer.ID) {
+		defer s.p.open.leave(s.Peer.ID)
+	} else {
+		p = a.Crowded()
+	}
 	x := &exchange{Ask: a, site: s, w: w, r: r}
 	x.announce()
 	defer x.done()
@@ -201,9 +205,44 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p != nil {
 		ex = unread{x, p}
 	}
-	if err := s.do(r.Context(), ex); err != nil || !x.began {
+	err := s.do(r.Context(), ex)
+	if protocols.IsPanic(err) {
+		s.broke(err)
+	}
+	if err != nil || !x.began {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// abort keeps what a handler died of; net/http then ends its stream or connection.
+func (s *site) abort() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if r != http.ErrAbortHandler { //nolint:errorlint // net/http compares it, too
+		s.broke(protocols.Caught(r))
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// broke remembers a bug for Serve to return, whose caller logs it.
+func (s *site) broke(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.broken = err
+	}
+}
+
+func (s *site) bug() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var p *protocols.Panic
+	if !errors.As(s.broken, &p) {
+		return nil
+	}
+	return fmt.Errorf("a request of %s to %s: %w\n%s", s.Peer.Name, s.Service.Name, p, p.Stack())
 }
 
 // A single is a listener that has one connection to give.

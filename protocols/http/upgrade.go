@@ -43,7 +43,7 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	n, err := t.site.p.relay.Run(ctx, protocols.Rewind(conn, rw.Reader), t.l.Stream())
 	t.sent += n.Sent
 	t.res.Received += n.Received
-	if err != nil && context.Cause(ctx) == nil && n.Received+n.Sent == 0 {
+	if protocols.IsPanic(err) || err != nil && context.Cause(ctx) == nil && n.Received+n.Sent == 0 {
 		return fmt.Errorf("after the handshake: %w", err)
 	}
 	if err != nil {

@@ -141,6 +141,9 @@ func (s *stream) Forward(ctx context.Context, up protocols.Upstream) (res action
 	if err != nil {
 		res.Status, res.Err = "cut", err.Error()
 	}
+	if bug := (*protocols.Panic)(nil); errors.As(err, &bug) {
+		return res, fmt.Errorf("relay %s: %w\n%s", s.act.Summary, bug, bug.Stack())
+	}
 	return res, nil
 }
 

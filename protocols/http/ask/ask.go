@@ -53,7 +53,7 @@ func Read(p Place, r *http.Request) (*Ask, *Problem) {
 	problem := a.read(p, r)
 	if problem != nil && problem.Location == "" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
-		a.Act = action.Action{Host: p.Name, Kind: "request", Summary: printable(summary(r.Method, r.Host, path))}
+		a.Act = action.Action{Host: p.Name, Kind: "request", Summary: summary(printable(r.Method), printable(r.Host), printable(path), "")}
 	}
 	a.Act.Peer, a.Act.Service, a.Act.Dst = p.Peer, p.Service, p.Dst
 	return a, problem
@@ -121,6 +121,9 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 	if err != nil {
 		return Unclear(err.Error())
 	}
+	if p := tooLong(path, q.header); p != nil {
+		return p
+	}
 	a.Path = path
 	a.Query = normal.StripQuery(query, func(name string) bool {
 		return normal.OverrideParam(name) || svc.Injects && normal.CredentialParam(name)
@@ -134,14 +137,14 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 	}
 	a.Facts = Request{
 		Method: q.method, Host: q.host, Path: path,
-		Headers: headerFields(q.header), ContentType: MediaType(q.header),
-		Size: q.size, WebSocket: q.upgrade,
+		ContentType: MediaType(q.header),
+		Size:        q.size, WebSocket: q.upgrade,
 	}
-	a.Facts.Query, a.Facts.QueryUnclear = queryFields(a.Query)
+	a.Facts.fields(q.header, a.Query)
 	a.part[0] = action.Part{Facts: &a.Facts, Effects: effects(&a.Facts)}
 	a.Act = action.Action{
 		Service: svc, Host: q.host, Kind: "request",
-		Summary: summary(q.method, q.host, path), Parts: a.part[:],
+		Summary: summary(q.method, q.host, path, a.Query), Parts: a.part[:],
 	}
 	return nil
 }
@@ -154,9 +157,20 @@ func (a *Ask) Target() string {
 	return a.Path + "?" + a.Query
 }
 
-func summary(method, host, path string) string {
+// masked stands for the value of a parameter or field that may be a secret.
+const masked = "[hidden]"
+
+// summary is a request in one line, without what may be a secret.
+func summary(method, host, path, query string) string {
 	s := method + " " + host + path
-	return s[:min(len(s), action.MaxSummary)]
+	if query != "" {
+		s += "?" + normal.MaskQuery(query, masked, normal.SecretName)
+	}
+	const ellipsis = "…"
+	if len(s) > action.MaxSummary {
+		s = s[:action.MaxSummary-len(ellipsis)] + ellipsis
+	}
+	return s
 }
 
 // printable leaves of foreign text what a line for people may hold.

@@ -8,9 +8,6 @@ import (
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
-// maxFactValue bounds one recorded value; what is longer is unknown to the rules.
-const maxFactValue = 4 << 10
-
 // Request is the facts of one request, after everything was taken out that is not
 // sent. It never holds the value of a field that authorizes.
 type Request struct {
@@ -20,9 +17,12 @@ type Request struct {
 	Query        []Field `json:"query,omitempty"`
 	QueryUnclear bool    `json:"query_unclear,omitempty"` // readers could differ
 	Headers      []Field `json:"headers,omitempty"`
-	ContentType  string  `json:"content_type,omitempty"`
-	Size         int64   `json:"size"` // of the body; -1: not stated
-	WebSocket    bool    `json:"websocket,omitempty"`
+
+	HeadersUnclear bool `json:"headers_unclear,omitempty"` // more stand than are listed
+
+	ContentType string `json:"content_type,omitempty"`
+	Size        int64  `json:"size"` // of the body; -1: not stated
+	WebSocket   bool   `json:"websocket,omitempty"`
 }
 
 // A Field is one header field or query parameter with its values, in order.
@@ -105,6 +105,9 @@ func (r *Request) header(name string) ([]string, action.State) {
 			return r.Headers[i].get()
 		}
 	}
+	if r.HeadersUnclear {
+		return nil, action.Unknown
+	}
 	return nil, action.Absent
 }
 
@@ -120,35 +123,24 @@ func field(name string, values []string) Field {
 	if normal.SecretName(name) || normal.CredentialField(name) {
 		return Field{Name: name, Hidden: true}
 	}
-	for _, v := range values {
-		if len(v) > maxFactValue {
-			return Field{Name: name, Hidden: true}
-		}
-	}
 	return Field{Name: name, Values: values}
 }
 
-func headerFields(h http.Header) []Field {
-	fields := make([]Field, 0, len(h))
+// fields puts what the record has room for into the facts.
+func (r *Request) fields(h http.Header, query string) {
+	r.Headers = make([]Field, 0, len(h))
 	for name, values := range h {
-		fields = append(fields, field(name, values))
+		r.Headers = append(r.Headers, field(name, values))
 	}
-	return fields
-}
-
-func queryFields(raw string) (_ []Field, unclear bool) {
-	params, ok := normal.Query(raw)
-	if !ok {
-		return nil, true
+	params, ok := normal.Query(query)
+	r.QueryUnclear = !ok
+	if ok && len(params) > 0 {
+		r.Query = make([]Field, len(params))
+		for i, p := range params {
+			r.Query[i] = field(p.Name, p.Values)
+		}
 	}
-	if len(params) == 0 {
-		return nil, false
-	}
-	fields := make([]Field, len(params))
-	for i, p := range params {
-		fields[i] = field(p.Name, p.Values)
-	}
-	return fields, false
+	r.bound()
 }
 
 // MediaType cuts the parameters off a Content-Type.

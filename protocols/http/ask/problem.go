@@ -56,6 +56,17 @@ func elsewhere(location string) *Problem {
 	}
 }
 
+// Crowded takes the parts from the action, which no rule allows then: the agent
+// has too many requests open. It is recorded like every other refusal.
+func (a *Ask) Crowded() *Problem {
+	a.Act.Parts = nil
+	return &Problem{
+		Status: http.StatusTooManyRequests, Kind: "too-many-requests", Title: "Too many open requests",
+		Reason: "The agent has too many requests open at once.",
+		Next:   "Wait until some of them are answered, then send the request again.",
+	}
+}
+
 // Unreachable is for an allowed request that got no answer.
 func Unreachable(id string) *Problem {
 	return &Problem{
@@ -111,6 +122,9 @@ func (p *Problem) Write(w http.ResponseWriter, method string) {
 	}
 	if p.Kind == "approval-pending" {
 		h.Set("Retry-After", strconv.Itoa(int(askAgain/time.Second)))
+	}
+	if p.Status == http.StatusTooManyRequests {
+		h.Set("Retry-After", "1")
 	}
 	if p.Status == http.StatusBadRequest || p.Status == http.StatusMisdirectedRequest {
 		h.Set("Connection", "close")

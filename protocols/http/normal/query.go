@@ -118,6 +118,30 @@ func StripQuery(raw string, drop func(name string) bool) string {
 	return strings.TrimRight(string(out), "&")
 }
 
+// MaskQuery puts mask in place of the value of every parameter that secret names.
+// It splits as StripQuery does; everything else stays as it is sent.
+func MaskQuery(raw, mask string, secret func(name string) bool) string {
+	if !holds(raw, secret) {
+		return raw
+	}
+	out := make([]byte, 0, len(raw)+len(mask))
+	for raw != "" {
+		end := strings.IndexAny(raw, "&;")
+		if end < 0 {
+			end = len(raw)
+		}
+		pair := raw[:end]
+		name, _, valued := strings.Cut(pair, "=")
+		if valued && secret(paramName(pair)) {
+			pair = name + "=" + mask
+		}
+		out = append(out, pair...)
+		out = append(out, raw[end:min(end+1, len(raw))]...)
+		raw = raw[min(end+1, len(raw)):]
+	}
+	return string(out)
+}
+
 func holds(raw string, drop func(name string) bool) bool {
 	for pair := range strings.FieldsFuncSeq(raw, func(r rune) bool { return r == '&' || r == ';' }) {
 		if drop(paramName(pair)) {

@@ -1,0 +1,182 @@
+package ask
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/normal"
+)
+
+// What a person gets to read of one request, in bytes of the Sample.
+const (
+	urlRoom   = 8 << 10
+	headRoom  = 8 << 10
+	fieldRoom = 1 << 10 // of one field, so that it cannot push the others out
+	bodyRoom  = 16 << 10
+	hexRoom   = 1 << 10 // bytes of a body that nobody can read anyway
+	hexLine   = 32
+)
+
+// sample is what a person who is asked gets to read, and how many bytes of the
+// request it leaves out. The agent's text stands in one line behind a word of
+// ours, in plain ASCII, or behind action.SampleMargin.
+func (a *Ask) sample(header, trailer http.Header, body []byte) ([]byte, int64) {
+	var p page
+	url := a.Facts.Method + " " + a.scheme() + "://" + a.HostPort + a.Path
+	if a.Query != "" {
+		url += "?" + normal.MaskQuery(a.Query, masked, normal.SecretName)
+	}
+	p.missing(p.escape([]byte(url), urlRoom, ascii))
+	if a.Facts.WebSocket {
+		p.b = append(p.b, "header Upgrade: websocket\n"...)
+	}
+	p.fields("header ", header)
+	p.fields("trailer ", trailer)
+	p.body(body)
+	return p.b, p.hidden
+}
+
+// A page is a Sample as it is written.
+type page struct {
+	b      []byte
+	head   int // bytes of fields
+	hidden int64
+}
+
+// fields writes what is not in every request, a line for each value.
+func (p *page) fields(word string, h http.Header) {
+	left := 0
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if usual(name) {
+			continue
+		}
+		for _, v := range h[name] {
+			text := name + ": " + v
+			if normal.SecretName(name) || normal.CredentialField(name) {
+				text = name + ": " + masked
+			}
+			room := min(fieldRoom, headRoom-p.head)
+			if room < len(word)+len(name) {
+				left += len(name) + len(v)
+				continue
+			}
+			start := len(p.b)
+			p.b = append(p.b, word...)
+			p.missing(p.escape([]byte(text), room, ascii))
+			p.head += len(p.b) - start
+		}
+	}
+	p.missing(left)
+}
+
+// usual names the fields that say nothing about what a request does.
+func usual(name string) bool {
+	switch name {
+	case "User-Agent", "Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset", "Connection", "Content-Length", "Te":
+		return true
+	}
+	return false
+}
+
+// body writes the lines of a text, or the bytes at the head of anything else.
+func (p *page) body(body []byte) {
+	if len(body) == 0 {
+		return
+	}
+	p.b = fmt.Appendf(p.b, "body %d bytes", len(body))
+	switch {
+	case isText(body):
+		p.b = append(p.b, '\n')
+		p.lines(body)
+	case mostlyText(body):
+		p.b = append(p.b, ", not all of it text\n"...)
+		p.lines(body)
+	default:
+		p.b = append(p.b, ", binary\n"...)
+		p.hex(body)
+	}
+}
+
+func (p *page) lines(body []byte) {
+	const margin = len(action.SampleMargin) + 1
+	for room := bodyRoom; len(body) > 0 && room > margin; {
+		line, rest, _ := bytes.Cut(body, []byte{'\n'})
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+		start := len(p.b)
+		p.b = append(p.b, action.SampleMargin...)
+		if left := p.escape(line, room-margin, readable); left > 0 {
+			body = body[len(line)-left:]
+			break
+		}
+		room -= len(p.b) - start
+		body = rest
+	}
+	p.missing(len(body))
+}
+
+func (p *page) hex(body []byte) {
+	shown := body[:min(len(body), hexRoom)]
+	for line := range slices.Chunk(shown, hexLine) {
+		p.b = fmt.Appendf(p.b, "%s% x\n", action.SampleMargin, line)
+	}
+	p.missing(len(body) - len(shown))
+}
+
+// escape writes one line, of room bytes at most, in which every character that
+// plain does not know is spelled out. It gives the bytes that found no room.
+func (p *page) escape(text []byte, room int, plain func(rune) bool) (left int) {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		var spelled [16]byte
+		out := text[:n]
+		switch {
+		case r == utf8.RuneError && n == 1:
+			out = fmt.Appendf(spelled[:0], "<0x%02X>", text[0])
+		case !plain(r):
+			out = fmt.Appendf(spelled[:0], "<U+%04X>", r)
+		}
+		if room -= len(out); room < 0 {
+			break
+		}
+		p.b = append(p.b, out...)
+		text = text[n:]
+	}
+	p.b = append(p.b, '\n')
+	return len(text)
+}
+
+// missing says that n bytes are left out, if any are.
+func (p *page) missing(n int) {
+	if n > 0 {
+		p.hidden += int64(n)
+		p.b = append(p.b, "[… "+strconv.Itoa(n)+" bytes not shown …]\n"...)
+	}
+}
+
+// ascii reports what may stand outside the margin.
+func ascii(r rune) bool { return ' ' <= r && r <= '~' }
+
+// readable reports what may stand behind the margin.
+func readable(r rune) bool { return r == '\t' || unicode.IsPrint(r) }
+
+func isText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
+
+// mostlyText reports whether most of the head of a body can be read: a stray byte
+// must not turn a text into numbers.
+func mostlyText(b []byte) bool {
+	b = b[:min(len(b), 4<<10)]
+	n := 0
+	for _, r := range string(b) {
+		if r != utf8.RuneError && (readable(r) || r == '\n' || r == '\r') {
+			n += utf8.RuneLen(r)
+		}
+	}
+	return 4*n >= 3*len(b)
+}
