@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,10 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if err := n.line(conf); err != nil {
 		return nil, err
 	}
+	// WireGuard's buffers, 24 MiB that are rarely touched, must not be cut from
+	// what reading the configuration has left behind: pages that were written once
+	// stay resident.
+	debug.FreeOSMemory()
 	if err := n.overlay(ctx, conf); err != nil {
 		return nil, err
 	}
