@@ -109,7 +109,8 @@ func TestThePagesInside(t *testing.T) {
 func TestOnlyPort80IsOpenInside(t *testing.T) {
 	in, _ := inside()
 	for _, port := range []uint16{1, 22, 79, 81, 443, 5432, 8080, 8484, 51820} {
-		_, done, accepted := visit(t, in, port)
+		c, done, accepted := visit(t, in, port)
+		c.Close()
 		if err := <-done; err != nil || *accepted {
 			t.Errorf("port %d: accepted %v, %v", port, *accepted, err)
 		}

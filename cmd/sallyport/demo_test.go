@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/internal/demo"
+)
+
+func TestTheDemoPlaysAsAnnounced(t *testing.T) {
+	alone(t)
+	dir, err := os.MkdirTemp("", "sallyport-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // as root, the database runs as another user
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	r := call(t.Context(), "", "demo", "--once")
+	if r.code != 0 {
+		t.Fatalf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	has(t, r.stdout, "ok   allowed", "ok   denied", "ok   asked, then allowed", "ok   refused", "the upstream saw the real key")
+	has(t, r.stderr, "Every verdict was as announced.")
+	if strings.Contains(r.stdout, "BAD") {
+		t.Errorf("a bad verdict, and exit 0:\n%s", r.stdout)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
+	}
+}
+
+func TestTheDemoHasACanonicalConfiguration(t *testing.T) {
+	w, err := demo.NewWorld(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	loads(t, w.Config())
+	b, err := os.ReadFile(w.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical(t, b)
+}
+
+func TestAVerdictThatWasNotAnnouncedIsSeen(t *testing.T) {
+	step := demo.Step{What: "curl x", Want: "denied"}
+	for _, tt := range []struct {
+		got  string
+		err  error
+		want bool
+		text string
+	}{
+		{"denied", nil, true, "ok "}, {"allowed", nil, false, "BAD"}, {"denied", errors.New("boom"), false, "boom"},
+	} {
+		var b bytes.Buffer
+		if got := showStep(&b, step, tt.got, "d", tt.err); got != tt.want || !strings.Contains(b.String(), tt.text) {
+			t.Errorf("%+v: %v\n%s", tt, got, b.String())
+		}
+	}
+}
