@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
@@ -32,7 +33,8 @@ var errTerminate = errors.New("terminated")
 
 // pumpAgent reads what the agent says until it is gone. It returns nil for an
 // orderly end.
-func (s *session) pumpAgent() error {
+func (s *session) pumpAgent() (err error) {
+	defer protocols.Rescue(&err)
 	for {
 		m, err := s.in.Next()
 		if err != nil {
@@ -232,7 +234,7 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 			return fmt.Errorf("a portal of another kind: %T", p.Held)
 		}
 		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: "refused after the rules had changed"}, nil)
-		return s.substitute(ledger.Execute, refusal.Of("statement", &held.act, d, nil))
+		return s.substitute(ledger.Execute, held.word(d))
 	}
 	copies := s.ledger.Copies()
 	seq, out := s.ledger.Push(ledger.Item{Kind: ledger.Execute, Portal: p, Forgets: statement.Forgets(p.Statement.Parts), Sent: int64(m.Size)})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -13,6 +12,8 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // errWhole means that a message is too large to be held for an approval.
@@ -133,6 +134,7 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 func (a *ask) hold(ctx context.Context, up protocols.Upstream) {
 	a.held = up.Hold()
 	a.unhook = context.AfterFunc(ctx, func() {
+		defer a.s.live.Rescue()
 		if a.s.ledger.Works(a) {
 			a.s.cancelRunning("the rules have changed")
 		}
@@ -151,8 +153,32 @@ func (a *ask) prepare() {
 	}
 }
 
-// Check judges the action again if the rules have changed.
-func (a *ask) Check(ctx context.Context) action.Decision { return a.held.Check(ctx) }
+// patient is how long a check may take before it counts as a wait for somebody.
+const patient = 50 * time.Millisecond
+
+// Check judges the action again if the rules have changed. That may be a wait for
+// an approval, which ends as every other.
+func (a *ask) Check(ctx context.Context) action.Decision {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var stop func()
+	begun := make(chan struct{})
+	timer := time.AfterFunc(patient, func() {
+		defer close(begun)
+		defer a.s.live.Rescue()
+		var waits context.Context
+		waits, stop = a.Wait(ctx, action.Decision{})
+		context.AfterFunc(waits, func() { cancel(context.Cause(waits)) })
+	})
+	d := a.held.Check(ctx)
+	if timer.Stop() {
+		return d
+	}
+	if <-begun; stop != nil {
+		stop()
+	}
+	return d
+}
 
 // Done closes the record.
 func (a *ask) Done(r action.Result, err error) {
@@ -162,42 +188,26 @@ func (a *ask) Done(r action.Result, err error) {
 
 // Refuse puts a message that the server must refuse in the place of this one.
 func (a *ask) Refuse(_ context.Context, d action.Decision) error {
-	e := refusal.Of("statement", &a.act, d, a.bar)
+	return a.s.substitute(a.kind, a.word(d))
+}
+
+// word is what the agent hears of a refusal.
+func (a *ask) word(d action.Decision) *pgproto3.ErrorResponse {
 	if errors.Is(a.why, errCancelled) {
+		e := refusal.Of("statement", &a.act, d, a.bar)
 		e.Code, e.Message, e.Hint = "57014", "canceling statement due to user request", ""
+		return e
 	}
-	return a.s.substitute(a.kind, e)
+	return refusal.Of("statement", &a.act, d, a.bar)
 }
 
 // Wait tells the agent that somebody is being asked, and watches for its end: a
 // hang-up or a cancel request ends the wait.
 func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	s := a.s
-	s.setHurry(func(err error) { a.why = err; cancel(err) })
-	s.notice(a, d)
-	s.start(func() { s.remind(ctx, a, d) })
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			err := s.in.Ahead()
-			if wire.Full(err) || errors.Is(err, os.ErrDeadlineExceeded) {
-				return
-			}
-			if err != nil {
-				cancel(fmt.Errorf("the agent hung up: %w", err))
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		s.setHurry(nil)
-		s.agent.Conn.SetReadDeadline(longAgo) //nolint:errcheck // see stopListening
-		<-done
-		s.listen()
-		cancel(nil)
-	}
+	ctx, stop := a.s.live.Watch(ctx, a.s.in, func(err error) { a.why = err })
+	a.s.notice(a, d)
+	a.s.live.Go(func() { a.s.remind(ctx, a, d) })
+	return ctx, stop
 }
 
 // reminder is how often an agent that waits is told so; it also keeps its

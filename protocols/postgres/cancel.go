@@ -27,7 +27,7 @@ func (p *Protocol) serveCancel(ctx context.Context, f protocols.Flow, do protoco
 // ours. The channel is closed when the server has taken it.
 func (s *session) cancelRunning(why string) <-chan struct{} {
 	done := make(chan struct{})
-	s.start(func() {
+	s.live.Go(func() {
 		defer close(done)
 		s.do(s.work, s.cancel(why)) //nolint:errcheck // its record says what became of it
 	})
@@ -61,7 +61,7 @@ func (c *cancel) Refuse(context.Context, action.Decision) error { return nil }
 // Forward ends a wait for an approval, or carries the request to the very address
 // of the session.
 func (c *cancel) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
-	if c.s.endWait(errCancelled) {
+	if c.s.live.Hurry(errCancelled) {
 		return action.Result{Status: "cancelled"}, nil
 	}
 	l, _, err := up.Link(ctx, protocols.Open{Beside: c.s.link, Dress: upstream.Dress(c.s.f.Service, c.s.p.pool)})
@@ -77,22 +77,4 @@ func (c *cancel) Forward(ctx context.Context, up protocols.Upstream) (action.Res
 		return action.Result{Failed: true, Err: err.Error()}, nil
 	}
 	return action.Result{Status: "cancelled"}, nil
-}
-
-// setHurry says how a wait for an approval is ended; nil when there is none.
-func (s *session) setHurry(f func(error)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hurry = f
-}
-
-// endWait ends a wait for an approval and reports whether there was one.
-func (s *session) endWait(why error) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hurry == nil {
-		return false
-	}
-	s.hurry(why)
-	return true
 }

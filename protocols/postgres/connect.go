@@ -22,7 +22,10 @@ type connect struct {
 	bar *refusal.Bar // it is refused whatever the rules say
 }
 
-var _ protocols.Exchange = (*connect)(nil)
+var (
+	_ protocols.Exchange = (*connect)(nil)
+	_ protocols.Waiter   = (*connect)(nil)
+)
 
 func (s *session) connect(bar *refusal.Bar) *connect {
 	c := &connect{s: s, bar: bar, act: action.Action{
@@ -47,6 +50,12 @@ func (c *connect) Learn(_ context.Context, need action.Need) error {
 	c.act.Digest = statement.ConnectDigest(c.s.wish.User, list)
 	c.act.Sample, c.act.Hidden = statement.ConnectSample(c.act.Parts, list[1:]) // the first is the database
 	return nil
+}
+
+// Wait watches for the agent's end. It says nothing: before the log-in clients take
+// no notice for an answer.
+func (c *connect) Wait(ctx context.Context, _ action.Decision) (context.Context, func()) {
+	return c.s.live.Watch(ctx, c.s.in, func(error) {})
 }
 
 // Refuse ends the connection with the reason.

@@ -23,7 +23,7 @@ func (s *session) watch() {
 		case now := <-tick.C:
 			seq, busy := s.ledger.Busy()
 			switch {
-			case s.over():
+			case s.live.Over():
 				return
 			case !busy:
 				since = time.Time{}
@@ -43,17 +43,7 @@ func (s *session) checkIdle(now time.Time, limit time.Duration) {
 	if limit <= 0 || now.Sub(time.Unix(0, s.heard.Load())) < limit {
 		return
 	}
-	s.mu.Lock()
-	s.idle = true
-	s.mu.Unlock()
-	s.stopListening()
-}
-
-// over reports whether the session is ending.
-func (s *session) over() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.dying || s.ended
+	s.live.Tire()
 }
 
 // pulse gives how often to look: a fifth of the shortest time, within reason.

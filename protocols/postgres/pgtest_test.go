@@ -303,8 +303,10 @@ type line struct {
 	settle  func(context.Context, *action.Action, action.Decision) action.Decision
 	listen  net.Listener
 	agent   string
-	forget  bool         // keep no records
-	tap     func([]byte) // sees every byte to the server, behind TLS
+	check   func(context.Context, *action.Action) action.Decision
+	wrap    func(net.Conn) net.Conn // the agent's connection
+	forget  bool                    // keep no records
+	tap     func([]byte)            // sees every byte to the server, behind TLS
 	ctx     context.Context
 	stop    context.CancelFunc
 	served  sync.WaitGroup
@@ -370,6 +372,9 @@ func (l *line) accept() {
 
 func (l *line) serve(c net.Conn) {
 	defer c.Close()
+	if l.wrap != nil {
+		c = l.wrap(c)
+	}
 	svc := l.service
 	var cert *tls.Certificate
 	f := protocols.Flow{
@@ -483,7 +488,10 @@ func (l *line) judge(ctx context.Context, ex protocols.Exchange) action.Decision
 
 func (p *pass) Hold() protocols.Held { p.held = true; return p }
 
-func (p *pass) Check(context.Context) action.Decision {
+func (p *pass) Check(ctx context.Context) action.Decision {
+	if p.l.check != nil {
+		return p.l.check(ctx, p.act)
+	}
 	d := p.l.decide(p.act)
 	if d.Verdict == action.Ask {
 		return p.rec.decision // it was answered

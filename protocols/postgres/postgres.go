@@ -47,7 +47,8 @@ func Facts() action.FactTable { return sql.FactTable() }
 
 // Serve drives one connection of an agent: a session, or a request to cancel what
 // another one does.
-func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do) error {
+func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do) (err error) {
+	defer protocols.Rescue(&err)
 	conn, err := f.Accept()
 	if err != nil {
 		return fmt.Errorf("accept: %w", err)

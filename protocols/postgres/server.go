@@ -27,11 +27,6 @@ const (
 // what they mean. When it ends, the session does.
 func (s *session) pumpServer() {
 	defer s.link.Stream.Release()
-	defer func() {
-		if r := recover(); r != nil { // one session must not take the others with it
-			s.lose(fmt.Errorf("server pump: %v", r))
-		}
-	}()
 	for {
 		m, err := s.link.Stream.Next()
 		if err == nil {
@@ -46,7 +41,7 @@ func (s *session) pumpServer() {
 		if s.parted && errors.Is(err, errServer) {
 			err = fmt.Errorf("%w: %w", errParted, err)
 		}
-		s.lose(err)
+		s.live.Lose(err)
 		return
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
+	"sallyport.dev/sallyport/protocols/postgres/life"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
@@ -72,20 +72,16 @@ type session struct {
 	outcomes []ledger.Outcome
 	parted   bool // the server itself has told the agent that this is the end
 
-	heard   atomic.Int64 // when the agent last said something, in Unix nanoseconds
-	mu      sync.Mutex
-	dying   bool        // the agent is not read any more; guarded by mu
-	ended   bool        // nothing more is started; guarded by mu
-	lost    error       // why the server's pump ended; guarded by mu
-	idle    bool        // the idle time is over; guarded by mu
-	hurry   func(error) // ends the wait for an approval; guarded by mu
-	helpers sync.WaitGroup
+	heard atomic.Int64 // when the agent last said something, in Unix nanoseconds
+	live  life.Life
 }
 
 // serveSession logs in and runs a session to its end.
-func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protocols.Do, e *entry.Entry) error {
+func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protocols.Do, e *entry.Entry) (err error) {
 	wish, bar := entry.Read(e.Startup)
 	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, version: e.Startup.Version, agent: &wire.Mouth{Conn: e.Conn}}
+	s.live.Agent, s.live.Lost = e.Conn, s.deliver
+	defer s.apologize(&err)
 	s.work, s.quit = context.WithCancel(ctx)
 	defer s.quit()
 	in, err := wire.NewStream(e.Conn, e.Ahead, p.pool)
@@ -137,11 +133,11 @@ func (s *session) begin(g *upstream.Greeting) {
 // run pumps both ways until one side is gone or ctx is done, and says goodbye.
 func (s *session) run() error {
 	defer s.p.ring.Remove(s.key())
-	stop := context.AfterFunc(s.ctx, s.stopListening)
+	stop := context.AfterFunc(s.ctx, s.live.Deafen)
 	defer stop()
-	s.start(s.pumpServer)
+	s.live.Go(s.pumpServer)
 	if b := &s.f.Service.Session; b.StatementTimeout > 0 || b.IdleTimeout > 0 {
-		s.start(s.watch)
+		s.live.Go(s.watch)
 	}
 	err := s.pumpAgent()
 	if err != nil && s.ctx.Err() == nil {
@@ -154,9 +150,8 @@ func (s *session) run() error {
 // abandon stops what the server still does for an agent that is gone: a server
 // would otherwise notice only when it has an answer to write.
 func (s *session) abandon() {
-	s.mu.Lock()
-	lost := s.lost
-	s.mu.Unlock()
+	defer s.live.Rescue()
+	lost, _ := s.live.Reason()
 	if _, busy := s.ledger.Busy(); !busy || lost != nil {
 		return
 	}
@@ -165,43 +160,26 @@ func (s *session) abandon() {
 	s.do(ctx, s.cancel("the agent hung up")) //nolint:errcheck // its record says what became of it
 }
 
-// start runs f in a goroutine that the session's end waits for.
-func (s *session) start(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return
-	}
-	s.helpers.Go(f)
-}
-
-// stopListening wakes the agent's pump for the last time.
-func (s *session) stopListening() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dying = true
-	s.agent.Conn.SetReadDeadline(longAgo) //nolint:errcheck // a connection without deadlines ends when it is closed
-}
-
-// listen lets the agent be read again, unless the session is ending.
-func (s *session) listen() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.dying {
-		s.agent.Conn.SetReadDeadline(time.Time{}) //nolint:errcheck // see stopListening
+// apologize is deferred: a panic becomes the error of Serve, and the agent hears of
+// it if that is still possible.
+func (s *session) apologize(err *error) {
+	if r := recover(); r != nil {
+		*err = protocols.Caught(r)
+		s.agent.Conn.SetWriteDeadline(time.Now().Add(farewell)) //nolint:errcheck // see end
+		s.agent.Tell(refusal.Broken())                          //nolint:errcheck // the agent may be gone
 	}
 }
 
 // goodbye is what the agent hears at the end, if there is anything to say.
 func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
-	s.mu.Lock()
-	lost, idle := s.lost, s.idle
-	s.mu.Unlock()
+	lost, idle := s.live.Reason()
 	switch {
 	case s.ctx.Err() != nil:
 		return refusal.Fatal("57P01", "terminating connection: access to this service has ended", "Reconnect if you still have access.")
 	case idle:
 		return refusal.Fatal("57P05", "terminating connection due to idle-session timeout", "")
+	case protocols.IsPanic(lost), protocols.IsPanic(err):
+		return refusal.Broken()
 	case errors.Is(lost, errTooLarge):
 		return refusal.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
 	case errors.Is(lost, errParted):
@@ -216,10 +194,10 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 
 // verdict is what Serve answers: nil for an end that is nobody's fault.
 func (s *session) verdict(err error) error {
-	s.mu.Lock()
-	lost, idle := s.lost, s.idle
-	s.mu.Unlock()
+	lost, idle := s.live.Reason()
 	switch {
+	case protocols.IsPanic(err):
+		return err
 	case s.ctx.Err() != nil:
 		return context.Cause(s.ctx)
 	case idle:
@@ -235,35 +213,29 @@ func (s *session) verdict(err error) error {
 // end says goodbye to both sides and waits for everything that the session
 // started.
 func (s *session) end(word *pgproto3.ErrorResponse) {
-	s.mu.Lock()
-	s.ended = true
-	s.mu.Unlock()
+	s.live.Close()
 	now := time.Now()
-	s.agent.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
+	s.agent.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // a connection without deadlines ends when it is closed
 	if word != nil {
 		s.agent.Tell(word) //nolint:errcheck // the agent may be gone
 	}
-	s.link.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see stopListening
+	s.link.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see above
 	if s.in.Whole() {
 		if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
 			s.link.Conn.Write(b) //nolint:errcheck // the server may be gone
 		}
 	}
 	s.link.Retire()
-	s.agent.Conn.SetWriteDeadline(longAgo) //nolint:errcheck // see stopListening
+	s.agent.Conn.SetWriteDeadline(longAgo) //nolint:errcheck // see above
 	s.quit()
 	ledger.Deliver(s.ledger.End())
-	s.helpers.Wait()
+	s.live.Wait()
 	ledger.Deliver(s.ledger.End())
 }
 
-// lose notes why the server's pump ended and stops the agent's.
-func (s *session) lose(err error) {
-	s.mu.Lock()
-	if s.lost == nil {
-		s.lost = err
+// deliver closes the records of all that is under way.
+func (s *session) deliver() {
+	if s.ledger != nil {
+		ledger.Deliver(s.ledger.End())
 	}
-	s.mu.Unlock()
-	ledger.Deliver(s.ledger.End())
-	s.stopListening()
 }

@@ -1,6 +1,10 @@
 package refusal
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
 
 // TooLong bars a text that is not read whole.
 func TooLong(size, limit int) *Bar {
@@ -39,4 +43,9 @@ func NoDatabase(database, service string) *Bar {
 // NoSeat bars a session too many.
 func NoSeat() *Bar {
 	return &Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
+}
+
+// Broken is the end of a session that met a bug of the gateway.
+func Broken() *pgproto3.ErrorResponse {
+	return Fatal("XX000", "sallyport met an error of its own and ends this session", "Connect again; an operator finds the cause in sallyport's log.")
 }

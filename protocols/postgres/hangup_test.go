@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// waitFor is an approval that nobody gives.
+func waitFor(ctx context.Context, _ *action.Action, _ action.Decision) action.Decision {
+	<-ctx.Done()
+	return action.Decision{Reason: fmt.Sprint(context.Cause(ctx))}
+}
+
+// TestAWaitAtExecuteSeesTheAgent: rules that changed between Bind and Execute may
+// ask; that wait ends with the agent, or by its cancel, as any other.
+func TestAWaitAtExecuteSeesTheAgent(t *testing.T) {
+	start := func(t *testing.T) (*line, *client, chan string) {
+		why := make(chan string, 1)
+		l := newLine(t)
+		l.check = func(ctx context.Context, a *action.Action) action.Decision {
+			d := waitFor(ctx, a, action.Decision{})
+			why <- d.Reason
+			return d
+		}
+		cl := l.ready(t)
+		cl.send(prepare("", "SELECT 1"), bind("", ""), run(""), syncNow)
+		if got := cl.until('N'); !strings.Contains(got, "waits for an approval") {
+			t.Fatal(got)
+		}
+		return l, cl, why
+	}
+	t.Run("hang-up", func(t *testing.T) {
+		_, cl, why := start(t)
+		cl.conn.Close()
+		if got := <-why; !strings.Contains(got, "hung up") {
+			t.Error(got)
+		}
+	})
+	t.Run("cancel", func(t *testing.T) {
+		l, cl, why := start(t)
+		l.cancel(t, cl.key)
+		if got := cl.until('Z'); got != "1 2 E:57014 Z:I" && got != "E:57014 Z:I" {
+			t.Error(got)
+		}
+		if got := <-why; !strings.Contains(got, errCancelled.Error()) {
+			t.Error(got)
+		}
+		l.mu.Lock()
+		l.check = nil
+		l.mu.Unlock()
+		cl.send(query("SELECT 5"))
+		if got := cl.until('Z'); got != "D:5 C:SELECT 1 Z:I" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestAWaitAtConnectSeesTheAgent(t *testing.T) {
+	why := make(chan string, 1)
+	asked := make(chan struct{})
+	l := newLine(t, func(l *line) {
+		l.decide = func(a *action.Action) action.Decision { return action.Decision{Verdict: action.Ask} }
+		l.settle = func(ctx context.Context, a *action.Action, d action.Decision) action.Decision {
+			close(asked)
+			d = waitFor(ctx, a, d)
+			why <- d.Reason
+			return d
+		}
+	})
+	cl := l.open(t)
+	<-asked
+	cl.conn.Close()
+	if got := <-why; !strings.Contains(got, "hung up") {
+		t.Error(got)
+	}
+}
