@@ -31,7 +31,7 @@ func manyRules() string {
 		fmt.Fprintf(&b, "service %q {\n  hosts = [\"%s.bench.test\"]\n}\n", name, name)
 		for r := range rulesEach {
 			fmt.Fprintf(&b, "rule \"%s-%d\" {\n  on = [service.%[1]s]\n  methods = [\"POST\", \"GET\"]\n  paths = [\"/v%[2]d/**\"]\n"+
-				"  when = http.query.dry != \"1\" && agent.Name != \"ops\"\n  verdict = %[3]q\n}\n", name, r, verdictOf(r))
+				"  when = http.query.dry != \"1\" && agent.name != \"ops\"\n  verdict = %[3]q\n}\n", name, r, verdictOf(r))
 		}
 	}
 	fmt.Fprintf(&b, "role \"agents\" {\n  use = [%s]\n}\n", strings.Join(use, ", "))

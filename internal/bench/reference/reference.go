@@ -32,13 +32,14 @@ type Options struct {
 	Proxy *Proxy            // ends TLS on port 443; nil: everything is copied
 }
 
-// A Forwarder is a running reference. It lives as long as its process.
+// A Forwarder is a running reference.
 type Forwarder struct {
 	Config string // wg-quick configuration of its one agent
 
 	ports  map[uint16]string
 	proxy  *proxy
 	device *device.Device
+	link   *link
 }
 
 // Start brings a forwarder up on a free port of loopback.
@@ -58,12 +59,19 @@ func Start(o Options) (*Forwarder, error) {
 	}
 	forwarder := tcp.NewForwarder(l.stack, 0, inFlight, f.serve)
 	l.stack.SetTransportProtocolHandler(tcp.ProtocolNumber, forwarder.HandlePacket)
+	f.link = l
 	f.device = device.NewDevice(l, conn.NewStdNetBind(), device.NewLogger(device.LogLevelSilent, ""))
 	if err := f.up(client); err != nil {
-		f.device.Close()
+		f.Close()
 		return nil, fmt.Errorf("reference: %w", err)
 	}
 	return f, nil
+}
+
+// Close takes the tunnel down. Connections of a proxy end with the process.
+func (f *Forwarder) Close() {
+	f.device.Close()
+	f.link.stack.Destroy()
 }
 
 // up gives the device its keys, and its agent a configuration.
