@@ -237,6 +237,16 @@ func (b *bench) waitRecords(n int) []record {
 	return nil
 }
 
+// poll waits until ok, with a deadline.
+func poll(t testing.TB, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come about")
+		}
+	}
+}
+
 type fakeUpstream struct{ b *bench }
 
 func (u *fakeUpstream) Hold() protocols.Held { return nil }
