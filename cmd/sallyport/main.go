@@ -35,7 +35,7 @@ func run(ctx context.Context, cmd *cobra.Command) int {
 	switch {
 	case errors.As(err, &exit):
 	case ctx.Err() != nil:
-		exit.Code = cli.ExitInterrupted
+		exit.Code, exit.Quiet = cli.ExitInterrupted, true // who pressed Ctrl-C knows
 	default:
 		exit.Code = cli.ExitUsage
 	}
