@@ -14,14 +14,14 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/vault"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // maxRequest bounds the body of an API request.

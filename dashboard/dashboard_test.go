@@ -92,7 +92,7 @@ func TestEveryRoute(t *testing.T) {
 		{"POST", "/api/v1/agents", `{"name":"Ä"}`, 400, "lower-case"},
 		{"POST", "/api/v1/agents", `{"name":""}`, 400, "characters"},
 		{"POST", "/api/v1/agents", `{"name":"x","roles":["buyer"],"expires":"0s"}`, 400, "no duration"},
-		{"POST", "/api/v1/agents", `{"nmae":"x"}`, 400, "unknown field"},
+		{"POST", "/api/v1/agents", `{"nom":"x"}`, 400, "unknown field"},
 		{"POST", "/api/v1/agents", `{`, 400, "the request body"},
 		{"POST", "/api/v1/agents", ``, 400, "the request body"},
 		{"POST", "/api/v1/agents", `{"name":"x","roles":["buyer"]} {}`, 400, "the request body"},

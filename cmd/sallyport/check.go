@@ -10,14 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/presets"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/spf13/cobra"
-
-	"sallyport.dev/sallyport/cmd/sallyport/cli"
-	"sallyport.dev/sallyport/policy"
-	"sallyport.dev/sallyport/policy/presets"
 )
 
 // load reads the configuration and shows what is to be said about it.

@@ -11,15 +11,15 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
-
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/internal/demo"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/netstack/wireguard"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 )
 
 // pollApprovals is how often the demo's operator looks at the desk.

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"sallyport.dev/sallyport/policy"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
-
-	"sallyport.dev/sallyport/policy"
 )
 
 const (

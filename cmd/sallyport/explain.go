@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/rules"
+
+	"github.com/spf13/cobra"
 )
 
 func (r *root) testCommand() *cobra.Command {

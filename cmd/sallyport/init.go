@@ -12,11 +12,11 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/hashicorp/hcl/v2/hclwrite"
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy/presets"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/spf13/cobra"
 )
 
 //go:embed starter.hcl.tmpl

@@ -13,9 +13,9 @@ import (
 	"syscall"
 	_ "time/tzdata" // hours in rules work where the system has no zone files
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {

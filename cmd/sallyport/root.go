@@ -6,10 +6,10 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/cmd/sallyport/admin"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+
+	"github.com/spf13/cobra"
 )
 
 const develVersion = "(devel)"

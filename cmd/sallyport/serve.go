@@ -10,11 +10,11 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/vault"
+
+	"github.com/spf13/cobra"
 )
 
 func (r *root) serveCommand() *cobra.Command {

@@ -20,10 +20,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"sallyport.dev/sallyport/internal/pgserver"
 	"sallyport.dev/sallyport/internal/pki"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Names of the show's upstreams.

@@ -161,7 +161,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
-	if random() == random() {
+	if first, second := random(), random(); first == second {
 		t.Error("random repeats itself")
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"sallyport.dev/sallyport/dashboard"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // AdminSocket is the name of the API's socket in the state directory.

@@ -4,9 +4,9 @@
 package admin
 
 import (
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+
+	"github.com/spf13/cobra"
 )
 
 // commands is what they share.

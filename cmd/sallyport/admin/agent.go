@@ -10,11 +10,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/netstack"
+
+	"github.com/spf13/cobra"
 )
 
 func (r *commands) agentCommand() *cobra.Command {

@@ -11,11 +11,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
+
+	"github.com/spf13/cobra"
 )
 
 // watchEvery is how often watch looks at the desk.

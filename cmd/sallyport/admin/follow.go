@@ -10,10 +10,10 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+
+	"github.com/spf13/cobra"
 )
 
 // maxEvent bounds one line of the event stream.

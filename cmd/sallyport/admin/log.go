@@ -10,12 +10,12 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+
+	"github.com/spf13/cobra"
 )
 
 func (r *commands) logCommand() *cobra.Command {

@@ -13,12 +13,12 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/cobra"
-	"golang.org/x/term"
-
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/vault"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 const maxSecret = 64 << 10

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"text/tabwriter"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
+
+	"github.com/spf13/cobra"
 )
 
 func (r *commands) statusCommand() *cobra.Command {

@@ -16,9 +16,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	"sallyport.dev/sallyport/internal/node"
+
+	"github.com/spf13/cobra"
 )
 
 // A Client talks to a running gateway over its admin socket.

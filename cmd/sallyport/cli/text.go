@@ -9,10 +9,10 @@ import (
 	"time"
 	"unicode"
 
+	"sallyport.dev/sallyport/action"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-
-	"sallyport.dev/sallyport/action"
 )
 
 // Say writes a message for the person at the terminal, apart from the data.

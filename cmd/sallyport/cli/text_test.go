@@ -33,12 +33,23 @@ func TestT49_NothingSteersATerminal(t *testing.T) {
 func TestWordsForPeople(t *testing.T) {
 	now := time.Now()
 	for _, tt := range []struct{ got, want string }{
-		{Count(0, "rule"), "0 rules"}, {Count(1, "rule"), "1 rule"}, {Count(2, "rule"), "2 rules"},
-		{OrDash(""), "-"}, {OrDash("x"), "x"},
-		{Ago(time.Time{}), "never"}, {Ago(now), "just now"}, {Ago(now.Add(-90 * time.Second)), "1m ago"},
-		{Ago(now.Add(-3 * time.Hour)), "3h ago"}, {Ago(time.Date(2020, 1, 2, 12, 0, 0, 0, time.Local)), "2020-01-02"},
-		{Size(0), "0 B"}, {Size(1023), "1023 B"}, {Size(1536), "1.5 KiB"}, {Size(3 << 30), "3.0 GiB"}, {Size(5 << 50), "5120.0 TiB"},
-		{ExitError{Code: 3}.Error(), "exit 3"}, {ExitError{Code: 1, Err: os.ErrNotExist}.Error(), os.ErrNotExist.Error()},
+		{Count(0, "rule"), "0 rules"},
+		{Count(1, "rule"), "1 rule"},
+		{Count(2, "rule"), "2 rules"},
+		{OrDash(""), "-"},
+		{OrDash("x"), "x"},
+		{Ago(time.Time{}), "never"},
+		{Ago(now), "just now"},
+		{Ago(now.Add(-90 * time.Second)), "1m ago"},
+		{Ago(now.Add(-3 * time.Hour)), "3h ago"},
+		{Ago(time.Date(2020, 1, 2, 12, 0, 0, 0, time.Local)), "2020-01-02"},
+		{Size(0), "0 B"},
+		{Size(1023), "1023 B"},
+		{Size(1536), "1.5 KiB"},
+		{Size(3 << 30), "3.0 GiB"},
+		{Size(5 << 50), "5120.0 TiB"},
+		{ExitError{Code: 3}.Error(), "exit 3"},
+		{ExitError{Code: 1, Err: os.ErrNotExist}.Error(), os.ErrNotExist.Error()},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%q, want %q", tt.got, tt.want)
