@@ -1,14 +1,17 @@
 package record
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
-// AppendJSON appends r's JSON, the same bytes as encoding/json gives, in a fifth
-// of its time: the writer encodes every record that there is.
+// AppendJSON appends r's JSON, the same bytes as an Encoder of encoding/json that
+// leaves <, > and & alone gives, in a fifth of its time: the writer encodes every
+// record that there is.
 func (r *Record) AppendJSON(b []byte) []byte {
 	b = append(b, `{"seq":`...)
 	b = strconv.AppendUint(b, r.Seq, 10)
@@ -58,6 +61,7 @@ func (r *Record) appendEnd(b []byte) []byte {
 	b = appendNumber(b, `,"rows":`, r.Rows)
 	b = appendNumber(b, `,"duration_ns":`, int64(r.Duration))
 	b = appendField(b, `,"sample":`, r.Sample)
+	b = appendNumber(b, `,"hidden":`, r.Hidden)
 	b = appendField(b, `,"digest":`, r.Digest)
 	return appendNumber(b, `,"missing":`, int64(r.Missing))
 }
@@ -144,8 +148,8 @@ func appendList[T any](b []byte, key string, list []T, one func([]byte, T) []byt
 // appendString leaves what needs escapes to encoding/json.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, err := json.Marshal(s)
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			quoted, err := marshal(s)
 			if err != nil { // it never fails on a string
 				return append(b, `""`...)
 			}
@@ -155,4 +159,36 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+// marshal is json.Marshal without its escapes for HTML, which would let an agent
+// have six bytes kept for one.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+}
+
+// cut gives the beginning of s that takes at most so many bytes in JSON.
+func cut(s []byte, most int) string {
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRune(s[i:])
+		switch {
+		case r == '\n' || r == '\t' || r == '\r' || r == '"' || r == '\\':
+			most -= 2
+		case r < ' ' || r == utf8.RuneError || r == '\u2028' || r == '\u2029':
+			most -= 6
+		default:
+			most -= size
+		}
+		if most < 0 {
+			return string(s[:i])
+		}
+		i += size
+	}
+	return string(s)
 }

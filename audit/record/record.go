@@ -61,6 +61,7 @@ type Record struct {
 	Rows     int64         `json:"rows,omitempty"`
 	Duration time.Duration `json:"duration_ns,omitempty"`
 	Sample   string        `json:"sample,omitempty"`
+	Hidden   int64         `json:"hidden,omitempty"`  // bytes that Sample left out
 	Digest   string        `json:"digest,omitempty"`  // SHA-256 in hex
 	Missing  uint64        `json:"missing,omitempty"` // on a gap: how many records it stands for
 	Hash     Hash          `json:"hash,omitzero"`     // of all the fields above, as encoded
@@ -122,12 +123,15 @@ func Decode(body []byte) (Record, error) {
 	return r, nil
 }
 
-// Bounds of one record: what is longer is cut, or left out with a mark, and the
-// rules later read it as unknown.
+// Bounds of one record as it is encoded: a longer Sample is cut, and facts that do
+// not fit are left out with a mark.
 const (
 	MaxSample = 64 << 10
-	MaxFacts  = 1 << 20
+	MaxFacts  = 64 << 10 // of all parts together
 )
+
+// LostFacts is the mark on a record that was made after a crash.
+const LostFacts = "lost in a crash"
 
 // A Methods finds, by protocol, the fact that becomes Record.Method.
 type Methods map[string]func(action.Facts) (string, action.State)
@@ -140,7 +144,7 @@ func New(methods Methods, a *action.Action, d action.Decision) Record {
 	r := Record{
 		ID: a.ID, Time: a.Time.UTC(), Session: a.Session, Host: a.Host, Kind: a.Kind, Summary: a.Summary,
 		Verdict: d.Verdict.String(), Rule: d.Rule, Reason: d.Reason, Would: d.Would,
-		Sample: string(a.Sample[:min(len(a.Sample), MaxSample)]), Digest: hex.EncodeToString(a.Digest),
+		Sample: cut(a.Sample, MaxSample), Digest: hex.EncodeToString(a.Digest), Hidden: a.Hidden,
 	}
 	if a.Dst.IsValid() {
 		r.Dst = a.Dst.String()
@@ -155,8 +159,10 @@ func New(methods Methods, a *action.Action, d action.Decision) Record {
 		r.Service, r.Protocol = s.Name, s.Protocol
 	}
 	r.Parts = make([]Part, len(a.Parts))
+	room := MaxFacts
 	for i, p := range a.Parts {
-		r.Parts[i] = Part{Effects: p.Effects.String(), Control: p.Control, Facts: encodeFacts(p.Facts)}
+		r.Parts[i] = Part{Effects: p.Effects.String(), Control: p.Control, Facts: encodeFacts(p.Facts, room)}
+		room -= len(r.Parts[i].Facts)
 	}
 	if method := methods[r.Protocol]; method != nil && len(a.Parts) > 0 {
 		if s, state := method(a.Parts[0].Facts); state == action.Known {
@@ -186,27 +192,41 @@ func (r *Record) Finish(d action.Decision, res action.Result) {
 }
 
 // encodeFacts never fails: a record with a mark in place of its facts is better
-// than none, and its missing facts read as unknown.
-func encodeFacts(f action.Facts) (b json.RawMessage) {
-	if f == nil {
+// than none. What does not fit into room is not kept.
+func encodeFacts(f action.Facts, room int) (b json.RawMessage) {
+	switch {
+	case f == nil:
 		return nil
+	case room <= 0: // nor is it worth encoding
+		return Mark(tooLong)
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			b = mark("facts could not be encoded")
+			b = Mark("could not be encoded")
 		}
 	}()
-	b, err := json.Marshal(f)
+	b, err := marshal(f)
 	switch {
 	case err != nil:
-		return mark("facts could not be encoded")
-	case len(b) > MaxFacts:
-		return mark("facts were too long to be kept")
+		return Mark("could not be encoded")
+	case len(b) > room:
+		return Mark(tooLong)
 	}
 	return b
 }
 
-func mark(why string) json.RawMessage { return json.RawMessage(`{"-":"` + why + `"}`) }
+const tooLong = "too long to be kept"
+
+// Mark stands in place of facts and says why.
+func Mark(why string) json.RawMessage { return json.RawMessage(markBegin + why + markEnd) }
+
+const markBegin, markEnd = `{"-":"`, `"}`
+
+// marked gives the reason if raw is a Mark. No protocol has a fact called "-".
+func marked(raw json.RawMessage) (why string, ok bool) {
+	why, ok = strings.CutPrefix(string(raw), markBegin)
+	return strings.TrimSuffix(why, markEnd), ok
+}
 
 // Seal gives r its place in the chain.
 func (r *Record) Seal(seq uint64, prev Hash, at time.Time) {
@@ -215,12 +235,12 @@ func (r *Record) Seal(seq uint64, prev Hash, at time.Time) {
 	r.Hash = sha256.Sum256(r.body)
 }
 
-// Action gives the action back, to be decided again. Facts of a protocol that
-// tables do not list are an error.
+// Action gives the action back, to be decided again. Facts that were not kept, or
+// are of a protocol that tables do not list, are an error.
 func (r *Record) Action(tables []action.FactTable) (*action.Action, error) {
 	a := &action.Action{
 		ID: r.ID, Time: r.Time, Session: r.Session, Host: r.Host, Kind: r.Kind, Summary: r.Summary,
-		Sample:  []byte(r.Sample),
+		Sample: []byte(r.Sample), Hidden: r.Hidden,
 		Peer:    &action.Peer{ID: r.Agent.ID, Name: r.Agent.Name, User: r.Agent.User, Tags: r.Agent.Tags, Enrolled: r.Agent.Roles},
 		Service: &action.Service{Name: r.Service, Protocol: r.Protocol},
 	}
@@ -245,6 +265,9 @@ func (r *Record) Action(tables []action.FactTable) (*action.Action, error) {
 func decodeFacts(tables []action.FactTable, protocol string, raw json.RawMessage) (action.Facts, error) {
 	if raw == nil {
 		return nil, nil
+	}
+	if why, ok := marked(raw); ok {
+		return nil, fmt.Errorf("the facts are %s", why)
 	}
 	for _, t := range tables {
 		if t.Protocol != protocol || t.New == nil {

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,7 +10,7 @@ import (
 
 // Needle gives text as it stands inside a record's body.
 func Needle(text string) string {
-	b, err := json.Marshal(text)
+	b, err := marshal(text)
 	if err != nil {
 		return text
 	}
