@@ -4,7 +4,10 @@
 // and where records are kept is its Store's business.
 package audit
 
-import "sallyport.dev/sallyport/audit/record"
+import (
+	"sallyport.dev/sallyport/audit/query"
+	"sallyport.dev/sallyport/audit/record"
+)
 
 // What crosses to the readers of the log.
 type (
@@ -12,4 +15,20 @@ type (
 	Record = record.Record
 	// Hash is a SHA-256.
 	Hash = record.Hash
+	// Query says which records are wanted.
+	Query = query.Query
+	// Term is one condition of a Query.
+	Term = query.Term
 )
+
+// The bounds of Query.Limit.
+const (
+	DefaultLimit = query.DefaultLimit
+	MaxLimit     = query.MaxLimit
+)
+
+// ParseQuery reads a Query as people write it, see query.Parse.
+func ParseQuery(s string) (Query, error) { return query.Parse(s) }
+
+// Fields lists what a term of a Query may name.
+func Fields() []string { return query.Fields() }

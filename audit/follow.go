@@ -19,7 +19,7 @@ type Event struct {
 // channel is closed when ctx or the log ends. A slow follower loses records, is
 // told so, and slows nobody down.
 func (l *Log) Follow(ctx context.Context, q Query) <-chan Event {
-	f := &follower{query: q.resolve(l.opts.Now()), events: make(chan Event, followBuffer)}
+	f := &follower{query: q.Resolve(l.opts.Now()), events: make(chan Event, followBuffer)}
 	if !l.followers.add(f) {
 		close(f.events)
 		return f.events

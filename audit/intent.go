@@ -2,10 +2,6 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-
-	"sallyport.dev/sallyport/audit/record"
 )
 
 // intent is a change of the intents on its way to their keeper: one to add, with
@@ -105,41 +101,4 @@ func (l *Log) gather() func(func(*intent) bool) {
 			}
 		}
 	}
-}
-
-// recover makes records of what had begun when the last gateway died. A record
-// that was kept while its intent was not yet dropped is not made again.
-func (l *Log) recover(ctx context.Context) error {
-	intents, err := l.store.LoadIntents(ctx)
-	if err != nil || len(intents) == 0 {
-		return err
-	}
-	var rs []Record
-	var ids []string
-	for _, i := range intents {
-		ids = append(ids, i.ID)
-		known, err := l.store.Select(ctx, Query{Terms: []Term{{Field: "id", Values: []string{i.ID}}}, Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(known) > 0 {
-			continue
-		}
-		r := Record{}
-		if err := json.Unmarshal(i.Body, &r); err != nil {
-			r = Record{ID: i.ID, Time: l.opts.Now().UTC(), Summary: "an intent that could not be read"}
-		}
-		r.Outcome = record.Lost
-		rs = append(rs, r)
-	}
-	if len(rs) > 0 {
-		rs = l.chain(rs)
-		if err := l.store.Append(ctx, rs); err != nil {
-			return fmt.Errorf("recover %d records: %w", len(rs), err)
-		}
-		last := rs[len(rs)-1]
-		l.tail = Tail{last.Seq, last.Hash, last.Recorded}
-		l.opts.Log.Warn("actions with an unknown outcome", "records", len(rs))
-	}
-	return l.store.ChangeIntents(ctx, nil, ids)
 }

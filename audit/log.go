@@ -10,14 +10,17 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit/journal"
 	"sallyport.dev/sallyport/audit/record"
 )
 
 // Sizes and times of the writer. A batch is closed early enough for its commit,
 // some 5 to 20 ms on a disk, to be over 50 ms after the answer.
 const (
-	maxQueue   = 64 << 10
-	maxPending = 64 << 20 // bytes of the records that wait, see end
+	maxQueue   = 16 << 10
+	maxRunning = 4 << 10  // actions that run while the queue is full
+	maxPending = 64 << 20 // bytes of the records that wait, see ended
+	maxShare   = 4        // one agent may have a fourth of what all may
 	maxBatch   = 1000
 	maxWait    = 25 * time.Millisecond
 	retryEvery = 500 * time.Millisecond
@@ -33,7 +36,7 @@ type Options struct {
 	Strict bool          // no action runs whose record cannot be kept
 	Keep   time.Duration // months older than this are dropped; 0: never
 	Signer Signer        // nil: heads are not signed
-	Queue  int           // how many records may wait to be written; 0: 65,536
+	Queue  int           // how many records may wait to be written; 0: 16,384
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -43,6 +46,7 @@ type Log struct {
 	store   Store
 	opts    Options
 	methods record.Methods
+	journal *journal.Journal
 	queue   chan *ended
 	intents chan *intent
 	closing chan struct{}
@@ -52,13 +56,14 @@ type Log struct {
 
 	down    atomic.Pointer[error] // why the store takes no records; nil: it does
 	mute    atomic.Pointer[error] // why the store takes no intents; nil: it does
-	pending atomic.Int64          // bytes of encoded records in the queue
+	pending atomic.Int64          // bytes of encoded records in the queue, see share
 	counts  counts
 	tail    Tail // the writer's own
 	signed  Head // the writer's own
 
-	mu   sync.Mutex
-	open map[string]struct{} // ids begun and not ended; guarded by mu
+	mu     sync.Mutex
+	open   map[string]running // by id, begun and not ended; guarded by mu
+	shares map[string]*share  // by id of the agent; guarded by mu
 
 	followers followers
 }
@@ -69,6 +74,7 @@ type ended struct {
 	d      action.Decision
 	res    action.Result
 	record *Record
+	running
 
 	size     int64 // of the record, if End made it
 	reserved bool  // size is counted in pending
@@ -90,21 +96,34 @@ func New(ctx context.Context, store Store, tables []action.FactTable, opts Optio
 		store: store, opts: opts, methods: methods(tables),
 		queue: make(chan *ended, opts.Queue), intents: make(chan *intent, 4*maxBatch),
 		closing: make(chan struct{}), written: make(chan struct{}), kept: make(chan struct{}),
-		open: map[string]struct{}{},
+		open: map[string]running{}, shares: map[string]*share{},
 	}
-	var err error
-	if l.tail, err = store.Tail(ctx); err != nil {
-		return nil, fmt.Errorf("open audit log: %w", err)
-	}
-	if err := l.checkHead(ctx); err != nil {
-		return nil, fmt.Errorf("open audit log: %w", err)
-	}
-	if err := l.recover(ctx); err != nil {
+	if err := l.start(ctx); err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
 	go l.write()
 	go l.keepIntents()
 	return l, nil
+}
+
+// start goes on where the last log ended, however it did.
+func (l *Log) start(ctx context.Context) (err error) {
+	if l.tail, err = l.store.Tail(ctx); err != nil {
+		return err
+	}
+	if err := l.checkHead(ctx); err != nil {
+		return err
+	}
+	var noted []Record
+	if l.journal, noted, err = journal.Open(l.store.Journal(), l.opts.Queue+maxRunning); err != nil {
+		return err
+	}
+	if err := l.recover(ctx, noted); err != nil {
+		return errors.Join(err, l.journal.Close())
+	}
+	l.counts.missing.Store(l.journal.Missing())
+	l.sign(ctx, l.opts.Now())
+	return nil
 }
 
 // methods finds the fact of each protocol that becomes Record.Method.
@@ -120,53 +139,21 @@ func methods(tables []action.FactTable) record.Methods {
 	return found
 }
 
-// Begin notes that a is about to be done, or refused. With Options.Strict it is
-// on disk when Begin returns, and an error means that it cannot be recorded:
-// then nothing may be done, and End need not be called. Without, it never fails
-// before Close.
-func (l *Log) Begin(ctx context.Context, a *action.Action, d action.Decision) error {
-	select {
-	case <-l.closing:
-		return ErrClosed
-	default:
-	}
-	l.counts.begun.Add(1)
-	l.mu.Lock()
-	l.open[a.ID] = struct{}{}
-	l.mu.Unlock()
-	if !l.opts.Strict {
-		return nil
-	}
-	if err := l.beginStrict(ctx, a, d); err != nil {
-		l.closed(a.ID)
-		l.counts.refused.Add(1)
-		l.counts.missing.Add(1)
-		return fmt.Errorf("record %s: %w", a.ID, err)
-	}
-	return nil
-}
-
-func (l *Log) beginStrict(ctx context.Context, a *action.Action, d action.Decision) error {
-	if err := l.down.Load(); err != nil {
-		return *err
-	}
-	if err := l.store.Room(); err != nil {
-		return err
-	}
-	r := record.New(l.methods, a, d)
-	return l.intend(ctx, Intent{ID: a.ID, Body: r.AppendJSON(nil)})
-}
-
 // End queues the record of an action that is over. It blocks while the queue is
-// full. The log keeps a until it is written: neither it nor its facts may change
+// full, or holds too much of the same agent. The log keeps a until it is written: neither it nor its facts may change
 // or be used again. An End without a Begin, or a second one, is counted and
 // ignored.
 func (l *Log) End(a *action.Action, d action.Decision, res action.Result) {
-	if !l.closed(a.ID) {
+	run, ok := l.closed(a.ID)
+	if !ok {
 		l.counts.stray.Add(1)
 		return
 	}
-	e := &ended{a: a, d: d, res: res}
+	if run.slot == journal.None {
+		return // Begin has counted it as missing
+	}
+	_ = l.journal.End(run.slot, d, res) // the record itself is on its way
+	e := &ended{a: a, d: d, res: res, running: run}
 	if len(l.queue) >= maxBatch {
 		l.encode(e)
 	}
@@ -195,15 +182,16 @@ func (l *Log) wait(e *ended) {
 		case queue <- e:
 			return
 		case <-l.closing:
-			l.counts.missing.Add(1)
+			l.counts.missing.Add(1) // not for good: it stays in the journal
 			return
 		case <-tick.C:
 		}
 		if l.down.Load() != nil && !l.opts.Strict {
-			l.counts.missing.Add(1)
+			l.miss()
 			if e.reserved {
-				l.pending.Add(-e.size)
+				l.unreserve(e)
 			}
+			l.leave(e.running)
 			return
 		}
 	}
@@ -222,28 +210,9 @@ func (l *Log) encode(e *ended) {
 	}
 }
 
-// reserve counts e among what waits, and reports whether there is room for it.
-func (l *Log) reserve(e *ended) bool {
-	if now := l.pending.Add(e.size); now > maxPending && now > e.size {
-		l.pending.Add(-e.size)
-		return false
-	}
-	e.reserved = true
-	return true
-}
-
-// closed takes id out of the open ones and reports whether it was there.
-func (l *Log) closed(id string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, ok := l.open[id]
-	delete(l.open, id)
-	return ok
-}
-
 // Query gives the records that q asks for, newest first.
 func (l *Log) Query(ctx context.Context, q Query) ([]Record, error) {
-	return l.store.Select(ctx, q.resolve(l.opts.Now()))
+	return l.store.Select(ctx, q.Resolve(l.opts.Now()))
 }
 
 // Close writes what is queued, signs the head, and ends the log. Call it when no
@@ -255,6 +224,9 @@ func (l *Log) Close() error {
 		l.intents <- nil // the keeper ends behind what is queued
 		<-l.kept
 		l.followers.close()
+		if err := l.journal.Close(); err != nil {
+			l.opts.Log.Error("the audit journal is not closed", "err", err)
+		}
 	})
 	if n := l.counts.missing.Load(); n > 0 {
 		return fmt.Errorf("%d records could not be written", n)

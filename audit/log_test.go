@@ -60,22 +60,6 @@ func TestRecordHoldsEverything(t *testing.T) {
 	}
 }
 
-func TestOutcomes(t *testing.T) {
-	for _, c := range []struct {
-		verdict action.Verdict
-		failed  bool
-		want    string
-	}{
-		{action.Allow, false, record.Done}, {action.Allow, true, record.Failed}, {action.Deny, false, record.Refused}, {action.Ask, false, record.Pending},
-	} {
-		var r Record
-		r.Finish(action.Decision{Verdict: c.verdict}, action.Result{Failed: c.failed})
-		if r.Outcome != c.want {
-			t.Errorf("%v failed=%v: %s, want %s", c.verdict, c.failed, r.Outcome, c.want)
-		}
-	}
-}
-
 func TestEveryRecordIsKept(t *testing.T) {
 	m := newMemory()
 	l := openLog(t, m, Options{Queue: 16, Signer: newKey(1)})
@@ -154,20 +138,71 @@ func TestEndBlocksWhileTheQueueIsFull(t *testing.T) {
 	}
 }
 
-func TestWhatWaitsIsBounded(t *testing.T) {
+// TestT30_FatRecordsBlockTheirOwnAgent proves that what waits is bounded for each
+// agent, and that one who is over its share stands in nobody's way.
+func TestT30_FatRecordsBlockTheirOwnAgent(t *testing.T) {
 	l := &Log{}
-	big := func() *ended { return &ended{size: maxPending/2 + 1} }
-	if !l.reserve(big()) {
+	fat, other := new(share), new(share)
+	of := func(s *share, size int64) *ended { return &ended{size: size, running: running{share: s}} }
+	const part = maxPending / maxShare
+	if !l.reserve(of(fat, part-1)) {
 		t.Fatal("the first was refused")
 	}
-	if l.reserve(big()) {
-		t.Fatal("more waits than may")
+	if l.reserve(of(fat, 2)) {
+		t.Error("more waits of one agent than may")
 	}
-	if l.pending.Load() != maxPending/2+1 {
-		t.Errorf("%d bytes pend", l.pending.Load())
+	if !l.reserve(of(other, part)) {
+		t.Error("another agent was refused")
 	}
-	if alone := new(Log); !alone.reserve(&ended{size: 2 * maxPending}) {
+	if l.pending.Load() != 2*part-1 || fat.bytes.Load() != part-1 {
+		t.Errorf("%d bytes pend, %d of the first", l.pending.Load(), fat.bytes.Load())
+	}
+	l.pending.Store(maxPending)
+	if !l.reserve(of(new(share), part)) {
+		t.Error("an agent of which nothing waits never gets in")
+	}
+	if l.reserve(of(other, 1)) {
+		t.Error("more waits than may")
+	}
+	if alone := new(Log); !alone.reserve(of(new(share), 2*maxPending)) {
 		t.Error("a huge record alone never gets in")
+	}
+}
+
+// TestT30_FloodBlocksItsOwnAgent proves that an agent whose records wait for the
+// store cannot take every slot.
+func TestT30_FloodBlocksItsOwnAgent(t *testing.T) {
+	m := newMemory()
+	m.gate = make(chan struct{})
+	l := openLog(t, m, Options{Queue: 4096})
+	ctx, hangUp := context.WithCancel(t.Context())
+	begun, blocked := 0, make(chan error)
+	go func() {
+		for {
+			a := act("/flood")
+			if err := l.Begin(ctx, a, allow); err != nil {
+				blocked <- err
+				return
+			}
+			l.End(a, allow, ok)
+			begun++
+		}
+	}()
+	eventually(t, "the flood is blocked", func() bool { return l.Stats().Blocked > 0 })
+	other := act("/other")
+	other.Peer = &action.Peer{ID: "a2", Name: "other"}
+	do(t, l, other, allow, ok)
+	hangUp()
+	if err := <-blocked; !errors.Is(err, context.Canceled) || begun != (4096+maxRunning)/maxShare {
+		t.Errorf("%d begun, then %v", begun, err)
+	}
+	close(m.gate)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The one that hung up while it waited is told of.
+	if n := len(m.records(t)); n != begun+2 || l.Stats().Lost != 1 {
+		t.Errorf("%d records of %d, %+v", n, begun+1, l.Stats())
 	}
 }
 
@@ -360,44 +395,6 @@ func TestCrashLeavesUnknownOutcomes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if report, err := again.Verify(t.Context()); err != nil || !report.OK() {
-		t.Errorf("%v %+v", err, report)
-	}
-}
-
-// weird facts do what facts must not.
-type weird struct{ do func() ([]byte, error) }
-
-func (w weird) MarshalJSON() ([]byte, error) { return w.do() }
-
-func TestBadFactsLeaveARecord(t *testing.T) {
-	m := newMemory()
-	l := openLog(t, m, Options{})
-	for _, f := range []action.Facts{
-		weird{func() ([]byte, error) { return nil, errors.New("no") }},
-		weird{func() ([]byte, error) { panic("no") }},
-		&facts{Path: strings.Repeat("x", record.MaxFacts)},
-		make(chan int),
-	} {
-		a := act("/")
-		a.Parts = []action.Part{{Facts: f}}
-		a.Sample = make([]byte, 2*record.MaxSample)
-		a.Time = time.Date(123456, 1, 1, 0, 0, 0, 0, time.UTC)
-		do(t, l, a, allow, ok)
-	}
-	do(t, l, &action.Action{ID: "bare"}, allow, ok)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	rs := m.records(t)
-	if len(rs) != 5 {
-		t.Fatalf("%d records", len(rs))
-	}
-	for _, r := range rs[:4] {
-		if !strings.HasPrefix(string(r.Parts[0].Facts), `{"-":"facts `) || len(r.Sample) > record.MaxSample {
-			t.Errorf("facts %.80s, sample of %d", r.Parts[0].Facts, len(r.Sample))
-		}
-	}
-	if report, err := l.Verify(t.Context()); err != nil || !report.OK() {
 		t.Errorf("%v %+v", err, report)
 	}
 }

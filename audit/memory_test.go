@@ -29,6 +29,7 @@ type memory struct {
 	lieOnce     bool          // the next Append keeps its records and says that it failed
 	gate        chan struct{} // Append waits until it can receive, if set
 	commits     int           // of intents
+	journal     string        // path
 	hold        sync.Mutex    // a test that has it stops commits of intents
 }
 
@@ -77,6 +78,8 @@ func (m *memory) Room() error {
 	defer m.mu.Unlock()
 	return m.failRoom
 }
+
+func (m *memory) Journal() string { return m.journal }
 
 func (m *memory) ChangeIntents(_ context.Context, add []Intent, drop []string) error {
 	m.hold.Lock()

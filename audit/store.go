@@ -23,6 +23,9 @@ type Sink interface {
 	// Room says why no new action should be begun, such as a disk that fills up.
 	// It is asked often and must be cheap.
 	Room() error
+	// Journal names a file of this store, and of no other, for audit/journal. ""
+	// keeps the journal in memory: then a crash loses what was being done.
+	Journal() string
 }
 
 // A Tail is where the chain ends.

@@ -19,11 +19,13 @@ func (l *Log) write() {
 	batch := make([]*ended, 0, maxBatch)
 	for open := true; open; {
 		batch, open = l.collect(batch[:0], tick.C)
-		l.commit(ctx, l.records(batch))
+		if l.commit(ctx, l.records(batch)) {
+			l.release(batch)
+		}
 		clear(batch)
 		l.tellGap(ctx)
 		now := l.opts.Now()
-		if !open || now.Sub(l.signed.Time) >= signEvery {
+		if since := now.Sub(l.signed.Time); !open || since >= signEvery || since < 0 { // the clock may go back
 			l.sign(ctx, now)
 		}
 		if l.opts.Keep > 0 && now.Sub(pruned) >= pruneEvery {
@@ -78,7 +80,7 @@ func (l *Log) rest(batch []*ended) ([]*ended, bool) {
 func (l *Log) records(batch []*ended) []Record {
 	rs := make([]Record, len(batch))
 	for i, e := range batch {
-		l.pending.Add(-e.size) // before the writer itself sets a size
+		l.unreserve(e) // before the writer itself sets a size
 		if e.record == nil {
 			l.encode(e)
 		}
@@ -87,11 +89,20 @@ func (l *Log) records(batch []*ended) []Record {
 	return rs
 }
 
+// release gives back what the actions of a batch held until it was kept.
+func (l *Log) release(batch []*ended) {
+	runs := make([]running, len(batch))
+	for i, e := range batch {
+		runs[i] = e.running
+	}
+	l.leave(runs...)
+}
+
 // commit chains rs to the tail and appends them. It tries until the store takes
-// them or the log closes.
-func (l *Log) commit(ctx context.Context, rs []Record) {
+// them or the log closes, and reports whether they are kept.
+func (l *Log) commit(ctx context.Context, rs []Record) bool {
 	if len(rs) == 0 {
-		return
+		return true
 	}
 	rs = l.chain(rs)
 	for {
@@ -105,8 +116,8 @@ func (l *Log) commit(ctx context.Context, rs []Record) {
 		}
 		select {
 		case <-l.closing:
-			l.counts.missing.Add(uint64(len(rs)))
-			return
+			l.counts.missing.Add(uint64(len(rs))) // not for good: they stay in the journal
+			return false
 		case <-time.After(retryEvery):
 		}
 	}
@@ -121,6 +132,7 @@ func (l *Log) commit(ctx context.Context, rs []Record) {
 		l.forget(rs)
 	}
 	l.followers.publish(rs)
+	return true
 }
 
 // chain gives every record its place behind the tail. Recorded never goes back,
@@ -166,10 +178,12 @@ func (l *Log) tellGap(ctx context.Context) {
 	}
 	l.counts.lost.Add(n)
 	now := l.opts.Now()
-	l.commit(ctx, []Record{{
+	if l.commit(ctx, []Record{{
 		ID: action.NewID(now), Time: now.UTC(), Kind: record.KindGap, Missing: n,
 		Summary: fmt.Sprintf("%d records are missing: the audit log could not be written", n),
-	}})
+	}}) {
+		l.journal.Miss(-int64(n)) // a crash before this has the gap told of twice: better than never
+	}
 }
 
 // prune drops the months that are older than Keep, and leaves their last hash.

@@ -16,11 +16,11 @@ import (
 	"sallyport.dev/sallyport/internal/notrun"
 )
 
-// smallDisk mounts 8 MiB that tests may fill.
+// smallDisk mounts 10 MiB that tests may fill; a small journal takes two of them.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	disk := t.TempDir()
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=8m"); err != nil {
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=10m"); err != nil {
 		notrun.Skip(t, "mounting a tmpfs needs root: "+err.Error())
 	}
 	t.Cleanup(func() {
@@ -70,7 +70,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 func TestT50_StrictRefusesBeforeTheDiskIsFull(t *testing.T) {
 	disk := smallDisk(t)
 	s := openSmall(t, disk)
-	l := openLog(t, s, audit.Options{Strict: true, Log: logTo(t)})
+	l := openLog(t, s, audit.Options{Strict: true, Queue: 100, Log: logTo(t)})
 	const running = 50
 	var acts []func()
 	for i := range running {
@@ -116,7 +116,7 @@ func TestT50_StrictKeepsTheFloorFree(t *testing.T) {
 	disk := smallDisk(t)
 	s := openSmall(t, disk)
 	must(t, os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 5<<20+200<<10), 0o600))
-	l := openLog(t, s, audit.Options{Strict: true})
+	l := openLog(t, s, audit.Options{Strict: true, Queue: 100})
 	eventually(t, "a nearly full disk refuses", func() bool {
 		a, d, _ := example(0)
 		err := l.Begin(t.Context(), a, d)

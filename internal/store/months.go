@@ -164,3 +164,6 @@ func (s *Store) DropMonth(_ context.Context, name string) error { return s.month
 
 // Room says why no new action should be begun.
 func (s *Store) Room() error { return s.reserve.room() }
+
+// Journal names the file for what is being done.
+func (s *Store) Journal() string { return filepath.Join(s.dir, "journal") }

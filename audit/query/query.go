@@ -1,4 +1,7 @@
-package audit
+// Package query is the language in which records are asked for: parsed from one
+// line, and matched against one record at a time. It reads no store; one that can
+// look things up may narrow the search, but Match has the last word.
+package query
 
 import (
 	"fmt"
@@ -16,7 +19,7 @@ import (
 const (
 	DefaultLimit = 100
 	MaxLimit     = 10_000
-	maxTerms     = 64
+	MaxTerms     = 64
 	maxQuery     = 4096
 )
 
@@ -42,13 +45,13 @@ func Fields() []string {
 	return []string{"agent", "host", "id", "kind", "method", "outcome", "protocol", "rule", "service", "session", "status", "user", "verdict"}
 }
 
-// ParseQuery reads the query language of the dashboard and the log command:
+// Parse reads the query language of the dashboard and the log command:
 //
 //	agent:ci verdict:deny,ask !service:github rule:"no drop" since:2h some text
 //
 // Everything must hold; ! is not; a comma is or; & may stand between terms.
 // Besides Fields there are since, until, before and limit.
-func ParseQuery(s string) (Query, error) {
+func Parse(s string) (Query, error) {
 	var q Query
 	if len(s) > maxQuery {
 		return q, fmt.Errorf("the query has %d bytes, more than %d", len(s), maxQuery)
@@ -66,8 +69,8 @@ func ParseQuery(s string) (Query, error) {
 		if err := q.add(t); err != nil {
 			return Query{}, err
 		}
-		if len(q.Terms) > maxTerms {
-			return Query{}, fmt.Errorf("the query has more than %d terms", maxTerms)
+		if len(q.Terms) > MaxTerms {
+			return Query{}, fmt.Errorf("the query has more than %d terms", MaxTerms)
 		}
 	}
 	return q, nil
@@ -216,8 +219,8 @@ func parseTime(v string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no time: write 2h, 7d, 2026-11-22 or 2026-11-22T10:00:00Z", v)
 }
 
-// resolve fills in what a query leaves open.
-func (q Query) resolve(now time.Time) Query {
+// Resolve fills in what a query leaves open.
+func (q Query) Resolve(now time.Time) Query {
 	if q.Within > 0 {
 		q.Since, q.Within = now.Add(-q.Within), 0
 	}
@@ -229,7 +232,7 @@ func (q Query) resolve(now time.Time) Query {
 }
 
 // Match reports whether q wants r; the limit is the caller's business.
-func (q *Query) Match(r *Record) bool {
+func (q *Query) Match(r *record.Record) bool {
 	if !q.Since.IsZero() && r.Time.Before(q.Since) || !q.Until.IsZero() && r.Time.After(q.Until) {
 		return false
 	}
@@ -244,7 +247,7 @@ func (q *Query) Match(r *Record) bool {
 	return true
 }
 
-func (t Term) match(r *Record) bool {
+func (t Term) match(r *record.Record) bool {
 	if t.Field == "" {
 		return strings.Contains(strings.ToLower(string(r.Body())), strings.ToLower(record.Needle(t.Values[0])))
 	}
@@ -254,7 +257,7 @@ func (t Term) match(r *Record) bool {
 }
 
 // fieldOf gives the values of a field of Fields.
-func fieldOf(r *Record, name string) []string {
+func fieldOf(r *record.Record, name string) []string {
 	switch name {
 	case "agent":
 		return []string{r.Agent.Name}
