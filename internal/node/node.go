@@ -79,6 +79,8 @@ type Node struct {
 // ErrConfig means that the configuration has errors, which Options.Errs was told.
 var ErrConfig = errors.New("the configuration has errors")
 
+var errNoTransport = errors.New("the configuration enables no transport; write `gateway { wireguard {} }`")
+
 // Start builds a gateway from its configuration; agents are served when it
 // returns. What it opened is closed again when a later part fails.
 func Start(ctx context.Context, o Options) (_ *Node, err error) {
@@ -93,7 +95,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	}()
 	conf := n.Rules.Current().Gateway()
 	if conf.Wireguard == nil {
-		return nil, errors.New("the configuration enables no transport; write `gateway { wireguard {} }`")
+		return nil, errNoTransport
 	}
 	if err := n.keep(ctx, conf); err != nil {
 		return nil, err
@@ -268,6 +270,9 @@ func (n *Node) Endpoint() string {
 // prepare makes certificates and secrets of the new rules possible before any
 // agent is judged by them.
 func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
+	if p.Gateway().Wireguard == nil {
+		return errNoTransport
+	}
 	if err := n.CA.Constrain(ctx, p.Names()); err != nil {
 		return fmt.Errorf("the CA cannot take the names of the services: %w", err)
 	}

@@ -91,6 +91,19 @@ func TestAChangedFileIsTakenAndABadOneIsNot(t *testing.T) {
 	until(t, logs, func() bool { return n.API.Status().ConfigError == "" && len(n.Rules.Current().Services()) == 3 })
 }
 
+func TestATransportStaysWhenAnEditTakesItOut(t *testing.T) {
+	o, _ := options(t, rules(1))
+	n := start(t, o)
+	for _, text := range []string{"", "service \"s\" {\n  hosts = [\"s.example.com\"]\n}\n", "gateway {}\n"} {
+		put(t, o.Config, text)
+		n.Rules.Reload(t.Context())
+		s := n.API.Status() // reads the tunnel's settings
+		if s.Services != 1 || !strings.Contains(s.ConfigError, "no transport") {
+			t.Errorf("after %q: %+v", text, s)
+		}
+	}
+}
+
 func TestASignalReadsTheConfigurationAgain(t *testing.T) {
 	o, logs := options(t, rules(1))
 	hup := make(chan os.Signal)
