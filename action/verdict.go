@@ -50,19 +50,19 @@ func (v *Verdict) UnmarshalText(b []byte) error {
 
 // A Decision is what the rules say about one action, and why.
 type Decision struct {
-	Verdict Verdict
-	Rule    string   // the rule that decided; "" when the posture or a default did
-	Reason  string   // for the agent that reads it; a sentence, no secret, no internals
-	Asks    []Asking // each must be answered; only with Ask
-	Would   []string // rules in observe mode that would have made it stricter
-	Need    Need     // not decided yet: these facts must be learned first
+	Verdict Verdict  `json:"verdict"`
+	Rule    string   `json:"rule,omitempty"`   // the rule that decided; "" when the posture or a default did
+	Reason  string   `json:"reason,omitempty"` // for the agent that reads it; a sentence, no secret, no internals
+	Asks    []Asking `json:"asks,omitempty"`   // each must be answered; only with Ask
+	Would   []string `json:"would,omitempty"`  // rules in observe mode that would have made it stricter
+	Need    Need     `json:"-"`                // not decided yet: these facts must be learned first
 }
 
 // An Asking is one ask rule that an action met.
 type Asking struct {
-	Rule      string
-	Reason    string
-	Approvers []string // "approver.oncall", "judge.pii"; none: any operator who may approve
+	Rule      string   `json:"rule,omitempty"`
+	Reason    string   `json:"reason,omitempty"`
+	Approvers []string `json:"approvers,omitempty"` // "approver.oncall", "judge.pii"; none: any operator who may approve
 }
 
 // Same reports whether b asks the same people for the same reason, so that a yes

@@ -244,20 +244,17 @@ gateway {
     subnet   = "10.77.0.0/16"
     mtu      = 1420
   }
-  dashboard { listen = "localhost:8484" }
   dns {
     resolvers = ["10.0.0.2"]
     unknown   = "refuse"
   }
   record {
-    bodies = "16KiB"
     keep   = "90d"
     strict = false
   }
   limits {
     connections_per_agent = 256
     body_inspect          = "256KiB"
-    memory                = "1GiB"
   }
 }
 secret "stripe" {}
@@ -351,7 +348,7 @@ test "by tag" {
 `)
 	g := p.Gateway()
 	if g.Wireguard == nil || g.Wireguard.Subnet.String() != "10.77.0.0/16" || g.Key.File != "/etc/sallyport/key" || g.Limits.BodyInspect != 256<<10 ||
-		g.Record.Keep.Hours() != 90*24 || g.Dashboard.Listen != "localhost:8484" || g.Resolvers[0].Port() != 53 {
+		g.Record.Keep.Hours() != 90*24 || g.Resolvers[0].Port() != 53 {
 		t.Errorf("gateway %+v", g)
 	}
 	if s := p.Services()[1]; s.Session.MaxBytes != 64<<20 || !s.Session.ReadOnly || !s.Injects || s.BodyInspectLimit != 256<<10 || len(s.Databases) != 2 {

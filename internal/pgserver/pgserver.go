@@ -79,7 +79,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "sallyport-pg-")
+	dir, err := os.MkdirTemp(base(who), "sallyport-pg-")
 	if err != nil {
 		return nil, fmt.Errorf("folder of the server: %w", err)
 	}
@@ -93,6 +93,23 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// base is the system's temporary folder, or /tmp where another user could not
+// reach into that one.
+func base(who *syscall.Credential) string {
+	tmp := os.TempDir()
+	if who == nil {
+		return tmp
+	}
+	for dir := tmp; ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&0o001 == 0 {
+			return "/tmp"
+		}
+		if dir == filepath.Dir(dir) {
+			return tmp
+		}
+	}
 }
 
 // create makes the cluster.

@@ -18,8 +18,8 @@ import (
 func defaults() Gateway {
 	return Gateway{
 		Name:   "sallyport",
-		Record: Record{Bodies: 16 << 10, Keep: 90 * 24 * time.Hour},
-		Limits: Limits{ConnectionsPerAgent: 256, BodyInspect: 256 << 10, Memory: 1 << 30},
+		Record: Record{Keep: 90 * 24 * time.Hour},
+		Limits: Limits{ConnectionsPerAgent: 256, BodyInspect: 256 << 10},
 	}
 }
 
@@ -33,19 +33,14 @@ func (d *decoder) gateway(b *hclsyntax.Block) {
 		switch inner.Type {
 		case "wireguard":
 			g.Wireguard = d.wireguard(inner.Body)
-		case "dashboard":
-			g.Dashboard = &Dashboard{Listen: "localhost:8484"}
-			with(inner.Body, "listen", func(e hcl.Expression) { g.Dashboard.Listen = d.listen(e) })
 		case "dns":
 			d.dns(inner.Body)
 		case "record":
-			with(inner.Body, "bodies", func(e hcl.Expression) { g.Record.Bodies = d.size(e) })
 			with(inner.Body, "keep", func(e hcl.Expression) { g.Record.Keep = d.duration(e) })
 			with(inner.Body, "strict", func(e hcl.Expression) { g.Record.Strict = d.flag(e).Value })
 		case "limits":
 			with(inner.Body, "connections_per_agent", func(e hcl.Expression) { g.Limits.ConnectionsPerAgent = int(d.integer(e, 1<<20)) })
 			with(inner.Body, "body_inspect", func(e hcl.Expression) { g.Limits.BodyInspect = d.size(e) })
-			with(inner.Body, "memory", func(e hcl.Expression) { g.Limits.Memory = d.size(e) })
 		}
 	}
 }
@@ -136,14 +131,14 @@ func (d *decoder) subnet(e hcl.Expression) netip.Prefix {
 	return p
 }
 
-// listen gives an address to listen on.
+// listen gives the port of the tunnel; WireGuard listens on every address.
 func (d *decoder) listen(e hcl.Expression) string {
 	s := d.word(e)
 	if !s.Stated() {
 		return ""
 	}
-	if _, port, err := net.SplitHostPort(s.Value); err != nil || !validPort(port) && port != "0" {
-		d.fail(s.Range, "Bad address", `%q is no address to listen on; write it like ":51820" or "localhost:8484".`, s.Value)
+	if host, port, err := net.SplitHostPort(s.Value); err != nil || host != "" || !validPort(port) && port != "0" {
+		d.fail(s.Range, "Bad address", `%q is no port to listen on; write it like ":51820". WireGuard answers on every address of the host.`, s.Value)
 	}
 	return s.Value
 }

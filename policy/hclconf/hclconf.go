@@ -62,7 +62,6 @@ type Gateway struct {
 	StateDir  string // "": the default of the host
 	Key       KeySource
 	Wireguard *Wireguard // nil: no such transport
-	Dashboard *Dashboard // nil: no listener but admin.sock
 	Resolvers []netip.AddrPort
 	Record    Record
 	Limits    Limits
@@ -81,12 +80,8 @@ type Wireguard struct {
 	MTU      int
 }
 
-// Dashboard is the operators' listener.
-type Dashboard struct{ Listen string }
-
 // Record says how much of what happened is kept, and for how long.
 type Record struct {
-	Bodies int64
 	Keep   time.Duration
 	Strict bool // refuse when the audit log cannot be written
 }
@@ -95,7 +90,6 @@ type Record struct {
 type Limits struct {
 	ConnectionsPerAgent int
 	BodyInspect         int64
-	Memory              int64
 }
 
 // A Secret names what is injected and where it is kept.

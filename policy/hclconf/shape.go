@@ -54,13 +54,12 @@ func language() *shape {
 func gatewayShape() *shape {
 	return &shape{
 		attrs: []string{"name", "state_dir", "key"},
-		later: []string{"store", "tailnet", "proxy", "slack", "telemetry"},
+		later: []string{"store", "tailnet", "proxy", "dashboard", "slack", "telemetry"},
 		blocks: map[string]*shape{
 			"wireguard": {attrs: []string{"listen", "endpoint", "subnet", "mtu"}},
-			"dashboard": {attrs: []string{"listen"}, later: []string{"oidc", "cert", "key"}},
 			"dns":       {attrs: []string{"resolvers", "unknown"}},
-			"record":    {attrs: []string{"bodies", "keep", "strict"}},
-			"limits":    {attrs: []string{"connections_per_agent", "body_inspect", "memory"}},
+			"record":    {attrs: []string{"keep", "strict"}, later: []string{"bodies"}},
+			"limits":    {attrs: []string{"connections_per_agent", "body_inspect"}, later: []string{"memory"}},
 		},
 	}
 }
