@@ -40,7 +40,7 @@ func openDatabase(ctx context.Context, path string, schema []string) (_ *databas
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	if d.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)")); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(path, "page_size(8192)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)")); err != nil {
 		return nil, err
 	}
 	d.write.SetMaxOpenConns(1)

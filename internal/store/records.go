@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,30 +20,62 @@ const rowsPerInsert = 16
 // columns is how many values a record has.
 const columns = 5
 
-// An inserter is the writing connection of a month with its statements.
+// An inserter is the writing connection of a month with its statements. It calls
+// the driver itself: database/sql takes 1 µs a record to look at what it passes on.
 type inserter struct {
 	conn      *sql.Conn
-	one, many *sql.Stmt
-	args      []any
+	one, many driver.StmtExecContext
+	args      []driver.NamedValue
 }
 
 func newInserter(ctx context.Context, db *sql.DB) (_ *inserter, err error) {
-	in := &inserter{args: make([]any, 0, rowsPerInsert*columns)}
+	in := &inserter{args: make([]driver.NamedValue, rowsPerInsert*columns)}
+	for i := range in.args {
+		in.args[i].Ordinal = i + 1
+	}
 	if in.conn, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	const row = "(?, ?, ?, ?, ?)"
-	if in.one, err = in.conn.PrepareContext(ctx, "INSERT INTO records VALUES "+row); err != nil {
-		return nil, errors.Join(err, in.conn.Close())
-	}
-	if in.many, err = in.conn.PrepareContext(ctx, "INSERT INTO records VALUES "+row+strings.Repeat(", "+row, rowsPerInsert-1)); err != nil {
-		return nil, errors.Join(err, in.one.Close(), in.conn.Close())
+	const row = "(?, ?, ?, ?, CAST(? AS TEXT))"
+	err = in.conn.Raw(func(c any) (err error) {
+		if in.one, err = prepare(ctx, c, "INSERT INTO records VALUES "+row); err == nil {
+			in.many, err = prepare(ctx, c, "INSERT INTO records VALUES "+row+strings.Repeat(", "+row, rowsPerInsert-1))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, in.close())
 	}
 	return in, nil
 }
 
+func prepare(ctx context.Context, conn any, query string) (driver.StmtExecContext, error) {
+	p, ok := conn.(driver.ConnPrepareContext)
+	if !ok {
+		return nil, fmt.Errorf("the driver's %T prepares nothing", conn)
+	}
+	stmt, err := p.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	exec, ok := stmt.(driver.StmtExecContext)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("the driver's %T executes nothing", stmt), stmt.Close())
+	}
+	return exec, nil
+}
+
 func (in *inserter) close() error {
-	return errors.Join(in.one.Close(), in.many.Close(), in.conn.Close())
+	err := in.conn.Raw(func(any) error {
+		var errs []error
+		for _, stmt := range []driver.StmtExecContext{in.one, in.many} {
+			if c, ok := stmt.(driver.Stmt); ok {
+				errs = append(errs, c.Close())
+			}
+		}
+		return errors.Join(errs...)
+	})
+	return errors.Join(err, in.conn.Close())
 }
 
 // Append keeps all of rs in the month of the first, or none.
@@ -81,35 +114,47 @@ func (mo *month) append(ctx context.Context, rs []audit.Record) (err error) {
 			_, _ = in.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	for chunk := range slices.Chunk(rs, rowsPerInsert) {
-		if err := in.insert(ctx, chunk); err != nil {
-			return err
-		}
+	if err := in.conn.Raw(func(any) error { return in.insert(ctx, rs) }); err != nil {
+		return err
 	}
 	_, err = in.conn.ExecContext(ctx, "COMMIT")
 	return err
 }
 
-// insert writes a full chunk with one statement, and a smaller one row by row.
+// insert writes full chunks with one statement, and the rest row by row.
 func (in *inserter) insert(ctx context.Context, rs []audit.Record) error {
-	if len(rs) == rowsPerInsert {
-		in.args = in.args[:0]
-		for i := range rs {
-			in.args = appendRow(in.args, &rs[i])
+	var row batchRow
+	for chunk := range slices.Chunk(rs, rowsPerInsert) {
+		if len(chunk) == rowsPerInsert {
+			for i := range chunk {
+				row.fill(in.args[i*columns:], &chunk[i])
+			}
+			if _, err := in.many.ExecContext(ctx, in.args); err != nil {
+				return err
+			}
+			continue
 		}
-		_, err := in.many.ExecContext(ctx, in.args...)
-		return err
-	}
-	for i := range rs {
-		if _, err := in.one.ExecContext(ctx, appendRow(in.args[:0], &rs[i])...); err != nil {
-			return err
+		for i := range chunk {
+			row.fill(in.args, &chunk[i])
+			if _, err := in.one.ExecContext(ctx, in.args[:columns]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func appendRow(args []any, r *audit.Record) []any {
-	return append(args, int64(r.Seq), r.ID, r.Agent.Name, r.Recorded.UnixMicro(), string(r.Body()))
+// A batchRow remembers the time of the row before, which is mostly that of the next.
+type batchRow struct {
+	at       int64
+	recorded driver.Value // at
+}
+
+func (b *batchRow) fill(args []driver.NamedValue, r *audit.Record) {
+	if at := r.Recorded.UnixMicro(); b.recorded == nil || at != b.at {
+		b.at, b.recorded = at, at
+	}
+	args[0].Value, args[1].Value, args[2].Value, args[3].Value, args[4].Value = int64(r.Seq), r.ID, r.Agent.Name, b.recorded, r.Body()
 }
 
 // Scan calls f with every row in the order of Seq, beginning at from. It reads in
