@@ -80,7 +80,7 @@ func (fs *followers) publish(rs []Record) {
 	for f := range fs.all {
 		for i := range rs {
 			if f.query.Match(&rs[i]) {
-				f.send(rs[i])
+				f.send(rs[i].Keep())
 			}
 		}
 	}

@@ -58,8 +58,10 @@ type Log struct {
 	mute    atomic.Pointer[error] // why the store takes no intents; nil: it does
 	pending atomic.Int64          // bytes of encoded records in the queue, see share
 	counts  counts
-	tail    Tail // the writer's own
-	signed  Head // the writer's own
+	tail    Tail // the writer's own, as are the next three
+	signed  Head
+	batch   []Record // room for the records of a batch
+	bodies  []byte   // and for their encoding
 
 	mu     sync.Mutex
 	open   map[string]running // by id, begun and not ended; guarded by mu
@@ -197,12 +199,17 @@ func (l *Log) wait(e *ended) {
 	}
 }
 
+func (e *ended) finished(methods record.Methods) Record {
+	r := record.New(methods, e.a, e.d)
+	r.Finish(e.d, e.res)
+	return r
+}
+
 // encode makes the record in the caller's time. That is where it is made once
 // the writer has fallen behind: it catches up sooner, and what waits is of a
 // known size.
 func (l *Log) encode(e *ended) {
-	r := record.New(l.methods, e.a, e.d)
-	r.Finish(e.d, e.res)
+	r := e.finished(l.methods)
 	e.record, e.a = &r, nil
 	e.size = int64(record.UsualBody + len(r.Sample))
 	for _, p := range r.Parts {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -54,7 +55,7 @@ func (m *memory) Append(_ context.Context, rs []Record) error {
 		if n := len(m.rows); n > 0 && m.rows[n-1].Seq >= r.Seq {
 			return fmt.Errorf("record %d is kept already", r.Seq)
 		}
-		m.rows = append(m.rows, Row{MonthOf(r.Recorded), r.Seq, r.ID, r.Agent.Name, r.Recorded, r.Body()})
+		m.rows = append(m.rows, Row{MonthOf(r.Recorded), r.Seq, r.ID, r.Agent.Name, r.Recorded, bytes.Clone(r.Body())})
 	}
 	if m.lieOnce {
 		m.lieOnce = false

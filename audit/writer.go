@@ -23,6 +23,7 @@ func (l *Log) write() {
 			l.release(batch)
 		}
 		clear(batch)
+		clear(l.batch)
 		l.tellGap(ctx)
 		now := l.opts.Now()
 		if since := now.Sub(l.signed.Time); !open || since >= signEvery || since < 0 { // the clock may go back
@@ -76,17 +77,19 @@ func (l *Log) rest(batch []*ended) ([]*ended, bool) {
 	return batch, true
 }
 
-// records makes the records of a batch that are not made yet.
+// records makes the records of a batch that are not made yet. What it gives is
+// good until the next batch.
 func (l *Log) records(batch []*ended) []Record {
-	rs := make([]Record, len(batch))
-	for i, e := range batch {
-		l.unreserve(e) // before the writer itself sets a size
+	l.batch = l.batch[:0]
+	for _, e := range batch {
 		if e.record == nil {
-			l.encode(e)
+			l.batch = append(l.batch, e.finished(l.methods))
+			continue
 		}
-		rs[i] = *e.record
+		l.unreserve(e)
+		l.batch = append(l.batch, *e.record)
 	}
-	return rs
+	return l.batch
 }
 
 // release gives back what the actions of a batch held until it was kept.
@@ -143,10 +146,15 @@ func (l *Log) chain(rs []Record) []Record {
 		at = l.tail.Recorded
 	}
 	seq, prev := l.tail.Seq, l.tail.Hash
+	b := l.bodies[:0]
 	for i := range rs {
 		seq++
-		rs[i].Seal(seq, prev, at)
+		b = rs[i].SealIn(b, seq, prev, at)
 		prev = rs[i].Hash
+	}
+	l.bodies = nil
+	if cap(b) <= 2*maxBatch*record.UsualBody { // a batch of fat ones leaves nothing behind
+		l.bodies = b
 	}
 	return rs
 }

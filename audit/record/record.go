@@ -4,6 +4,7 @@
 package record
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -230,9 +231,25 @@ func marked(raw json.RawMessage) (why string, ok bool) {
 
 // Seal gives r its place in the chain.
 func (r *Record) Seal(seq uint64, prev Hash, at time.Time) {
+	r.SealIn(make([]byte, 0, UsualBody+len(r.Sample)), seq, prev, at)
+}
+
+// SealIn is Seal with a body that is appended to b, which it gives back: the body
+// stays good for as long as b is not used again.
+func (r *Record) SealIn(b []byte, seq uint64, prev Hash, at time.Time) []byte {
 	r.Seq, r.Prev, r.Recorded, r.Hash = seq, prev, at, Hash{}
-	r.body = r.AppendJSON(make([]byte, 0, UsualBody+len(r.Sample)))
+	begin := len(b)
+	b = r.AppendJSON(b)
+	r.body = b[begin:len(b):len(b)]
 	r.Hash = sha256.Sum256(r.body)
+	return b
+}
+
+// Keep gives r with a body of its own.
+func (r *Record) Keep() Record {
+	k := *r
+	k.body = bytes.Clone(r.body)
+	return k
 }
 
 // Action gives the action back, to be decided again. Facts that were not kept, or
