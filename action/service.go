@@ -56,6 +56,10 @@ type Route struct {
 	// Public forbids even declared private addresses: hosts = ["*"].
 	Public bool
 
+	// Terms tells one declaration of the service from another: where it may lead
+	// and what must be proven there. Connections made on other terms are not used.
+	Terms uint64
+
 	Plaintext  bool   // never TLS
 	ServerName string // name the certificate must show; "" is Host
 	Roots      *x509.CertPool

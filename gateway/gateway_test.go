@@ -448,3 +448,31 @@ func TestAYesIsForTheRuleThatAsked(t *testing.T) {
 		t.Errorf("asked %d times, refused %v", asked, d.refused)
 	}
 }
+
+func TestOtherTermsWantAnotherLink(t *testing.T) {
+	b := newBench(t, action.Allow)
+	use := func() protocols.Link {
+		var got protocols.Link
+		d := &deed{forward: func(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+			l, _, err := up.Link(ctx, pooled)
+			if err != nil {
+				return action.Result{}, err
+			}
+			got = l
+			l.(*link).busy.Store(false)
+			return action.Result{}, nil
+		}}
+		if err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) }); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := use()
+	next := *b.rules.Load()
+	next.route.Terms++ // another CA, say
+	b.rules.Store(&next)
+	b.Recheck()
+	if second := use(); second == first || b.dials.Load() != 2 {
+		t.Errorf("a link of other terms was used: %d dials", b.dials.Load())
+	}
+}

@@ -27,7 +27,7 @@ type pass struct {
 	rules    atomic.Pointer[ruling]
 	decision action.Decision
 	yes      []action.Asking // what was answered with yes, by these very rules
-	quiet    bool     // a prelude that passed leaves no record
+	quiet    bool            // a prelude that passed leaves no record
 	begun    bool
 	heldOut  bool
 	injected atomic.Bool

@@ -29,7 +29,7 @@ type poolKey struct {
 	port                      uint16
 	plaintext                 bool
 	auth                      string
-	generation                uint64
+	generation, terms         uint64
 	kind                      string
 }
 
@@ -88,7 +88,7 @@ func (g *Gateway) link(ctx context.Context, f *flow, r *action.Route, open proto
 func (g *Gateway) key(r *action.Route, kind string) poolKey {
 	k := poolKey{
 		service: r.Service, host: r.Host, port: r.Port,
-		serverName: r.ServerName, plaintext: r.Plaintext, kind: kind,
+		serverName: r.ServerName, plaintext: r.Plaintext, kind: kind, terms: r.Terms,
 	}
 	if r.Auth != nil {
 		k.auth = r.Auth.Scheme + "\x00" + r.Auth.Name
@@ -262,7 +262,7 @@ func (p *pool) retire(stale func(*linked) bool) {
 func (p *pool) tickets(r *action.Route) tls.ClientSessionCache {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := r.Service + "\x00" + r.ServerName + "\x00" + r.Host
+	key := fmt.Sprintf("%x %s", r.Terms, r.Host)
 	if p.caches == nil || len(p.caches) > sessionTickets {
 		p.caches = make(map[string]tls.ClientSessionCache)
 	}

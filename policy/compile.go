@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/x509"
 	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"slices"
 	"time"
@@ -108,6 +109,9 @@ func (c *compiler) route(s *service) {
 		auth := conf.Auth.Auth
 		s.route.auth = &auth
 	}
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%q %v %v %q %q %v", s.Name, s.route.claims, s.route.permit, s.route.tls.ServerName, s.route.tls.CA.Value, s.route.upstream)
+	s.route.terms = h.Sum64()
 }
 
 func (c *compiler) role(conf *hclconf.Role) {

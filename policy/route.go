@@ -19,6 +19,7 @@ type route struct {
 	tls      hclconf.TLS
 	roots    *x509.CertPool
 	auth     *action.Auth
+	terms    uint64
 }
 
 // Route says how an allowed action reaches its service. It fails if the place
@@ -37,7 +38,7 @@ func (p *Policy) Route(a *action.Action) (*action.Route, error) {
 	}
 	r := &action.Route{
 		Service: s.Name, Host: d.Name, Port: d.Port, Permit: s.route.permit,
-		Plaintext: s.Plaintext, ServerName: s.route.tls.ServerName, Roots: s.route.roots, Auth: s.route.auth,
+		Plaintext: s.Plaintext, ServerName: s.route.tls.ServerName, Roots: s.route.roots, Auth: s.route.auth, Terms: s.route.terms,
 	}
 	if !s.named(d) {
 		r.Host = d.Addr.String() // the address brought the agent here; the name is only what it says
