@@ -35,12 +35,19 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 	defer t.giveBuffer(buf)
 	room := buf[chunkBefore : copyBuffer-chunkAfter]
 	var until time.Time
+	start, got := time.Now(), int64(0)
 	for {
-		if now := time.Now(); t.held == nil && until.Sub(now) < bodyIdle/2 {
+		now := time.Now()
+		if t.slow(got, now.Sub(start)) {
+			t.l.Kill()
+			return fmt.Errorf("%w: it came slower than 1 KiB/s", errAgentBody)
+		}
+		if t.held == nil && until.Sub(now) < bodyIdle/2 {
 			until = now.Add(bodyIdle)
 			t.deadline(bodyIdle)
 		}
 		n, rerr := src.Read(room)
+		got += int64(n)
 		if n > 0 {
 			out := room[:n]
 			if chunked {
@@ -60,6 +67,15 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 			return fmt.Errorf("%w: %w", errAgentBody, rerr)
 		}
 	}
+}
+
+// slow reports whether a body whose size was stated comes slower than anything
+// honest. One of unknown size may be half of a conversation.
+func (t *transfer) slow(got int64, took time.Duration) bool {
+	if t.held != nil || t.r.ContentLength < 0 || took < floorGrace || got >= t.r.ContentLength {
+		return false
+	}
+	return got < bodyFloor*int64(took/time.Second)
 }
 
 // chunk frames the n bytes that stand in buf behind chunkBefore.

@@ -23,6 +23,8 @@ const (
 	chunkAfter  = 2       // room for its end
 	smallBody   = 8 << 10 // leaves with the head
 	bodyIdle    = 2 * time.Minute
+	bodyFloor   = 1 << 10          // bytes a second of a body of stated size
+	floorGrace  = 30 * time.Second // before it is looked at
 )
 
 // A transfer is one allowed request on its way over one link.

@@ -19,6 +19,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/origin"
 )
 
 // A front is the agent's side of one request, as net/http shows it to a handler.
@@ -207,3 +208,61 @@ type badBody struct{}
 
 func (badBody) Read([]byte) (int, error) { panic("a secret") }
 func (badBody) Close() error             { return nil }
+
+// A body that dribbles holds a link and a request only so long.
+func TestT10_SlowBody(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		stated int64
+		every  time.Duration
+		piece  int
+		ok     bool
+	}{
+		{"dribble", 100 << 10, 10 * time.Second, 1, false},
+		{"just too slow", 400 << 10, time.Second, 1000, false},
+		{"slow enough", 100 << 10, time.Second, 1100, true},
+		{"half of a conversation", -1, 30 * time.Second, 10, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				drained := make(chan struct{})
+				go func() { defer close(drained); io.Copy(io.Discard, far) }()
+				f := newFront()
+				p := New()
+				l, err := p.origins.Open(true).Dress(context.Background(), &fakeWire{Conn: near})
+				if err != nil {
+					t.Fatal(err)
+				}
+				link := l.(*origin.Link)
+				link.Ready()
+				r := f.request(context.Background(), 1, f)
+				r.ContentLength = tt.stated
+				tr := &transfer{exchange: &exchange{site: &site{p: p}, w: f, r: r}, l: link}
+				start := time.Now()
+				err = tr.copyBody(&dribble{every: tt.every, piece: tt.piece, left: 100}, false)
+				took := time.Since(start)
+				if (err == nil) != tt.ok || err != nil && (!errors.Is(err, errAgentBody) || took > 45*time.Second) {
+					t.Errorf("after %v: %v", took, err)
+				}
+				link.Kill()
+				far.Close()
+				<-drained
+			})
+		})
+	}
+}
+
+// A dribble gives a piece every so often.
+type dribble struct {
+	every       time.Duration
+	piece, left int
+}
+
+func (d *dribble) Read(b []byte) (int, error) {
+	if d.left--; d.left < 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(d.every)
+	return d.piece, nil
+}
