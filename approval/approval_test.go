@@ -82,9 +82,10 @@ func TestT44_AHangUpDenies(t *testing.T) {
 		ctx, hangUp := context.WithCancel(t.Context())
 		got := ask(ctx, d, "1")
 		synctest.Wait()
+		hung := time.Now()
 		hangUp()
-		if dec := <-got; dec.Verdict != action.Deny {
-			t.Errorf("%+v", dec)
+		if dec := <-got; dec.Verdict != action.Deny || time.Now() != hung {
+			t.Errorf("after %v: %+v", time.Since(hung), dec)
 		}
 		if _, err := d.Answer("1", true, "ana", ""); !errors.Is(err, ErrAnswered) {
 			t.Errorf("an answer to nobody: %v", err)
