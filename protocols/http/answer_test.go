@@ -419,3 +419,34 @@ func TestSmallAnswerInOneWrite(t *testing.T) {
 		}
 	}
 }
+
+// An event is passed on when it is here, also if the next one has begun.
+func TestEventBeforeTheNext(t *testing.T) {
+	bothVersions(t, func(t *testing.T, h2 bool) {
+		b := bareBench(t)
+		b.rawOrigin(func(c net.Conn) {
+			http.ReadRequest(bufio.NewReader(c))
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n9")
+			io.Copy(io.Discard, c)
+		})
+		resp, err := b.client(h2).Get("https://api.example/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		got := make(chan string, 1)
+		go func() {
+			var buf [9]byte
+			io.ReadFull(resp.Body, buf[:])
+			got <- string(buf[:])
+		}()
+		select {
+		case s := <-got:
+			if s != "data: 1\n\n" {
+				t.Errorf("%q", s)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("the event is held back")
+		}
+	})
+}

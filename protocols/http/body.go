@@ -40,7 +40,7 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 		now := time.Now()
 		if t.slow(got, now.Sub(start)) {
 			t.l.Kill()
-			return fmt.Errorf("%w: it came slower than 1 KiB/s", errAgentBody)
+			return fmt.Errorf("%w: %w", errAgentBody, errSlowBody)
 		}
 		if t.held == nil && until.Sub(now) < bodyIdle/2 {
 			until = now.Add(bodyIdle)

@@ -245,7 +245,10 @@ func (t *transfer) giveHead(b []byte) {
 	}
 }
 
-var errAgentBody = errors.New("the agent's body broke off")
+var (
+	errAgentBody = errors.New("the agent's body broke off")
+	errSlowBody  = errors.New("it came too slowly")
+)
 
 // send writes the head, a small body with it, and starts the pump for any other.
 func (t *transfer) send(head []byte) error {
@@ -258,12 +261,10 @@ func (t *transfer) send(head []byte) error {
 	if whole && n > 0 {
 		start := len(head)
 		head = append(head, make([]byte, n)...)
-		t.deadline(bodyIdle)
-		if _, err := io.ReadFull(src, head[start:]); err != nil {
+		if err := t.readSmall(src, head[start:]); err != nil {
 			t.giveHead(head)
 			return fmt.Errorf("%w: %w", errAgentBody, err)
 		}
-		t.readEnd()
 	}
 	written, err := t.l.Write(head)
 	t.sent += int64(written)
@@ -279,12 +280,30 @@ func (t *transfer) send(head []byte) error {
 	return nil
 }
 
-// readEnd lets net/http see the end of the body, from when on it watches the
-// connection for the hang-up.
-func (t *transfer) readEnd() {
-	if t.held == nil {
-		var one [1]byte
-		t.r.Body.Read(one[:]) //nolint:errcheck // there is nothing more: it ends or was broken
-		t.noDeadline()
+// readSmall fills b with the whole body. A timer watches over it: it is never due,
+// and costs less than two deadlines on the agent's connection.
+func (t *transfer) readSmall(src io.Reader, b []byte) (err error) {
+	if t.held != nil {
+		_, err = io.ReadFull(src, b)
+		return err
 	}
+	cut := make(chan error, 1)
+	timer := time.AfterFunc(bodyIdle, func() {
+		err := errSlowBody
+		defer func() { cut <- err }()
+		defer protocols.Rescue(&err)
+		t.deadline(-time.Second)
+	})
+	defer func() {
+		if !timer.Stop() {
+			err = <-cut
+		}
+	}()
+	if _, err := io.ReadFull(src, b); err != nil {
+		return err
+	}
+	// net/http watches for the hang-up once it has seen the end of the body.
+	var one [1]byte
+	src.Read(one[:]) //nolint:errcheck // there is nothing more: it ends or was broken
+	return nil
 }

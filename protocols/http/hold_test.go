@@ -88,6 +88,10 @@ func TestTooLargeToApprove(t *testing.T) {
 			}
 		}
 	}
+	b.svc.BodyInspectLimit = 1 << 40
+	if got := raw(t, b.tlsDial("http/1.1"), fmt.Sprintf("POST / HTTP/1.1\r\nHost: api.example\r\nContent-Length: %d\r\n\r\n", maxHold+1), "next_step"); !strings.Contains(got, " 403 ") {
+		t.Errorf("more than anyone may hold: %q", got)
+	}
 	b.p.HoldMemory = 100
 	resp, err := b.client(false).Post("https://api.example/", "a/b", strings.NewReader(strings.Repeat("x", 26)))
 	if err != nil {

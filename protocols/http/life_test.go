@@ -266,3 +266,25 @@ func (d *dribble) Read(b []byte) (int, error) {
 	time.Sleep(d.every)
 	return d.piece, nil
 }
+
+// So does a small one, which is read before anything is sent: its deadline comes,
+// and is waited for.
+func TestT10_SlowSmallBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFront()
+		r := f.request(context.Background(), 2, f)
+		r.ContentLength = 100
+		tr := &transfer{exchange: &exchange{site: &site{p: New()}, w: f, r: r}}
+		start := time.Now()
+		err := tr.readSmall(f, make([]byte, 100))
+		if took := time.Since(start); !errors.Is(err, errSlowBody) || took != bodyIdle {
+			t.Errorf("after %v: %v", took, err)
+		}
+		if err := tr.readSmall(strings.NewReader("hello"), make([]byte, 5)); err != nil {
+			t.Error(err)
+		}
+		if err := tr.readSmall(strings.NewReader("hell"), make([]byte, 5)); err == nil {
+			t.Error("four bytes of five are a whole body")
+		}
+	})
+}

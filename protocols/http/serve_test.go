@@ -90,6 +90,9 @@ func TestGoodbye(t *testing.T) {
 			if r.URL.Path == "/stream" {
 				w.(http.Flusher).Flush()
 			}
+			for r.URL.Path == "/flood" && r.Context().Err() == nil {
+				w.Write(make([]byte, 1<<20))
+			}
 			select {
 			case <-hang:
 			case <-r.Context().Done():
@@ -106,6 +109,10 @@ func TestGoodbye(t *testing.T) {
 		"streaming": func(b *bench, c net.Conn) { raw(t, c, "GET /stream HTTP/1.1\r\nHost: api.example\r\n\r\n", "200 OK") },
 		"uploading": func(b *bench, c net.Conn) {
 			io.WriteString(c, "POST /wait HTTP/1.1\r\nHost: api.example\r\nContent-Length: 100000\r\n\r\nxx")
+		},
+		"stalled": func(b *bench, c net.Conn) {
+			io.WriteString(c, "GET /flood HTTP/1.1\r\nHost: api.example\r\n\r\n")
+			time.Sleep(200 * time.Millisecond) // until every buffer is full
 		},
 		"websocket": func(b *bench, c net.Conn) {
 			b.rawOrigin(webSocketOrigin)
@@ -141,6 +148,43 @@ func TestGoodbye(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// Who is still being answered when the flow ends hears so in HTTP, and Serve does
+// not return before its handlers.
+func TestGoodbyeInItsOwnWords(t *testing.T) {
+	b := newBench(t, nil)
+	b.decide = asked
+	asking, gate := make(chan struct{}, 2), make(chan struct{})
+	b.settle = func(ctx context.Context, a *action.Action, _ action.Decision) action.Decision {
+		asking <- struct{}{}
+		<-ctx.Done()
+		if strings.HasSuffix(a.Summary, "/slow") {
+			<-gate
+		}
+		return action.Decision{Reason: "Too late."}
+	}
+	for _, path := range []string{"/quick", "/slow"} {
+		ctx, cancel := context.WithCancel(context.Background())
+		c := b.dial(ctx)
+		io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: api.example\r\n\r\n")
+		<-asking
+		cancel()
+		if path == "/quick" {
+			until(t, c, "Too late.")
+			b.served.Wait()
+			continue
+		}
+		served := make(chan struct{})
+		go func() { b.served.Wait(); close(served) }()
+		select {
+		case <-served:
+			t.Error("Serve returned before its handler")
+		case <-time.After(2 * goodbye):
+		}
+		close(gate)
+		<-served
 	}
 }
 

@@ -162,10 +162,11 @@ const masked = "[hidden]"
 
 // summary is a request in one line, without what may be a secret.
 func summary(method, host, path, query string) string {
-	s := method + " " + host + path
+	mark := ""
 	if query != "" {
-		s += "?" + normal.MaskQuery(query, masked, normal.SecretName)
+		mark, query = "?", normal.MaskQuery(query, masked, normal.SecretName)
 	}
+	s := method + " " + host + path + mark + query
 	const ellipsis = "…"
 	if len(s) > action.MaxSummary {
 		s = s[:action.MaxSummary-len(ellipsis)] + ellipsis
