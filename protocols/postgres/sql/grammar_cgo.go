@@ -3,6 +3,7 @@
 package sql
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,8 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
+	"github.com/pganalyze/pg_query_go/v6/parser"
+	"google.golang.org/protobuf/proto"
 )
 
 // maxStatements bounds the statements of one text.
@@ -19,19 +22,37 @@ const maxStatements = 5000
 // grammar lets one text at a time into the C parser: it points file descriptor 2
 // of the process at a pipe while it works, so that two at once could leave it
 // there, and what is written to stderr meanwhile is lost. It is one for the
-// process, as the descriptor is. Memory is bounded by it too: there is one tree
-// at a time.
+// process, as the descriptor is.
 var grammar = newGate()
 
 // Available reports why this build cannot read SQL; nil when it can.
 func Available() error { return nil }
 
-// read parses text and walks its tree.
-func (a *Analyzer) read(text string, catalogFirst bool) (*entry, error) {
-	grammar.enter()
-	defer grammar.leave()
-	parsed, err := pgquery.Parse(text)
-	if err != nil {
+// errLeft means that nobody waits for the answer any more.
+var errLeft = errors.New("the session ended before the statement was read")
+
+// read parses text, of so many tokens, and walks its tree, in the agent's turn.
+func (a *Analyzer) read(text string, tokens int, s *Session, catalogFirst bool) (e *entry, err error) {
+	var raw []byte
+	passed := grammar.pass(caller{s.Agent, s.Done}, tokens, func() {
+		raw, err = parser.ParseToProtobuf(text)
+	}, func() {
+		if err == nil {
+			e, err = a.walk(text, raw, catalogFirst)
+			return
+		}
+		err = fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
+	})
+	if !passed {
+		return nil, errLeft
+	}
+	return e, err
+}
+
+// walk reads the tree of text as the C parser gives it.
+func (a *Analyzer) walk(text string, raw []byte, catalogFirst bool) (*entry, error) {
+	parsed := new(pgquery.ParseResult)
+	if err := proto.Unmarshal(raw, parsed); err != nil {
 		return nil, fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
 	}
 	if len(parsed.Stmts) > maxStatements {

@@ -9,4 +9,4 @@ var errNoGrammar = errors.New(`protocol "postgres" needs PostgreSQL's grammar, w
 // Available reports why this build cannot read SQL; nil when it can.
 func Available() error { return errNoGrammar }
 
-func (a *Analyzer) read(string, bool) (*entry, error) { return nil, errNoGrammar }
+func (a *Analyzer) read(string, int, *Session, bool) (*entry, error) { return nil, errNoGrammar }

@@ -15,6 +15,8 @@ import (
 // text belongs to. StandardStrings and UTF8 are the server's own word
 // (ParameterStatus), heard while nothing was outstanding.
 type Session struct {
+	Agent           string          // whose turn at the grammar a text takes
+	Done            <-chan struct{} // nobody waits for an answer any more; nil: never
 	Database, User  string
 	StandardStrings bool     // standard_conforming_strings is on
 	UTF8            bool     // client_encoding is UTF8
@@ -76,10 +78,11 @@ func (a *Analyzer) parseMiss(text string, s *Session, mode byte) ([]action.Part,
 			return e.parts(text, s), nil
 		}
 	}
-	if err := lex.CheckDepth(text); err != nil {
+	tokens, err := lex.CheckDepth(text)
+	if err != nil {
 		return nil, err
 	}
-	e, err := a.read(text, mode == 'c')
+	e, err := a.read(text, tokens, s, mode == 'c')
 	if err != nil {
 		return nil, err
 	}

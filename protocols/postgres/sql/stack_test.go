@@ -95,7 +95,8 @@ func deepest(i int) string {
 		if n > maxText/len(w.unit) {
 			return true
 		}
-		return lex.CheckDepth(make(n+1)) != nil
+		_, err := lex.CheckDepth(make(n + 1))
+		return err != nil
 	})
 	for n > 0 && len(make(n)) > maxText {
 		n /= 2

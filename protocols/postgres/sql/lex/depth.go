@@ -29,29 +29,35 @@ const maxTokens = 200_000
 var errOpen = errors.New("the statement does not end: a quote, comment or dollar quote is left open")
 
 // CheckDepth refuses a text whose tree might be too deep or too large for the
-// grammar. Its error is a sentence for the agent.
-func CheckDepth(text string) error {
-	deep, err := Depth(text)
+// grammar, and gives the number of its tokens. Its error is a sentence for the
+// agent.
+func CheckDepth(text string) (tokens int, err error) {
+	deep, tokens, err := measure(text)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if limit := MaxDepth(); deep > limit {
-		return fmt.Errorf("the statement is nested too deeply to be checked: %d levels, at most %d; split it, or use lists and parameters", deep, limit)
+		return 0, fmt.Errorf("the statement is nested too deeply to be checked: %d levels, at most %d; split it, or use lists and parameters", deep, limit)
 	}
-	return nil
+	return tokens, nil
 }
 
 // Depth gives an upper bound of the depth of the tree of a text. It fails on a
 // text that is left open, or holds too many tokens.
 func Depth(text string) (int, error) {
+	deep, _, err := measure(text)
+	return deep, err
+}
+
+func measure(text string) (deep, tokens int, err error) {
 	d := depth{text: text, levels: make([]level, 1, 16)}
 	if err := d.scan(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if d.tokens > maxTokens {
-		return 0, fmt.Errorf("the statement has more than %d words and signs, too many to be checked: send less at a time, or use COPY", maxTokens)
+		return 0, 0, fmt.Errorf("the statement has more than %d words and signs, too many to be checked: send less at a time, or use COPY", maxTokens)
 	}
-	return d.max, nil
+	return d.max, d.tokens, nil
 }
 
 // depth gives an upper bound of the depth of a parse tree from tokens alone.

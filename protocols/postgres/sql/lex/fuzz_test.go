@@ -8,7 +8,7 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_ = CheckDepth(WithoutTrailer(text))
+		_, _ = CheckDepth(WithoutTrailer(text))
 		key, ok := Template(nil, text)
 		if !ok {
 			return
