@@ -6,15 +6,14 @@ package tun
 
 import (
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
 	wgtun "golang.zx2c4.com/wireguard/tun"
-	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
-	"gvisor.dev/gvisor/pkg/tcpip/stack/gro"
 )
 
 const (
@@ -24,9 +23,6 @@ const (
 	// queueLen bounds the packets between the stack and the single reader. A
 	// longer queue only hides congestion and adds latency.
 	queueLen = 1024
-	// groRounds empties a GRO bucket of eight flows: one Flush gives out only
-	// the first packet of each.
-	groRounds = 8
 )
 
 var _ wgtun.Device = (*Device)(nil)
@@ -39,7 +35,7 @@ type Device struct {
 	stack   *stack.Stack
 	admit   func(Packet) bool
 	events  chan wgtun.Event
-	gros    sync.Pool // of *gro.GRO; one per concurrent writer
+	mergers sync.Pool // of *merger; one per concurrent writer
 	cut     cutter    // the packet in progress; owned by the reader
 	dropped atomic.Uint64
 	close   sync.Once
@@ -52,23 +48,26 @@ func newDevice(s *stack.Stack, mtu int, admit func(Packet) bool) *Device {
 		admit:  admit,
 		events: make(chan wgtun.Event, 1),
 	}
-	d.gros.New = func() any {
-		g := new(gro.GRO)
-		g.Init(true)
-		return g
-	}
+	d.mergers.New = func() any { return new(merger) }
 	d.events <- wgtun.EventUp
 	return d
 }
 
 // Read fills bufs with packets of the stack, cut to the link's size. It blocks
 // until there is one and returns os.ErrClosed after Close. wireguard-go calls it
-// from one goroutine.
+// from one goroutine. Before it goes with less than it has room for, it lets
+// others run once: on a busy machine they have more to send, and a larger batch
+// is cheaper to encrypt, send and receive; on an idle one that costs nothing.
 func (d *Device) Read(bufs [][]byte, sizes []int, offset int) (int, error) {
-	n := 0
+	n, waited := 0, false
 	for n < len(bufs) {
 		if d.cut.pkt == nil && !d.fetch(n == 0) {
-			break
+			if n == 0 || waited {
+				break
+			}
+			waited = true
+			runtime.Gosched()
+			continue
 		}
 		if size := d.cut.next(bufs[n][offset:]); size > 0 {
 			sizes[n] = size
@@ -117,49 +116,37 @@ func (d *Device) Write(bufs [][]byte, offset int) (int, error) {
 	if to == nil {
 		return len(bufs), nil
 	}
-	g := d.gros.Get().(*gro.GRO)
-	g.Dispatcher = to
+	m := d.mergers.Get().(*merger)
+	m.to = to
 	for _, b := range bufs {
-		d.deliver(g, b[offset:], len(bufs) > 1)
+		d.deliver(m, b[offset:])
 	}
-	flush(g)
-	g.Dispatcher = nil
-	d.gros.Put(g)
+	m.flush()
+	m.to = nil
+	d.mergers.Put(m)
 	return len(bufs), nil
 }
 
-// flush hands over everything that g holds.
-func flush(g *gro.GRO) {
-	for range groRounds {
-		g.Flush()
-	}
-}
-
-// deliver passes one packet up, through g when it may be merged with others.
-func (d *Device) deliver(g *gro.GRO, b []byte, merge bool) {
+// deliver passes one packet up, through m when it may be merged with others.
+func (d *Device) deliver(m *merger, b []byte) {
 	p, ok := Parse(b)
 	if !ok || (d.admit != nil && !d.admit(p)) {
 		d.dropped.Add(1)
 		return
 	}
-	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(b)})
-	defer pkt.DecRef()
-	pkt.NetworkProtocolNumber = header.IPv4ProtocolNumber
+	ip, proto := ipv4HeaderLen, tcpip.NetworkProtocolNumber(header.IPv4ProtocolNumber)
 	if p.Src.Is6() {
-		pkt.NetworkProtocolNumber = header.IPv6ProtocolNumber
+		ip, proto = ipv6HeaderLen, header.IPv6ProtocolNumber
 	}
-	// WireGuard has authenticated every byte; without this mark GRO would check
-	// the sum again, and stall on packets whose sum an offload left open.
-	pkt.RXChecksumValidated = true
 	if p.Syn {
-		flush(g)
-		d.vacate(p, pkt.NetworkProtocolNumber)
+		m.flush()
+		d.vacate(p, proto)
 	}
-	if merge && p.Plain && p.Proto == protoTCP {
-		g.Enqueue(pkt)
+	if p.Plain && p.Proto == protoTCP {
+		m.add(b, ip)
 		return
 	}
-	g.Dispatcher.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
+	m.single(b, ip)
 }
 
 // Dropped counts packets that were malformed, not admitted or not sendable.
