@@ -63,8 +63,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		expired := c.reads.wait()
-		if isDone(expired) {
+		if c.reads.over.Load() {
 			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		}
 		c.in = b
@@ -85,7 +84,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		}
 		select {
 		case <-c.readable:
-		case <-expired:
+		case <-c.reads.wait():
 		}
 	}
 }
@@ -98,8 +97,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 	defer c.out.Reset(nil)
 	sent := 0
 	for sent < len(b) {
-		expired := c.writes.wait()
-		if isDone(expired) {
+		if c.writes.over.Load() {
 			return sent, c.opError("write", os.ErrDeadlineExceeded)
 		}
 		c.out.Reset(b[sent:])
@@ -114,7 +112,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 		}
 		select {
 		case <-c.writable:
-		case <-expired:
+		case <-c.writes.wait():
 		}
 	}
 	return sent, nil
@@ -125,8 +123,8 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	c.reads.set(time.Time{})
-	c.writes.set(time.Time{})
+	c.reads.stop()
+	c.writes.stop()
 	c.ep.Close()
 	return nil
 }
@@ -134,6 +132,8 @@ func (c *Conn) Close() error {
 // Abort resets the connection.
 func (c *Conn) Abort() {
 	c.closed.Store(true)
+	c.reads.stop()
+	c.writes.stop()
 	if ep, ok := c.ep.(*tcp.Endpoint); ok {
 		ep.Abort()
 	}
@@ -236,57 +236,4 @@ func errno(err tcpip.Error) error {
 		return syscall.EMSGSIZE
 	}
 	return errors.New(err.String())
-}
-
-// A deadline is a moment that closes a channel. The zero value never does.
-type deadline struct {
-	mu     sync.Mutex
-	timer  *time.Timer
-	cancel chan struct{} // nil: nobody has asked yet
-}
-
-// set moves the deadline; the zero time means never.
-func (d *deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timer != nil && !d.timer.Stop() {
-		<-d.channel() // the timer is closing it; a new one must not be closed by it
-	}
-	d.timer = nil
-	if isDone(d.channel()) {
-		d.cancel = make(chan struct{})
-	}
-	if t.IsZero() {
-		return
-	}
-	left := time.Until(t)
-	cancel := d.channel()
-	if left <= 0 {
-		close(cancel)
-		return
-	}
-	d.timer = time.AfterFunc(left, func() { close(cancel) })
-}
-
-// wait gives the channel that closes at the deadline.
-func (d *deadline) wait() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.channel()
-}
-
-func (d *deadline) channel() chan struct{} {
-	if d.cancel == nil {
-		d.cancel = make(chan struct{})
-	}
-	return d.cancel
-}
-
-func isDone(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
