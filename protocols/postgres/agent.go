@@ -96,8 +96,12 @@ func (s *session) hear(ctx context.Context, m wire.Message) error {
 func (s *session) hearCopy(ctx context.Context, m wire.Message) error {
 	switch m.Type {
 	case 'd':
-		s.ledger.Copied(int64(m.Size))
-		return s.in.Pass()
+		if err := s.in.Pass(); err != nil {
+			return err
+		}
+		_, more := s.in.PassAlike('d')
+		s.ledger.Copied(int64(m.Size + more))
+		return nil
 	case 'c', 'f':
 		return s.endCopy(ctx)
 	case 'S', 'H':

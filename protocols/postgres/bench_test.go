@@ -1,12 +1,16 @@
 package postgres
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -82,31 +86,75 @@ func used() float64 {
 	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
 }
 
-// BenchmarkBulk copies 200 MB out through the line and directly.
+// BenchmarkBulk copies 200 MB out and in, directly, through a plain splice and
+// through the line, in turns.
 func BenchmarkBulk(b *testing.B) {
-	l := newLine(b, plaintext, as("md5_ro"))
+	l := newLine(b, plaintext, as("md5_ro"), func(l *line) { l.forget = true })
 	db := needDatabase(b)
-	copyOut := func(port int) time.Duration {
-		start := time.Now()
-		cmd := exec.Command("psql", "-X", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "root", "app",
-			"-c", "COPY (SELECT n, repeat('x', 200) FROM generate_series(1, 1000000) n) TO STDOUT")
-		cmd.Env = append(os.Environ(), "PGSSLMODE=disable")
-		if err := cmd.Run(); err != nil {
-			b.Fatal(err)
+	plain := spliced(b, fmt.Sprintf("127.0.0.1:%d", db.port))
+	file := b.TempDir() + "/rows"
+	if err := os.WriteFile(file, bytes.Repeat([]byte("1\t"+strings.Repeat("x", 200)+"\n"), 1_000_000), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"out": "\\copy (SELECT 1, repeat('x', 200) FROM generate_series(1, 1000000) n) TO /dev/null",
+		"in":  "BEGIN; CREATE TEMP TABLE bulk (id int, name text) ON COMMIT DROP;\n\\copy bulk FROM " + file,
+	} {
+		b.Run(name, func(b *testing.B) {
+			run := func(port int) (took, cpu float64) {
+				start, before := time.Now(), used()
+				cmd := exec.Command("psql", "-X", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "root", "app")
+				cmd.Env = append(os.Environ(), "PGSSLMODE=disable")
+				cmd.Stdin = strings.NewReader(text + "\n")
+				if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+					b.Fatalf("%v: %s", err, out)
+				}
+				return time.Since(start).Seconds(), used() - before
+			}
+			var direct, splice, spliceCPU, through, cpu float64
+			for range b.N {
+				d, _ := run(db.port)
+				s, sc := run(plain)
+				v, c := run(l.port())
+				direct, splice, spliceCPU, through, cpu = direct+d, splice+s, spliceCPU+sc, through+v, cpu+c
+			}
+			b.ReportMetric(direct/through, "of-direct")
+			b.ReportMetric(splice/through, "of-splice")
+			b.ReportMetric(cpu/spliceCPU, "cpu-of-splice")
+			b.ReportMetric(cpu/float64(b.N)*1000, "ms-cpu")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// spliced starts a relay that looks at nothing, and copies in this process.
+func spliced(b *testing.B, address string) (port int) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ln.Close() })
+	type bare struct{ io.Reader }
+	one := func(dst, src net.Conn) {
+		io.CopyBuffer(struct{ io.Writer }{dst}, bare{src}, make([]byte, 32<<10))
+		dst.Close()
+	}
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			s, err := net.Dial("tcp", address)
+			if err != nil {
+				c.Close()
+				return
+			}
+			go one(c, s)
+			go one(s, c)
 		}
-		return time.Since(start)
-	}
-	var direct, through time.Duration
-	var cpu float64
-	for range b.N {
-		direct += copyOut(db.port)
-		before := used()
-		through += copyOut(l.port())
-		cpu += used() - before
-	}
-	b.ReportMetric(float64(direct)/float64(through), "of-direct")
-	b.ReportMetric(cpu/float64(b.N)*1000, "ms-cpu")
-	b.ReportMetric(0, "ns/op")
+	}()
+	return ln.Addr().(*net.TCPAddr).Port
 }
 
 // BenchmarkIdle opens sessions that do nothing.

@@ -164,8 +164,13 @@ func (s *session) row(m wire.Message) error {
 	}
 	b := &s.f.Service.Session
 	if b.MaxRows == 0 && b.MaxBytes == 0 {
-		t.bytes += int64(m.Size)
-		return s.link.Stream.Pass()
+		if err := s.link.Stream.Pass(); err != nil {
+			return err
+		}
+		rows, bytes := s.link.Stream.PassAlike(m.Type)
+		t.rows += int64(rows)
+		t.bytes += int64(m.Size + bytes)
+		return nil
 	}
 	if !t.based {
 		t.baseRows, t.baseBytes = s.ledger.Counted()

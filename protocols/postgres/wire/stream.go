@@ -61,6 +61,8 @@ type Stream struct {
 	end    int  // end of what was read
 	size   int  // of the current message, 0 between two
 	busy   bool // the last read filled its buffer
+	last   int  // what the last read gave
+	bulk   bool // the last message that passed was data: more of it follows soon
 	torn   bool // what was written last ends inside a message
 }
 
@@ -139,6 +141,7 @@ func (s *Stream) Raw() ([]byte, error) {
 
 // Pass lets the message through. It streams what has not arrived yet.
 func (s *Stream) Pass() error {
+	s.bulk = isData(s.buf[s.pos])
 	rest := s.size - (s.end - s.pos)
 	if rest <= 0 {
 		s.pos += s.size
@@ -161,8 +164,29 @@ func (s *Stream) Pass() error {
 	return nil
 }
 
+// isData reports whether a message is a row, or a piece of COPY.
+func isData(typ byte) bool { return typ == 'D' || typ == 'd' }
+
+// PassAlike lets those messages through that follow the one that has just passed,
+// are of its type and are there as a whole already.
+func (s *Stream) PassAlike(typ byte) (messages, bytes int) {
+	at := s.pos
+	for s.end-at >= HeaderLen && s.buf[at] == typ {
+		n := int(binary.BigEndian.Uint32(s.buf[at+1:]))
+		if n < 4 || n >= s.end-at {
+			break
+		}
+		at += n + 1
+		messages++
+	}
+	bytes = at - s.pos
+	s.pos = at
+	return messages, bytes
+}
+
 // Drop forgets the message.
 func (s *Stream) Drop() error {
+	s.bulk = false
 	if err := s.Flush(); err != nil {
 		return err
 	}
@@ -267,7 +291,7 @@ func (s *Stream) read() error {
 	space := s.buf[s.end:]
 	n, err := s.src.Read(space)
 	s.end += n
-	s.busy = n == len(space)
+	s.busy, s.last = n == len(space), n
 	if n > 0 {
 		return nil
 	}
@@ -278,11 +302,12 @@ func (s *Stream) read() error {
 }
 
 // room makes space behind what is held: everything before pos is written. It
-// picks the smallest buffer that does.
+// picks the smallest buffer that does; while data flow, the large one stays.
 func (s *Stream) room(need int) {
 	held := s.buf[s.pos:s.end]
+	flows := s.busy || s.bulk && s.last >= idleSize
 	switch {
-	case len(held) == 0 && !s.busy && need <= idleSize:
+	case len(held) == 0 && !flows && need <= idleSize:
 		s.use(s.idle[:], held)
 	case len(held) >= flowSize: // only an inspected message gets here
 		if s.end == len(s.buf) && s.pos == 0 {
@@ -290,7 +315,7 @@ func (s *Stream) room(need int) {
 		} else {
 			s.use(s.buf, held)
 		}
-	case s.busy || need > idleSize || len(held) == idleSize:
+	case flows || need > idleSize || len(held) == idleSize:
 		if s.pooled == nil {
 			s.pooled = s.pool.Get().(*[flowSize]byte)
 		}

@@ -178,6 +178,64 @@ func TestAnIdleStreamHoldsNoLargeBuffer(t *testing.T) {
 	}
 }
 
+// A burst is read into the large buffer as long as data flow, and the buffer goes
+// back with the first message that is none.
+func TestDataKeepTheLargeBuffer(t *testing.T) {
+	burst := bytes.Repeat(message('D', strings.Repeat("x", 200)), 40)
+	end := message('Z', "I")
+	r := &bursts{list: [][]byte{burst, burst, burst, append(bytes.Clone(burst), end...), nil}}
+	s, err := NewStream(r, nil, NewPool())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out tape
+	s.SetSink(&out)
+	rows := 0
+	for {
+		m, err := s.Next()
+		if err != nil {
+			break
+		}
+		if err := s.Pass(); err != nil {
+			t.Fatal(err)
+		}
+		if m.Type == 'D' {
+			more, n := s.PassAlike('D')
+			rows += 1 + more
+			if n != more*m.Size {
+				t.Fatalf("%d bytes of %d rows", n, more)
+			}
+		}
+	}
+	if want := append(bytes.Repeat(burst, 4), end...); rows != 160 || !bytes.Equal(out.Bytes(), want) {
+		t.Errorf("%d rows, %d bytes of %d", rows, out.Len(), len(want))
+	}
+	if r.reads > 6 {
+		t.Errorf("%d reads for 4 bursts", r.reads)
+	}
+	if s.pooled != nil || len(s.buf) != idleSize {
+		t.Errorf("a buffer of %d bytes while nothing flows", len(s.buf))
+	}
+}
+
+// bursts gives what it has burst by burst.
+type bursts struct {
+	list  [][]byte
+	reads int
+}
+
+func (b *bursts) Read(p []byte) (int, error) {
+	if len(b.list[0]) == 0 {
+		if b.list = b.list[1:]; len(b.list) == 0 {
+			return 0, io.EOF
+		}
+	}
+	b.reads++
+	n := copy(p, b.list[0])
+	b.list[0] = b.list[0][n:]
+	return n, nil
+}
+
 func TestLengthsThatCannotBe(t *testing.T) {
 	for _, n := range []uint32{0, 1, 3, 1 << 30, 1 << 31, 1<<32 - 1} {
 		b := []byte{'Q', 0, 0, 0, 0}
@@ -341,7 +399,8 @@ func FuzzStream(f *testing.F) {
 			if s.Pass() != nil {
 				break
 			}
-			want += m.Size
+			_, more := s.PassAlike(m.Type)
+			want += m.Size + more
 		}
 		s.Flush()
 		if s.Whole() && out.Len() != want {
