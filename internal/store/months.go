@@ -61,7 +61,7 @@ func (m *months) get(ctx context.Context, name string) (*month, error) {
 	if ok {
 		return m.open[i], nil
 	}
-	db, err := openDatabase(ctx, filepath.Join(m.dir, name+".db"), monthSchema())
+	db, err := openDatabase(ctx, filepath.Join(m.dir, name+".db"), monthSchema(), monthPragmas()...)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func open(ctx context.Context, dir string, log *slog.Logger, floor, size uint64)
 	}
 	s.reserve.init(filepath.Join(dir, "audit", "reserve"), floor, size)
 	s.reserve.refill()
-	if s.state, err = openDatabase(ctx, filepath.Join(dir, "state.db"), stateSchema()); err != nil {
+	if s.state, err = openDatabase(ctx, filepath.Join(dir, "state.db"), stateSchema(), "secure_delete(ON)"); err != nil {
 		return nil, err
 	}
 	return s, s.months.init(ctx, filepath.Join(dir, "audit"))

@@ -124,11 +124,19 @@ func TestMigrateRunsEachStepOnce(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	s := openStore(t, stateDir(t))
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} {
-		var got string
-		must(t, s.state.write.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
-		if got != want {
-			t.Errorf("%s is %s, not %s", pragma, got, want)
+	month, err := openDatabase(t.Context(), filepath.Join(t.TempDir(), "month.db"), monthSchema(), monthPragmas()...)
+	must(t, err)
+	defer month.close() //nolint:errcheck // nothing was written
+	for file, settings := range map[*database]map[string]string{
+		s.state: {"journal_mode": "wal", "synchronous": "2", "secure_delete": "1"},
+		month:   {"journal_mode": "wal", "synchronous": "2", "page_size": "8192"},
+	} {
+		for pragma, want := range settings {
+			var got string
+			must(t, file.write.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
+			if got != want {
+				t.Errorf("%s of %s is %s, not %s", pragma, filepath.Base(file.path), got, want)
+			}
 		}
 	}
 	if _, err := s.state.read.ExecContext(t.Context(), "DELETE FROM kv"); err == nil {
