@@ -41,8 +41,13 @@ type Problem struct {
 }
 
 // Verify reads the whole log and checks that nothing was changed, removed, put
-// in, put elsewhere or cut off since it was written. What came after the last
-// signed head, at most a minute, could be cut off unseen.
+// in, put elsewhere or cut off since it was written.
+//
+// A head is signed at a start, at Close, with the first record after a minute
+// without a signature, and once a minute while records come. Who can write to
+// the files can cut off, unseen, what came after the last one: at most a minute,
+// and what was being done when the process was killed. Who can read the vault's
+// key as well can sign what he likes: keep Report.Signed somewhere else.
 func (l *Log) Verify(ctx context.Context) (Report, error) {
 	var key ed25519.PublicKey
 	if l.opts.Signer != nil {

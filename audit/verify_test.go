@@ -225,3 +225,30 @@ func TestHeadIsSignedOnceAMinute(t *testing.T) {
 	clock.set(month(1).Add(time.Minute))
 	eventually(t, "the second is signed", func() bool { return signed() == 2 })
 }
+
+// TestIdleLogSignsItsFirstRecord proves that what comes after a quiet time, at a
+// start, at Close, or after the clock went back does not wait for a minute.
+func TestIdleLogSignsItsFirstRecord(t *testing.T) {
+	m := newMemory()
+	clock := &calendar{t: month(1)}
+	signed := func() uint64 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.heads[latestHead].Seq
+	}
+	l := openLog(t, m, Options{Signer: newKey(1), Now: clock.now})
+	for i, at := range []time.Time{month(1), month(1).Add(2 * time.Minute), month(2), month(1)} {
+		clock.set(at)
+		do(t, l, act("/"), allow, ok)
+		eventually(t, "it is signed", func() bool { return signed() == uint64(i+1) })
+	}
+	do(t, l, act("/last"), allow, ok)
+	if err := l.Close(); err != nil || signed() != 5 {
+		t.Errorf("%v, %d are signed", err, signed())
+	}
+	delete(m.heads, latestHead) // as if it had died before it could sign
+	openLog(t, m, Options{Signer: newKey(1), Now: clock.now})
+	if signed() != 5 {
+		t.Errorf("%d are signed at the start", signed())
+	}
+}
