@@ -280,30 +280,19 @@ func (t *transfer) send(head []byte) error {
 	return nil
 }
 
-// readSmall fills b with the whole body. A timer watches over it: it is never due,
-// and costs less than two deadlines on the agent's connection.
-func (t *transfer) readSmall(src io.Reader, b []byte) (err error) {
+// readSmall fills b with the whole body.
+func (t *transfer) readSmall(src io.Reader, b []byte) error {
 	if t.held != nil {
-		_, err = io.ReadFull(src, b)
+		_, err := io.ReadFull(src, b)
 		return err
 	}
-	cut := make(chan error, 1)
-	timer := time.AfterFunc(bodyIdle, func() {
-		err := errSlowBody
-		defer func() { cut <- err }()
-		defer protocols.Rescue(&err)
-		t.deadline(-time.Second)
-	})
-	defer func() {
-		if !timer.Stop() {
-			err = <-cut
-		}
-	}()
+	t.deadline(bodyIdle)
 	if _, err := io.ReadFull(src, b); err != nil {
 		return err
 	}
 	// net/http watches for the hang-up once it has seen the end of the body.
 	var one [1]byte
 	src.Read(one[:]) //nolint:errcheck // there is nothing more: it ends or was broken
+	t.noDeadline()
 	return nil
 }
