@@ -128,7 +128,7 @@ func TestWhatKeepsAGatewayFromStarting(t *testing.T) {
 		{"no transport", "service \"s\" {\n  hosts = [\"s.example.com\"]\n}", "wireguard {}"},
 		{"no key", "gateway {\n  key = env(\"SALLYPORT_NO_SUCH_KEY\")\n  wireguard {}\n}", "vault key in $SALLYPORT_NO_SUCH_KEY"},
 		{"no key file", "gateway {\n  key = file(\"nowhere\")\n  wireguard {}\n}", "nowhere: no such file"},
-		{"a port that is no port of ours", "gateway {\n  wireguard {\n    listen = \"192.0.2.1:1\"\n  }\n}", "wireguard"},
+		{"a port that is no port of ours", "gateway {\n  wireguard {\n    listen = \"192.0.2.1:1\"\n  }\n}", "the configuration has errors"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o, _ := options(t, tt.hcl)

@@ -205,8 +205,15 @@ func (a *ask) word(d action.Decision) *pgproto3.ErrorResponse {
 // hang-up or a cancel request ends the wait.
 func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, func()) {
 	ctx, stop := a.s.live.Watch(ctx, a.s.in, func(err error) { a.why = err })
+	handed := false
+	defer func() {
+		if !handed { // a panic: nobody else would end the watch before the stream goes
+			stop()
+		}
+	}()
 	a.s.notice(a, d)
 	a.s.live.Go(func() { a.s.remind(ctx, a, d) })
+	handed = true
 	return ctx, stop
 }
 
