@@ -202,19 +202,19 @@ func (a *ask) word(d action.Decision) *pgproto3.ErrorResponse {
 }
 
 // Wait tells the agent that somebody is being asked, and watches for its end: a
-// hang-up or a cancel request ends the wait.
+// hang-up or a cancel request ends the wait. Meanwhile the session is not idle.
 func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, func()) {
-	ctx, stop := a.s.live.Watch(ctx, a.s.in, func(err error) { a.why = err })
-	handed := false
-	defer func() {
-		if !handed { // a panic: nobody else would end the watch before the stream goes
-			stop()
-		}
+	s := a.s
+	ctx, stop := s.live.Watch(ctx, s.in, func(err error) { a.why = err })
+	func() {
+		defer s.live.Rescue() // whoever waits must still call stop
+		s.notice(a, d)
 	}()
-	a.s.notice(a, d)
-	a.s.live.Go(func() { a.s.remind(ctx, a, d) })
-	handed = true
-	return ctx, stop
+	s.live.Go(func() { s.remind(ctx, a, d) })
+	return ctx, func() {
+		s.heard.Store(time.Now().UnixNano())
+		stop()
+	}
 }
 
 // reminder is how often an agent that waits is told so; it also keeps its

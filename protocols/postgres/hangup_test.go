@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 )
@@ -57,6 +58,61 @@ func TestAWaitAtExecuteSeesTheAgent(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// TestAWaitEndsWithItsSession: when the server is gone nobody need decide any more.
+func TestAWaitEndsWithItsSession(t *testing.T) {
+	why := make(chan string, 1)
+	l := newLine(t, func(l *line) {
+		l.decide = asksBoom
+		l.settle = func(ctx context.Context, a *action.Action, d action.Decision) action.Decision {
+			d = waitFor(ctx, a, d)
+			why <- d.Reason
+			return d
+		}
+	})
+	cl := l.ready(t)
+	cl.send(query("SELECT 'boom'"))
+	cl.until('N')
+	if out, err := needDatabase(t).psql("app", fmt.Sprintf("SELECT pg_terminate_backend(%d)", cl.key.ProcessID)); err != nil {
+		t.Fatal(out)
+	}
+	select {
+	case got := <-why:
+		if !strings.Contains(got, "session has ended") {
+			t.Error(got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for ever")
+		cl.conn.Close()
+	}
+}
+
+// TestAWaitIsNotIdle: an agent that waits for an approval has nothing to say.
+func TestAWaitIsNotIdle(t *testing.T) {
+	l := newLine(t, func(l *line) {
+		l.service.Session.IdleTimeout = 200 * time.Millisecond
+		l.decide = asksBoom
+		l.settle = func(ctx context.Context, _ *action.Action, _ action.Decision) action.Decision {
+			late := time.NewTimer(600 * time.Millisecond) // three times what is idle
+			defer late.Stop()
+			select {
+			case <-late.C:
+				return action.Decision{Verdict: action.Allow}
+			case <-ctx.Done():
+				return action.Decision{Reason: fmt.Sprint(context.Cause(ctx))}
+			}
+		}
+	})
+	cl := l.ready(t)
+	cl.send(query("SELECT 'boom'"))
+	if got := cl.until('Z'); !strings.HasSuffix(got, "D:boom C:SELECT 1 Z:I") {
+		t.Fatal(got)
+	}
+	cl.send(query("SELECT 5"))
+	if got := cl.until('Z'); got != "D:5 C:SELECT 1 Z:I" {
+		t.Error(got)
+	}
 }
 
 func TestAWaitAtConnectSeesTheAgent(t *testing.T) {

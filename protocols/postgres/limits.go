@@ -40,7 +40,7 @@ func (s *session) watch() {
 
 // checkIdle ends the session if the agent has said nothing for too long.
 func (s *session) checkIdle(now time.Time, limit time.Duration) {
-	if limit <= 0 || now.Sub(time.Unix(0, s.heard.Load())) < limit {
+	if limit <= 0 || s.live.Waits() || now.Sub(time.Unix(0, s.heard.Load())) < limit {
 		return
 	}
 	s.live.Tire()

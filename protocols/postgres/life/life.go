@@ -30,7 +30,8 @@ type Life struct {
 	ended   bool        // nothing more is started; guarded by mu
 	lost    error       // the first reason for the end; guarded by mu
 	idle    bool        // the idle time is over; guarded by mu
-	hurry   func(error) // ends the wait for an approval; guarded by mu
+	hurry   func(error) // ends the wait for an approval, as the agent wants; guarded by mu
+	leave   func(error) // ends it because the session does; guarded by mu
 	helpers sync.WaitGroup
 }
 
@@ -66,11 +67,17 @@ func (l *Life) Close() {
 // Wait waits for all that Go has started.
 func (l *Life) Wait() { l.helpers.Wait() }
 
-// Deafen wakes whoever reads the agent, for the last time.
+// errOver ends a wait that its session does not outlive.
+var errOver = errors.New("the session has ended")
+
+// Deafen wakes whoever reads the agent or waits for an approval, for the last time.
 func (l *Life) Deafen() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dying = true
+	if l.leave != nil {
+		l.leave(errOver)
+	}
 	l.Agent.SetReadDeadline(longAgo) //nolint:errcheck // a connection without deadlines ends when it is closed
 }
 
@@ -130,21 +137,32 @@ func (l *Life) Hurry(why error) bool {
 	return true
 }
 
-func (l *Life) setHurry(f func(error)) {
+// Waits reports whether somebody is being asked.
+func (l *Life) Waits() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hurry = f
+	return l.hurry != nil
+}
+
+// await says how a wait is ended; nil when there is none.
+func (l *Life) await(hurry, leave func(error)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hurry, l.leave = hurry, leave
+	if l.dying && leave != nil {
+		leave(errOver)
+	}
 }
 
 // Watch reads ahead of in, the stream of the agent, until stop is called. The
-// context that it returns ends when the agent hangs up or Hurry is called, which
-// hurried hears of first. Nobody else may use in meanwhile.
+// context that it returns ends with the session, when the agent hangs up, or when
+// Hurry is called, which hurried hears of first. Nobody else may use in meanwhile.
 func (l *Life) Watch(ctx context.Context, in *wire.Stream, hurried func(error)) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	l.setHurry(func(err error) {
+	l.await(func(err error) {
 		hurried(err)
 		cancel(err)
-	})
+	}, cancel)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -157,7 +175,7 @@ func (l *Life) Watch(ctx context.Context, in *wire.Stream, hurried func(error)) 
 		}
 	}()
 	return ctx, func() {
-		l.setHurry(nil)
+		l.await(nil, nil)
 		l.Agent.SetReadDeadline(longAgo) //nolint:errcheck // see Deafen
 		<-done
 		l.listen()
