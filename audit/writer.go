@@ -129,12 +129,12 @@ func (l *Log) commit(ctx context.Context, rs []Record) bool {
 	}
 	last := rs[len(rs)-1]
 	l.tail = Tail{last.Seq, last.Hash, last.Recorded}
-	l.counts.written.Add(uint64(len(rs)))
 	l.counts.batches.Add(1)
 	if l.opts.Strict {
 		l.forget(rs)
 	}
 	l.followers.publish(rs)
+	l.counts.written.Add(uint64(len(rs)))
 	return true
 }
 
