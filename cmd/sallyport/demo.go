@@ -127,7 +127,7 @@ func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket stri
 		return errShowOver
 	}
 	cli.Say(cmd, "\nLook around in another terminal, while this one stays open:\n\n"+
-		"  sallyport log --gateway %[1]s\n  sallyport audit verify --gateway %[1]s\n  sallyport agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config())
+		"  %[3]s log --gateway %[1]s\n  %[3]s audit verify --gateway %[1]s\n  %[3]s agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config(), os.Args[0])
 	<-ctx.Done()
 	return nil
 }

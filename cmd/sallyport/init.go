@@ -49,7 +49,7 @@ func (r *root) initCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&a.Endpoint, "endpoint", "", "`HOST:PORT` at which agents reach this gateway")
-	cmd.Flags().StringSliceVar(&a.Services, "service", nil, "presets to use (see `sallyport presets ls`)")
+	cmd.Flags().StringSliceVar(&a.Services, "service", nil, "`PRESET,…` to use (see sallyport presets ls)")
 	cmd.Flags().StringVar(&a.Database, "database", "", "`HOST:PORT` of a PostgreSQL server")
 	cmd.Flags().StringVar(&a.User, "database-user", "agent", "`USER` to log in to it as")
 	return cmd

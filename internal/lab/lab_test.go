@@ -296,3 +296,17 @@ func TestTheGatewayIntroducesItself(t *testing.T) {
 		}
 	}
 }
+
+func TestASecretWithoutAValueIsSaidSo(t *testing.T) {
+	l := lab.New(t, mainJob)
+	l.HTTPS("api.example.com", origin(make(chan string, 1)))
+	resp, err := l.Agent("laptop").HTTP().Get("https://api.example.com/v1/things")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusBadGateway || !strings.Contains(string(b), "has no value") {
+		t.Errorf("%s: %s (%v)", resp.Status, b, err)
+	}
+}

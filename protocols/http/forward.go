@@ -123,6 +123,9 @@ func (t *transfer) failed(err error) error {
 		return err
 	}
 	p := ask.Unreachable(t.Act.ID)
+	if errors.Is(err, vault.ErrNotFound) {
+		p = ask.Penniless(t.Act.ID)
+	}
 	if errors.Is(err, errAgentBody) {
 		p = ask.Unclear("the body ended before it was whole")
 		p.ID = t.Act.ID

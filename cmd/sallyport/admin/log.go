@@ -81,11 +81,14 @@ func (r *commands) showAction(cmd *cobra.Command, rec *audit.Record) error {
 func outcome(rec *audit.Record) string {
 	switch {
 	case rec.Verdict == action.Allow.String() && rec.Error != "":
-		return "  -> " + cli.Printable(rec.Error)
+		return "  -> FAILED: " + cli.Printable(rec.Error)
 	case rec.Verdict == action.Allow.String():
 		text := "  -> " + cli.Printable(rec.Status) + " in " + rec.Duration.Round(10*time.Microsecond).String()
 		if rec.Injected {
 			text += ", secret injected"
+		}
+		if len(rec.Asks) > 0 { // somebody said yes
+			text += ", asked: " + cli.Printable(rec.Reason)
 		}
 		return text
 	}

@@ -70,9 +70,18 @@ func (a *Ask) Crowded() *Problem {
 // Unreachable is for an allowed request that got no answer.
 func Unreachable(id string) *Problem {
 	return &Problem{
-		Status: http.StatusBadGateway, Kind: "upstream-failed", Title: "The service could not be reached",
-		Reason: "The request was allowed, but the service did not answer as it should.", ID: id,
+		Status: http.StatusBadGateway, Kind: "upstream-failed", Title: "No answer from the service",
+		Reason: "The request was allowed, but no usable answer came from the service.", ID: id,
 		Next: "Try again later; if it stays, tell the operator the action_id.",
+	}
+}
+
+// Penniless is for an allowed request to a service whose secret has no value.
+func Penniless(id string) *Problem {
+	return &Problem{
+		Status: http.StatusBadGateway, Kind: "secret-missing", Title: "The gateway has no credential for this service",
+		Reason: "The request was allowed, but the secret of this service has no value, so nothing was sent.", ID: id,
+		Next: "Tell the operator to set it (sallyport status names it); then send the request again.",
 	}
 }
 
