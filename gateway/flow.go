@@ -222,13 +222,38 @@ func (g *Gateway) recheckFlow(f *flow) {
 	f.peer.Store(peer)
 	rules := g.Policy()
 	r := rules.Resolve(peer, f.host, f.dst)
-	if r.Service == nil || !reflect.DeepEqual(r.Service, f.service) {
+	if r.Service == nil || !reflect.DeepEqual(r.Service, f.service) || f.leadsElsewhere(rules) {
 		f.end(errRevoked)
 		return
 	}
 	for _, p := range f.passes() {
 		p.recheck(rules)
 	}
+}
+
+// leadsElsewhere reports whether an upstream connection of the flow's own was
+// made on other terms, or as another account, than these rules give the service.
+// A newer version of the same secret is no reason: rotating one cuts nothing.
+func (f *flow) leadsElsewhere(rules Policy) bool {
+	f.mu.Lock()
+	wires := make([]*wire, 0, len(f.own))
+	for w := range f.own {
+		wires = append(wires, w)
+	}
+	f.mu.Unlock()
+	if len(wires) == 0 {
+		return false
+	}
+	now, err := rules.Route(&action.Action{Peer: f.peer.Load(), Service: f.service, Host: f.host, Dst: f.dst})
+	if err != nil {
+		return true
+	}
+	for _, w := range wires {
+		if w.route.Terms != now.Terms || !reflect.DeepEqual(w.route.Auth, now.Auth) {
+			return true
+		}
+	}
+	return false
 }
 
 // Open reports how many flows are open, by agent name.

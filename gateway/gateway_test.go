@@ -476,3 +476,34 @@ func TestOtherTermsWantAnotherLink(t *testing.T) {
 		t.Errorf("a link of other terms was used: %d dials", b.dials.Load())
 	}
 }
+
+func TestASessionEndsWithItsTermsAndAccount(t *testing.T) {
+	for name, change := range map[string]func(*action.Route){
+		"nothing": func(*action.Route) {},
+		"terms":   func(r *action.Route) { r.Terms++ },
+		"account": func(r *action.Route) {
+			r.Auth = &action.Auth{Scheme: "password", Name: "agent_ro", Secrets: []string{"k"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, action.Allow)
+			d := &deed{}
+			ended := false
+			_ = b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {
+				if err := do(ctx, d); err != nil {
+					return err
+				}
+				next := *b.rules.Load()
+				change(&next.route)
+				b.rules.Store(&next)
+				b.generation.Add(1) // a rotated secret cuts nothing
+				b.Recheck()
+				ended = ctx.Err() != nil
+				return nil
+			})
+			if ended == (name == "nothing") {
+				t.Errorf("the session ended: %v", ended)
+			}
+		})
+	}
+}

@@ -32,9 +32,12 @@ func (d *Device) vacate(p Packet, proto tcpip.NetworkProtocolNumber) {
 			ep.Abort()
 			return
 		case tcp.StateConnecting, tcp.StateSynRecv, tcp.StateEstablished, tcp.StateCloseWait:
-			time.Sleep(settleStep) // its RST or last ACK may be under way
-		default:
-			return
+			if d.syns.MayWait(p.Src, time.Now()) {
+				time.Sleep(settleStep) // its RST or last ACK may be under way
+				continue
+			}
 		}
+		return
 	}
+	d.syns.WaitedInVain(p.Src, time.Now())
 }

@@ -9,6 +9,9 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"sallyport.dev/sallyport/netstack/tun/pace"
 
 	wgtun "golang.zx2c4.com/wireguard/tun"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -37,6 +40,7 @@ type Device struct {
 	events  chan wgtun.Event
 	mergers sync.Pool // of *merger; one per concurrent writer
 	cut     cutter    // the packet in progress; owned by the reader
+	syns    pace.SYNs
 	dropped atomic.Uint64
 	close   sync.Once
 }
@@ -130,7 +134,7 @@ func (d *Device) Write(bufs [][]byte, offset int) (int, error) {
 // deliver passes one packet up, through m when it may be merged with others.
 func (d *Device) deliver(m *merger, b []byte) {
 	p, ok := Parse(b)
-	if !ok || (d.admit != nil && !d.admit(p)) {
+	if !ok || (d.admit != nil && !d.admit(p)) || (p.Syn && !d.syns.Take(p.Src, time.Now())) {
 		d.dropped.Add(1)
 		return
 	}

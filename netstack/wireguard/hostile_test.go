@@ -253,6 +253,30 @@ func TestT10_SYNFlood(t *testing.T) {
 	}
 }
 
+// A SYN on a connection that lives waits for the end of it, which does not come:
+// many of them must not keep others from being heard.
+func TestT10_SYNsOnALiveConnectionStallNobody(t *testing.T) {
+	l := newLab(t, handlerFunc(echo))
+	r, other := l.raw("flood"), l.agent("other")
+	conn := dial(t, other, "tcp", "1.2.3.4:80")
+	line(t, conn)
+	r.open(t, "1.2.3.4", 4000, 60000)
+	packet := r.packet4("1.2.3.4", 6, segment(4000, 80, 77, 0, syn, 60000, ""))
+	for range 3000 {
+		r.out <- packet
+	}
+	begin := time.Now()
+	for range 20 {
+		if _, err := conn.Write([]byte("hello\n")); err != nil {
+			t.Fatal(err)
+		}
+		line(t, conn)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("another agent's 20 lines took %v", took)
+	}
+}
+
 func TestICMPEchoIsForTheGatewayOnly(t *testing.T) {
 	l := newLab(t, handlerFunc(echo))
 	r := l.raw("ci")
