@@ -239,3 +239,23 @@ var (
 		return &link{wire: w}, nil
 	}}
 )
+
+// usePool runs one action over a pooled link, gives the link back, and tells
+// which one it was.
+func (b *bench) usePool(t *testing.T) protocols.Link {
+	t.Helper()
+	var got protocols.Link
+	d := &deed{forward: func(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+		l, _, err := up.Link(ctx, pooled)
+		if err != nil {
+			return action.Result{}, err
+		}
+		got = l
+		l.(*link).busy.Store(false)
+		return action.Result{}, nil
+	}}
+	if err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) }); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}

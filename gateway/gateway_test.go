@@ -285,22 +285,7 @@ func TestARemovedAgentsConnectionsEnd(t *testing.T) {
 
 func TestARotatedSecretRetiresOldLinks(t *testing.T) {
 	b := newBench(t, action.Allow)
-	use := func() protocols.Link {
-		var got protocols.Link
-		d := &deed{forward: func(ctx context.Context, up protocols.Upstream) (action.Result, error) {
-			l, _, err := up.Link(ctx, pooled)
-			if err != nil {
-				return action.Result{}, err
-			}
-			got = l
-			l.(*link).busy.Store(false)
-			return action.Result{}, nil
-		}}
-		if err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) }); err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
+	use := func() protocols.Link { return b.usePool(t) }
 	first, second := use(), use()
 	if first != second || b.dials.Load() != 1 {
 		t.Errorf("a free link was not used again: %d dials", b.dials.Load())
@@ -451,22 +436,7 @@ func TestAYesIsForTheRuleThatAsked(t *testing.T) {
 
 func TestOtherTermsWantAnotherLink(t *testing.T) {
 	b := newBench(t, action.Allow)
-	use := func() protocols.Link {
-		var got protocols.Link
-		d := &deed{forward: func(ctx context.Context, up protocols.Upstream) (action.Result, error) {
-			l, _, err := up.Link(ctx, pooled)
-			if err != nil {
-				return action.Result{}, err
-			}
-			got = l
-			l.(*link).busy.Store(false)
-			return action.Result{}, nil
-		}}
-		if err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) }); err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
+	use := func() protocols.Link { return b.usePool(t) }
 	first := use()
 	next := *b.rules.Load()
 	next.route.Terms++ // another CA, say
