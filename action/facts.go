@@ -8,6 +8,7 @@ type Facts any
 // nobody looked at never loosens a verdict.
 type State uint8
 
+// The states.
 const (
 	Unknown State = iota // truncated, unparsable, ambiguous
 	Absent               // not there: null

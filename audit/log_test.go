@@ -21,8 +21,10 @@ func TestRecordHoldsEverything(t *testing.T) {
 	l := openLog(t, m, Options{})
 	a := act("/repos")
 	a.Sample, a.Digest = []byte("beginning"), []byte{0xab, 0xcd}
-	d := action.Decision{Verdict: action.Allow, Rule: "writes", Reason: "Approved by ann.",
-		Asks: []action.Asking{{Rule: "writes", Reason: "Writing asks.", Approvers: []string{"approver.oncall"}}}, Would: []string{"later"}}
+	d := action.Decision{
+		Verdict: action.Allow, Rule: "writes", Reason: "Approved by ann.",
+		Asks: []action.Asking{{Rule: "writes", Reason: "Writing asks.", Approvers: []string{"approver.oncall"}}}, Would: []string{"later"},
+	}
 	do(t, l, a, d, ok)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

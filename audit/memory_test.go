@@ -219,8 +219,10 @@ func tables() []action.FactTable {
 }
 
 var (
-	peer = &action.Peer{ID: "a1", Name: "ci", User: "ann@acme.dev", Tags: []string{"tag:ci"}, Enrolled: []string{"dev"},
-		Addr: netip.MustParseAddr("10.77.0.2"), Transport: "wireguard"}
+	peer = &action.Peer{
+		ID: "a1", Name: "ci", User: "ann@acme.dev", Tags: []string{"tag:ci"}, Enrolled: []string{"dev"},
+		Addr: netip.MustParseAddr("10.77.0.2"), Transport: "wireguard",
+	}
 	service = &action.Service{Name: "github", Protocol: "http"}
 	allow   = action.Decision{Verdict: action.Allow, Rule: "reads"}
 	deny    = action.Decision{Verdict: action.Deny, Rule: "no-drop", Reason: "Dropping is not allowed."}

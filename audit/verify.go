@@ -61,7 +61,8 @@ func (l *Log) Verify(ctx context.Context) (Report, error) {
 func Verify(ctx context.Context, store interface {
 	Heads
 	Reader
-}, key ed25519.PublicKey) (Report, error) {
+}, key ed25519.PublicKey,
+) (Report, error) {
 	v := verifier{key: key}
 	var err error
 	if v.heads, err = store.LoadHeads(ctx); err != nil {

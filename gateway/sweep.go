@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"sallyport.dev/sallyport/action"
+
+	"golang.org/x/time/rate"
 )
 
 // Run sweeps idle links and old sessions until ctx ends, then retires every

@@ -70,7 +70,7 @@ func CheckName(name string) error {
 	for i, c := range []byte(name) {
 		inner := i > 0 && (c == '-' || c == '_' || c == '.')
 		if !inner && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return fmt.Errorf("name %q: want lower-case letters and digits, then also - _ .", name)
+			return fmt.Errorf("name %q: want lower-case letters and digits, then also the signs -, _ and a dot", name)
 		}
 	}
 	return nil

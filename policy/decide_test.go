@@ -544,8 +544,10 @@ func randomFacts(r *rand.Rand) action.Part {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	method := pick("GET", "POST", "DELETE")
 	return action.Part{
-		Facts: &httpFacts{Method: method, Path: pick("/a", "/b", "/a/b"), State: states[r.IntN(3)],
-			Body: states[r.IntN(len(states))], Amount: pick("1", "2")},
+		Facts: &httpFacts{
+			Method: method, Path: pick("/a", "/b", "/a/b"), State: states[r.IntN(3)],
+			Body: states[r.IntN(len(states))], Amount: pick("1", "2"),
+		},
 		Effects: methodEffect(method),
 	}
 }
@@ -757,9 +759,16 @@ rule "no keys" {
 		service, method, path string
 		want                  action.Verdict
 	}{
-		{"api", "GET", "/admin", action.Deny}, {"api", "GET", "/admin/", action.Deny}, {"api", "GET", "/admin/x", action.Deny},
-		{"api", "GET", "/Admin", action.Allow}, {"iis", "GET", "/Admin", action.Deny}, {"iis", "GET", "/ADMIN/x/", action.Deny},
-		{"api", "GET", "/keys/", action.Deny}, {"api", "HEAD", "/keys", action.Deny}, {"iis", "HEAD", "/KEYS", action.Deny}, {"api", "GET", "/key", action.Allow},
+		{"api", "GET", "/admin", action.Deny},
+		{"api", "GET", "/admin/", action.Deny},
+		{"api", "GET", "/admin/x", action.Deny},
+		{"api", "GET", "/Admin", action.Allow},
+		{"iis", "GET", "/Admin", action.Deny},
+		{"iis", "GET", "/ADMIN/x/", action.Deny},
+		{"api", "GET", "/keys/", action.Deny},
+		{"api", "HEAD", "/keys", action.Deny},
+		{"iis", "HEAD", "/KEYS", action.Deny},
+		{"api", "GET", "/key", action.Allow},
 	} {
 		if d := p.Decide(request(p, c.service, c.method, c.path)); d.Verdict != c.want {
 			t.Errorf("%s %s %s: %s, want %s", c.service, c.method, c.path, d.Verdict, c.want)

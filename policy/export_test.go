@@ -103,8 +103,10 @@ func methodEffect(method string) action.Effects {
 }
 
 func testOptions() Options {
-	return Options{Tables: testTables(), Trials: testTrials(),
-		Now: func() time.Time { return time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC) }}
+	return Options{
+		Tables: testTables(), Trials: testTrials(),
+		Now: func() time.Time { return time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC) },
+	}
 }
 
 // load makes a policy of one text, which must load.

@@ -179,9 +179,19 @@ role "m" { use = [service.meta] }
 func TestDeclares(t *testing.T) {
 	p := loaded(t, placesConf)
 	cases := []struct{ role, name, want string }{
-		{"r", "db.acme.dev", "exact"}, {"r", "DB.acme.dev.", "exact"}, {"r", "x.acme.dev", "wildcard"}, {"r", "example.com", "wildcard"},
-		{"r", "only.theirs.dev", ""}, {"other", "only.theirs.dev", "exact"}, {"other", "db.acme.dev", ""}, {"other", "example.com", ""},
-		{"r", "printer.local", ""}, {"r", "10.0.0.5", ""}, {"r", "", ""}, {"a", "twin.dev", "exact"}, {"none", "db.acme.dev", ""},
+		{"r", "db.acme.dev", "exact"},
+		{"r", "DB.acme.dev.", "exact"},
+		{"r", "x.acme.dev", "wildcard"},
+		{"r", "example.com", "wildcard"},
+		{"r", "only.theirs.dev", ""},
+		{"other", "only.theirs.dev", "exact"},
+		{"other", "db.acme.dev", ""},
+		{"other", "example.com", ""},
+		{"r", "printer.local", ""},
+		{"r", "10.0.0.5", ""},
+		{"r", "", ""},
+		{"a", "twin.dev", "exact"},
+		{"none", "db.acme.dev", ""},
 	}
 	for _, c := range cases {
 		declared, wildcard := p.Declares(agent(c.role), c.name)

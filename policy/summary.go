@@ -28,8 +28,8 @@ func (p *Policy) Prefixes() []netip.Prefix {
 	var list []netip.Prefix
 	for _, s := range p.services {
 		for _, h := range s.conf.Hosts {
-			if h.Place.Kind == place.Addr || h.Place.Kind == place.Net {
-				list = append(list, h.Place.Prefix)
+			if h.Kind == place.Addr || h.Kind == place.Net {
+				list = append(list, h.Prefix)
 			}
 		}
 	}

@@ -104,7 +104,7 @@ func (p *pump) run() (err error) {
 		if err == nil && n == len(rest) {
 			err = p.flow()
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return closeWrite(p.dst)
 		}
 		if err != nil {

@@ -81,7 +81,7 @@ func TestRelayBulk(t *testing.T) {
 			got <- err == nil && bytes.Equal(all, data)
 		}()
 	}
-	if !<-got || !<-got {
+	if first, second := <-got, <-got; !first || !second {
 		t.Error("what arrived is not what was sent")
 	}
 	if o := <-done; o.err != nil || o.n != (Relayed{int64(len(data)), int64(len(data))}) {

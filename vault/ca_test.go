@@ -99,8 +99,10 @@ func TestLeavesVerify(t *testing.T) {
 			t.Errorf("%s: a chain of %d", name, len(cert.Certificate))
 		}
 	}
-	for _, name := range []string{"", "example.com", "github.com", "evilacme.dev", "acme.dev.evil.com", "*.acme.dev", "a..acme.dev", "a b.acme.dev",
-		"-a.acme.dev", "10.1.2.4", "192.168.8.1", "::1", "fe80::1%eth0", "a\x00.acme.dev", "ä.acme.dev", strings.Repeat("a", 64) + ".acme.dev"} {
+	for _, name := range []string{
+		"", "example.com", "github.com", "evilacme.dev", "acme.dev.evil.com", "*.acme.dev", "a..acme.dev", "a b.acme.dev",
+		"-a.acme.dev", "10.1.2.4", "192.168.8.1", "::1", "fe80::1%eth0", "a\x00.acme.dev", "ä.acme.dev", strings.Repeat("a", 64) + ".acme.dev",
+	} {
 		if _, err := ca.Leaf(name); err == nil {
 			t.Errorf("%q was minted", name)
 		}

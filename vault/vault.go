@@ -73,8 +73,10 @@ func Open(ctx context.Context, backend Backend, key Key) (*Vault, error) {
 	if key.id == "" {
 		return nil, errors.New("open vault: there is no key")
 	}
-	v := &Vault{backend: backend, key: key, now: time.Now,
-		sealed: map[string]Sealed{}, opened: map[string]entry{}, declared: map[string]*source{}}
+	v := &Vault{
+		backend: backend, key: key, now: time.Now,
+		sealed: map[string]Sealed{}, opened: map[string]entry{}, declared: map[string]*source{},
+	}
 	all, err := backend.LoadSealed(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)

@@ -137,7 +137,7 @@ func (q *Query) add(t Term) error {
 	}[t.Field]
 	if ok {
 		if t.Not || len(t.Values) != 1 {
-			return fmt.Errorf("%s takes one value and no !", t.Field)
+			return fmt.Errorf("%s takes one value and no ! in front", t.Field)
 		}
 		return set(t.Values[0])
 	}

@@ -21,7 +21,8 @@ func TestParse(t *testing.T) {
 		{"  ", Query{}},
 		{"agent:ci", Query{Terms: []Term{{Field: "agent", Values: []string{"ci"}}}}},
 		{"verdict:deny,ask & !service:github", Query{Terms: []Term{
-			{Field: "verdict", Values: []string{"deny", "ask"}}, {Field: "service", Values: []string{"github"}, Not: true}}}},
+			{Field: "verdict", Values: []string{"deny", "ask"}}, {Field: "service", Values: []string{"github"}, Not: true},
+		}}},
 		{"agent:ci&kind:query", Query{Terms: []Term{{Field: "agent", Values: []string{"ci"}}, {Field: "kind", Values: []string{"query"}}}}},
 		{`rule:"no drop, ever"`, Query{Terms: []Term{{Field: "rule", Values: []string{"no drop, ever"}}}}},
 		{`drop "the table" !users`, Query{Terms: []Term{{Values: []string{"drop"}}, {Values: []string{"the table"}}, {Values: []string{"users"}, Not: true}}}},
@@ -31,7 +32,8 @@ func TestParse(t *testing.T) {
 		{"since:90m limit:5 before:77", Query{Within: 90 * time.Minute, Limit: 5, Before: 77}},
 		{"since:7d", Query{Within: 7 * 24 * time.Hour}},
 		{"since:2026-11-22 until:2026-11-23T10:00:00Z", Query{
-			Since: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}},
+			Since: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC),
+		}},
 	} {
 		got, err := Parse(c.in)
 		if err != nil || !reflect.DeepEqual(got, c.want) {
@@ -90,8 +92,10 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestMatch(t *testing.T) {
-	r := record.Record{ID: "7", Time: month(6), Agent: record.Agent{Name: "ci", User: "ann"}, Service: "github", Protocol: "http", Host: "api.github.com",
-		Kind: "request", Method: "DELETE", Summary: `DELETE /a "b" <c>`, Verdict: "deny", Rule: "no-delete", Outcome: record.Refused, Status: "403", Session: "s1"}
+	r := record.Record{
+		ID: "7", Time: month(6), Agent: record.Agent{Name: "ci", User: "ann"}, Service: "github", Protocol: "http", Host: "api.github.com",
+		Kind: "request", Method: "DELETE", Summary: `DELETE /a "b" <c>`, Verdict: "deny", Rule: "no-delete", Outcome: record.Refused, Status: "403", Session: "s1",
+	}
 	r.Seal(9, record.Hash{}, month(6))
 	for q, want := range map[string]bool{
 		"":                                     true,

@@ -39,8 +39,10 @@ func month(m int) time.Time { return time.Date(2026, time.Month(m), 10, 12, 0, 0
 func act(path string) *action.Action {
 	return &action.Action{
 		ID: action.NewID(month(6)), Time: month(6), Session: "s1", Host: "api.github.com",
-		Peer: &action.Peer{ID: "a1", Name: "ci", User: "ann@acme.dev", Tags: []string{"tag:ci"}, Enrolled: []string{"dev"},
-			Addr: netip.MustParseAddr("10.77.0.2")},
+		Peer: &action.Peer{
+			ID: "a1", Name: "ci", User: "ann@acme.dev", Tags: []string{"tag:ci"}, Enrolled: []string{"dev"},
+			Addr: netip.MustParseAddr("10.77.0.2"),
+		},
 		Service: &action.Service{Name: "github", Protocol: "http"},
 		Dst:     netip.MustParseAddrPort("198.18.0.7:443"), Kind: "request", Summary: "GET " + path,
 		Parts: []action.Part{{Effects: action.EffectRead, Facts: &facts{Method: "GET", Path: path}}},
@@ -66,8 +68,10 @@ func kept(t *testing.T, a *action.Action, d action.Decision, res action.Result) 
 func TestActionComesBack(t *testing.T) {
 	a := act("/a?b=c&d=<e>")
 	a.Sample, a.Digest, a.Hidden = []byte("| beginning"), []byte{0xab, 0xcd}, 4711
-	d := action.Decision{Verdict: action.Allow, Rule: "writes", Reason: "Approved by ann.",
-		Asks: []action.Asking{{Rule: "writes", Reason: "Writing asks.", Approvers: []string{"approver.oncall"}}}, Would: []string{"later"}}
+	d := action.Decision{
+		Verdict: action.Allow, Rule: "writes", Reason: "Approved by ann.",
+		Asks: []action.Asking{{Rule: "writes", Reason: "Writing asks.", Approvers: []string{"approver.oncall"}}}, Would: []string{"later"},
+	}
 	r := kept(t, a, d, action.Result{Status: "200", Sent: 12, Received: 345, Rows: 6, Duration: time.Second})
 	if r.Hidden != 4711 || r.Method != "GET" || r.Outcome != Done || r.Asks[0].Approvers[0] != "approver.oncall" || r.Would[0] != "later" {
 		t.Errorf("%+v", r)

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"sallyport.dev/sallyport/internal/pgserver"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const psqlURL = "postgres://anyone:anything@db.e2e.example/postgres?sslmode=require"

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/netstack/wireguard"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // patience bounds every wait of a lab.

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"sallyport.dev/sallyport/internal/lab"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const canary = "sk-canary-1f6c2b9d0e7a4f53"

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"sallyport.dev/sallyport/internal/notrun"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func TestAServerTakesItsPassword(t *testing.T) {

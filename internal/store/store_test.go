@@ -185,8 +185,10 @@ func TestKV(t *testing.T) {
 func TestAgentsAndNames(t *testing.T) {
 	ctx := t.Context()
 	s := openStore(t, stateDir(t))
-	a := netstack.Agent{ID: "a1", Name: "ci", Roles: []string{"dev"}, PublicKey: "k", Addr: netip.MustParseAddr("10.77.0.2"),
-		Created: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
+	a := netstack.Agent{
+		ID: "a1", Name: "ci", Roles: []string{"dev"}, PublicKey: "k", Addr: netip.MustParseAddr("10.77.0.2"),
+		Created: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+	}
 	must(t, s.SaveAgent(ctx, a))
 	a.Frozen, a.Removed = true, time.Date(2026, 2, 2, 3, 4, 5, 6, time.UTC)
 	must(t, s.SaveAgent(ctx, a))

@@ -178,7 +178,7 @@ func (m *merger) send(r *run) {
 		payload.Write(p) //nolint:errcheck // it has the room
 	}
 	whole := buffer.MakeWithView(buffer.NewViewWithData(h))
-	whole.Append(payload)
+	whole.Append(payload) //nolint:errcheck // it fails on a nil view only
 	m.deliver(whole, r.ip)
 	clear(r.parts)
 	*r = run{parts: r.parts[:0]}

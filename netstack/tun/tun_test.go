@@ -2,6 +2,7 @@ package tun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -112,8 +113,8 @@ func TestConnDeadlines(t *testing.T) {
 	c := connectTo(t, client, "1.2.3.4:80")
 	b := make([]byte, 10)
 	isTimeout := func(err error) bool {
-		ne, ok := err.(net.Error)
-		return ok && ne.Timeout() && os.IsTimeout(err)
+		var ne net.Error
+		return errors.As(err, &ne) && ne.Timeout() && os.IsTimeout(err)
 	}
 	c.SetReadDeadline(time.Now().Add(-time.Second))
 	if _, err := c.Read(b); !isTimeout(err) {
@@ -155,7 +156,7 @@ func TestConnCloseWakesReadAndWrite(t *testing.T) {
 		c.Close()
 		select {
 		case err := <-done:
-			if err == nil || err == io.EOF {
+			if err == nil || errors.Is(err, io.EOF) {
 				t.Errorf("%s: %v", what, err)
 			}
 		case <-time.After(5 * time.Second):
@@ -264,10 +265,10 @@ func TestClosedDevice(t *testing.T) {
 	}
 	n.Close()
 	n.Close()
-	if _, err := n.Device.Read([][]byte{make([]byte, 2000)}, make([]int, 1), 0); err != os.ErrClosed {
+	if _, err := n.Device.Read([][]byte{make([]byte, 2000)}, make([]int, 1), 0); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("read: %v", err)
 	}
-	if _, err := n.Device.Write([][]byte{make([]byte, 20)}, 0); err != os.ErrClosed {
+	if _, err := n.Device.Write([][]byte{make([]byte, 20)}, 0); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("write: %v", err)
 	}
 }

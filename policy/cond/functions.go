@@ -248,11 +248,11 @@ func buildJoin(c *compiler, args []*node) *node {
 			if i > 0 {
 				b.Add(a)
 			}
-			if item := l.At(i); item.Kind == kleene.IsString || !item.Known() {
-				b.Add(item)
-			} else {
+			item := l.At(i)
+			if item.Known() && item.Kind != kleene.IsString {
 				return kleene.Value{}
 			}
+			b.Add(item)
 		}
 		return built(&b, s)
 	}, sep, list)

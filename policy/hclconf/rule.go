@@ -32,8 +32,10 @@ func (d *decoder) members(e hcl.Expression) []Str {
 }
 
 func (d *decoder) rule(b *hclsyntax.Block) {
-	r := &Rule{Name: b.Labels[0], Range: b.DefRange(), Lists: map[string]List{},
-		When: attr(b.Body, "when"), Unless: attr(b.Body, "unless")}
+	r := &Rule{
+		Name: b.Labels[0], Range: b.DefRange(), Lists: map[string]List{},
+		When: attr(b.Body, "when"), Unless: attr(b.Body, "unless"),
+	}
 	with(b.Body, "on", func(e hcl.Expression) { r.On = d.refs(e, "service", true) })
 	with(b.Body, "roles", func(e hcl.Expression) { r.Roles = d.refs(e, "role", false) })
 	with(b.Body, "reason", func(e hcl.Expression) { r.Reason = strings.TrimSpace(d.text(e).Value) })

@@ -177,8 +177,10 @@ func (d *decoder) auth(e hcl.Expression) *Auth {
 }
 
 func authForms() []string {
-	return []string{"bearer(secret.S)", `header("X-Api-Key", secret.S)`, `basic("user", secret.S)`,
-		`query("key", secret.S)`, `cookie("name", secret.S)`, `password("user", secret.S)`}
+	return []string{
+		"bearer(secret.S)", `header("X-Api-Key", secret.S)`, `basic("user", secret.S)`,
+		`query("key", secret.S)`, `cookie("name", secret.S)`, `password("user", secret.S)`,
+	}
 }
 
 func (d *decoder) authOf(e hcl.Expression, scheme string, args []hcl.Expression, want int) *Auth {

@@ -44,8 +44,10 @@ func language() *shape {
 			},
 			"test": {
 				labelled: true,
-				attrs: []string{"role", "service", "request", "headers", "body", "sql", "database",
-					"agent", "user", "tags", "at", "rule", "expect"},
+				attrs: []string{
+					"role", "service", "request", "headers", "body", "sql", "database",
+					"agent", "user", "tags", "at", "rule", "expect",
+				},
 			},
 		},
 	}
@@ -67,12 +69,16 @@ func gatewayShape() *shape {
 func serviceShape() *shape {
 	return &shape{
 		labelled: true,
-		attrs: []string{"preset", "protocol", "hosts", "upstream", "auth", "databases", "tls", "posture",
-			"path_encoding", "case_insensitive_paths", "insecure_injection", "passthrough", "description", "mode"},
+		attrs: []string{
+			"preset", "protocol", "hosts", "upstream", "auth", "databases", "tls", "posture",
+			"path_encoding", "case_insensitive_paths", "insecure_injection", "passthrough", "description", "mode",
+		},
 		later: []string{"catalog", "usage", "websocket", "orgs"},
 		blocks: map[string]*shape{
-			"session": {attrs: []string{"read_only", "statement_timeout", "lock_timeout", "idle_timeout",
-				"max_rows", "max_bytes", "max_connections"}},
+			"session": {attrs: []string{
+				"read_only", "statement_timeout", "lock_timeout", "idle_timeout",
+				"max_rows", "max_bytes", "max_connections",
+			}},
 			"operation": {
 				labelled: true,
 				attrs:    []string{"match", "effect", "when"},

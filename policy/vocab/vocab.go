@@ -11,9 +11,11 @@ func Lists() []string {
 // Methods lists the methods a rule may name: HTTP's own and those of WebDAV and
 // its kin that services are known to take.
 func Methods() []string {
-	return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+	return []string{
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
 		"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "QUERY", "PURGE", "LINK", "UNLINK",
-		"MKCALENDAR", "ACL", "CHECKIN", "CHECKOUT", "MERGE", "LABEL", "BIND", "UNBIND", "REBIND", "UPDATE", "VERSION-CONTROL", "LIST"}
+		"MKCALENDAR", "ACL", "CHECKIN", "CHECKOUT", "MERGE", "LABEL", "BIND", "UNBIND", "REBIND", "UPDATE", "VERSION-CONTROL", "LIST",
+	}
 }
 
 // Verbs lists what a statement of PostgreSQL may do. protocols/postgres/sql gives

@@ -378,20 +378,6 @@ func TestDeadLinksAreNotUsed(t *testing.T) {
 	}
 }
 
-// countRecords counts the TLS records that reach the agent.
-type countRecords struct {
-	net.Conn
-	n     atomic.Int32
-	bytes atomic.Int32
-}
-
-func (c *countRecords) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.n.Add(1)
-	c.bytes.Add(int32(n))
-	return n, err
-}
-
 // A small answer leaves in one TLS record: head and body together.
 func TestSmallAnswerInOneWrite(t *testing.T) {
 	for _, chunked := range []bool{false, true} {

@@ -19,7 +19,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -296,8 +295,7 @@ func (b *bench) take(ctx context.Context, open protocols.Open) (protocols.Link, 
 
 type fakeWire struct {
 	net.Conn
-	b      *bench
-	closed atomic.Bool
+	b *bench
 }
 
 func (w *fakeWire) NetConn() net.Conn { return w.Conn }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -258,7 +259,7 @@ func TestHeldBodyFitsItsRoom(t *testing.T) {
 			}
 		}
 	}
-	if _, err := readHeld(bytes.NewReader(make([]byte, 101)), -1, 100); err != errTooLarge {
+	if _, err := readHeld(bytes.NewReader(make([]byte, 101)), -1, 100); !errors.Is(err, errTooLarge) {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if _, err := readHeld(io.MultiReader(strings.NewReader("abc"), badReader{}), -1, 100); err == nil {

@@ -302,7 +302,10 @@ func TestTrial(t *testing.T) {
 		{action.Trial{URL: "https://api.example?x"}, "GET api.example/?x 443 | read"},
 		{action.Trial{URL: "/ws", Headers: map[string]string{"Upgrade": "websocket", "Connection": "Upgrade"}}, "GET /ws | unknown"},
 		{action.Trial{Method: "LOCK", URL: "/"}, "LOCK / | unknown"},
-		{action.Trial{URL: "/a%2fb"}, "error"}, {action.Trial{URL: "ftp://x/"}, "error"}, {action.Trial{Method: "TRACE", URL: "/"}, "error"}, {action.Trial{URL: ""}, "error"},
+		{action.Trial{URL: "/a%2fb"}, "error"},
+		{action.Trial{URL: "ftp://x/"}, "error"},
+		{action.Trial{Method: "TRACE", URL: "/"}, "error"},
+		{action.Trial{URL: ""}, "error"},
 		{action.Trial{Method: "a b", URL: "/"}, "error"},
 	} {
 		act, err := Trial(svc, tt.trial)

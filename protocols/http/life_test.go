@@ -172,7 +172,7 @@ func TestPumpEndsWithItsExchange(t *testing.T) {
 				s := b.site()
 				func() {
 					defer func() {
-						if r := recover(); r != nil && r != http.ErrAbortHandler {
+						if r := recover(); r != nil && r != http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this
 							t.Errorf("panic: %v", r)
 						}
 					}()

@@ -42,23 +42,37 @@ func TestSample(t *testing.T) {
 		want      string
 	}{
 		{"plain", "/a", nil, "", "POST https://api.example/a\n"},
-		{"raw query", "/pay?v=1%0AContent-Type:%20x%0A%0A%7B%7D&to=bob", nil, `{"to":"eve"}`,
-			"POST https://api.example/pay?v=1%0AContent-Type:%20x%0A%0A%7B%7D&to=bob\nbody 12 bytes\n| {\"to\":\"eve\"}\n"},
-		{"masked", "/a?api_key=abc;x=1&%74oken=t&token&y=", nil, "",
-			"POST https://api.example/a?api_key=[hidden];x=1&%74oken=[hidden]&token&y=\n"},
+		{
+			"raw query", "/pay?v=1%0AContent-Type:%20x%0A%0A%7B%7D&to=bob", nil, `{"to":"eve"}`,
+			"POST https://api.example/pay?v=1%0AContent-Type:%20x%0A%0A%7B%7D&to=bob\nbody 12 bytes\n| {\"to\":\"eve\"}\n",
+		},
+		{
+			"masked", "/a?api_key=abc;x=1&%74oken=t&token&y=", nil, "",
+			"POST https://api.example/a?api_key=[hidden];x=1&%74oken=[hidden]&token&y=\n",
+		},
 		{"fields", "/a", http.Header{
 			"X-Sudo": {"root", "two"}, "Authorization": {"Bearer x"}, "Content-Type": {"a/b"}, "Cookie": {"a=1"},
 			"User-Agent": {"curl"}, "Accept": {"*/*"}, "Accept-Encoding": {"gzip"}, "Connection": {"keep-alive"}, "Content-Length": {"3"},
 		}, "abc", "POST https://api.example/a\nheader Authorization: [hidden]\nheader Content-Type: a/b\nheader Cookie: [hidden]\n" +
 			"header X-Sudo: root\nheader X-Sudo: two\nbody 3 bytes\n| abc\n"},
-		{"foreign letters in a field", "/a", http.Header{"X": {"\u202eevil\té\xff"}}, "",
-			"POST https://api.example/a\nheader X: <U+202E>evil<U+0009><U+00E9><0xFF>\n"},
-		{"lines", "/a", nil, "one\r\n\nheader X: y\rGET z\n\ttab \u202e\u2028\x1b[2Jé\n",
-			"POST https://api.example/a\nbody 42 bytes\n| one\n| \n| header X: y<U+000D>GET z\n| \ttab <U+202E><U+2028><U+001B>[2Jé\n"},
-		{"a stray byte", "/a", nil, "drop \x00 table\xff\nnow",
-			"POST https://api.example/a\nbody 17 bytes, not all of it text\n| drop <U+0000> table<0xFF>\n| now\n"},
-		{"binary", "/a", nil, "\x89PNG\r\n\x1a\n\x00\x00\x00\xff",
-			"POST https://api.example/a\nbody 12 bytes, binary\n| 89 50 4e 47 0d 0a 1a 0a 00 00 00 ff\n"},
+		{
+			"foreign letters in a field", "/a",
+			http.Header{"X": {"\u202eevil\té\xff"}},
+			"",
+			"POST https://api.example/a\nheader X: <U+202E>evil<U+0009><U+00E9><0xFF>\n",
+		},
+		{
+			"lines", "/a", nil, "one\r\n\nheader X: y\rGET z\n\ttab \u202e\u2028\x1b[2Jé\n",
+			"POST https://api.example/a\nbody 42 bytes\n| one\n| \n| header X: y<U+000D>GET z\n| \ttab <U+202E><U+2028><U+001B>[2Jé\n",
+		},
+		{
+			"a stray byte", "/a", nil, "drop \x00 table\xff\nnow",
+			"POST https://api.example/a\nbody 17 bytes, not all of it text\n| drop <U+0000> table<0xFF>\n| now\n",
+		},
+		{
+			"binary", "/a", nil, "\x89PNG\r\n\x1a\n\x00\x00\x00\xff",
+			"POST https://api.example/a\nbody 12 bytes, binary\n| 89 50 4e 47 0d 0a 1a 0a 00 00 00 ff\n",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			act := whole(t, post(tt.uri, tt.header), tt.body)

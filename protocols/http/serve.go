@@ -163,7 +163,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 // errorLog carries what net/http complains about. That agents write nonsense or
 // go away is not news, so it is for debugging only.
 func (s *site) errorLog() *log.Logger {
-	var h slog.Handler = slog.DiscardHandler
+	h := slog.DiscardHandler
 	if s.p.Log != nil {
 		h = s.p.Log.Handler()
 	}

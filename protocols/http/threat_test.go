@@ -449,11 +449,20 @@ func TestT23_Methods(t *testing.T) {
 		effect action.Effects
 		pass   bool
 	}{
-		{"GET", action.EffectRead, true}, {"HEAD", action.EffectRead, true}, {"OPTIONS", action.EffectRead, true},
-		{"POST", action.EffectWrite, true}, {"PUT", action.EffectWrite, true}, {"PATCH", action.EffectWrite, true},
-		{"DELETE", action.EffectDestructive, true}, {"get", action.EffectUnknown, true}, {"Delete", action.EffectUnknown, true},
-		{"PROPFIND", action.EffectUnknown, true}, {"QUERY", action.EffectUnknown, true},
-		{"TRACE", 0, false}, {"TRACK", 0, false}, {"CONNECT", 0, false},
+		{"GET", action.EffectRead, true},
+		{"HEAD", action.EffectRead, true},
+		{"OPTIONS", action.EffectRead, true},
+		{"POST", action.EffectWrite, true},
+		{"PUT", action.EffectWrite, true},
+		{"PATCH", action.EffectWrite, true},
+		{"DELETE", action.EffectDestructive, true},
+		{"get", action.EffectUnknown, true},
+		{"Delete", action.EffectUnknown, true},
+		{"PROPFIND", action.EffectUnknown, true},
+		{"QUERY", action.EffectUnknown, true},
+		{"TRACE", 0, false},
+		{"TRACK", 0, false},
+		{"CONNECT", 0, false},
 	}
 	for i, tt := range tests {
 		seen = ""

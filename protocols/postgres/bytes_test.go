@@ -81,7 +81,9 @@ func TestEveryByteUpstreamIsExplained(t *testing.T) {
 	l := newLine(t, dropsDenied, func(l *line) { l.tap = rec.see })
 	cl := l.ready(t)
 	rounds := [][]pgproto3.FrontendMessage{
-		{query("SELECT 1")}, {query("DROP TABLE doomed")}, {query("not SQL")},
+		{query("SELECT 1")},
+		{query("DROP TABLE doomed")},
+		{query("not SQL")},
 		{prepare("a", "SELECT 2"), bind("", "a"), &pgproto3.Describe{ObjectType: 'P'}, run(""), &pgproto3.Flush{}, syncNow},
 		{prepare("b", "DROP TABLE doomed"), bind("", "b"), run(""), query("SELECT 'skipped'"), syncNow},
 		{bind("", "a"), run(""), bind("", "missing"), run(""), syncNow},

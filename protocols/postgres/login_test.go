@@ -90,9 +90,16 @@ func TestStartUpParameters(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	for _, bad := range [][]string{
-		{"statement_timeout", "0"}, {"options", "-c session_preload_libraries=x"}, {"options", "-W 5"}, {"replication", "true"},
-		{"replication", "database"}, {"client_encoding", "SJIS"}, {"options", "-c client_encoding=GBK"}, {"role", "root"},
-		{"search_path", "evil, pg_catalog"}, {"options", `-c search_path="pg_catalog",x`},
+		{"statement_timeout", "0"},
+		{"options", "-c session_preload_libraries=x"},
+		{"options", "-W 5"},
+		{"replication", "true"},
+		{"replication", "database"},
+		{"client_encoding", "SJIS"},
+		{"options", "-c client_encoding=GBK"},
+		{"role", "root"},
+		{"search_path", "evil, pg_catalog"},
+		{"options", `-c search_path="pg_catalog",x`},
 	} {
 		if got := l.open(t, bad...).until('E'); got != "E:42501" {
 			t.Errorf("%v: %s", bad, got)
@@ -159,8 +166,10 @@ func TestDirectTLSNeedsItsName(t *testing.T) {
 	}
 }
 
-var sslRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}
-var gssRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30}
+var (
+	sslRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}
+	gssRequest = []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30}
+)
 
 func TestT38_BytesAheadOfTLSAreRefused(t *testing.T) {
 	startup, err := (&pgproto3.StartupMessage{ProtocolVersion: 196608, Parameters: map[string]string{"user": "u", "database": "app"}}).Encode(nil)

@@ -151,7 +151,7 @@ func (s *session) run() error {
 // would otherwise notice only when it has an answer to write.
 func (s *session) abandon() {
 	defer s.live.Rescue()
-	lost, _ := s.live.Reason()
+	_, lost := s.live.Reason()
 	if _, busy := s.ledger.Busy(); !busy || lost != nil {
 		return
 	}
@@ -172,7 +172,7 @@ func (s *session) apologize(err *error) {
 
 // goodbye is what the agent hears at the end, if there is anything to say.
 func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
-	lost, idle := s.live.Reason()
+	idle, lost := s.live.Reason()
 	switch {
 	case s.ctx.Err() != nil:
 		return refusal.Fatal("57P01", "terminating connection: access to this service has ended", "Reconnect if you still have access.")
@@ -194,7 +194,7 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 
 // verdict is what Serve answers: nil for an end that is nobody's fault.
 func (s *session) verdict(err error) error {
-	lost, idle := s.live.Reason()
+	idle, lost := s.live.Reason()
 	switch {
 	case protocols.IsPanic(err):
 		return err

@@ -282,7 +282,7 @@ func answersTo(round []pgproto3.FrontendMessage) []struct{} {
 
 func TestT37_ASkippedParseDoesNotChangeWhatANameStandsFor(t *testing.T) {
 	l := newLine(t)
-	var mu = make(chan struct{}, 1)
+	mu := make(chan struct{}, 1)
 	mu <- struct{}{}
 	asked := 0
 	l.decide = func(a *action.Action) action.Decision {

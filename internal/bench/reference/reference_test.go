@@ -60,7 +60,7 @@ func TestForwarder(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("%d of %d bytes came back: %v", len(got), len(want), err)
 	}
-	if n := a.Counters(); n.Packets == 0 { // an ordinary endpoint may send a segment twice
+	if n := a.Counters(); n.Packets == 0 || n.Repeats > n.Packets/10 { // an ordinary endpoint may send one twice
 		t.Errorf("%+v", n)
 	}
 }

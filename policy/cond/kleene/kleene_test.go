@@ -116,7 +116,7 @@ func TestBuilder(t *testing.T) {
 		{"scalars", []Value{Text("a"), Number(1.5), Bool(true), Bool(false), Number(1e15)}, `"a1.5truefalse1000000000000000"`},
 		{"pending", []Value{Text("a"), Pending(needA)}, "pending"},
 		{"absent", []Value{Text("a"), Null()}, "unknown"},
-		{"pending, but never whole", []Value{Pending(needA), Value{}}, "unknown"},
+		{"pending, but never whole", []Value{Pending(needA), {}}, "unknown"},
 		{"a list", []Value{Texts(nil)}, "unknown"},
 		{"too long", []Value{Text(strings.Repeat("a", MaxText)), Text("b"), Text("c")}, "unknown"},
 	}
@@ -137,13 +137,23 @@ func TestString(t *testing.T) {
 		v    Value
 		want string
 	}{
-		{Value{}, "unknown"}, {Pending(needA), "pending"}, {Null(), "absent"}, {Bool(true), "true"}, {Number(-0.5), "-0.5"},
-		{Text("a\n\x1b[31m"), `"a\n\x1b[31m"`}, {Texts([]string{"a", "b"}), `["a", "b"]`}, {Items([]Value{Null(), Number(1)}), "[absent, 1]"},
+		{Value{}, "unknown"},
+		{Pending(needA), "pending"},
+		{Null(), "absent"},
+		{Bool(true), "true"},
+		{Number(-0.5), "-0.5"},
+		{Text("a\n\x1b[31m"), `"a\n\x1b[31m"`},
+		{Texts([]string{"a", "b"}), `["a", "b"]`},
+		{Items([]Value{Null(), Number(1)}), "[absent, 1]"},
 		{Texts(make([]string, maxShownItems+5)), "[" + strings.Repeat(`"", `, maxShownItems) + "…]"},
 		{Text(long), strconv.Quote(long[:maxShownText]) + "…"},
-		{FromTri(Unknown, needA), "pending"}, {FromTri(True, needA), "true"}, {FromTri(False, 0), "false"},
-		{Missing(action.Absent, needA), "absent"}, {Missing(action.Pending, needA), "pending"},
-		{Missing(action.Unknown, needA), "unknown"}, {Missing(action.Pending, 0), "unknown"},
+		{FromTri(Unknown, needA), "pending"},
+		{FromTri(True, needA), "true"},
+		{FromTri(False, 0), "false"},
+		{Missing(action.Absent, needA), "absent"},
+		{Missing(action.Pending, needA), "pending"},
+		{Missing(action.Unknown, needA), "unknown"},
+		{Missing(action.Pending, 0), "unknown"},
 	}
 	for _, tt := range tests {
 		if got := tt.v.String(); got != tt.want {

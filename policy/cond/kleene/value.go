@@ -136,10 +136,10 @@ func (v Value) At(i int) Value {
 
 // Text writes a known scalar as a template does.
 func (v Value) Text() string {
-	switch {
-	case v.Kind == IsString:
+	switch v.Kind {
+	case IsString:
 		return v.Str
-	case v.Kind == IsNumber:
+	case IsNumber:
 		return strconv.FormatFloat(v.Num, 'f', -1, 64)
 	default:
 		return strconv.FormatBool(v.Kind == IsBool && v.Num == 1)

@@ -14,10 +14,10 @@ import (
 	"net"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Timeout bounds the whole phase.
@@ -57,8 +57,8 @@ func (d *Door) Open(ctx context.Context, conn net.Conn) (*Entry, error) {
 	if limit <= 0 {
 		limit = Timeout
 	}
-	conn.SetDeadline(time.Now().Add(limit)) //nolint:errcheck // a connection without deadlines still ends with ctx
-	end := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	conn.SetDeadline(time.Now().Add(limit))                                     //nolint:errcheck // a connection without deadlines still ends with ctx
+	end := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // likewise
 	e, err := d.open(ctx, conn)
 	if !end() {
 		return nil, context.Cause(ctx)

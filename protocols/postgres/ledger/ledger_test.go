@@ -13,8 +13,7 @@ import (
 
 // A held remembers how it was closed.
 type held struct {
-	name string
-	got  []string
+	got []string
 }
 
 func (h *held) Check(context.Context) action.Decision { return action.Decision{} }

@@ -111,12 +111,12 @@ func (l *Life) Tire() {
 	l.Deafen()
 }
 
-// Reason gives why the session ends: what was lost, nil if nothing was, and
-// whether nothing happened for too long.
-func (l *Life) Reason() (lost error, idle bool) {
+// Reason gives why the session ends: whether nothing happened for too long, and
+// what was lost, nil if nothing was.
+func (l *Life) Reason() (idle bool, lost error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lost, l.idle
+	return l.idle, l.lost
 }
 
 // Over reports whether the session is ending.

@@ -10,9 +10,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/action"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Denied is insufficient_privilege, the SQLSTATE of every refusal by a rule.

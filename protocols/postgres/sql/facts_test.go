@@ -58,8 +58,10 @@ func value(s action.FactSpec, f action.Facts) [2]any {
 
 func TestFactTable(t *testing.T) {
 	table := FactTable()
-	want := []string{"sql.verb", "sql.verbs", "sql.tables", "sql.reads", "sql.writes", "sql.columns", "sql.functions",
-		"sql.has_where", "sql.has_limit", "sql.text", "sql.database", "sql.user", "sql.params", "sql.statements"}
+	want := []string{
+		"sql.verb", "sql.verbs", "sql.tables", "sql.reads", "sql.writes", "sql.columns", "sql.functions",
+		"sql.has_where", "sql.has_limit", "sql.text", "sql.database", "sql.user", "sql.params", "sql.statements",
+	}
 	var names []string
 	for _, s := range table.Facts {
 		names = append(names, s.Name)

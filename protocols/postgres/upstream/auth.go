@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/xdg-go/scram"
-
-	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
 // maxIterations bounds the work that a server may ask for; PostgreSQL's default

@@ -15,10 +15,10 @@ import (
 	"net"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 	"sallyport.dev/sallyport/vault"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Timeout bounds the whole of a start-up, TLS aside.

@@ -19,6 +19,7 @@ type Functions struct {
 // Traits are the marks of functions.txt.
 type Traits uint8
 
+// The marks.
 const (
 	TakesRow  Traits = 1 << iota // may be written as a column: users.to_json is to_json(users)
 	GivesRows                    // its answer has named columns
@@ -27,6 +28,7 @@ const (
 // A Kind is what is known of a function.
 type Kind uint8
 
+// The kinds.
 const (
 	Unclassified Kind = iota
 	Pure              // computes

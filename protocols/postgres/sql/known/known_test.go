@@ -31,8 +31,18 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s = %s is not harmless", s[0], s[1])
 		}
 	}
-	for _, s := range [][2]string{{"role", "x"}, {"search_path", "x"}, {"client_encoding", "SJIS"}, {"client_encoding", ""}, {"standard_conforming_strings", "off"},
-		{"standard_conforming_strings", ""}, {"default_transaction_read_only", "off"}, {"app.tenant", "1"}, {"statement_timeout", "1"}, {"", ""}} {
+	for _, s := range [][2]string{
+		{"role", "x"},
+		{"search_path", "x"},
+		{"client_encoding", "SJIS"},
+		{"client_encoding", ""},
+		{"standard_conforming_strings", "off"},
+		{"standard_conforming_strings", ""},
+		{"default_transaction_read_only", "off"},
+		{"app.tenant", "1"},
+		{"statement_timeout", "1"},
+		{"", ""},
+	} {
 		if HarmlessSetting(s[0], s[1]) {
 			t.Errorf("%s = %s is harmless", s[0], s[1])
 		}
