@@ -40,7 +40,7 @@ const (
 	Approved  State = "approved"
 	Denied    State = "denied"
 	TimedOut  State = "timed out"
-	Cancelled State = "cancelled" // the agent hung up
+	Cancelled State = "cancelled" // the agent hung up, or lost its access
 )
 
 // A Request is one ask as people see it. It is a copy; changing it changes
@@ -187,7 +187,7 @@ func (d *Desk) verdict(r *Request, dec action.Decision) action.Decision {
 	case TimedOut:
 		out.Reason = "Nobody answered the approval request in time."
 	default:
-		out.Reason = "The agent hung up before the approval request was answered."
+		out.Reason = "The request was withdrawn, or cut off, before anybody answered."
 	}
 	return out
 }

@@ -249,11 +249,17 @@ func (f *flow) leadsElsewhere(rules Policy) bool {
 		return true
 	}
 	for _, w := range wires {
-		if w.route.Terms != now.Terms || !reflect.DeepEqual(w.route.Auth, now.Auth) {
+		if !sameWay(w.route, now) {
 			return true
 		}
 	}
 	return false
+}
+
+// sameWay reports whether two routes lead to the same service on the same terms,
+// as the same account.
+func sameWay(a, b *action.Route) bool {
+	return a.Terms == b.Terms && reflect.DeepEqual(a.Auth, b.Auth)
 }
 
 // Open reports how many flows are open, by agent name.

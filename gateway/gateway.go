@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/gateway/peek"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/vault"
@@ -82,16 +83,16 @@ var errPanicked = errors.New("the protocol gave up")
 func (g *Gateway) ServeFlow(ctx context.Context, nf netstack.Flow) error {
 	r := g.Policy().Resolve(nf.Peer, nf.Host, nf.Dst)
 	if r.NeedsName {
-		peeked, err := peekName(ctx, nf)
+		named, err := peek.Name(ctx, nf)
 		if err != nil {
 			return g.turnAway(ctx, nf, fmt.Sprintf("no service claims %s, and the connection names none", nf.Dst))
 		}
-		nf = peeked.Flow
+		nf = named.Flow
 		if r = g.Policy().Resolve(nf.Peer, nf.Host, nf.Dst); r.NeedsName { // it named an address
 			r.Reason = "no service claims " + target(nf)
 		}
 		if r.Service == nil {
-			peeked.refuse(r.Reason)
+			named.Refuse(r.Reason)
 		}
 	}
 	if r.Service == nil {

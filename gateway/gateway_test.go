@@ -477,3 +477,28 @@ func TestASessionEndsWithItsTermsAndAccount(t *testing.T) {
 		})
 	}
 }
+
+func TestARunningActionEndsWithItsTerms(t *testing.T) {
+	b := newBench(t, action.Allow)
+	d := &deed{forward: func(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+		if _, _, err := up.Link(ctx, pooled); err != nil {
+			return action.Result{}, err
+		}
+		b.swap(action.Allow) // other rules, the same terms
+		if ctx.Err() != nil {
+			t.Error("cut without a reason")
+		}
+		next := *b.rules.Load()
+		next.route.Terms++
+		b.rules.Store(&next)
+		b.Recheck()
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Second):
+			t.Error("it goes on where it should not lead any more")
+		}
+		return action.Result{}, context.Cause(ctx)
+	}}
+	_ = b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) })
+	b.records(t, 1)
+}

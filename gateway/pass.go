@@ -32,6 +32,7 @@ type pass struct {
 	heldOut  bool
 	injected atomic.Bool
 	address  atomic.Pointer[string]
+	route    atomic.Pointer[action.Route] // of the link it uses
 
 	facts   sync.Mutex // held by Learn, which may wait for the agent; Recheck only tries
 	learned action.Need
@@ -151,10 +152,21 @@ func (p *pass) recheck(rules Policy) {
 	}
 	d := rules.Decide(p.act)
 	p.facts.Unlock()
-	if d.Verdict == action.Deny && d.Need == 0 {
+	if d.Verdict == action.Deny && d.Need == 0 || p.leadsElsewhere(rules) {
 		p.running.Store(false)
 		p.cancel(errRevoked)
 	}
+}
+
+// leadsElsewhere reports whether the action's link was made on other terms, or
+// as another account, than rules give the service: a WebSocket may live for days.
+func (p *pass) leadsElsewhere(rules Policy) bool {
+	was := p.route.Load()
+	if was == nil {
+		return false
+	}
+	now, err := rules.Route(p.act)
+	return err != nil || !sameWay(was, now)
 }
 
 // Link is the only way out: an allowed action, its own service, its own account.
@@ -172,6 +184,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	}
 	address := l.wire.address.String()
 	p.address.Store(&address)
+	p.route.Store(route)
 	if route.Auth == nil {
 		return l.link, nil, nil
 	}

@@ -72,8 +72,8 @@ func (r *commands) showAction(cmd *cobra.Command, rec *audit.Record) error {
 		return err
 	}
 	v, _ := action.ParseVerdict(rec.Verdict)
-	_, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s%s\n", at, cli.VerdictText(w, v),
-		cli.Printable(rec.Agent.Name), cli.OrDash(cli.Printable(rec.Service)), cli.Printable(rec.Summary), outcome(rec))
+	_, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s%s  (%s)\n", at, cli.VerdictText(w, v),
+		cli.Printable(rec.Agent.Name), cli.OrDash(cli.Printable(rec.Service)), cli.Printable(rec.Summary), outcome(rec), cli.Printable(rec.ID))
 	return err
 }
 

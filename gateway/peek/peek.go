@@ -1,4 +1,7 @@
-package gateway
+// Package peek reads the name that a connection is for out of its first bytes:
+// SNI, or Host. It answers nothing but a refusal, and what it read is not lost to
+// the protocol that serves the connection afterwards.
+package peek
 
 import (
 	"bufio"
@@ -20,6 +23,8 @@ import (
 const (
 	peekTimeout = 10 * time.Second
 	maxPeek     = 64 << 10 // a ClientHello, or the head of a request
+	// refuseTimeout is what an agent has to take in why it is refused.
+	refuseTimeout = 250 * time.Millisecond
 )
 
 var (
@@ -27,23 +32,23 @@ var (
 	errPeeked = errors.New("the ClientHello was read")
 )
 
-// A peeked is a flow whose name was read from its first bytes. Its Accept gives
+// A Flow is one whose name was read from its first bytes. Its Accept gives
 // the accepted connection with nothing missing.
-type peeked struct {
+type Flow struct {
 	netstack.Flow
 	conn  net.Conn
 	plain bool // HTTP without TLS
 }
 
-// peekName accepts a flow and reads its name: SNI, or Host.
-func peekName(ctx context.Context, nf netstack.Flow) (*peeked, error) {
+// Name accepts a flow and reads its name: SNI, or Host.
+func Name(ctx context.Context, nf netstack.Flow) (*Flow, error) {
 	c, err := nf.Accept()
 	if err != nil {
 		return nil, fmt.Errorf("accept from %s: %w", nf.Peer.Name, err)
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	p := &peeked{Flow: nf, conn: c}
+	p := &Flow{Flow: nf, conn: c}
 	if err := p.read(); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("peek at %s: %w", nf.Peer.Name, err)
@@ -51,7 +56,7 @@ func peekName(ctx context.Context, nf netstack.Flow) (*peeked, error) {
 	return p, nil
 }
 
-func (p *peeked) read() error {
+func (p *Flow) read() error {
 	if err := p.conn.SetReadDeadline(time.Now().Add(peekTimeout)); err != nil {
 		return err
 	}
@@ -64,12 +69,12 @@ func (p *peeked) read() error {
 	return p.conn.SetReadDeadline(time.Time{})
 }
 
-// refuse tells a plain HTTP client why; whoever speaks TLS would see only a
+// Refuse tells a plain HTTP client why; whoever speaks TLS would see only a
 // certificate that it must not trust, and is hung up on.
-func (p *peeked) refuse(reason string) {
+func (p *Flow) Refuse(reason string) {
 	if p.plain {
 		body, err := json.Marshal(map[string]any{"type": "about:blank", "title": "Forbidden", "status": http.StatusForbidden, "detail": reason})
-		if err == nil && p.conn.SetWriteDeadline(time.Now().Add(farewell)) == nil {
+		if err == nil && p.conn.SetWriteDeadline(time.Now().Add(refuseTimeout)) == nil {
 			fmt.Fprintf(p.conn, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
 		}
 	}
