@@ -3,41 +3,40 @@ package tun
 import (
 	"time"
 
+	"sallyport.dev/sallyport/netstack/tun/pace"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
-// settleSteps bound the wait for segments that arrived before a SYN and that the
-// stack has not looked at yet. Only the agent that sent both waits.
-const (
-	settleSteps = 20
-	settleStep  = 100 * time.Microsecond
-)
-
 // vacate makes room for a SYN whose addresses and ports belong to a connection
 // that is ending. Whoever sends it has forgotten that connection; the stack,
-// which has no listener to hand the SYN to, would answer with a reset.
-func (d *Device) vacate(p Packet, proto tcpip.NetworkProtocolNumber) {
+// which has no listener to hand the SYN to, would answer with a reset. It reports
+// false for a SYN that must be dropped: its agent has waited too much in vain, and
+// will send it again.
+func (d *Device) vacate(p Packet, proto tcpip.NetworkProtocolNumber) bool {
 	id := stack.TransportEndpointID{
 		LocalAddress: Address(p.Dst), LocalPort: p.DstPort, RemoteAddress: Address(p.Src), RemotePort: p.SrcPort,
 	}
-	for range settleSteps {
+	for range pace.Steps {
 		ep, ok := d.stack.FindTransportEndpoint(proto, tcp.ProtocolNumber, id, NIC).(*tcp.Endpoint)
 		if !ok {
-			return
+			return true
 		}
 		switch ep.EndpointState() {
 		case tcp.StateFinWait1, tcp.StateFinWait2, tcp.StateClosing, tcp.StateLastAck, tcp.StateTimeWait:
 			ep.Abort()
-			return
+			return true
 		case tcp.StateConnecting, tcp.StateSynRecv, tcp.StateEstablished, tcp.StateCloseWait:
-			if d.syns.MayWait(p.Src, time.Now()) {
-				time.Sleep(settleStep) // its RST or last ACK may be under way
-				continue
+			if !d.syns.MayWait(p.Src, time.Now()) {
+				return false
 			}
+			time.Sleep(pace.Step) // its RST or last ACK may be under way
+		default:
+			return true
 		}
-		return
 	}
 	d.syns.WaitedInVain(p.Src, time.Now())
+	return true
 }

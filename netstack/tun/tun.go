@@ -143,8 +143,10 @@ func (d *Device) deliver(m *merger, b []byte) {
 		ip, proto = ipv6HeaderLen, header.IPv6ProtocolNumber
 	}
 	if p.Syn {
-		m.flush()
-		d.vacate(p, proto)
+		if m.flush(); !d.vacate(p, proto) {
+			d.dropped.Add(1)
+			return
+		}
 	}
 	if p.Plain && p.Proto == protoTCP {
 		m.add(b, ip)

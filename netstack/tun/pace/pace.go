@@ -9,14 +9,21 @@ import (
 	"time"
 )
 
+// A SYN waits Steps times a Step for segments that arrived before it and that the
+// stack has not looked at yet.
+const (
+	Steps = 20
+	Step  = 100 * time.Microsecond
+)
+
 const (
 	// perSecond is more than a busy agent opens (about 3,000 connections a second
 	// saturate a core), and what a burst may have at once.
 	perSecond = 4000
-	// maxVain is how many waits in vain an agent has a second. While one waits, so
-	// do the packets behind it; once those fill the agent's queue, wireguard-go's
-	// one reader waits for it, and with it every agent.
-	maxVain    = 32
+	// maxVain is how long an agent's SYNs may wait in vain within vainWindow. While
+	// one waits, so do the packets behind it; once those fill the agent's queue,
+	// wireguard-go's one reader waits for it, and with it every agent.
+	maxVain    = 64 * time.Millisecond
 	vainWindow = time.Second
 )
 
@@ -29,7 +36,7 @@ type SYNs struct {
 type source struct {
 	tokens float64
 	filled time.Time
-	vain   int
+	vain   time.Duration
 	since  time.Time
 }
 
@@ -55,7 +62,7 @@ func (s *SYNs) MayWait(a netip.Addr, now time.Time) bool {
 	return src.vain < maxVain || now.Sub(src.since) >= vainWindow
 }
 
-// WaitedInVain notes that a SYN from a has waited for nothing.
+// WaitedInVain notes that a SYN from a has waited all its steps for nothing.
 func (s *SYNs) WaitedInVain(a netip.Addr, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +70,7 @@ func (s *SYNs) WaitedInVain(a netip.Addr, now time.Time) {
 	if now.Sub(src.since) >= vainWindow {
 		src.since, src.vain = now, 0
 	}
-	src.vain++
+	src.vain += Steps * Step
 }
 
 // get gives what is known of a; callers hold mu.
