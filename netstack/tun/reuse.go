@@ -12,9 +12,8 @@ import (
 
 // vacate makes room for a SYN whose addresses and ports belong to a connection
 // that is ending. Whoever sends it has forgotten that connection; the stack,
-// which has no listener to hand the SYN to, would answer with a reset. It reports
-// false for a SYN that must be dropped: its agent has waited too much in vain, and
-// will send it again.
+// which has no listener to hand the SYN to, would answer with a reset. It drops
+// the SYN, and reports false, when its agent has waited too much in vain.
 func (d *Device) vacate(p Packet, proto tcpip.NetworkProtocolNumber) bool {
 	id := stack.TransportEndpointID{
 		LocalAddress: Address(p.Dst), LocalPort: p.DstPort, RemoteAddress: Address(p.Src), RemotePort: p.SrcPort,
@@ -30,6 +29,7 @@ func (d *Device) vacate(p Packet, proto tcpip.NetworkProtocolNumber) bool {
 			return true
 		case tcp.StateConnecting, tcp.StateSynRecv, tcp.StateEstablished, tcp.StateCloseWait:
 			if !d.syns.MayWait(p.Src, time.Now()) {
+				d.dropped.Add(1)
 				return false
 			}
 			time.Sleep(pace.Step) // its RST or last ACK may be under way
