@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/answer"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -453,7 +454,7 @@ func TestAServerThatDiesIsReported(t *testing.T) {
 		t.Error(got)
 	}
 	l.served.Wait()
-	if len(l.serves) != 1 || !errors.Is(l.serves[0], errServer) {
+	if len(l.serves) != 1 || !errors.Is(l.serves[0], answer.ErrServer) {
 		t.Errorf("%v", l.serves)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/answer"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
@@ -25,15 +26,9 @@ import (
 // farewell bounds what is said at the end to a side that may no longer listen.
 const farewell = 100 * time.Millisecond
 
-// patience bounds the wait for the server to take a cancel of ours.
-const patience = 5 * time.Second
-
 var (
-	errIdle     = errors.New("nothing happened for the service's idle_timeout")
-	errServer   = errors.New("the database")
-	errParted   = errors.New("it said so to the agent")
-	errTooLarge = errors.New("the result is larger than the service allows and could not be cut")
-	longAgo     = time.Unix(1, 0)
+	errIdle = errors.New("nothing happened for the service's idle_timeout")
+	longAgo = time.Unix(1, 0)
 )
 
 // A session is one agent's conversation with one server. The agent's pump is
@@ -66,11 +61,6 @@ type session struct {
 		simple bool   // for a simple query
 		seq    uint64 // of its item
 	}
-
-	// Of the server's pump.
-	meter    meter
-	outcomes []ledger.Outcome
-	parted   bool // the server itself has told the agent that this is the end
 
 	heard atomic.Int64 // when the agent last said something, in Unix nanoseconds
 	live  life.Life
@@ -147,6 +137,16 @@ func (s *session) run() error {
 	return s.verdict(err)
 }
 
+// pumpServer passes what the server says. When it ends, the session does.
+func (s *session) pumpServer() {
+	b := &s.f.Service.Session
+	pump := answer.Pump{
+		Stream: s.link.Stream, Ledger: s.ledger, MaxRows: b.MaxRows, MaxBytes: b.MaxBytes,
+		Cancel: s.cancelRunning, Done: s.work.Done(),
+	}
+	s.live.Lose(pump.Run())
+}
+
 // abandon stops what the server still does for an agent that is gone: a server
 // would otherwise notice only when it has an answer to write.
 func (s *session) abandon() {
@@ -155,7 +155,7 @@ func (s *session) abandon() {
 	if _, busy := s.ledger.Busy(); !busy || lost != nil {
 		return
 	}
-	ctx, stop := context.WithTimeout(s.work, patience)
+	ctx, stop := context.WithTimeout(s.work, answer.Patience)
 	defer stop()
 	s.do(ctx, s.cancel("the agent hung up")) //nolint:errcheck // its record says what became of it
 }
@@ -180,11 +180,11 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 		return refusal.Fatal("57P05", "terminating connection due to idle-session timeout", "")
 	case protocols.IsPanic(lost), protocols.IsPanic(err):
 		return refusal.Broken()
-	case errors.Is(lost, errTooLarge):
+	case errors.Is(lost, answer.ErrTooLarge):
 		return refusal.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
-	case errors.Is(lost, errParted):
+	case errors.Is(lost, answer.ErrParted):
 		return nil
-	case errors.Is(lost, errServer):
+	case errors.Is(lost, answer.ErrServer):
 		return refusal.Fatal("08006", "the database closed the connection", "")
 	case errors.Is(err, wire.ErrMalformed):
 		return refusal.Fatal("08P01", err.Error(), "")
