@@ -20,7 +20,8 @@ import (
 	"time"
 )
 
-// ErrMissing means that no PostgreSQL server is installed.
+// ErrMissing means that no PostgreSQL server is installed, or none of the major
+// that is asked for.
 var ErrMissing = errors.New("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
 
 // stopTimeout is how long a fast shutdown may take before the server is killed.
@@ -28,6 +29,7 @@ const stopTimeout = 10 * time.Second
 
 // Options of a server; the zero value is a plain one.
 type Options struct {
+	Major    int               // 0: the newest that is installed
 	Password string            // of the superuser "postgres"; required
 	Auth     string            // "scram-sha-256" (default), "md5" or "password"
 	Cert     string            // PEM files; with both, the server offers TLS
@@ -67,11 +69,7 @@ func major(path string) int {
 // Start makes a cluster in a new folder below the system's temporary one and
 // starts it. PostgreSQL refuses to run as root; root runs it as another user.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	initdb, err := Find("initdb")
-	if err != nil {
-		return nil, err
-	}
-	postgres, err := Find("postgres")
+	bin, err := programs(o.Major)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +82,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("folder of the server: %w", err)
 	}
 	s := &Server{Host: "127.0.0.1", Dir: dir, done: make(chan struct{})}
-	if err := s.create(ctx, initdb, o, who); err != nil {
+	if bin, err = s.reachable(bin, who); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	if err := s.run(ctx, postgres, o, who); err != nil {
+	if err := s.create(ctx, filepath.Join(bin, "initdb"), o, who); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := s.run(ctx, filepath.Join(bin, "postgres"), o, who); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
@@ -99,15 +101,20 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // reach into that one.
 func base(who *syscall.Credential) string {
 	tmp := os.TempDir()
-	if who == nil {
+	if who == nil || open(tmp) {
 		return tmp
 	}
-	for dir := tmp; ; dir = filepath.Dir(dir) {
+	return "/tmp"
+}
+
+// open reports whether everybody may pass through a folder and those above it.
+func open(dir string) bool {
+	for ; ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&0o001 == 0 {
-			return "/tmp"
+			return false
 		}
 		if dir == filepath.Dir(dir) {
-			return tmp
+			return true
 		}
 	}
 }
