@@ -173,6 +173,9 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 	if err != nil {
 		return err
 	}
+	if !statement.CertainName(name) {
+		return s.unclear(ctx, a, name)
+	}
 	if err := s.readInto(ctx, a, text); err != nil {
 		return err
 	}
@@ -192,6 +195,11 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 		return err
 	}
 	a := &ask{s: s, kind: ledger.Bind, act: action.Action{Kind: "execute"}, sent: int64(m.Size)}
+	for _, n := range []string{portal, name} {
+		if !statement.CertainName(n) {
+			return s.unclear(ctx, a, n)
+		}
+	}
 	st, err := s.ledger.Statement(ctx, name)
 	switch {
 	case err != nil:
@@ -276,6 +284,9 @@ func (s *session) awaitCopy(ctx context.Context, seq, copies uint64) error {
 // DECLARE, which shares its names with Bind.
 func (s *session) fetch(ctx context.Context, m wire.Message, name string) error {
 	a := &ask{s: s, kind: ledger.Execute, act: action.Action{Kind: "execute"}, sent: int64(m.Size)}
+	if !statement.CertainName(name) {
+		return s.unclear(ctx, a, name)
+	}
 	if name == "" {
 		a.act.Summary = "execute the unnamed portal"
 		a.refuse(refusal.NoPortal())
@@ -321,6 +332,7 @@ func (s *session) close() error {
 	if err != nil {
 		return err
 	}
+	name = name[:min(len(name), statement.MaxName)] // as the server reads it
 	it := ledger.Item{Kind: ledger.Close}
 	if kind == 'S' {
 		it.Statement = &ledger.Statement{Name: name}
@@ -335,6 +347,13 @@ func (s *session) close() error {
 func (s *session) tooLong(ctx context.Context, a *ask, m wire.Message) error {
 	a.act.Summary = fmt.Sprintf("a statement of %d bytes", m.Body())
 	a.refuse(refusal.TooLong(m.Body(), maxText))
+	return s.do(ctx, a)
+}
+
+// unclear refuses what is named by a name that is not certain.
+func (s *session) unclear(ctx context.Context, a *ask, name string) error {
+	a.act.Summary = statement.Summary(a.act.Kind + " " + name)
+	a.refuse(refusal.UnclearName(statement.MaxName))
 	return s.do(ctx, a)
 }
 

@@ -14,6 +14,15 @@ func TooLong(size, limit int) *Bar {
 	}
 }
 
+// UnclearName bars the name of a statement or a portal that two servers might
+// read as two names.
+func UnclearName(limit int) *Bar {
+	return &Bar{
+		Code: "42622", Text: fmt.Sprintf("the name of a prepared statement or portal is longer than %d bytes or not ASCII", limit),
+		Hint: "Use a short ASCII name.",
+	}
+}
+
 // TooMany bars a prepared statement too many.
 func TooMany() *Bar {
 	return &Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."}
