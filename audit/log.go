@@ -48,6 +48,7 @@ type Log struct {
 	methods record.Methods
 	journal *journal.Journal
 	queue   chan *ended
+	full    chan struct{} // told when a batch waits
 	intents chan *intent
 	closing chan struct{}
 	written chan struct{} // closed when the writer has ended
@@ -96,7 +97,7 @@ func New(ctx context.Context, store Store, tables []action.FactTable, opts Optio
 	}
 	l := &Log{
 		store: store, opts: opts, methods: methods(tables),
-		queue: make(chan *ended, opts.Queue), intents: make(chan *intent, 4*maxBatch),
+		queue: make(chan *ended, opts.Queue), full: make(chan struct{}, 1), intents: make(chan *intent, 4*maxBatch),
 		closing: make(chan struct{}), written: make(chan struct{}), kept: make(chan struct{}),
 		open: map[string]running{}, shares: map[string]*share{},
 	}
@@ -156,7 +157,11 @@ func (l *Log) End(a *action.Action, d action.Decision, res action.Result) {
 	}
 	_ = l.journal.End(run.slot, d, res) // the record itself is on its way
 	e := &ended{a: a, d: d, res: res, running: run}
-	if len(l.queue) >= maxBatch {
+	waiting := len(l.queue)
+	if waiting >= min(maxBatch, cap(l.queue)/2) {
+		l.hurry()
+	}
+	if waiting >= maxBatch {
 		l.encode(e)
 	}
 	if l.reserve(e) {
@@ -168,6 +173,14 @@ func (l *Log) End(a *action.Action, d action.Decision, res action.Result) {
 	}
 	l.counts.blocked.Add(1)
 	l.wait(e)
+}
+
+// hurry lets the writer take what waits before its time is over.
+func (l *Log) hurry() {
+	select {
+	case l.full <- struct{}{}:
+	default: // it was told
+	}
 }
 
 // wait queues e once there is room for it. While the store does not work, strict

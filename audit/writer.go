@@ -51,16 +51,14 @@ func (l *Log) collect(batch []*ended, tick <-chan time.Time) (_ []*ended, open b
 	}
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
-	for len(batch) < maxBatch {
-		select {
-		case e := <-l.queue:
-			batch = append(batch, e)
-		case <-timer.C:
-			return batch, true
-		case <-l.closing:
-			return l.rest(batch)
-		}
+	// Not the queue: a receiver that waits there is woken once for each record.
+	select {
+	case <-timer.C:
+	case <-l.full:
+	case <-l.closing:
+		return l.rest(batch)
 	}
+	batch, _ = l.rest(batch)
 	return batch, true
 }
 

@@ -38,8 +38,8 @@ func newInserter(ctx context.Context, db *sql.DB) (_ *inserter, err error) {
 	}
 	const row = "(?, ?, ?, ?, CAST(? AS TEXT))"
 	err = in.conn.Raw(func(c any) (err error) {
-		if in.one, err = prepare(ctx, c, "INSERT INTO records VALUES "+row); err == nil {
-			in.many, err = prepare(ctx, c, "INSERT INTO records VALUES "+row+strings.Repeat(", "+row, rowsPerInsert-1))
+		if in.one, err = prepare(ctx, c, "INSERT OR ROLLBACK INTO records VALUES "+row); err == nil {
+			in.many, err = prepare(ctx, c, "INSERT OR ROLLBACK INTO records VALUES "+row+strings.Repeat(", "+row, rowsPerInsert-1))
 		}
 		return err
 	})
