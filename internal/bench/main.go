@@ -106,6 +106,7 @@ func parts() []part {
 		{"idle", measureIdle},
 		{"dns", measureDNS},
 		{"loop", measureLoop},
+		{"loopdb", measureLoopDB},
 		{"decide", measureDecide},
 		{"audit", measureAudit},
 		{"demo", measureDemo},

@@ -86,7 +86,7 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 func (w *World) startDatabase(ctx context.Context) (err error) {
 	w.pg, err = pgserver.Start(ctx, pgserver.Options{
 		Password: DBPassword, Log: w.log,
-		Settings: map[string]string{"max_connections": "300", "shared_buffers": "128MB"},
+		Settings: map[string]string{"max_connections": "1200", "shared_buffers": "128MB"},
 	})
 	if err != nil {
 		return err
