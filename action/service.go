@@ -14,6 +14,7 @@ type Service struct {
 	Description string
 	Injects     bool // a credential is bound to it
 	Plaintext   bool // the upstream speaks without TLS: tls = "disable"
+	DirectTLS   bool // PostgreSQL: TLS from the first byte, without asking for it
 	Passthrough bool // TLS is spliced unseen
 
 	EncodedPaths     bool // path_encoding = "allow": keep encoded slashes
@@ -71,4 +72,5 @@ type Auth struct {
 	Scheme  string   // "bearer", "header", "basic", "query", "cookie", "password"
 	Name    string   // header, user, parameter or cookie
 	Secrets []string // names in the vault
+	Least   string   // password: the weakest method of authentication that may take it; "": none stated
 }

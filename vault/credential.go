@@ -63,6 +63,10 @@ func (c *Credential) Password() (user string, password Secret, err error) {
 	return c.auth.Name, c.values[0], nil
 }
 
+// Least gives the weakest method by which a PostgreSQL password may be proved; ""
+// if the service states none.
+func (c *Credential) Least() string { return c.auth.Least }
+
 // setParameter puts name=value behind what stands there; the protocol removed
 // every parameter of that name before.
 func setParameter(query, name, value string) string {

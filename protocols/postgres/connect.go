@@ -95,15 +95,26 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 		return nil, fmt.Errorf("a link of another protocol: %T", got)
 	}
 	c.s.link = l
-	login := upstream.Login{User: c.s.wish.User, Parameters: c.s.parameters(), Encrypted: l.State}
-	if cred != nil {
-		var password vault.Secret
-		if login.User, password, err = cred.Password(); err != nil {
-			return nil, err
-		}
-		login.Password = &password
+	login := upstream.Login{Version: c.s.version, User: c.s.wish.User, Parameters: c.s.parameters(), Encrypted: l.State}
+	if cred == nil {
+		return upstream.Start(ctx, l.Conn, l.Stream, login)
 	}
-	return upstream.Start(ctx, l.Conn, l.Stream, login)
+	var password vault.Secret
+	if login.User, password, err = cred.Password(); err != nil {
+		return nil, err
+	}
+	login.Password = &password
+	least, err := upstream.ParseMethod(cred.Least())
+	if err != nil {
+		return nil, err
+	}
+	account := upstream.Account{Service: c.s.f.Service.Name, Address: l.Conn.RemoteAddr().String(), User: login.User}
+	login.Demand = c.s.p.methods.Demand(account, least)
+	g, err := upstream.Start(ctx, l.Conn, l.Stream, login)
+	if err == nil {
+		c.s.p.methods.Note(account, g.By)
+	}
+	return g, err
 }
 
 // parameters is what the session starts with: what the agent may set, and what

@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
+	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -24,12 +25,14 @@ import (
 const cacheBytes = 32 << 20
 
 // Protocol serves PostgreSQL. It keeps what crosses connections: the shapes of
-// statements, the cancel keys, and how many sessions each agent has.
+// statements, the cancel keys, how many sessions each agent has, and how servers
+// had passwords proved.
 type Protocol struct {
 	analyzer *sql.Analyzer
 	pool     *sync.Pool
 	ring     keys.Ring[*session]
 	seats    keys.Seats
+	methods  upstream.Memory
 }
 
 var _ protocols.Protocol = (*Protocol)(nil)

@@ -34,48 +34,55 @@ const (
 	mechanismPlus = "SCRAM-SHA-256-PLUS"
 )
 
-// authenticate answers what the server asks for until it is satisfied. With a
-// password the server must have asked for it, and SCRAM must have proved that it
-// knows it too; without one only trust will do.
-func authenticate(c net.Conn, s *wire.Stream, login Login) error {
-	proved := false
+// authenticate answers what the server asks for until it is satisfied, and gives
+// the method that satisfied it. With a password the server must have asked for
+// it, once, and in no weaker way than is demanded; SCRAM must have proved that the
+// server knows it too. Without one only trust will do.
+func authenticate(c net.Conn, s *wire.Stream, login Login) (Method, error) {
+	var by Method
 	for {
 		kind, data, err := request(s)
-		if err != nil {
-			return err
+		switch {
+		case err != nil:
+			return 0, err
+		case kind == authOK && login.Password != nil && by == 0:
+			return 0, ErrNoPassword
+		case kind == authOK:
+			return by, nil
+		case login.Password == nil:
+			return 0, ErrNoAccount
+		case by != 0:
+			return 0, fmt.Errorf("%w: a second authentication", wire.ErrMalformed)
 		}
-		if kind != authOK && login.Password == nil {
-			return ErrNoAccount
+		if by, err = prove(c, s, login, kind, data); err != nil {
+			return 0, err
 		}
-		switch kind {
-		case authOK:
-			if login.Password != nil && !proved {
-				return ErrNoPassword
-			}
-			return nil
-		case authClear:
-			if login.Encrypted == nil {
-				return errClear
-			}
-			err = answer(c, string(login.Password.Reveal()))
-		case authMD5:
-			if len(data) != 4 {
-				return fmt.Errorf("%w: a salt of %d bytes", wire.ErrMalformed, len(data))
-			}
-			err = answer(c, md5Password(login.User, login.Password.Reveal(), data))
-		case authSASL:
-			err = sasl(c, s, login, data)
-		default:
-			return fmt.Errorf("the server asks for authentication of kind %d, which is not supported", kind)
-		}
-		if err != nil {
-			return err
-		}
-		if proved {
-			return fmt.Errorf("%w: a second authentication", wire.ErrMalformed)
-		}
-		proved = true
 	}
+}
+
+// prove answers one request for a password.
+func prove(c net.Conn, s *wire.Stream, login Login, kind uint32, data []byte) (Method, error) {
+	switch kind {
+	case authClear:
+		if login.Encrypted == nil {
+			return 0, errClear
+		}
+		if err := login.Demand.allows(Clear); err != nil {
+			return 0, err
+		}
+		return Clear, answer(c, string(login.Password.Reveal()))
+	case authMD5:
+		if len(data) != 4 {
+			return 0, fmt.Errorf("%w: a salt of %d bytes", wire.ErrMalformed, len(data))
+		}
+		if err := login.Demand.allows(MD5); err != nil {
+			return 0, err
+		}
+		return MD5, answer(c, md5Password(login.User, login.Password.Reveal(), data))
+	case authSASL:
+		return sasl(c, s, login, data)
+	}
+	return 0, fmt.Errorf("the server asks for authentication of kind %d, which is not supported", kind)
 }
 
 // request gives the kind and a copy of the data of the next authentication request.
@@ -118,19 +125,31 @@ func md5Password(user string, password, salt []byte) string {
 
 // sasl runs SCRAM-SHA-256, bound to the server's certificate where both ends can,
 // up to and including the server's proof.
-func sasl(c net.Conn, s *wire.Stream, login Login, offer []byte) error {
-	conv, name, err := conversation(login, strings.Split(strings.TrimRight(string(offer), "\x00"), "\x00"))
+func sasl(c net.Conn, s *wire.Stream, login Login, offer []byte) (Method, error) {
+	conv, by, err := conversation(login, strings.Split(strings.TrimRight(string(offer), "\x00"), "\x00"))
 	if err != nil {
-		return err
+		return 0, err
+	}
+	if err := login.Demand.allows(by); err != nil {
+		return 0, err
 	}
 	first, err := conv.Step("")
 	if err != nil {
-		return fmt.Errorf("SCRAM: %w", err)
+		return 0, fmt.Errorf("SCRAM: %w", err)
+	}
+	name := mechanism
+	if by == Bound {
+		name = mechanismPlus
 	}
 	msg, err := (&pgproto3.SASLInitialResponse{AuthMechanism: name, Data: []byte(first)}).Encode(nil)
 	if err := write(c, msg, err); err != nil {
-		return err
+		return 0, err
 	}
+	return by, exchange(c, s, conv)
+}
+
+// exchange proves the password and has the server prove that it knows it.
+func exchange(c net.Conn, s *wire.Stream, conv *scram.ClientConversation) error {
 	kind, data, err := request(s)
 	if err != nil {
 		return err
@@ -145,7 +164,7 @@ func sasl(c net.Conn, s *wire.Stream, login Login, offer []byte) error {
 	if err != nil {
 		return fmt.Errorf("SCRAM: %w", err)
 	}
-	msg, err = (&pgproto3.SASLResponse{Data: []byte(proof)}).Encode(nil)
+	msg, err := (&pgproto3.SASLResponse{Data: []byte(proof)}).Encode(nil)
 	if err := write(c, msg, err); err != nil {
 		return err
 	}
@@ -167,12 +186,12 @@ func sasl(c net.Conn, s *wire.Stream, login Login, offer []byte) error {
 
 // conversation picks the mechanism: with channel binding where the connection is
 // encrypted and the server offers it.
-func conversation(login Login, offered []string) (*scram.ClientConversation, string, error) {
+func conversation(login Login, offered []string) (*scram.ClientConversation, Method, error) {
 	password := string(login.Password.Reveal())
 	client, err := scram.SHA256.NewClient("", password, "")
 	if err != nil { // like the server: a password that SASLprep refuses is taken as it is
 		if client, err = scram.SHA256.NewClientUnprepped("", password, ""); err != nil {
-			return nil, "", fmt.Errorf("SCRAM: %w", err)
+			return nil, 0, fmt.Errorf("SCRAM: %w", err)
 		}
 	}
 	var binding scram.ChannelBinding
@@ -183,13 +202,13 @@ func conversation(login Login, offered []string) (*scram.ClientConversation, str
 	canBind := login.Encrypted != nil && err == nil
 	switch {
 	case canBind && slices.Contains(offered, mechanismPlus):
-		return client.NewConversationWithChannelBinding(binding), mechanismPlus, nil
+		return client.NewConversationWithChannelBinding(binding), Bound, nil
 	case !slices.Contains(offered, mechanism):
-		return nil, "", fmt.Errorf("the server offers %q, none of which is supported", offered)
-	case canBind:
-		return client.NewConversationAdvertisingChannelBinding(), mechanism, nil
+		return nil, 0, fmt.Errorf("the server offers %q, none of which is supported", offered)
+	case canBind: // a server that could have bound finds out that somebody hid it
+		return client.NewConversationAdvertisingChannelBinding(), SCRAM, nil
 	}
-	return client.NewConversation(), mechanism, nil
+	return client.NewConversation(), SCRAM, nil
 }
 
 // iterations reads i= of the server's first message; 0 if there is none.

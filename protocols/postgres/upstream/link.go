@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 
@@ -41,10 +42,7 @@ func Dress(svc *action.Service, pool *sync.Pool) func(context.Context, protocols
 		if svc.Plaintext {
 			return NewLink(w, w, pool)
 		}
-		if err := RequestTLS(ctx, w); err != nil {
-			return nil, err
-		}
-		c, err := w.Secure(ctx, "postgresql")
+		c, err := secure(ctx, w, svc.DirectTLS)
 		if err != nil {
 			return nil, err
 		}
@@ -56,4 +54,27 @@ func Dress(svc *action.Service, pool *sync.Pool) func(context.Context, protocols
 		l.State = &state
 		return l, nil
 	}
+}
+
+// alpn is the protocol name that direct TLS must agree on.
+const alpn = "postgresql"
+
+var errALPN = errors.New("direct TLS: the server does not answer with the protocol name postgresql")
+
+// secure starts TLS: asked for first, or at once, and then the server must say
+// that it took the bytes for PostgreSQL's.
+func secure(ctx context.Context, w protocols.Wire, direct bool) (*tls.Conn, error) {
+	if !direct {
+		if err := RequestTLS(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	c, err := w.Secure(ctx, alpn)
+	if err != nil {
+		return nil, err
+	}
+	if direct && c.ConnectionState().NegotiatedProtocol != alpn {
+		return nil, errALPN
+	}
+	return c, nil
 }

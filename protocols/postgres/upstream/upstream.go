@@ -29,14 +29,17 @@ const maxGreeting = 64 << 10
 
 // A Login is what a session is opened with.
 type Login struct {
+	Version    uint32 // that is asked for: wire.Version30 or wire.Version32
 	User       string
 	Password   *vault.Secret // nil: the service has no account, only trust will do
-	Parameters []wire.Parameter
+	Demand     Demand
+	Parameters []wire.Parameter     // in order; of one name the last one counts
 	Encrypted  *tls.ConnectionState // nil: plaintext
 }
 
 // A Greeting is what a server said until it was ready.
 type Greeting struct {
+	By      Method // that proved the password
 	PID     uint32
 	Key     []byte
 	Before  []byte // raw ParameterStatus and NoticeResponse messages
@@ -76,6 +79,7 @@ var (
 	ErrNoPassword = errors.New("the server asked for no password although the service has one")
 	// ErrNoAccount means that the server wants a password and the service has none.
 	ErrNoAccount = errors.New("the server asks for a password and the service has no auth")
+	errNoKey     = errors.New("cancel: the server gave the session no key to cancel it by")
 	errUnproved  = errors.New("SCRAM: the server did not prove that it knows the password")
 	errClear     = errors.New("the server asks for a clear-text password over a connection without TLS")
 )
@@ -104,6 +108,9 @@ func RequestTLS(ctx context.Context, c net.Conn) error {
 
 // Cancel writes a cancel request and waits until the server has taken it.
 func Cancel(ctx context.Context, c net.Conn, pid uint32, key []byte) error {
+	if len(key) == 0 {
+		return errNoKey
+	}
 	stop := guard(ctx, c)
 	defer stop()
 	msg, err := (&pgproto3.CancelRequest{ProcessID: pid, SecretKey: key}).Encode(nil)
@@ -125,26 +132,56 @@ func Cancel(ctx context.Context, c net.Conn, pid uint32, key []byte) error {
 func Start(ctx context.Context, c net.Conn, s *wire.Stream, login Login) (*Greeting, error) {
 	stop := guard(ctx, c)
 	defer stop()
-	params := map[string]string{"user": login.User}
-	for _, p := range login.Parameters {
-		params[p.Name] = p.Value
-	}
-	msg, err := (&pgproto3.StartupMessage{ProtocolVersion: wire.Version30, Parameters: params}).Encode(nil)
+	msg, err := wire.EncodeStartup(login.Version, append([]wire.Parameter{{Name: "user", Value: login.User}}, login.Parameters...))
 	if err != nil {
-		return nil, fmt.Errorf("start-up packet: %w", err)
+		return nil, err
 	}
 	if _, err := c.Write(msg); err != nil {
 		return nil, fmt.Errorf("start-up packet: %w", err)
 	}
-	if err := authenticate(c, s, login); err != nil {
+	version, err := negotiated(s, login.Version)
+	if err != nil {
 		return nil, err
 	}
-	return greeting(s)
+	by, err := authenticate(c, s, login)
+	if err != nil {
+		return nil, err
+	}
+	return greeting(s, by, maxKey(version))
+}
+
+// negotiated reads which version the server speaks: an older one than asked for,
+// if that is the first thing it says.
+func negotiated(s *wire.Stream, asked uint32) (uint32, error) {
+	m, raw, err := next(s)
+	if err != nil || m.Type != 'v' {
+		return asked, err
+	}
+	body := raw[wire.HeaderLen:]
+	if len(body) != 8 || binary.BigEndian.Uint32(body[4:]) != 0 {
+		return 0, fmt.Errorf("%w: the server negotiates what nobody asked for", wire.ErrMalformed)
+	}
+	version := binary.BigEndian.Uint32(body)
+	if version>>16 == 0 { // the minor one alone
+		version |= wire.Version30
+	}
+	if version>>16 != wire.Version30>>16 || version >= asked {
+		return 0, fmt.Errorf("%w: the server answers protocol %#x with %#x", wire.ErrMalformed, asked, version)
+	}
+	return version, s.Drop()
+}
+
+// maxKey is as long as a cancel key may be.
+func maxKey(version uint32) int {
+	if version >= wire.Version32 {
+		return 256
+	}
+	return 4
 }
 
 // greeting reads from the end of the authentication to ReadyForQuery.
-func greeting(s *wire.Stream) (*Greeting, error) {
-	g := &Greeting{Setting: make(map[string]string)}
+func greeting(s *wire.Stream, by Method, maxKey int) (*Greeting, error) {
+	g := &Greeting{By: by, Setting: make(map[string]string)}
 	for {
 		m, raw, err := next(s)
 		if err != nil {
@@ -160,7 +197,7 @@ func greeting(s *wire.Stream) (*Greeting, error) {
 		case 'N':
 			g.Before = append(g.Before, raw...)
 		case 'K':
-			if len(body) < 8 {
+			if len(body) < 8 || len(body) > 4+maxKey {
 				return nil, fmt.Errorf("%w: BackendKeyData of %d bytes", wire.ErrMalformed, len(body))
 			}
 			g.PID, g.Key = binary.BigEndian.Uint32(body), append([]byte(nil), body[4:]...)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -89,6 +90,28 @@ func ParseStartup(packet []byte) (*Startup, error) {
 		}
 		rest = after
 	}
+}
+
+// EncodeStartup makes a start-up packet. Of several parameters of one name, in
+// whatever case, the last one counts.
+func EncodeStartup(version uint32, list []Parameter) ([]byte, error) {
+	b := binary.BigEndian.AppendUint32(make([]byte, 4, 256), version)
+	for i, p := range list {
+		if slices.ContainsFunc(list[i+1:], func(o Parameter) bool { return strings.EqualFold(o.Name, p.Name) }) {
+			continue
+		}
+		if p.Name == "" || strings.IndexByte(p.Name+p.Value, 0) >= 0 {
+			return nil, fmt.Errorf("%w: start-up parameter %q", ErrMalformed, p.Name)
+		}
+		b = append(append(b, p.Name...), 0)
+		b = append(append(b, p.Value...), 0)
+	}
+	b = append(b, 0)
+	if len(b) > MaxStartup {
+		return nil, fmt.Errorf("%w: start-up packet of %d bytes", ErrMalformed, len(b))
+	}
+	binary.BigEndian.PutUint32(b, uint32(len(b)))
+	return b, nil
 }
 
 // A Cancel asks to cancel what a session is doing.
