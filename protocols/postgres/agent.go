@@ -373,7 +373,7 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 		return found
 	})
 	if bar == nil {
-		bar = statement.Belt(s.f.Service, parts)
+		parts, bar = statement.Belt(s.f.Service, parts)
 	}
 	if bar != nil {
 		a.refuse(bar)

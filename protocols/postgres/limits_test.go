@@ -68,7 +68,7 @@ func TestReadOnlyBindsBeforeRules(t *testing.T) {
 		{"BEGIN", "C:BEGIN Z:T"},
 		{"COMMIT", "C:COMMIT Z:I"},
 		{"DELETE FROM doomed WHERE id = 1", "E:25006 Z:I"},
-		{"SET default_transaction_read_only = off", "E:25006 Z:I"},
+		{"SET default_transaction_read_only = off", "E:42501 Z:I"},
 		{"BEGIN READ WRITE", "E:25006 Z:I"},
 		{"SHOW default_transaction_read_only", "D:on C:SHOW Z:I"},
 	} {

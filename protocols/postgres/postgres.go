@@ -84,7 +84,7 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 	}
 	parts, bar := statement.Read(sql.New(0), t.SQL, text, func(string) []action.Part { return nil })
 	if bar == nil {
-		bar = statement.Belt(svc, parts)
+		parts, bar = statement.Belt(svc, parts)
 	}
 	if bar == nil {
 		a.Parts, a.Summary = parts, statement.SummaryOf(t.SQL, parts)

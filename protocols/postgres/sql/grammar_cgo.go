@@ -79,7 +79,7 @@ func (a *Analyzer) walk(text string, raw []byte, catalogFirst bool) (*entry, err
 		st.from, st.to = trim(text, from, to)
 		e.stmts = append(e.stmts, st)
 	}
-	e.literalFree = len(parsed.Stmts) == 1 && literalFree(parsed.Stmts[0].Stmt)
+	e.literalFree = len(parsed.Stmts) == 1 && len(e.stmts[0].shape.Sets) == 0 && literalFree(parsed.Stmts[0].Stmt)
 	return e, nil
 }
 

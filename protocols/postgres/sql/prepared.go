@@ -91,6 +91,8 @@ func add(s, o *Shape, first bool) {
 	s.Writes = union(s.Writes, o.Writes)
 	s.Columns = union(s.Columns, o.Columns)
 	s.Functions = union(s.Functions, o.Functions)
+	s.Settings = union(s.Settings, o.Settings)
+	s.Sets = slices.Concat(s.Sets, o.Sets)
 	s.HasWhere = s.HasWhere && o.HasWhere
 	s.Opaque = s.Opaque || o.Opaque
 	limit := o.Limit

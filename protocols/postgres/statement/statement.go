@@ -7,9 +7,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
@@ -39,51 +36,6 @@ func Plain(text string) bool {
 		}
 	}
 	return true
-}
-
-// Belt holds a session to what its service states beside the rules: reading only,
-// and limits that no SET lifts.
-func Belt(svc *action.Service, parts []action.Part) *refusal.Bar {
-	s := &svc.Session
-	if !s.ReadOnly && s.StatementTimeout == 0 && s.LockTimeout == 0 {
-		return nil
-	}
-	for _, p := range parts {
-		f, ok := p.Facts.(*sql.Facts)
-		if !ok || f.Shape == nil {
-			continue
-		}
-		if s.ReadOnly && (p.Effects != action.EffectRead || f.ReadWrite) {
-			return &refusal.Bar{
-				Code: "25006", Text: fmt.Sprintf("cannot execute %s: the service %s is read-only", strings.ToUpper(f.Verb), svc.Name),
-				Hint: "Only statements that provably read are possible here.",
-			}
-		}
-		for _, name := range f.Settings {
-			if name == "*" || slices.Contains(held(s), name) {
-				return &refusal.Bar{
-					Code: refusal.Denied, Text: fmt.Sprintf("%s is set by the service %s and stays", name, svc.Name),
-					Hint: "Leave the setting as it is.",
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// held lists the settings that a service's session block fixes.
-func held(s *action.Session) []string {
-	var names []string
-	if s.ReadOnly {
-		names = append(names, "default_transaction_read_only", "transaction_read_only")
-	}
-	if s.StatementTimeout > 0 {
-		names = append(names, "statement_timeout")
-	}
-	if s.LockTimeout > 0 {
-		names = append(names, "lock_timeout")
-	}
-	return names
 }
 
 // Offers reports whether a list that may be empty, which binds nothing, has name.
@@ -226,20 +178,3 @@ func Quote(name string) string {
 	}
 	return string(append(b, '"'))
 }
-
-// Fixed lists what a service fixes for a session at its start.
-func Fixed(b *action.Session) []wire.Parameter {
-	var list []wire.Parameter
-	if b.ReadOnly {
-		list = append(list, wire.Parameter{Name: "default_transaction_read_only", Value: "on"})
-	}
-	if b.StatementTimeout > 0 {
-		list = append(list, wire.Parameter{Name: "statement_timeout", Value: millis(b.StatementTimeout)})
-	}
-	if b.LockTimeout > 0 {
-		list = append(list, wire.Parameter{Name: "lock_timeout", Value: millis(b.LockTimeout)})
-	}
-	return list
-}
-
-func millis(d time.Duration) string { return strconv.FormatInt(max(1, d.Milliseconds()), 10) }

@@ -3,7 +3,6 @@ package statement
 import (
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"sallyport.dev/sallyport/action"
@@ -12,37 +11,6 @@ import (
 
 func part(e action.Effects, s sql.Shape) []action.Part {
 	return []action.Part{{Effects: e, Facts: &sql.Facts{Shape: &s, Text: "text"}}}
-}
-
-func TestBelt(t *testing.T) {
-	readOnly := action.Session{ReadOnly: true}
-	timed := action.Session{StatementTimeout: time.Second, LockTimeout: time.Second}
-	for _, c := range []struct {
-		name    string
-		session action.Session
-		parts   []action.Part
-		code    string
-	}{
-		{"no session block", action.Session{}, part(action.EffectAdmin, sql.Shape{}), ""},
-		{"reading", readOnly, part(action.EffectRead, sql.Shape{}), ""},
-		{"writing", readOnly, part(action.EffectWrite, sql.Shape{}), "25006"},
-		{"both", readOnly, part(action.EffectRead|action.EffectWrite, sql.Shape{}), "25006"},
-		{"what nobody knows", readOnly, part(action.EffectUnknown, sql.Shape{}), "25006"},
-		{"nothing known at all", readOnly, part(0, sql.Shape{}), "25006"},
-		{"BEGIN READ WRITE", readOnly, part(action.EffectRead, sql.Shape{ReadWrite: true}), "25006"},
-		{"lifting a time", timed, part(action.EffectAdmin, sql.Shape{Settings: []string{"statement_timeout"}}), "42501"},
-		{"lifting all", timed, part(action.EffectAdmin, sql.Shape{Settings: []string{"*"}}), "42501"},
-		{"another setting", timed, part(action.EffectRead, sql.Shape{Settings: []string{"timezone"}}), ""},
-		{"the second part", readOnly, append(part(action.EffectRead, sql.Shape{}), part(action.EffectWrite, sql.Shape{})...), "25006"},
-	} {
-		got := ""
-		if bar := Belt(&action.Service{Name: "db", Session: c.session}, c.parts); bar != nil {
-			got = bar.Code
-		}
-		if got != c.code {
-			t.Errorf("%s: %q, want %q", c.name, got, c.code)
-		}
-	}
 }
 
 func TestSummary(t *testing.T) {

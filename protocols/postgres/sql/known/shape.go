@@ -21,6 +21,7 @@ type Shape struct {
 	MaxParam  int      `json:"max_param,omitempty"`  // highest $n
 	Settings  []string `json:"settings,omitempty"`   // SET, RESET: names in lower case; "*" for all
 	ReadWrite bool     `json:"read_write,omitempty"` // asks for transactions that may write: BEGIN READ WRITE
+	Sets      []Set    `json:"-"`                    // what each of Settings is set to, those of set_config too
 
 	// What the wire needs to follow the session.
 	Prepares    string `json:"prepares,omitempty"`    // PREPARE: the name
@@ -32,6 +33,14 @@ type Shape struct {
 	// Of a statement that executes another: what it does beside that.
 	Bare       action.Effects `json:"-"`
 	BareOpaque bool           `json:"-"`
+}
+
+// A Set gives one setting a value, now or for sessions to come.
+type Set struct {
+	Name  string // in lower case; "*" for all, or for one that the text does not name
+	Value string // meaningless unless Known
+	Known bool   // the text says the value
+	Reset bool   // back to what the session began with
 }
 
 // A Limit says what is known of a LIMIT.

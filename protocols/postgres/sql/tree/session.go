@@ -3,11 +3,12 @@
 package tree
 
 import (
-	"strconv"
+	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/setting"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -28,12 +29,16 @@ func (w *walker) conversation(m protoreflect.Message, sc *scope) bool {
 	case *pgquery.DiscardStmt:
 		if n.Target == pgquery.DiscardMode_DISCARD_ALL {
 			w.shape.Deallocates = "*"
-			w.shape.Settings = []string{"*"}
+			w.gives(known.Set{Name: "*", Reset: true})
 		}
 	case *pgquery.VariableShowStmt, *pgquery.ConstraintsSetStmt:
 		// A SHOW names no table, and a constraint is no relation.
-	case *pgquery.AlterSystemStmt, *pgquery.AlterRoleSetStmt, *pgquery.AlterDatabaseSetStmt:
-		w.children(m, sc, "setstmt")
+	case *pgquery.AlterSystemStmt:
+		w.kept(n.Setstmt)
+	case *pgquery.AlterRoleSetStmt:
+		w.kept(n.Setstmt)
+	case *pgquery.AlterDatabaseSetStmt:
+		w.kept(n.Setstmt)
 	default:
 		return false
 	}
@@ -63,66 +68,52 @@ func (w *walker) transaction(n *pgquery.TransactionStmt) {
 	}
 	w.renamed("transaction", verb)
 	w.effects = effect
-	w.shape.ReadWrite = asksToWrite(n.Options)
+	w.shape.ReadWrite = setting.AsksToWrite(n.Options)
 }
 
-// asksToWrite finds READ WRITE among the modes of a transaction; what is not
-// READ ONLY for certain counts.
-func asksToWrite(options []*pgquery.Node) bool {
-	for _, o := range options {
-		d := o.GetDefElem()
-		if d.GetDefname() != "transaction_read_only" {
-			continue
-		}
-		if i := d.Arg.GetAConst().GetIval(); i == nil || i.Ival == 0 {
-			return true
-		}
+// gives notes that a setting gets a value.
+func (w *walker) gives(s known.Set) {
+	w.shape.Sets = append(w.shape.Sets, s)
+	if !slices.Contains(w.shape.Settings, s.Name) {
+		w.shape.Settings = append(w.shape.Settings, s.Name)
 	}
-	return false
 }
 
 func (w *walker) set(n *pgquery.VariableSetStmt) {
-	name := strings.ToLower(n.Name)
-	w.shape.Settings = []string{name}
+	s := setting.Of(n)
+	w.gives(s)
 	harmless := false
 	switch n.Kind {
 	case pgquery.VariableSetKind_VAR_SET_VALUE:
-		value := settingValue(n.Args)
-		harmless = known.HarmlessSetting(name, value)
-		if strings.HasSuffix(name, "transaction_read_only") && !harmless {
+		harmless = known.HarmlessSetting(s.Name, s.Value)
+		if strings.HasSuffix(s.Name, "transaction_read_only") && !harmless {
 			w.shape.ReadWrite = true
 		}
 	case pgquery.VariableSetKind_VAR_SET_DEFAULT:
-		harmless = known.HarmlessReset(name)
+		harmless = known.HarmlessReset(s.Name)
 	case pgquery.VariableSetKind_VAR_RESET:
 		w.renamed("set", "reset")
-		harmless = known.HarmlessReset(name)
+		harmless = known.HarmlessReset(s.Name)
 	case pgquery.VariableSetKind_VAR_RESET_ALL:
 		w.renamed("set", "reset")
-		w.shape.Settings = []string{"*"}
 		harmless = true
 	case pgquery.VariableSetKind_VAR_SET_MULTI:
 		// SET TRANSACTION and SET SESSION CHARACTERISTICS; a snapshot shows
 		// another session's data.
-		w.shape.ReadWrite = asksToWrite(n.Args)
-		harmless = name == "transaction" || name == "session characteristics"
+		w.shape.ReadWrite = setting.AsksToWrite(n.Args)
+		harmless = s.Name == "transaction" || s.Name == "session characteristics"
 	}
 	if !harmless {
 		w.effects = w.effects&^action.EffectRead | action.EffectAdmin
 	}
 }
 
-// settingValue gives the one value of a SET; "" for several.
-func settingValue(args []*pgquery.Node) string {
-	if len(args) != 1 {
-		return ""
+// kept notes a setting of sessions to come.
+func (w *walker) kept(n *pgquery.VariableSetStmt) {
+	if n == nil {
+		return
 	}
-	c := args[0].GetAConst()
-	switch {
-	case c.GetSval() != nil:
-		return c.GetSval().Sval
-	case c.GetIval() != nil:
-		return strconv.Itoa(int(c.GetIval().Ival))
-	}
-	return ""
+	s := setting.Of(n)
+	s.Reset = false // what those sessions begin with changes
+	w.gives(s)
 }

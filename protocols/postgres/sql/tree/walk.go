@@ -10,6 +10,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/setting"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -224,6 +225,9 @@ func (w *walker) relation(rv *pgquery.RangeVar, r role) string {
 	}
 	if r == writing && !w.dry && known.OfServer(rv.Schemaname, rv.Relname) {
 		w.effects |= action.EffectAdmin
+		if rv.Relname == "pg_settings" {
+			w.gives(known.Set{Name: "*"}) // an UPDATE of this view is a SET
+		}
 	}
 	return name
 }
@@ -246,6 +250,9 @@ func (w *walker) call(f *pgquery.FuncCall) {
 		return
 	}
 	w.function(names)
+	if names[len(names)-1] == "set_config" {
+		w.gives(setting.OfCall(f.Args))
+	}
 }
 
 func (w *walker) function(names []string) {
