@@ -152,14 +152,15 @@ func TestT53_NoTextTakesTheProcessDown(t *testing.T) {
 func TestT53_OrdinaryLongTextsPass(t *testing.T) {
 	row := "(1, 'a', now()),"
 	texts := map[string]string{
-		"many rows":    "INSERT INTO t VALUES " + strings.TrimSuffix(strings.Repeat(row, 18000), ","),
-		"all params":   "INSERT INTO t VALUES ($1" + strings.Repeat(", $65535", 65534) + ")",
-		"many or":      "SELECT 1 FROM t WHERE " + strings.Repeat("(a = 1 AND b = 2) OR ", 2000) + "c",
-		"many and":     "SELECT 1 FROM t WHERE a NOT IN (1) " + strings.Repeat("AND a <> 5 ", 3000),
-		"many in":      "SELECT 1 FROM t WHERE a IN (1" + strings.Repeat(",1", 50000) + ")",
-		"many columns": "SELECT a" + strings.Repeat(", CASE WHEN x = 1 AND y = 2 THEN 'a' ELSE 'b' END", 1000) + " FROM t",
-		"many unions":  "SELECT 1, 2 FROM t WHERE a = 1" + strings.Repeat(" UNION ALL SELECT 1, 2 FROM t WHERE a = 1", 1000),
-		"many joins":   "SELECT 1 FROM t" + strings.Repeat(" LEFT JOIN u USING (id)", 300),
+		"many rows":      "INSERT INTO t VALUES " + strings.TrimSuffix(strings.Repeat(row, 18000), ","),
+		"all params":     "INSERT INTO t VALUES ($1" + strings.Repeat(", $65535", 65534) + ")",
+		"rows of params": "VALUES ($1::text)" + strings.Repeat(",($65535::text)", 65535),
+		"many or":        "SELECT 1 FROM t WHERE " + strings.Repeat("(a = 1 AND b = 2) OR ", 2000) + "c",
+		"many and":       "SELECT 1 FROM t WHERE a NOT IN (1) " + strings.Repeat("AND a <> 5 ", 3000),
+		"many in":        "SELECT 1 FROM t WHERE a IN (1" + strings.Repeat(",1", 50000) + ")",
+		"many columns":   "SELECT a" + strings.Repeat(", CASE WHEN x = 1 AND y = 2 THEN 'a' ELSE 'b' END", 1000) + " FROM t",
+		"many unions":    "SELECT 1, 2 FROM t WHERE a = 1" + strings.Repeat(" UNION ALL SELECT 1, 2 FROM t WHERE a = 1", 1000),
+		"many joins":     "SELECT 1 FROM t" + strings.Repeat(" LEFT JOIN u USING (id)", 300),
 	}
 	for name, text := range texts {
 		if _, err := New(0).Parse(text, confirmed()); err != nil {

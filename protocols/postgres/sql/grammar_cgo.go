@@ -41,7 +41,7 @@ func (a *Analyzer) read(text string, tokens int, s *Session, catalogFirst bool) 
 			e, err = a.walk(text, raw, catalogFirst)
 			return
 		}
-		err = fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
+		err = fmt.Errorf("%w: %s", ErrSyntax, shorten(err.Error()))
 	})
 	if !passed {
 		return nil, errLeft

@@ -11,6 +11,9 @@ import (
 // time is bounded by what it is given.
 const maxText = 1 << 20
 
+// ErrSyntax means that a text is no SQL at all: the server would say the same.
+var ErrSyntax = errors.New("the statement does not parse as PostgreSQL")
+
 // Reasons, for the agent that reads them.
 var (
 	errNUL       = errors.New("the statement holds a NUL byte")

@@ -5,12 +5,14 @@ package statement
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -22,7 +24,11 @@ func Read(a *sql.Analyzer, text string, s *sql.Session, named func(string) []act
 		parts, err = sql.Resolve(parts, named)
 	}
 	if err != nil {
-		return nil, &refusal.Bar{Code: refusal.Denied, Text: err.Error(), Hint: "Send a statement that PostgreSQL 17 can read."}
+		bar := &refusal.Bar{Code: refusal.Denied, Text: err.Error(), Hint: "Send a statement that PostgreSQL 17 can read."}
+		if errors.Is(err, sql.ErrSyntax) || errors.Is(err, lex.ErrOpen) {
+			bar.Code = "42601" // drivers tell a slip of the pen from a refusal by it
+		}
+		return nil, bar
 	}
 	return parts, nil
 }

@@ -22,11 +22,13 @@ func MaxDepth() int {
 	return 3000
 }
 
-// maxTokens bounds the size of a tree: a token may take 1 kB and 2 µs. All 65,535
-// parameters of a statement fit.
-const maxTokens = 200_000
+// maxTokens bounds the size of a tree: a token may take 1 kB and 2 µs, though
+// "1,1,1…" takes a third of it. All 65,535 parameters of a statement fit, each with
+// a cast in a row of its own.
+const maxTokens = 400_000
 
-var errOpen = errors.New("the statement does not end: a quote, comment or dollar quote is left open")
+// ErrOpen is a text that ends within a quote or a comment.
+var ErrOpen = errors.New("the statement does not end: a quote, comment or dollar quote is left open")
 
 // CheckDepth refuses a text whose tree might be too deep or too large for the
 // grammar, and gives the number of its tokens. Its error is a sentence for the
@@ -186,8 +188,7 @@ func (d *depth) punctuation(c byte) {
 		d.levels = append(d.levels, level{chain: perLevel})
 		d.sum += perLevel
 		d.max = max(d.max, d.sum)
-	case ')', ']':
-		d.tokens++
+	case ')', ']': // no token: its opening counts
 		if len(d.levels) > 1 {
 			d.separate(top)
 			d.sum -= top.chain
@@ -237,7 +238,7 @@ func endOfComment(s string, i int) (int, error) {
 			i++
 		}
 	}
-	return 0, errOpen
+	return 0, ErrOpen
 }
 
 func endOfString(s string, i int, escape bool) (int, error) {
@@ -251,7 +252,7 @@ func endOfString(s string, i int, escape bool) (int, error) {
 			return i + 1, nil
 		}
 	}
-	return 0, errOpen
+	return 0, ErrOpen
 }
 
 func endOfQuoted(s string, i int) (int, error) {
@@ -264,7 +265,7 @@ func endOfQuoted(s string, i int) (int, error) {
 		}
 		i++
 	}
-	return 0, errOpen
+	return 0, ErrOpen
 }
 
 // endOfDollar skips $1, $$…$$ or $tag$…$tag$; a lone dollar is one byte.
@@ -285,7 +286,7 @@ func endOfDollar(s string, i int) (int, error) {
 	tag := s[i : j+1]
 	n := strings.Index(s[j+1:], tag)
 	if n < 0 {
-		return 0, errOpen
+		return 0, ErrOpen
 	}
 	return j + 1 + n + len(tag), nil
 }
