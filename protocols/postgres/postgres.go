@@ -77,7 +77,7 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 	if t.SQL == "" {
 		return nil, errors.New("a test of a postgres service states sql")
 	}
-	text := &sql.Session{Database: t.Database, User: t.User, StandardStrings: true, UTF8: true}
+	text := &sql.Session{Database: t.Database, User: t.User, StandardStrings: true, UTF8: true, Major: sql.LastMajor}
 	a := &action.Action{Service: svc, Kind: "query", Summary: statement.Summary(t.SQL)}
 	if t.Database != "" && !statement.Offers(svc.Databases, t.Database) {
 		return a, nil // without parts nothing allows it

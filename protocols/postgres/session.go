@@ -116,6 +116,7 @@ func (s *session) begin(g *upstream.Greeting) {
 	s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
 	s.link.Stream.SetSink(s.agent)
 	s.text = sql.Session{Agent: s.f.Peer.ID, Done: s.ctx.Done(), Database: s.wish.Database, User: s.wish.User}
+	s.text.Major = sql.Major(g.Setting["server_version"])
 	s.heard.Store(time.Now().UnixNano())
 	s.p.ring.Add(s.key(), s)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree"
 
@@ -32,13 +33,13 @@ func Available() error { return nil }
 var errLeft = errors.New("the session ended before the statement was read")
 
 // read parses text, of so many tokens, and walks its tree, in the agent's turn.
-func (a *Analyzer) read(text string, tokens int, s *Session, catalogFirst bool) (e *entry, err error) {
+func (a *Analyzer) read(text string, tokens int, s *Session, server known.Server) (e *entry, err error) {
 	var raw []byte
 	passed := grammar.pass(caller{s.Agent, s.Done}, tokens, func() {
 		raw, err = parser.ParseToProtobuf(text)
 	}, func() {
 		if err == nil {
-			e, err = a.walk(text, raw, catalogFirst)
+			e, err = a.walk(text, raw, server)
 			return
 		}
 		err = fmt.Errorf("%w: %s", ErrSyntax, shorten(err.Error()))
@@ -50,7 +51,7 @@ func (a *Analyzer) read(text string, tokens int, s *Session, catalogFirst bool) 
 }
 
 // walk reads the tree of text as the C parser gives it.
-func (a *Analyzer) walk(text string, raw []byte, catalogFirst bool) (*entry, error) {
+func (a *Analyzer) walk(text string, raw []byte, server known.Server) (*entry, error) {
 	parsed := new(pgquery.ParseResult)
 	if err := proto.Unmarshal(raw, parsed); err != nil {
 		return nil, fmt.Errorf("the statement does not parse as PostgreSQL: %s", shorten(err.Error()))
@@ -64,7 +65,7 @@ func (a *Analyzer) walk(text string, raw []byte, catalogFirst bool) (*entry, err
 	}
 	e := &entry{stmts: make([]statement, 0, len(parsed.Stmts))}
 	for _, raw := range parsed.Stmts {
-		found, err := tree.Walk(raw, a.functions, catalogFirst)
+		found, err := tree.Walk(raw, a.functions, server)
 		if err != nil {
 			return nil, err
 		}
@@ -78,8 +79,8 @@ func (a *Analyzer) walk(text string, raw []byte, catalogFirst bool) (*entry, err
 		st := statement{shape: found.Shape, effects: found.Effects, control: found.Control}
 		st.from, st.to = trim(text, from, to)
 		e.stmts = append(e.stmts, st)
+		e.literalFree = len(parsed.Stmts) == 1 && !found.Literal && literalFree(raw.Stmt)
 	}
-	e.literalFree = len(parsed.Stmts) == 1 && len(e.stmts[0].shape.Sets) == 0 && literalFree(parsed.Stmts[0].Stmt)
 	return e, nil
 }
 

@@ -2,11 +2,17 @@
 
 package sql
 
-import "errors"
+import (
+	"errors"
+
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+)
 
 var errNoGrammar = errors.New(`protocol "postgres" needs PostgreSQL's grammar, which this build (CGO_ENABLED=0) is without`)
 
 // Available reports why this build cannot read SQL; nil when it can.
 func Available() error { return errNoGrammar }
 
-func (a *Analyzer) read(string, int, *Session, bool) (*entry, error) { return nil, errNoGrammar }
+func (a *Analyzer) read(string, int, *Session, known.Server) (*entry, error) {
+	return nil, errNoGrammar
+}

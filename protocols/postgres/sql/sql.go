@@ -21,6 +21,7 @@ type Session struct {
 	StandardStrings bool     // standard_conforming_strings is on
 	UTF8            bool     // client_encoding is UTF8
 	SearchPath      []string // nil: not known, the server's default
+	Major           int      // of the server's version; 0: not known
 }
 
 // An Analyzer turns texts into parts and remembers the shapes of those it has
@@ -48,18 +49,15 @@ func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
 	if err := check(text, s); err != nil {
 		return nil, err
 	}
-	// The name of a system function is proof only where pg_catalog comes first.
-	mode := byte('c')
-	if !catalogFirst(s.SearchPath) {
-		mode = 'u'
-	}
+	server := known.Server{Major: s.Major, CatalogFirst: catalogFirst(s.SearchPath)}
+	mode := modeOf(server)
 	var buf [stackKey]byte
 	if key, ok := lex.Template(append(buf[:0], 't', mode), lex.WithoutTrailer(text)); ok {
 		if e := a.cache.get(key); e != nil {
 			return e.parts(text, s), nil
 		}
 	}
-	return a.parseMiss(text, s, mode)
+	return a.parseMiss(text, s, server)
 }
 
 // maxExact bounds a text that is kept word for word.
@@ -70,7 +68,8 @@ const maxExact = 8 << 10
 const stackKey = 1024
 
 // parseMiss reads a text whose template is not known, or that has none.
-func (a *Analyzer) parseMiss(text string, s *Session, mode byte) ([]action.Part, error) {
+func (a *Analyzer) parseMiss(text string, s *Session, server known.Server) ([]action.Part, error) {
+	mode := modeOf(server)
 	var exact []byte
 	if len(text) <= maxExact {
 		exact = append(append(make([]byte, 0, len(text)+2), 'x', mode), text...)
@@ -82,7 +81,7 @@ func (a *Analyzer) parseMiss(text string, s *Session, mode byte) ([]action.Part,
 	if err != nil {
 		return nil, err
 	}
-	e, err := a.read(text, tokens, s, mode == 'c')
+	e, err := a.read(text, tokens, s, server)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +148,30 @@ func facts(st *statement, text string, s *Session, n int) Facts {
 // Verbs lists every verb that a statement may have.
 func Verbs() []string { return known.Verbs() }
 
+// LastMajor is the newest server whose functions are known.
+const LastMajor = known.LastMajor
+
+// Major gives the major version of a server_version such as "15.18 (Debian …)"
+// or "18beta1"; 0 if it tells none.
+func Major(version string) int {
+	n := 0
+	for i := 0; i < len(version) && version[i] >= '0' && version[i] <= '9' && n < 1000; i++ {
+		n = 10*n + int(version[i]-'0')
+	}
+	return n
+}
+
+// modeOf gives what a cached reading depends on beside its text.
+func modeOf(s known.Server) byte {
+	mode := byte(max(0, min(s.Major, known.LastMajor))) << 1
+	if s.CatalogFirst {
+		mode |= 1
+	}
+	return mode
+}
+
+// catalogFirst reports whether the server's own functions come before all others
+// of their name.
 func catalogFirst(path []string) bool {
 	for i, schema := range path {
 		if schema == "pg_catalog" {

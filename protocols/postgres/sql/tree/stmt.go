@@ -21,10 +21,9 @@ func (w *walker) top(n *pgquery.Node) error {
 	if m == nil {
 		return fmt.Errorf("the statement is of a kind that cannot be read")
 	}
-	node := string(m.Descriptor().Name())
-	c, ok := known.ClassOf(node)
+	c, ok := known.ClassOf(string(m.Descriptor().Name()))
 	if !ok {
-		c = known.Class{Verb: "unknown", Effects: action.EffectUnknown}
+		c.Verb = "unknown" // and the walk below refuses it
 	}
 	w.shape.Verb = c.Verb
 	if q := n.GetSelectStmt(); q != nil {
@@ -81,9 +80,11 @@ func (w *walker) stmt(m protoreflect.Message, sc *scope) {
 	if w.dml(m, sc) {
 		return
 	}
-	c, ok := known.ClassOf(string(m.Descriptor().Name()))
+	node := string(m.Descriptor().Name())
+	c, ok := known.ClassOf(node)
 	if !ok {
-		c = known.Class{Verb: "unknown", Effects: action.EffectUnknown}
+		w.foreign(node)
+		return
 	}
 	w.verb(c.Verb)
 	w.does(c.Effects)

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,8 +20,8 @@ import (
 // A walker reads the tree of one statement. Every node is visited by reflection,
 // so one that this package does not know still shows what is inside it.
 type walker struct {
-	functions    *known.Functions
-	catalogFirst bool
+	functions *known.Functions
+	server    known.Server
 
 	shape   *known.Shape
 	effects action.Effects
@@ -32,6 +33,7 @@ type walker struct {
 	calls   set
 	unbound bool // an UPDATE, DELETE or MERGE without a condition
 	tells   bool // a function shows what is no table, and no part of the conversation
+	literal bool // a constant in the text decides what is known of it
 	dry     bool // inside an EXPLAIN that runs nothing
 	role    role // of the relations of the statement at hand that stand in no FROM
 	spent   int
@@ -73,13 +75,13 @@ type Statement struct {
 	Shape   *known.Shape
 	Effects action.Effects
 	Control bool // only steers the conversation
+	Literal bool // another value of a constant may make it another statement
 }
 
-// Walk tells what one statement does. catalogFirst says that a function's name
-// without a schema means the server's own before any other.
-func Walk(raw *pgquery.RawStmt, functions *known.Functions, catalogFirst bool) (Statement, error) {
+// Walk tells what one statement does on a server.
+func Walk(raw *pgquery.RawStmt, functions *known.Functions, server known.Server) (Statement, error) {
 	w := &walker{
-		functions: functions, catalogFirst: catalogFirst, shape: new(known.Shape),
+		functions: functions, server: server, shape: new(known.Shape),
 		verbs: set{}, tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{},
 	}
 	if err := w.top(raw.Stmt); err != nil {
@@ -102,7 +104,7 @@ func Walk(raw *pgquery.RawStmt, functions *known.Functions, catalogFirst bool) (
 	if w.effects == 0 {
 		w.effects = action.EffectUnknown
 	}
-	return Statement{Shape: s, Effects: w.effects, Control: w.control()}, nil
+	return Statement{Shape: s, Effects: w.effects, Control: w.control(), Literal: w.literal}, nil
 }
 
 // control reports whether the statement only steers the conversation.
@@ -178,11 +180,28 @@ func (w *walker) visit(m protoreflect.Message, sc *scope) {
 		w.children(m, sc)
 	case *pgquery.A_Const, *pgquery.String, *pgquery.Integer:
 	default:
-		if strings.HasSuffix(string(m.Descriptor().Name()), "Stmt") {
-			w.stmt(m, sc)
-			return
-		}
+		w.other(m, sc)
+	}
+}
+
+// other looks into a clause without a method of its own, or begins a statement.
+// What nobody has written a walk for ends it.
+func (w *walker) other(m protoreflect.Message, sc *scope) {
+	node := string(m.Descriptor().Name())
+	switch {
+	case known.Clause(node):
 		w.children(m, sc)
+	case strings.HasSuffix(node, "Stmt"):
+		w.stmt(m, sc)
+	default:
+		w.foreign(node)
+	}
+}
+
+// foreign ends the walk at a node that nobody has written one for.
+func (w *walker) foreign(node string) {
+	if w.err == nil {
+		w.err = fmt.Errorf("the statement holds a %s, which this gateway cannot judge", node)
 	}
 }
 
@@ -251,6 +270,7 @@ func (w *walker) call(f *pgquery.FuncCall) {
 	}
 	w.function(names)
 	if names[len(names)-1] == "set_config" {
+		w.literal = true
 		w.gives(setting.OfCall(f.Args))
 	}
 }
@@ -261,7 +281,7 @@ func (w *walker) function(names []string) {
 	if len(names) > 1 {
 		schema = names[len(names)-2]
 	}
-	switch w.functions.KindOf(schema, names[len(names)-1], w.catalogFirst) {
+	switch w.functions.KindOf(schema, names[len(names)-1], w.server) {
 	case known.Pure:
 		w.tells = w.tells || known.TellsOfServer(names[len(names)-1])
 	case known.Flagged:
