@@ -4,6 +4,8 @@ package tree
 
 import (
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/where"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
@@ -43,7 +45,7 @@ func (w *walker) sort(s *pgquery.SelectStmt, sc *scope) {
 		outputs[t.GetResTarget().GetName()] = true
 	}
 	for _, n := range s.SortClause {
-		names := strs(n.GetSortBy().GetNode().GetColumnRef().GetFields())
+		names := ident.Parts(n.GetSortBy().GetNode().GetColumnRef().GetFields())
 		if len(names) == 1 && outputs[names[0]] {
 			w.operator(n.GetSortBy().UseOp)
 			continue
@@ -116,7 +118,7 @@ func (w *walker) updateStmt(s *pgquery.UpdateStmt, outer *scope) {
 		w.assigned(s.TargetList, target.tables[0], sc)
 		w.node(s.WhereClause, sc)
 	})
-	w.bounded(bound{target: target.name, alone: len(sc.rels) == 1}.by(s.WhereClause))
+	w.bounded(where.Bound{Target: target.name, Alone: len(sc.rels) == 1}.By(s.WhereClause))
 	if s.WhereClause != nil {
 		w.readsTarget(target)
 	}
@@ -133,7 +135,7 @@ func (w *walker) deleteStmt(s *pgquery.DeleteStmt, outer *scope) {
 		}
 		w.node(s.WhereClause, sc)
 	})
-	w.bounded(bound{target: target.name, alone: len(sc.rels) == 1}.by(s.WhereClause))
+	w.bounded(where.Bound{Target: target.name, Alone: len(sc.rels) == 1}.By(s.WhereClause))
 	if s.WhereClause != nil {
 		w.readsTarget(target)
 	}
@@ -149,8 +151,8 @@ func (w *walker) mergeStmt(s *pgquery.MergeStmt, outer *scope) {
 		w.from(s.SourceRelation, sc)
 		w.node(s.JoinCondition, sc)
 	})
-	b := bound{target: target.name}
-	on := b.by(s.JoinCondition)
+	b := where.Bound{Target: target.name}
+	on := b.By(s.JoinCondition)
 	for _, n := range s.MergeWhenClauses {
 		when := n.GetMergeWhenClause()
 		if when == nil {
@@ -162,7 +164,7 @@ func (w *walker) mergeStmt(s *pgquery.MergeStmt, outer *scope) {
 		byOn := on && when.MatchKind != pgquery.MergeMatchKind_MERGE_WHEN_NOT_MATCHED_BY_SOURCE
 		switch when.CommandType {
 		case pgquery.CmdType_CMD_UPDATE, pgquery.CmdType_CMD_DELETE:
-			w.bounded(byOn || b.by(when.Condition))
+			w.bounded(byOn || b.By(when.Condition))
 		}
 	}
 	w.returning(s.ReturningList, sc, target)

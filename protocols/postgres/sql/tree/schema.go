@@ -4,6 +4,7 @@ package tree
 
 import (
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -29,7 +30,7 @@ func (w *walker) schema(m protoreflect.Message, sc *scope) bool {
 		w.object(n.Objtype, n.Object)
 	case *pgquery.RenameStmt:
 		if n.Relation != nil && n.RenameType == pgquery.ObjectType_OBJECT_COLUMN {
-			w.column(dotted(n.Relation.Schemaname, n.Relation.Relname), n.Subname)
+			w.column(ident.Dotted(n.Relation.Schemaname, n.Relation.Relname), n.Subname)
 		}
 		w.children(m, sc)
 	case *pgquery.VacuumStmt:
@@ -60,7 +61,7 @@ func (w *walker) schema(m protoreflect.Message, sc *scope) bool {
 func (w *walker) on(rv *pgquery.RangeVar, m protoreflect.Message, sc *scope) {
 	inner := &scope{parent: sc}
 	if rv != nil {
-		table := dotted(rv.Schemaname, rv.Relname)
+		table := ident.Dotted(rv.Schemaname, rv.Relname)
 		inner.rels = []rel{{name: rv.Relname, schema: rv.Schemaname, tables: []string{table}}}
 	}
 	w.children(m, inner)
@@ -83,7 +84,7 @@ func (w *walker) drop(n *pgquery.DropStmt) {
 
 // object records the table that a name in a list means.
 func (w *walker) object(t pgquery.ObjectType, n *pgquery.Node) {
-	names := strs(n.GetList().GetItems())
+	names := ident.Parts(n.GetList().GetItems())
 	if s := n.GetString_(); s != nil {
 		names = []string{s.Sval}
 	}
@@ -105,7 +106,7 @@ func (w *walker) object(t pgquery.ObjectType, n *pgquery.Node) {
 			w.column(table, names[len(names)-1])
 		}
 	case pgquery.ObjectType_OBJECT_SCHEMA:
-		w.table(dotted(names[len(names)-1])+".*", writing)
+		w.table(ident.Dotted(names[len(names)-1])+".*", writing)
 	}
 }
 
@@ -114,11 +115,11 @@ func relationName(names []string) string {
 	if len(names) > 2 {
 		names = names[len(names)-2:]
 	}
-	return dotted(names...)
+	return ident.Dotted(names...)
 }
 
 func (w *walker) alterTable(n *pgquery.AlterTableStmt, sc *scope) {
-	table := dotted(n.Relation.GetSchemaname(), n.Relation.GetRelname())
+	table := ident.Dotted(n.Relation.GetSchemaname(), n.Relation.GetRelname())
 	for _, c := range n.Cmds {
 		cmd := c.GetAlterTableCmd()
 		switch cmd.GetSubtype() {
@@ -138,8 +139,8 @@ func (w *walker) grant(n *pgquery.GrantStmt, sc *scope) {
 		w.renamed("grant", "revoke")
 	}
 	if n.Targtype == pgquery.GrantTargetType_ACL_TARGET_ALL_IN_SCHEMA {
-		for _, schema := range strs(n.Objects) {
-			w.table(dotted(schema)+".*", writing)
+		for _, schema := range ident.Parts(n.Objects) {
+			w.table(ident.Dotted(schema)+".*", writing)
 		}
 		return
 	}
@@ -150,8 +151,8 @@ func (w *walker) grant(n *pgquery.GrantStmt, sc *scope) {
 			if !w.spend(1) || rv == nil {
 				continue
 			}
-			for _, name := range strs(p.GetAccessPriv().GetCols()) {
-				w.column(dotted(rv.Schemaname, rv.Relname), name)
+			for _, name := range ident.Parts(p.GetAccessPriv().GetCols()) {
+				w.column(ident.Dotted(rv.Schemaname, rv.Relname), name)
 			}
 		}
 	}

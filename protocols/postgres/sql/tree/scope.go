@@ -4,6 +4,7 @@ package tree
 
 import (
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 )
@@ -112,7 +113,7 @@ func (w *walker) fromFunction(f *pgquery.RangeFunction) rel {
 	for _, n := range f.Functions {
 		var names []string
 		if items := n.GetList().GetItems(); len(items) > 0 {
-			names = strs(items[0].GetFuncCall().GetFuncname())
+			names = ident.Parts(items[0].GetFuncCall().GetFuncname())
 		}
 		if len(names) == 0 {
 			r.scalar = true // CURRENT_USER and its kin
@@ -125,7 +126,7 @@ func (w *walker) fromFunction(f *pgquery.RangeFunction) rel {
 		r.scalar = r.scalar || !w.functions.Has(last, known.GivesRows)
 	}
 	r.declared[r.name], r.declared["ordinality"] = true, true
-	for _, name := range strs(f.Alias.GetColnames()) {
+	for _, name := range ident.Parts(f.Alias.GetColnames()) {
 		r.declared[name] = true
 	}
 	for _, n := range f.Coldeflist {
@@ -172,7 +173,7 @@ func (w *walker) fromJoin(j *pgquery.JoinExpr, sc *scope) []string {
 		if j.IsNatural || len(j.Alias.GetColnames()) > 0 {
 			w.column(t, "*")
 		}
-		for _, name := range strs(j.UsingClause) {
+		for _, name := range ident.Parts(j.UsingClause) {
 			w.column(t, name)
 		}
 	}
@@ -193,7 +194,7 @@ func (w *walker) column(table, name string) {
 		w.columns.add(table + ".*")
 		return
 	}
-	w.columns.add(table + "." + dotted(name))
+	w.columns.add(table + "." + ident.Dotted(name))
 }
 
 // named records a column that the text names without its table.
@@ -215,7 +216,7 @@ func (w *walker) named(name string, sc *scope) {
 
 // columnRef records what a name in an expression may mean.
 func (w *walker) columnRef(c *pgquery.ColumnRef, sc *scope) {
-	names := strs(c.Fields)
+	names := ident.Parts(c.Fields)
 	switch n := len(names); {
 	case n == 0:
 	case n == 1 && c.Fields[0].GetAStar() != nil:

@@ -7,6 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -136,7 +137,7 @@ func (w *walker) wrapper(m protoreflect.Message, sc *scope) bool {
 		w.copyStmt(n, sc)
 	case *pgquery.CallStmt: // admin whatever it calls
 		w.opaque()
-		w.calls.add(dotted(strs(n.Funccall.GetFuncname())...))
+		w.calls.add(ident.Dotted(ident.Parts(n.Funccall.GetFuncname())...))
 		w.children(n.Funccall.ProtoReflect(), sc)
 	case *pgquery.DoStmt, *pgquery.CreateFunctionStmt, *pgquery.DropOwnedStmt, *pgquery.DropdbStmt,
 		*pgquery.ReassignOwnedStmt, *pgquery.RefreshMatViewStmt, *pgquery.ImportForeignSchemaStmt:
@@ -223,7 +224,7 @@ func (w *walker) copyStmt(n *pgquery.CopyStmt, sc *scope) {
 		use = writing
 	}
 	table := w.relation(n.Relation, use)
-	for _, name := range strs(n.Attlist) {
+	for _, name := range ident.Parts(n.Attlist) {
 		w.column(table, name)
 	}
 	if len(n.Attlist) == 0 {

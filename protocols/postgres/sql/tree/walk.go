@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/sql/setting"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -237,7 +238,7 @@ func (w *walker) node(n *pgquery.Node, sc *scope) {
 
 // relation records a table. What guards others by its content is admin.
 func (w *walker) relation(rv *pgquery.RangeVar, r role) string {
-	name := dotted(rv.Schemaname, rv.Relname)
+	name := ident.Dotted(rv.Schemaname, rv.Relname)
 	w.table(name, r)
 	if known.Guarded(rv.Schemaname, rv.Relname) {
 		w.effects |= action.EffectAdmin
@@ -263,7 +264,7 @@ func (w *walker) table(name string, r role) {
 // call records a function and what it may do. It counts in an EXPLAIN too:
 // planning runs functions.
 func (w *walker) call(f *pgquery.FuncCall) {
-	names := strs(f.Funcname)
+	names := ident.Parts(f.Funcname)
 	if len(names) == 0 {
 		w.effects |= action.EffectUnknown
 		return
@@ -276,7 +277,7 @@ func (w *walker) call(f *pgquery.FuncCall) {
 }
 
 func (w *walker) function(names []string) {
-	w.calls.add(dotted(names...))
+	w.calls.add(ident.Dotted(names...))
 	schema := ""
 	if len(names) > 1 {
 		schema = names[len(names)-2]
@@ -300,7 +301,7 @@ func (w *walker) applied(name string) { w.function([]string{name}) }
 
 // sample knows the server's own ways to sample; another is code.
 func (w *walker) sample(n *pgquery.RangeTableSample) {
-	names := strs(n.Method)
+	names := ident.Parts(n.Method)
 	switch strings.TrimPrefix(strings.Join(names, "."), "pg_catalog.") {
 	case "bernoulli", "system":
 	default:
@@ -311,44 +312,12 @@ func (w *walker) sample(n *pgquery.RangeTableSample) {
 // operator treats an operator that is not the server's own as a function that
 // nothing classifies.
 func (w *walker) operator(name []*pgquery.Node) {
-	names := strs(name)
+	names := ident.Parts(name)
 	if len(names) == 0 || names[len(names)-1] == "" {
 		return
 	}
 	if foreign := len(names) > 1 && names[len(names)-2] != "pg_catalog"; foreign || !known.OfServerOperator(names[len(names)-1]) {
-		w.calls.add(dotted(names...))
+		w.calls.add(ident.Dotted(names...))
 		w.effects |= action.EffectUnknown
 	}
-}
-
-// strs gives the strings of a name's parts, "*" for a star.
-func strs(nodes []*pgquery.Node) []string {
-	names := make([]string, 0, len(nodes))
-	for _, n := range nodes {
-		switch {
-		case n.GetString_() != nil:
-			names = append(names, n.GetString_().Sval)
-		case n.GetAStar() != nil:
-			names = append(names, "*")
-		}
-	}
-	return names
-}
-
-// dotted joins the parts of a name; a part that would blur the borders is quoted.
-func dotted(parts ...string) string {
-	var b strings.Builder
-	for _, p := range parts {
-		if p == "" {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte('.')
-		}
-		if strings.ContainsAny(p, `.*"`) {
-			p = `"` + strings.ReplaceAll(p, `"`, `""`) + `"`
-		}
-		b.WriteString(p)
-	}
-	return b.String()
 }

@@ -1,26 +1,28 @@
 //go:build cgo
 
-package tree
+package where
 
 import (
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
+
 	pgquery "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// bound tells whether a condition holds a statement back: it reads a column of
+// A Bound tells whether a condition holds a statement back: it reads a column of
 // the target for certain, and no constant beside it makes it true of every row.
 // It is a seat belt: "id = id" passes.
-type bound struct {
-	target string
-	alone  bool // a name without a table can only mean the target's column
+type Bound struct {
+	Target string
+	Alone  bool // a name without a table can only mean the target's column
 }
 
-// by reports whether the condition binds.
-func (b bound) by(n *pgquery.Node) bool { return b.holds(n, false) }
+// By reports whether the condition binds.
+func (b Bound) By(n *pgquery.Node) bool { return b.holds(n, false) }
 
 // holds looks through AND, OR and NOT: one arm of an AND is enough, an OR needs
 // all of them, NOT turns the one into the other.
-func (b bound) holds(n *pgquery.Node, negated bool) bool {
+func (b Bound) holds(n *pgquery.Node, negated bool) bool {
 	if n == nil {
 		return false
 	}
@@ -41,7 +43,7 @@ func (b bound) holds(n *pgquery.Node, negated bool) bool {
 }
 
 // reads reports whether a column of the target is named anywhere inside.
-func (b bound) reads(m protoreflect.Message) bool {
+func (b Bound) reads(m protoreflect.Message) bool {
 	switch n := m.Interface().(type) {
 	case *pgquery.CurrentOfExpr:
 		return true
@@ -49,7 +51,7 @@ func (b bound) reads(m protoreflect.Message) bool {
 		return b.isTarget(n)
 	case *pgquery.SelectStmt:
 		if len(n.FromClause) > 0 {
-			b.alone = false
+			b.Alone = false
 		}
 		for _, item := range n.FromClause {
 			if b.hides(item.ProtoReflect()) {
@@ -74,28 +76,28 @@ func (b bound) reads(m protoreflect.Message) bool {
 	return found
 }
 
-func (b bound) isTarget(c *pgquery.ColumnRef) bool {
-	names := strs(c.Fields)
+func (b Bound) isTarget(c *pgquery.ColumnRef) bool {
+	names := ident.Parts(c.Fields)
 	switch len(names) {
 	case 0:
 		return false
 	case 1:
-		return b.alone && c.Fields[0].GetAStar() == nil || names[0] == b.target
+		return b.Alone && c.Fields[0].GetAStar() == nil || names[0] == b.Target
 	default:
-		return names[len(names)-2] == b.target
+		return names[len(names)-2] == b.Target
 	}
 }
 
 // hides reports whether a FROM item takes the target's name for itself.
-func (b bound) hides(m protoreflect.Message) bool {
+func (b Bound) hides(m protoreflect.Message) bool {
 	switch n := m.Interface().(type) {
 	case *pgquery.Alias:
-		return n.Aliasname == b.target
+		return n.Aliasname == b.Target
 	case *pgquery.RangeVar:
 		if n.Alias == nil {
-			return n.Relname == b.target
+			return n.Relname == b.Target
 		}
-		return n.Alias.Aliasname == b.target
+		return n.Alias.Aliasname == b.Target
 	case *pgquery.SelectStmt:
 		return false
 	}
