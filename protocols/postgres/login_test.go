@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/xdg-go/scram"
 )
 
 func plaintext(l *line) { l.service.Plaintext = true }
@@ -31,6 +32,9 @@ func as(user string) func(*line) {
 	}
 }
 
+// least states the weakest method that may take the service's password.
+func least(method string) func(*line) { return func(l *line) { l.auth.Least = method } }
+
 func TestWaysToLogIn(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -38,6 +42,12 @@ func TestWaysToLogIn(t *testing.T) {
 		user string // that the agent sends
 		want string
 	}{
+		{"SCRAM bound to TLS, as stated", []func(*line){as("scram_ro"), least("scram-sha-256-plus")}, "x", "scram_ro"},
+		{"SCRAM in plain, stated as bound", []func(*line){as("scram_ro"), least("scram-sha-256-plus"), plaintext}, "x", "08006"},
+		{"MD5 where SCRAM is stated", []func(*line){as("md5_ro"), least("scram-sha-256")}, "x", "08006"},
+		{"clear text where MD5 is stated", []func(*line){as("clear_ro"), least("md5")}, "x", "08006"},
+		{"MD5, as stated", []func(*line){as("md5_ro"), least("md5")}, "x", "md5_ro"},
+		{"SCRAM where MD5 would do", []func(*line){as("scram_ro"), least("md5")}, "x", "scram_ro"},
 		{"SCRAM bound to TLS", []func(*line){as("scram_ro")}, "x", "scram_ro"},
 		{"SCRAM in plain", []func(*line){as("scram_ro"), plaintext}, "x", "scram_ro"},
 		{"MD5", []func(*line){as("md5_ro")}, "x", "md5_ro"},
@@ -368,18 +378,108 @@ func scripted(t *testing.T, answer func(net.Conn)) string {
 	return ln.Addr().String()
 }
 
-func TestServersThatCheat(t *testing.T) {
-	startup := func(c net.Conn) {
-		head := make([]byte, 4)
-		io.ReadFull(c, head)
-		io.CopyN(io.Discard, c, int64(binary.BigEndian.Uint32(head))-4)
+// hearStartUp reads a start-up packet.
+func hearStartUp(c net.Conn) {
+	head := make([]byte, 4)
+	io.ReadFull(c, head)
+	io.CopyN(io.Discard, c, int64(binary.BigEndian.Uint32(head))-4)
+}
+
+func say(c net.Conn, ms ...pgproto3.BackendMessage) {
+	for _, m := range ms {
+		b, _ := m.Encode(nil)
+		c.Write(b)
 	}
-	send := func(c net.Conn, ms ...pgproto3.BackendMessage) {
-		for _, m := range ms {
-			b, _ := m.Encode(nil)
-			c.Write(b)
+}
+
+// hear reads one message and gives its body.
+func hear(c net.Conn) string {
+	head := make([]byte, 5)
+	if _, err := io.ReadFull(c, head); err != nil {
+		return ""
+	}
+	body := make([]byte, binary.BigEndian.Uint32(head[1:])-4)
+	io.ReadFull(c, body)
+	return string(body)
+}
+
+// takeMD5 is a server that is content with any MD5 hash.
+func takeMD5(c net.Conn) {
+	say(c, &pgproto3.AuthenticationMD5Password{Salt: [4]byte{1, 2, 3, 4}})
+	hear(c)
+	welcome(c)
+}
+
+// takeSCRAM is a server that knows the password.
+func takeSCRAM(c net.Conn) {
+	server, err := scram.SHA256.NewServer(func(string) (scram.StoredCredentials, error) {
+		client, err := scram.SHA256.NewClient("", password, "")
+		if err != nil {
+			return scram.StoredCredentials{}, err
+		}
+		return client.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "salty salty salt", Iters: 4096})
+	})
+	if err != nil {
+		return
+	}
+	conv := server.NewConversation()
+	say(c, &pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}})
+	first := hear(c)
+	challenge, err := conv.Step(first[strings.Index(first, "n,,"):])
+	if err != nil {
+		return
+	}
+	say(c, &pgproto3.AuthenticationSASLContinue{Data: []byte(challenge)})
+	proof, err := conv.Step(hear(c))
+	if err != nil {
+		return
+	}
+	say(c, &pgproto3.AuthenticationSASLFinal{Data: []byte(proof)})
+	welcome(c)
+}
+
+func welcome(c net.Conn) {
+	say(c, &pgproto3.AuthenticationOk{}, &pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{1, 2, 3, 4}}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+	io.Copy(io.Discard, c)
+}
+
+func TestAServerMayNotAskForLessThanBefore(t *testing.T) {
+	ways := make(chan func(net.Conn), 1)
+	address := scripted(t, func(c net.Conn) { hearStartUp(c); (<-ways)(c) })
+	proto := New()
+	for i, c := range []struct {
+		name  string
+		way   func(net.Conn)
+		least string
+		user  string
+		want  string
+	}{
+		{"MD5 first", takeMD5, "", "a", "Z:I"},
+		{"then something better", takeSCRAM, "", "a", "Z:I"},
+		{"then MD5 again", takeMD5, "", "a", "md5, which is weaker than the scram-sha-256 that it took before"},
+		{"another account has its own memory", takeMD5, "", "b", "Z:I"},
+		{"a stated method goes before", takeMD5, "md5", "a", "Z:I"},
+		{"and is remembered", takeMD5, "", "a", "Z:I"},
+		{"a stated method is the least", takeMD5, "scram-sha-256", "a", "md5, which is weaker than the scram-sha-256 that the service demands"},
+	} {
+		ways <- c.way
+		l := newLineTo(t, address, nil, plaintext, as(c.user), least(c.least), func(l *line) { l.proto = proto })
+		got := l.open(t).until('Z')
+		if c.want == "Z:I" {
+			if got != c.want {
+				t.Errorf("%d, %s: %s", i, c.name, got)
+			}
+			continue
+		}
+		await(t, "the record", func() bool { r := l.find("connect"); return len(r) == 1 && r[0].done })
+		if r := l.find("connect")[0].result; !strings.Contains(r.Err, c.want) || !strings.HasPrefix(got, "E:08006") {
+			t.Errorf("%d, %s: %s, %q", i, c.name, got, r.Err)
 		}
 	}
+}
+
+func TestServersThatCheat(t *testing.T) {
+	startup, send := hearStartUp, say
 	scramFirst := func(iterations int, final string) func(net.Conn) {
 		return func(c net.Conn) {
 			startup(c)
@@ -414,6 +514,26 @@ func TestServersThatCheat(t *testing.T) {
 		"talks nonsense":     {func(c net.Conn) { startup(c); c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, "malformed"},
 		"promises a lot":     {func(c net.Conn) { startup(c); c.Write([]byte{'R', 0x3f, 0xff, 0xff, 0xff, 0, 0}) }, "bytes during start-up"},
 		"hangs up":           {startup, "EOF"},
+		"negotiates nothing": {func(c net.Conn) {
+			startup(c)
+			send(c, &pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: 3 << 16})
+		}, "answers protocol 0x30000 with 0x30000"},
+		"negotiates upwards": {func(c net.Conn) {
+			startup(c)
+			send(c, &pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: 3<<16 | 2})
+		}, "answers protocol 0x30000 with 0x30002"},
+		"asks twice": {func(c net.Conn) {
+			startup(c)
+			send(c, &pgproto3.AuthenticationMD5Password{})
+			hear(c)
+			send(c, &pgproto3.AuthenticationMD5Password{})
+		}, "a second authentication"},
+		"gives a long key in 3.0": {func(c net.Conn) {
+			startup(c)
+			send(c, &pgproto3.AuthenticationMD5Password{})
+			hear(c)
+			send(c, &pgproto3.AuthenticationOk{}, &pgproto3.BackendKeyData{SecretKey: make([]byte, 32)}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+		}, "BackendKeyData of 36 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLineTo(t, scripted(t, s.answer), nil, plaintext)
@@ -443,6 +563,57 @@ func TestAServerWithoutTLSGetsNoPassword(t *testing.T) {
 	}
 	if rest := <-asked; rest != "" {
 		t.Errorf("it was told %q", rest)
+	}
+}
+
+// Whoever stands between may put words ahead of the server's TLS (CVE-2021-23222)
+// or in place of it (CVE-2024-10977); they are nobody's word.
+func TestT38_WordsAheadOfTheServersTLSAreNotItsOwn(t *testing.T) {
+	forged, err := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: "28000", Message: "send your password to evil.example"}).Encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, answer := range map[string][]byte{
+		"behind the yes": append([]byte{'S'}, forged...),
+		"instead of it":  forged,
+	} {
+		more := make(chan string, 1)
+		address := scripted(t, func(c net.Conn) {
+			io.ReadFull(c, make([]byte, 8))
+			c.Write(answer)
+			rest, _ := io.ReadAll(c)
+			more <- string(rest)
+		})
+		l := newLineTo(t, address, x509.NewCertPool())
+		if got := l.open(t).until('E'); got != "E:08006" {
+			t.Errorf("%s: the agent hears %s", name, got)
+		}
+		if rest := <-more; strings.Contains(rest, password) || strings.Contains(rest, "scram_ro") {
+			t.Errorf("%s: the server hears %q", name, rest)
+		}
+	}
+}
+
+func TestDirectTLSNeedsTheServersName(t *testing.T) {
+	cert, key, pool, err := selfSigned("db.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan int64, 1)
+	address := scripted(t, func(c net.Conn) { // a web server, say
+		n, _ := io.Copy(io.Discard, tls.Server(c, &tls.Config{Certificates: []tls.Certificate{pair}}))
+		heard <- n
+	})
+	l := newLineTo(t, address, pool, func(l *line) { l.service.DirectTLS = true })
+	if got := l.open(t).until('E'); got != "E:08006" {
+		t.Error(got)
+	}
+	if n := <-heard; n != 0 {
+		t.Errorf("it was told %d bytes", n)
 	}
 }
 

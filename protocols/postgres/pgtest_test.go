@@ -307,6 +307,7 @@ type line struct {
 	wrap    func(net.Conn) net.Conn // the agent's connection
 	forget  bool                    // keep no records
 	tap     func([]byte)            // sees every byte to the server, behind TLS
+	below   func([]byte)            // sees every byte to the server, as it travels
 	ctx     context.Context
 	stop    context.CancelFunc
 	served  sync.WaitGroup
@@ -549,6 +550,13 @@ func (t tapped) Write(b []byte) (int, error) {
 type testWire struct {
 	net.Conn
 	l *line
+}
+
+func (w *testWire) Write(b []byte) (int, error) {
+	if w.l.below != nil {
+		w.l.below(b)
+	}
+	return w.Conn.Write(b)
 }
 
 func (w *testWire) Secure(ctx context.Context, alpn ...string) (*tls.Conn, error) {

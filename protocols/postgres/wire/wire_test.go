@@ -303,6 +303,34 @@ func TestBindParams(t *testing.T) {
 	}
 }
 
+func TestEncodeStartup(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		list []Parameter
+		want string // without length and version; "" is an error
+	}{
+		{"in order", []Parameter{{"user", "u"}, {"b", "2"}, {"a", "1"}}, "user\x00u\x00b\x002\x00a\x001\x00\x00"},
+		{"the last one of a name counts", []Parameter{{"Lock_Timeout", "0"}, {"x", ""}, {"lock_timeout", "5"}}, "x\x00\x00lock_timeout\x005\x00\x00"},
+		{"a name that ends the packet", []Parameter{{"", "x"}}, ""},
+		{"a value that hides another", []Parameter{{"a", "1\x00role\x00root"}}, ""},
+		{"too long", []Parameter{{"a", strings.Repeat("x", MaxStartup)}}, ""},
+	} {
+		b, err := EncodeStartup(Version32, c.list)
+		if c.want == "" {
+			if err == nil {
+				t.Errorf("%s: %q", c.name, b)
+			}
+			continue
+		}
+		if err != nil || string(b[8:]) != c.want {
+			t.Errorf("%s: %q, %v, want %q", c.name, b, err, c.want)
+		}
+		if s, err := ParseStartup(b); err != nil || s.Version != Version32 {
+			t.Errorf("%s: read back as %+v, %v", c.name, s, err)
+		}
+	}
+}
+
 func FuzzStartup(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x12\x00\x03\x00\x00user\x00a\x00\x00"))
 	f.Add([]byte("\x00\x00\x00\x10\x04\xd2\x16\x2e\x00\x00\x00\x01\x00\x00\x00\x02"))
@@ -315,6 +343,9 @@ func FuzzStartup(f *testing.F) {
 				if p.Name == "" || strings.Contains(p.Name+p.Value, "\x00") {
 					t.Errorf("parameter %q", p)
 				}
+			}
+			if again, err := EncodeStartup(s.Version, s.Parameters); err != nil || len(again) > len(b) {
+				t.Errorf("encoded as %q, %v", again, err)
 			}
 			if _, err := ParseOptions(s.Get("options")); err != nil {
 				return
