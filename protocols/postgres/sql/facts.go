@@ -18,6 +18,10 @@ type Facts struct {
 	// Params are the values that Bind gave, in text form, "" for NULL; nil while
 	// they are not known. The wire sets them on its own copy of the Facts.
 	Params []string `json:"params,omitempty"`
+	// Catalog says whether the names of the Shape are the server's; Expanded are the
+	// tables that they come down to.
+	Catalog  Catalog  `json:"catalog,omitempty"`
+	Expanded []string `json:"tables_expanded,omitempty"`
 }
 
 // A Shape is what a statement does whatever its literals are.
@@ -43,6 +47,10 @@ func FactTable() action.FactTable {
 			func(s *Shape) []string { return s.Reads }),
 		names("sql.writes", "Tables that are changed or locked.", true,
 			func(s *Shape) []string { return s.Writes }),
+		action.List("sql.tables_expanded", "The tables that all names come down to, as schema.name: what stands behind views, rules, partitions and "+
+			"parents, without the views. Known where the service states catalog = true and the server's catalog could be read; "+
+			"sql.tables, sql.reads, sql.writes, sql.columns and sql.functions then hold all that stands behind the names, too, and are unknown where it could not.", 0,
+			expanded),
 		names("sql.columns", "Every column named, as table.column or schema.table.column; table.* stands for all columns of a table. "+
 			"A column whose table the text does not say is one of every table in scope.", true,
 			func(s *Shape) []string { return s.Columns }),
@@ -62,10 +70,10 @@ func FactTable() action.FactTable {
 }
 
 // names makes the spec of a list of names; hidden if an opaque statement may
-// hold more of them than the text shows.
+// or a catalog that is not known may hold more of them than the text shows.
 func names(name, doc string, hidden bool, get func(*Shape) []string) action.FactSpec {
 	return action.List(name, doc, 0, func(f *Facts) ([]string, action.State) {
-		if f.Shape == nil || hidden && f.Opaque {
+		if f.Shape == nil || hidden && (f.Opaque || f.Catalog == CatalogUnknown) {
 			return nil, action.Unknown
 		}
 		return get(f.Shape), action.Known

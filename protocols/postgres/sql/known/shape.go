@@ -37,10 +37,12 @@ type Shape struct {
 
 // A Set gives one setting a value, now or for sessions to come.
 type Set struct {
-	Name  string // in lower case; "*" for all, or for one that the text does not name
-	Value string // meaningless unless Known
-	Known bool   // the text says the value
-	Reset bool   // back to what the session began with
+	Name  string   // in lower case; "*" for all, or for one that the text does not name
+	Value string   // meaningless unless Known
+	Known bool     // the text says the value
+	List  []string // SET: the names or values, of which there may be several; nil unless the text says all
+	Local bool     // for the transaction at most
+	Reset bool     // back to what the session began with
 }
 
 // A Limit says what is known of a LIMIT.

@@ -17,6 +17,7 @@ func Of(n *pgquery.VariableSetStmt) known.Set {
 	switch n.Kind {
 	case pgquery.VariableSetKind_VAR_SET_VALUE:
 		s.Value, s.Known = valueOf(n.Args)
+		s.List, s.Local = listOf(n.Args), n.IsLocal
 	case pgquery.VariableSetKind_VAR_SET_DEFAULT, pgquery.VariableSetKind_VAR_RESET:
 		s.Reset = true
 	case pgquery.VariableSetKind_VAR_RESET_ALL:
@@ -27,7 +28,7 @@ func Of(n *pgquery.VariableSetStmt) known.Set {
 
 // OfCall gives the setting of a call of set_config.
 func OfCall(args []*pgquery.Node) known.Set {
-	s := known.Set{Name: "*"}
+	s := known.Set{Name: "*", Local: true}
 	if len(args) != 3 {
 		return s
 	}
@@ -51,6 +52,19 @@ func AsksToWrite(options []*pgquery.Node) bool {
 		}
 	}
 	return false
+}
+
+// listOf gives all the values of a SET; nil if the text does not say one of them.
+func listOf(args []*pgquery.Node) []string {
+	list := make([]string, 0, len(args))
+	for i := range args {
+		v, known := valueOf(args[i : i+1])
+		if !known {
+			return nil
+		}
+		list = append(list, v)
+	}
+	return list
 }
 
 // valueOf gives the one value of a SET; known is false for several.
