@@ -125,11 +125,12 @@ func (s *session) parameters() []wire.Parameter {
 }
 
 // greet tells the agent that the session is open. It keeps the server's process
-// id, which clients use in SQL, and gives a cancel key of our own.
+// id, which clients use in SQL, and gives a cancel key of our own, as long as the
+// server's: clients know what their version of the server gives.
 func (s *session) greet(g *upstream.Greeting) error {
 	n := 4
 	if s.version >= wire.Version32 {
-		n = 32
+		n = max(n, len(g.Key))
 	}
 	s.pid, s.theirs, s.ours = g.PID, g.Key, make([]byte, n)
 	rand.Read(s.ours) //nolint:errcheck // crypto/rand.Read never returns an error

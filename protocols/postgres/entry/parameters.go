@@ -21,6 +21,7 @@ type Wish struct {
 func passed() []string {
 	return []string{
 		"application_name", "datestyle", "timezone", "intervalstyle", "extra_float_digits", "search_path", "client_encoding",
+		"client_min_messages",
 	}
 }
 
