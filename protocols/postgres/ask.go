@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/hold"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
@@ -38,6 +39,8 @@ type ask struct {
 
 	pushed bool
 	seq    uint64
+	waited bool
+	fence  ledger.Fence // stands before it
 	held   protocols.Held
 	unhook func() bool
 	why    error // what ended the wait for an approval
@@ -70,7 +73,7 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 	if err != nil {
 		return fmt.Errorf("hold the message: %w", err)
 	}
-	m := statement.Message{Parts: a.act.Parts, Behind: a.behind}
+	m := statement.Message{Parts: a.act.Parts, Behind: a.behind, Transaction: a.s.transaction()}
 	switch body := raw[wire.HeaderLen:]; a.kind {
 	case ledger.Bind:
 		if _, _, m.Values, err = wire.BindNames(body); err != nil {
@@ -109,10 +112,13 @@ func (a *ask) learnParams(m wire.Message) error {
 // Forward sends the message. The record of a prelude is over then, that of
 // anything else when the server has answered.
 func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+	if skip, err := a.overtaken(ctx); err != nil || skip {
+		return action.Result{Status: "skipped", Failed: true}, errors.Join(err, a.s.in.Drop())
+	}
 	if a.bar != nil {
 		return action.Result{Status: a.bar.Code, Failed: true, Err: a.bar.Text}, a.Refuse(ctx, action.Decision{})
 	}
-	a.item.Kind, a.item.Sent = a.kind, a.sent
+	a.item.Kind, a.item.Sent, a.item.Saves = a.kind, a.sent, statement.Saves(a.act.Parts)
 	switch a.kind {
 	case ledger.Parse:
 	case ledger.Bind:
@@ -186,55 +192,102 @@ func (a *ask) Done(r action.Result, err error) {
 	a.held.Done(r, err)
 }
 
-// Refuse puts a message that the server must refuse in the place of this one.
-func (a *ask) Refuse(_ context.Context, d action.Decision) error {
+// Refuse puts a message that the server must refuse in the place of this one. What
+// was locked before a savepoint only the end of the session gives back.
+func (a *ask) Refuse(ctx context.Context, d action.Decision) error {
+	if skip, err := a.overtaken(ctx); err != nil || skip {
+		return errors.Join(err, a.s.in.Drop())
+	}
+	if errors.Is(a.why, hold.ErrTooLong) && a.s.ledger.Saved() {
+		return a.why
+	}
 	return a.s.substitute(a.kind, a.word(d))
 }
 
 // word is what the agent hears of a refusal.
 func (a *ask) word(d action.Decision) *pgproto3.ErrorResponse {
-	if errors.Is(a.why, errCancelled) {
-		e := refusal.Of("statement", &a.act, d, a.bar)
+	e := refusal.Of("statement", &a.act, d, a.bar)
+	switch {
+	case errors.Is(a.why, errCancelled):
 		e.Code, e.Message, e.Hint = "57014", "canceling statement due to user request", ""
-		return e
+	case errors.Is(a.why, hold.ErrTooLong):
+		e.Code, e.Message, e.Hint = refusal.OpenTooLong(openHold(&a.s.f.Service.Session))
 	}
-	return refusal.Of("statement", &a.act, d, a.bar)
+	return e
 }
 
 // Wait tells the agent that somebody is being asked, and watches for its end: a
-// hang-up or a cancel request ends the wait. Meanwhile the session is not idle.
+// hang-up, a cancel request or a transaction that is open for too long ends the
+// wait. Meanwhile the session is not idle.
 func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, func()) {
 	s := a.s
-	ctx, stop := s.live.Watch(ctx, s.in, func(err error) { a.why = err })
-	func() {
-		defer s.live.Rescue() // whoever waits must still call stop
-		s.notice(a, d)
-	}()
-	s.live.Go(func() { s.remind(ctx, a, d) })
+	a.waited = true
+	a.loosen()
+	ctx, stop := s.live.Watch(ctx, s.in)
+	ctx, end := context.WithCancelCause(ctx)
+	over := make(chan struct{})
+	started := s.live.Go(func() {
+		defer close(over)
+		end(hold.Wait{
+			Tell: func() error { return s.agent.Tell(refusal.Waiting(&a.act, d)) },
+			Open: func() bool { return s.ledger.Transaction() == ledger.Inside },
+			Moot: func() bool { return s.ledger.Moot(a.fence) },
+			Most: openHold(&s.f.Service.Session),
+		}.Run(ctx))
+	})
 	return ctx, func() {
 		s.heard.Store(time.Now().UnixNano())
+		a.why = context.Cause(ctx)
+		end(nil)
+		if started {
+			<-over
+		}
 		stop()
 	}
 }
 
-// reminder is how often an agent that waits is told so; it also keeps its
-// connection from looking dead.
-const reminder = 30 * time.Second
+// transaction tells the approver whether others may have to wait for the answer.
+func (s *session) transaction() string {
+	most := openHold(&s.f.Service.Session)
+	switch s.ledger.Transaction() {
+	case ledger.Inside:
+		return fmt.Sprintf("open, what it has locked stays locked until the answer, for at most %s", most)
+	case ledger.Unsure:
+		return fmt.Sprintf("perhaps open, what it has locked stays locked until the answer, for at most %s", most)
+	}
+	return ""
+}
 
-func (s *session) remind(ctx context.Context, a *ask, d action.Decision) {
-	tick := time.NewTicker(reminder)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			s.notice(a, d)
-		}
+// openHold is how long a transaction is kept open for an approval.
+func openHold(b *action.Session) time.Duration {
+	if b.IdleTimeout > 0 {
+		return min(b.IdleTimeout, statement.OpenHold)
+	}
+	return statement.OpenHold
+}
+
+// loosen ends the implicit transaction in which texts were only prepared, before
+// the wait for an approval: nothing stays locked meanwhile.
+func (a *ask) loosen() {
+	var ok bool
+	if a.fence, ok = a.s.ledger.Loosen(); !ok {
+		return
+	}
+	if msg, err := (&pgproto3.Sync{}).Encode(nil); err == nil {
+		a.s.in.Insert(msg) //nolint:errcheck // a server that is gone is noticed by its pump
 	}
 }
 
-// notice tells the agent that its statement waits.
-func (s *session) notice(a *ask, d action.Decision) {
-	s.agent.Tell(refusal.Waiting(&a.act, d)) //nolint:errcheck // an agent that is gone is noticed by the reader
+// overtaken reports whether what the agent sent before has failed while this
+// waited: then this and all up to the next Sync are skipped, as by a server.
+func (a *ask) overtaken(ctx context.Context) (bool, error) {
+	if !a.waited {
+		return false, nil
+	}
+	if err := a.s.ledger.Rejoin(ctx, a.fence); err != nil {
+		return false, err
+	}
+	moot := a.s.ledger.Moot(a.fence)
+	a.s.skip = a.s.skip || moot
+	return moot, nil
 }

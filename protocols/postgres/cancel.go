@@ -20,7 +20,7 @@ func (p *Protocol) serveCancel(ctx context.Context, f protocols.Flow, do protoco
 	if !ok {
 		return nil
 	}
-	return do(ctx, s.cancel("cancel request"))
+	return do(ctx, s.cancel("cancel request", true))
 }
 
 // cancelRunning cancels what the server does for the session, for a reason of
@@ -29,7 +29,7 @@ func (s *session) cancelRunning(why string) <-chan struct{} {
 	done := make(chan struct{})
 	s.live.Go(func() {
 		defer close(done)
-		s.do(s.work, s.cancel(why)) //nolint:errcheck // its record says what became of it
+		s.do(s.work, s.cancel(why, false)) //nolint:errcheck // its record says what became of it
 	})
 	return done
 }
@@ -37,14 +37,15 @@ func (s *session) cancelRunning(why string) <-chan struct{} {
 // A cancel is the action that stops another one. Its effect is that of control:
 // who may start may stop.
 type cancel struct {
-	s   *session
-	act action.Action
+	s       *session
+	act     action.Action
+	byAgent bool
 }
 
 var _ protocols.Exchange = (*cancel)(nil)
 
-func (s *session) cancel(why string) *cancel {
-	return &cancel{s: s, act: action.Action{
+func (s *session) cancel(why string, byAgent bool) *cancel {
+	return &cancel{s: s, byAgent: byAgent, act: action.Action{
 		Kind: "cancel", Summary: why, Parts: statement.Control(s.wish.Database, s.wish.User),
 	}}
 }
@@ -58,10 +59,11 @@ func (c *cancel) Learn(context.Context, action.Need) error { return nil }
 // Refuse says nothing, as a server does.
 func (c *cancel) Refuse(context.Context, action.Decision) error { return nil }
 
-// Forward ends a wait for an approval, or carries the request to the very address
-// of the session.
+// Forward ends a wait for an approval if the agent asks, and carries the request to
+// the very address of the session unless the server has nothing to do.
 func (c *cancel) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
-	if c.s.live.Hurry(errCancelled) {
+	waited := c.byAgent && c.s.live.Hurry(errCancelled)
+	if _, busy := c.s.ledger.Busy(); waited && !busy {
 		return action.Result{Status: "cancelled"}, nil
 	}
 	l, _, err := up.Link(ctx, protocols.Open{Beside: c.s.link, Dress: upstream.Dress(c.s.f.Service, c.s.p.pool)})

@@ -55,7 +55,7 @@ func (c *connect) Learn(_ context.Context, need action.Need) error {
 // Wait watches for the agent's end. It says nothing: before the log-in clients take
 // no notice for an answer.
 func (c *connect) Wait(ctx context.Context, _ action.Decision) (context.Context, func()) {
-	return c.s.live.Watch(ctx, c.s.in, func(error) {})
+	return c.s.live.Watch(ctx, c.s.in)
 }
 
 // Refuse ends the connection with the reason.

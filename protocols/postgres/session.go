@@ -11,6 +11,7 @@ import (
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/answer"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
+	"sallyport.dev/sallyport/protocols/postgres/hold"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/life"
@@ -158,7 +159,7 @@ func (s *session) abandon() {
 	}
 	ctx, stop := context.WithTimeout(s.work, answer.Patience)
 	defer stop()
-	s.do(ctx, s.cancel("the agent hung up")) //nolint:errcheck // its record says what became of it
+	s.do(ctx, s.cancel("the agent hung up", false)) //nolint:errcheck // its record says what became of it
 }
 
 // apologize is deferred: a panic becomes the error of Serve, and the agent hears of
@@ -181,6 +182,10 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 		return refusal.Fatal("57P05", "terminating connection due to idle-session timeout", "")
 	case protocols.IsPanic(lost), protocols.IsPanic(err):
 		return refusal.Broken()
+	case errors.Is(err, hold.ErrTooLong):
+		return refusal.Fatal(refusal.OpenTooLong(openHold(&s.f.Service.Session)))
+	case errors.Is(lost, errStuck):
+		return refusal.Fatal("57014", lost.Error(), "")
 	case errors.Is(lost, answer.ErrTooLarge):
 		return refusal.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
 	case errors.Is(lost, answer.ErrParted):

@@ -102,7 +102,12 @@ func (p *Pump) answer(m wire.Message) error {
 		if m.Body() != 1 {
 			return fmt.Errorf("%w: ReadyForQuery of %d bytes", wire.ErrMalformed, m.Body())
 		}
-		return p.settle(m, ledger.Event{Type: 'Z', Status: body[0]})
+		ev := ledger.Event{Type: 'Z', Status: body[0]}
+		if p.Ledger.Quiet() {
+			p.tell(m, ev)
+			return in.Drop()
+		}
+		return p.settle(m, ev)
 	case 'I':
 		return p.settle(m, ledger.Event{Type: 'I', Text: "EMPTY"})
 	case 's':

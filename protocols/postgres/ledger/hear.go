@@ -47,8 +47,10 @@ func (l *Ledger) ready(status byte, out []Outcome) []Outcome {
 		out = it.close(out)
 		break
 	}
+	l.status = status
 	if status == 'I' {
 		out = l.endPortals(out)
+		l.saved = l.saved && l.savedAt >= l.answered
 	}
 	if l.first == len(l.items) {
 		l.hot = false
@@ -73,6 +75,7 @@ func (l *Ledger) endPortals(out []Outcome) []Outcome {
 // that follows up to the next Sync is skipped, simple queries too.
 func (l *Ledger) fail(code string, out []Outcome) []Outcome {
 	l.copyIn = false
+	l.failures++
 	if l.first == len(l.items) {
 		return out
 	}
@@ -93,7 +96,9 @@ func (l *Ledger) fail(code string, out []Outcome) []Outcome {
 		}
 		out = l.skip(&it, out)
 	}
-	l.failed = l.first == len(l.items)
+	if l.failed = l.first == len(l.items); l.failed {
+		l.stage = none
+	}
 	return out
 }
 
@@ -108,6 +113,7 @@ func (l *Ledger) complete(ev Event, out []Outcome) []Outcome {
 		l.forget(it.Forgets, ev.Text, it.seq)
 	}
 	if it.Kind > Sync {
+		l.completed++
 		it.result.Status = ev.Text
 		return out
 	}

@@ -37,6 +37,8 @@ type Item struct {
 	Forgets   string         // the statement deallocates this name, "*" for all
 	Refused   *Refused       // it stands in the place of a refused message
 	Sent      int64
+	Quiet     bool // a Sync that the agent did not send, see Loosen
+	Saves     bool // it may make a savepoint
 
 	seq    uint64
 	result action.Result
@@ -111,9 +113,16 @@ type Ledger struct {
 	failed   bool   // an error that no Sync has followed yet: what comes is skipped
 	segment  uint64 // fences pushed
 	answered uint64 // fences answered
-	copyIn   bool   // the server reads CopyData
-	copies   uint64 // how often it has begun to
-	hot      bool   // something ran that may have changed a setting
+	status   byte   // of the last ReadyForQuery
+	stage    stage
+	saved    bool   // there may be a savepoint
+	savedAt  uint64 // its segment
+	failures uint64 // errors so far
+
+	completed uint64 // statements of simple queries
+	copyIn    bool   // the server reads CopyData
+	copies    uint64 // how often it has begun to
+	hot       bool   // something ran that may have changed a setting
 
 	reported  Settings // by the last ParameterStatus
 	confirmed Settings // reported while nothing was under way
@@ -127,7 +136,7 @@ type Ledger struct {
 // New makes the ledger of a session that has just become ready.
 func New(s Settings) *Ledger {
 	l := &Ledger{
-		reported: s, confirmed: s,
+		reported: s, confirmed: s, status: 'I',
 		statements: make(map[string][]*Statement),
 		portals:    make(map[string]*Portal),
 	}
@@ -153,6 +162,10 @@ func (l *Ledger) Push(it Item) (seq uint64, out []Outcome) {
 	}
 	if it.Kind >= Sync {
 		l.failed = false
+	}
+	l.advance(it.Kind)
+	if it.Saves {
+		l.saved, l.savedAt = true, l.segment
 	}
 	if it.Kind == Bind || it.Kind == Execute || it.Kind > Sync {
 		l.hot = true
@@ -262,16 +275,6 @@ func (l *Ledger) Copied(n int64) {
 	if r := l.running(); r != nil {
 		r.Sent += n
 	}
-}
-
-// Busy gives the item the server works on.
-func (l *Ledger) Busy() (seq uint64, busy bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.first == len(l.items) {
-		return 0, false
-	}
-	return l.items[l.first].seq, true
 }
 
 // Works reports whether what the server works on belongs to h.

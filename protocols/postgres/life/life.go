@@ -156,13 +156,10 @@ func (l *Life) await(hurry, leave func(error)) {
 
 // Watch reads ahead of in, the stream of the agent, until stop is called. The
 // context that it returns ends with the session, when the agent hangs up, or when
-// Hurry is called, which hurried hears of first. Nobody else may use in meanwhile.
-func (l *Life) Watch(ctx context.Context, in *wire.Stream, hurried func(error)) (_ context.Context, stop func()) {
+// Hurry is called; its cause tells. Nobody else may use in meanwhile.
+func (l *Life) Watch(ctx context.Context, in *wire.Stream) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	l.await(func(err error) {
-		hurried(err)
-		cancel(err)
-	}, cancel)
+	l.await(cancel, cancel)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -2,6 +2,7 @@ package refusal
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -52,6 +53,13 @@ func NoDatabase(database, service string) *Bar {
 // NoSeat bars a session too many.
 func NoSeat() *Bar {
 	return &Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
+}
+
+// OpenTooLong is said of a statement that waited inside a transaction, and at the
+// end of its session.
+func OpenTooLong(most time.Duration) (code, text, hint string) {
+	return "25P03", fmt.Sprintf("the transaction is not kept open for longer than %s while somebody is asked", most),
+		"Its locks are given back. Ask again outside of a transaction, or once somebody is there to answer."
 }
 
 // Broken is the end of a session that met a bug of the gateway.

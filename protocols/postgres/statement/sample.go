@@ -29,6 +29,8 @@ type Message struct {
 	Parts  []action.Part
 	Behind []action.Part // what an EXECUTE in Parts may run
 	Values []byte        // as the Bind or the call has them, nil without
+	// Transaction says how it stands, in words; "" where none is open.
+	Transaction string
 }
 
 // A sample is written line by line; hidden counts what it leaves out.
@@ -59,6 +61,7 @@ func Sample(m Message) (text []byte, hidden int64) {
 	for _, v := range values {
 		s.b.WriteString(v)
 	}
+	s.named("transaction", m.Transaction)
 	if f := first(m.Parts); f != nil {
 		s.named("database", f.Database)
 		s.named("user", f.User)

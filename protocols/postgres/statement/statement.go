@@ -76,6 +76,14 @@ func Copies(parts []action.Part) bool {
 	return false
 }
 
+// Saves reports whether parts make a savepoint.
+func Saves(parts []action.Part) bool {
+	return slices.ContainsFunc(parts, func(p action.Part) bool {
+		s := Shape(p)
+		return s != nil && s.Verb == "savepoint"
+	})
+}
+
 // TakesParams reports whether parts read values that a Bind gives.
 func TakesParams(parts []action.Part) bool {
 	for _, p := range parts {

@@ -1,0 +1,78 @@
+// Package hold keeps an agent and its transaction company while somebody is asked
+// about a statement: the agent hears at once and again that it waits, and a
+// transaction whose locks others need is not kept open for ever. It asks nobody
+// and reads no connection.
+package hold
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Reminder is how often an agent that waits is told so; it also keeps its
+// connection from looking dead.
+const Reminder = 30 * time.Second
+
+var (
+	// ErrTooLong ends a wait inside a transaction.
+	ErrTooLong = errors.New("the transaction was open for too long")
+	// ErrMoot ends a wait whose answer changes nothing any more.
+	ErrMoot = errors.New("a statement before it has failed")
+)
+
+// A Wait is one statement's. All fields are set before Run.
+type Wait struct {
+	Tell func() error  // tells the agent that it waits
+	Open func() bool   // a transaction is open on the server
+	Moot func() bool   // the server would skip the statement
+	Most time.Duration // how long one stays open
+}
+
+// Run keeps company until ctx ends, which is nil, or until the wait must end: a
+// transaction has been open for too long, or the agent cannot be told.
+func (w Wait) Run(ctx context.Context) error {
+	if w.Moot() {
+		return ErrMoot
+	}
+	if err := w.tell(); err != nil {
+		return err
+	}
+	remind := time.NewTicker(Reminder)
+	defer remind.Stop()
+	look := time.NewTicker(min(time.Second, w.Most/10+1))
+	defer look.Stop()
+	var since time.Time // a transaction is open
+	if w.Open() {
+		since = time.Now()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-remind.C:
+			if err := w.tell(); err != nil {
+				return err
+			}
+		case now := <-look.C:
+			switch {
+			case w.Moot():
+				return ErrMoot
+			case !w.Open():
+				since = time.Time{}
+			case since.IsZero():
+				since = now
+			case now.Sub(since) >= w.Most:
+				return fmt.Errorf("%w: %s", ErrTooLong, w.Most)
+			}
+		}
+	}
+}
+
+func (w Wait) tell() error {
+	if err := w.Tell(); err != nil {
+		return fmt.Errorf("the agent hung up: %w", err)
+	}
+	return nil
+}
