@@ -1,0 +1,131 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/statement"
+	"sallyport.dev/sallyport/protocols/postgres/upstream"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// timeout bounds one look-up, on the server too.
+const timeout = 10 * time.Second
+
+// A Way is how the look-ups of a session reach its server: the same address, the
+// same account, but a connection of their own.
+type Way struct {
+	Service  *action.Service
+	Beside   *upstream.Link // the session's own
+	Pool     *sync.Pool
+	Do       protocols.Do
+	Database string
+	Wish     string         // the user that the agent names, for the record
+	Login    upstream.Login // as the session's, without password and parameters
+}
+
+// A look is the action of one look-up. It only steers, as a log-in does.
+type look struct {
+	way       *Way
+	functions *known.Functions
+	act       action.Action
+	snap      *Snapshot
+	err       error
+}
+
+var _ protocols.Exchange = (*look)(nil)
+
+// look reads the catalog of the server, with an action and a record of its own.
+func (w *Way) look(ctx context.Context, functions *known.Functions) (*Snapshot, error) {
+	ctx, stop := context.WithTimeout(ctx, timeout)
+	defer stop()
+	l := &look{way: w, functions: functions, err: errUnread, act: action.Action{
+		Kind:    "catalog",
+		Summary: statement.Summary("the gateway's own look-up of the catalog of database " + w.Database),
+		Parts:   statement.Control(w.Database, w.Wish),
+	}}
+	if err := w.Do(ctx, l); err != nil {
+		return nil, err
+	}
+	return l.snap, l.err
+}
+
+var errUnread = errors.New("the catalog was not read")
+
+// Action is what is judged.
+func (l *look) Action() *action.Action { return &l.act }
+
+// Learn has nothing to add.
+func (l *look) Learn(context.Context, action.Need) error { return nil }
+
+// Refuse tells nobody: what needs the catalog is unknown then.
+func (l *look) Refuse(context.Context, action.Decision) error { return nil }
+
+// Forward reads the catalog over a connection that ends with it.
+func (l *look) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+	r := &reader{}
+	l.snap, l.err = l.read(ctx, up, r)
+	res := action.Result{Status: "read", Rows: int64(r.rows), Received: int64(r.bytes)}
+	if l.err != nil {
+		res = action.Result{Failed: true, Err: l.err.Error()}
+	}
+	return res, nil
+}
+
+func (l *look) read(ctx context.Context, up protocols.Upstream, r *reader) (*Snapshot, error) {
+	got, cred, err := up.Link(ctx, protocols.Open{Beside: l.way.Beside, Dress: upstream.Dress(l.way.Service, l.way.Pool)})
+	if err != nil {
+		return nil, err
+	}
+	link, ok := got.(*upstream.Link)
+	if !ok {
+		return nil, fmt.Errorf("a link of another protocol: %T", got)
+	}
+	defer link.Retire()
+	stop := context.AfterFunc(ctx, link.Retire)
+	defer stop()
+	login := l.way.Login
+	login.Encrypted, login.Parameters = link.State, l.parameters()
+	if cred != nil {
+		user, password, err := cred.Password()
+		if err != nil {
+			return nil, err
+		}
+		if user != login.User {
+			return nil, errors.New("the service has another account by now")
+		}
+		login.Password = &password
+	}
+	if _, err := upstream.Start(ctx, link.Conn, link.Stream, login); err != nil {
+		return nil, err
+	}
+	defer link.Stream.Release()
+	r.conn, r.in = link.Conn, link.Stream
+	snap, err := (&loader{reader: r, functions: l.functions}).load()
+	if err != nil {
+		return nil, err
+	}
+	if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
+		link.Conn.Write(b) //nolint:errcheck // it has said all
+	}
+	return snap, nil
+}
+
+// parameters bind the look-up to reading, whatever the account may do.
+func (l *look) parameters() []wire.Parameter {
+	return []wire.Parameter{
+		{Name: "database", Value: l.way.Database},
+		{Name: "application_name", Value: "sallyport"},
+		{Name: "client_encoding", Value: "UTF8"},
+		{Name: "default_transaction_read_only", Value: "on"},
+		{Name: "statement_timeout", Value: fmt.Sprint(timeout.Milliseconds())},
+	}
+}

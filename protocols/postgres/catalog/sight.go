@@ -1,0 +1,194 @@
+package catalog
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+)
+
+// A Sight is what one session can see of its server's catalog. nil is that of a
+// service without one: its methods then do nothing. Begin comes before the others;
+// Expand and Sent are for the agent's pump, Done may be called beside them.
+type Sight struct {
+	Way  *Way
+	Work context.Context   // of look-ups that no statement waits for
+	Go   func(func()) bool // starts one of those
+	// Idle reports whether the server has answered everything and is in no
+	// transaction.
+	Idle func() bool
+
+	entry  *entry
+	lookUp func(context.Context) (*Snapshot, error)
+
+	mu    sync.Mutex
+	state state // guarded by mu
+}
+
+// Begin looks at the catalog of a key and gives the search_path that the session
+// must be started with, so that it is the one that names are read by. wish is the
+// one that the agent asks for; without it, it is the account's own. ok is false if
+// the path is not known: bare names are not certain then.
+func (s *Sight) Begin(ctx context.Context, store *Store, k Key, wish string, wished bool) (path string, ok bool) {
+	s.entry = store.entry(k)
+	s.lookUp = func(ctx context.Context) (*Snapshot, error) { return s.Way.look(ctx, store.functions) }
+	snap := s.entry.get(ctx, 0, s.lookUp)
+	path = wish
+	if !wished {
+		if snap == nil {
+			s.state.lost = true
+			return "", false
+		}
+		path = snap.Path
+	}
+	p, ok := ParsePath(path)
+	if !ok {
+		s.state.lost = true
+		return path, wished
+	}
+	s.state.start = p
+	s.state.settle(p)
+	return path, true
+}
+
+// Expand gives a copy of parts with all that stands behind their names. It waits
+// for a look-up where the last one is too old, for a few seconds at most; what it
+// cannot tell then is unknown.
+func (s *Sight) Expand(ctx context.Context, parts []action.Part) []action.Part {
+	if s == nil || len(parts) == 0 {
+		return parts
+	}
+	arrived := time.Now()
+	now := s.settled(arrived)
+	out := make([]action.Part, len(parts))
+	for i, p := range parts {
+		f, ok := p.Facts.(*sql.Facts)
+		if !ok || f.Shape == nil {
+			p.Effects |= action.EffectUnknown
+			out[i] = p
+			continue
+		}
+		out[i] = expandPart(p, f, s.expansion(ctx, f.Shape, &now, arrived))
+		now.apply(f.Shape)
+	}
+	return out
+}
+
+// expandPart gives a part with facts of its own.
+func expandPart(p action.Part, f *sql.Facts, e *Expansion) action.Part {
+	own := *f
+	own.Shape, own.Expanded, own.Catalog = e.Shape, e.Tables, sql.CatalogKnown
+	if e.Unknown {
+		own.Catalog = sql.CatalogUnknown
+	}
+	p.Facts = &own
+	p.Effects |= e.Effects
+	p.Control = p.Control && e.Effects == 0
+	return p
+}
+
+// settled gives the state that a statement meets. What the session itself has
+// changed is over once nothing is under way.
+func (s *Sight) settled(at time.Time) state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.altered && s.Idle() {
+		s.entry.outdate(at)
+		s.state.altered = false
+	}
+	return s.state
+}
+
+// expansion tells what stands behind one statement that arrived at a time.
+func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, arrived time.Time) *Expansion {
+	if len(shape.Tables) == 0 {
+		return &Expansion{Shape: shape}
+	}
+	if now.altered {
+		return unknown(shape)
+	}
+	snap, refresh := s.entry.current(arrived, 0)
+	switch {
+	case snap == nil:
+		if snap = s.entry.get(ctx, 0, s.lookUp); snap == nil {
+			return unknown(shape)
+		}
+	case refresh:
+		s.refresh()
+	}
+	if now.certain() {
+		if e := snap.memo.get(memoKey{shape, now.key}); e != nil {
+			return e
+		}
+	}
+	if now.uncertain(shape) {
+		return unknown(shape)
+	}
+	e, missing := snap.expand(shape, now.paths)
+	if len(missing) > 0 { // made since, or a mistake
+		if snap = s.entry.get(ctx, arrived.UnixNano(), s.lookUp); snap == nil {
+			return unknown(shape)
+		}
+		e, missing = snap.expand(shape, now.paths)
+	}
+	if len(missing) == 0 && now.certain() {
+		snap.memo.put(memoKey{shape, now.key}, e)
+	}
+	return e
+}
+
+// refresh replaces the snapshot beside the traffic, unless somebody does already.
+func (s *Sight) refresh() {
+	if s.entry.busy() {
+		return
+	}
+	s.Go(func() { s.entry.get(s.Work, time.Now().Add(-refreshAfter).UnixNano(), s.lookUp) })
+}
+
+// Sent takes in that parts are about to reach the server, once they count as under
+// way.
+func (s *Sight) Sent(parts []action.Part) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, shape := range shapes(parts) {
+		s.state.apply(shape)
+	}
+}
+
+// Done takes in that the server has answered parts. What the session has changed
+// is there for everybody when its transaction is over.
+func (s *Sight) Done(parts []action.Part, failed bool) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, settles := settles(shapes(parts))
+	settles = settles && !failed
+	if !s.state.altered && !settles || !s.Idle() {
+		return
+	}
+	if s.state.altered {
+		s.entry.outdate(time.Now())
+		s.state.altered = false
+	}
+	if settles {
+		s.state.settle(p)
+	}
+}
+
+func shapes(parts []action.Part) []*known.Shape {
+	list := make([]*known.Shape, 0, len(parts))
+	for _, p := range parts {
+		if f, ok := p.Facts.(*sql.Facts); ok && f.Shape != nil {
+			list = append(list, f.Shape)
+		}
+	}
+	return list
+}

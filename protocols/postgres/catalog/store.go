@@ -1,0 +1,191 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+)
+
+const (
+	// refreshAfter is the age at which a snapshot is replaced beside the traffic,
+	// maxAge the one from which nothing is judged by it any more.
+	refreshAfter = 15 * time.Second
+	maxAge       = 60 * time.Second
+	// pace is the least time between two look-ups, pause that after one that failed.
+	pace  = 250 * time.Millisecond
+	pause = 2 * time.Second
+	// patience bounds how long a statement waits for a look-up.
+	patience = 5 * time.Second
+	// maxEntries bounds how many catalogs are kept.
+	maxEntries = 256
+)
+
+// A Key says whose catalog it is. Two accounts of one database see different
+// schemas on their search_path.
+type Key struct{ Service, Address, Account, Database string }
+
+// A Store keeps the catalogs that sessions share.
+type Store struct {
+	functions *known.Functions
+
+	mu      sync.Mutex
+	entries map[Key]*entry // guarded by mu
+}
+
+// NewStore makes an empty store.
+func NewStore() *Store {
+	return &Store{functions: known.NewFunctions(), entries: make(map[Key]*entry)}
+}
+
+// entry gives the catalog of a key. When there are too many, the one that was read
+// longest ago is forgotten; sessions that use it still do.
+func (s *Store) entry(k Key) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[k]; e != nil {
+		return e
+	}
+	for len(s.entries) >= maxEntries {
+		var oldest Key
+		var at time.Time
+		for k, e := range s.entries {
+			if began := e.lastBegan(); at.IsZero() || began.Before(at) {
+				oldest, at = k, began
+			}
+		}
+		delete(s.entries, oldest)
+	}
+	e := &entry{}
+	s.entries[k] = e
+	return e
+}
+
+// An entry is one catalog: its snapshot, swapped whole, and the look-up that makes
+// the next one.
+type entry struct {
+	snap  atomic.Pointer[Snapshot]
+	floor atomic.Int64 // a snapshot that began before is out of date; Unix nanoseconds
+
+	mu      sync.Mutex
+	loading chan struct{} // closed when the look-up under way ends; guarded by mu
+	began   time.Time     // of the last look-up; guarded by mu
+	failed  time.Time     // when the last one ended badly; guarded by mu
+}
+
+func (e *entry) lastBegan() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.began
+}
+
+// outdate says that the catalog changed at a time.
+func (e *entry) outdate(at time.Time) {
+	for {
+		old := e.floor.Load()
+		if old >= at.UnixNano() || e.floor.CompareAndSwap(old, at.UnixNano()) {
+			return
+		}
+	}
+}
+
+// current gives the snapshot if it began after a time and is good enough still,
+// and whether it is time to replace it.
+func (e *entry) current(now time.Time, since int64) (s *Snapshot, refresh bool) {
+	s = e.snap.Load()
+	if s == nil {
+		return nil, true
+	}
+	age := now.Sub(s.Began)
+	if began := s.Began.UnixNano(); age >= maxAge || began < since || began < e.floor.Load() {
+		return nil, true
+	}
+	return s, age >= refreshAfter
+}
+
+// get gives a snapshot that began after a time, and waits for a look-up if there
+// is none, its own or that of another session. nil: it cannot be had now.
+func (e *entry) get(ctx context.Context, since int64, look func(context.Context) (*Snapshot, error)) *Snapshot {
+	since = max(since, e.floor.Load())
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	for ctx.Err() == nil {
+		if s, _ := e.current(time.Now(), since); s != nil {
+			return s
+		}
+		other, wait, ok := e.enter()
+		switch {
+		case other != nil:
+			select {
+			case <-other:
+			case <-ctx.Done():
+			}
+		case !ok:
+			return nil
+		case wait > 0:
+			sleep(ctx, wait)
+		default:
+			if !e.look(ctx, look) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// enter takes the one place of a look-up: other is one under way, wait how long
+// to wait first; ok is false right after one that failed.
+func (e *entry) enter() (other <-chan struct{}, wait time.Duration, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	switch {
+	case e.loading != nil:
+		return e.loading, 0, true
+	case now.Sub(e.failed) < pause:
+		return nil, 0, false
+	case now.Sub(e.began) < pace:
+		return nil, pace - now.Sub(e.began), true
+	}
+	e.loading, e.began = make(chan struct{}), now
+	return nil, 0, true
+}
+
+// look carries out the look-up that enter has made room for.
+func (e *entry) look(ctx context.Context, look func(context.Context) (*Snapshot, error)) (ok bool) {
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if !ok && !errors.Is(ctx.Err(), context.Canceled) { // that its session ended is no failure of the server
+			e.failed = time.Now()
+		}
+		close(e.loading)
+		e.loading = nil
+	}()
+	s, err := look(ctx)
+	if err != nil || s == nil {
+		return false
+	}
+	e.snap.Store(s)
+	return true
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// busy reports whether a look-up is under way, or may not begin yet.
+func (e *entry) busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	return e.loading != nil || now.Sub(e.failed) < pause || now.Sub(e.began) < pace
+}
