@@ -37,6 +37,7 @@ func compile(conf *hclconf.Config, files *Files, o Options) (*Policy, hcl.Diagno
 		c.role(r)
 	}
 	c.places()
+	c.accounts()
 	set, diags := rules.Compile(conf, files, p.sites(), o.Tables)
 	p.rules = set
 	for i, s := range p.services {
@@ -72,7 +73,8 @@ func (c *compiler) service(conf *hclconf.Service) {
 	s := &service{conf: conf, index: len(c.policy.services)}
 	s.Service = action.Service{
 		Name: conf.Name, Protocol: conf.Protocol.Value, Description: conf.Description,
-		Injects: conf.Auth != nil, Plaintext: conf.TLS.Disable, Passthrough: conf.Passthrough.Value,
+		Injects: conf.Auth != nil, Plaintext: conf.TLS.Disable,
+		DirectTLS: conf.TLS.Negotiation.Value == "direct", Passthrough: conf.Passthrough.Value,
 		EncodedPaths: conf.EncodedPaths, FoldPaths: conf.FoldPaths, PlainInjection: conf.InsecureInjection,
 		Databases: hclconf.Texts(conf.Databases), Session: conf.Session,
 		BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect,
@@ -105,10 +107,7 @@ func (c *compiler) route(s *service) {
 		s.route.roots = x509.NewCertPool()
 		s.route.roots.AppendCertsFromPEM([]byte(conf.TLS.CA.Value))
 	}
-	if conf.Auth != nil {
-		auth := conf.Auth.Auth
-		s.route.auth = &auth
-	}
+	s.route.account = conf.Auth
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%q %v %v %q %q %v", s.Name, s.route.claims, s.route.permit, s.route.tls.ServerName, s.route.tls.CA.Value, s.route.upstream)
 	s.route.terms = h.Sum64()
@@ -123,6 +122,21 @@ func (c *compiler) role(conf *hclconf.Role) {
 	}
 	c.policy.roles = append(c.policy.roles, r)
 	c.policy.timed = c.policy.timed || !r.until.IsZero()
+}
+
+// accounts complains about accounts of roles that never reach their service.
+func (c *compiler) accounts() {
+	for _, s := range c.policy.services {
+		if s.route.account == nil {
+			continue
+		}
+		for _, own := range s.route.account.ByRole {
+			i := slices.IndexFunc(c.policy.roles, func(r *role) bool { return r.name == own.Role })
+			if i >= 0 && !slices.Contains(c.policy.roles[i].uses, s.index) {
+				c.fail(own.At, "Account of nobody", "Role %q does not use %q, so nobody would ever have this account.", own.Role, s.Name)
+			}
+		}
+	}
 }
 
 // places joins the places of all services, and complains where a role would

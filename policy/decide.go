@@ -42,6 +42,9 @@ func (p *Policy) standing(a *action.Action, now time.Time) (*service, *membershi
 	if !m.uses[s.index] {
 		return nil, nil, fmt.Sprintf("No role of %s uses service %q.", called(a.Peer), s.Name)
 	}
+	if _, refused := s.account(m); refused != "" {
+		return nil, nil, refused
+	}
 	return s, m, ""
 }
 

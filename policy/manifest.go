@@ -54,6 +54,9 @@ func (p *Policy) Manifest(peer *action.Peer) Manifest {
 			continue
 		}
 		out := s.manifest()
+		if _, refused := s.account(member); refused != "" {
+			out.Credential = refused
+		}
 		for _, r := range s.rules.Rules(&member.Member, now) {
 			out.Rules = append(out.Rules, p.manifestRules(r)...)
 		}

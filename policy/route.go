@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/account"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/place"
 )
@@ -18,7 +19,7 @@ type route struct {
 	permit   []netip.Prefix
 	tls      hclconf.TLS
 	roots    *x509.CertPool
-	auth     *action.Auth
+	account  *account.Account // nil: the service takes no credential
 	terms    uint64
 }
 
@@ -32,13 +33,17 @@ func (p *Policy) Route(a *action.Action) (*action.Route, error) {
 	if res := p.Resolve(a.Peer, a.Host, a.Dst); res.Service != &s.Service {
 		return nil, fmt.Errorf("service %s: %s is not its place: %s", s.Name, a.Dst, res.Reason)
 	}
+	auth, refused := s.account(p.member(a.Peer, p.now()))
+	if refused != "" {
+		return nil, fmt.Errorf("service %s: %s", s.Name, refused)
+	}
 	d, err := destination(a.Host, a.Dst)
 	if err != nil {
 		return nil, fmt.Errorf("service %s: %w", s.Name, err)
 	}
 	r := &action.Route{
 		Service: s.Name, Host: d.Name, Port: d.Port, Permit: s.route.permit,
-		Plaintext: s.Plaintext, ServerName: s.route.tls.ServerName, Roots: s.route.roots, Auth: s.route.auth, Terms: s.route.terms,
+		Plaintext: s.Plaintext, ServerName: s.route.tls.ServerName, Roots: s.route.roots, Auth: auth, Terms: s.route.terms,
 	}
 	if !s.named(d) {
 		r.Host = d.Addr.String() // the address brought the agent here; the name is only what it says
@@ -46,6 +51,15 @@ func (p *Policy) Route(a *action.Action) (*action.Route, error) {
 	s.redirect(r)
 	r.Public = s.onlyPublic(d)
 	return r, nil
+}
+
+// account gives the account that an agent has at the service, nil where there is
+// none, or says why it may not have one.
+func (s *service) account(m *membership) (auth *action.Auth, refused string) {
+	if s.route.account == nil {
+		return nil, ""
+	}
+	return s.route.account.Of(m.Roles)
 }
 
 // redirect dials the upstream instead. One that is declared by name proves that

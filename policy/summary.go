@@ -14,8 +14,8 @@ func (p *Policy) RuleCount() int { return len(p.conf.Rules) }
 func (p *Policy) SecretNames() []string {
 	var names []string
 	for _, s := range p.services {
-		if s.route.auth != nil {
-			names = append(names, s.route.auth.Secrets...)
+		if s.route.account != nil {
+			names = append(names, s.route.account.Secrets()...)
 		}
 	}
 	slices.Sort(names)

@@ -116,6 +116,13 @@ func (d *decoder) references() {
 		roles = append(roles, r.Name)
 		d.exist(r.Use.Items, services)
 	}
+	for _, s := range d.cfg.Services {
+		if s.Auth != nil {
+			for _, r := range s.Auth.ByRole {
+				d.exist([]Ref{{Kind: "role", Name: r.Role, Range: r.At}}, roles)
+			}
+		}
+	}
 	for _, r := range d.cfg.Rules {
 		d.exist(r.On.Items, services)
 		d.exist(r.Roles.Items, roles)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/account"
 	"sallyport.dev/sallyport/policy/place"
 
 	"github.com/hashicorp/hcl/v2"
@@ -107,7 +108,7 @@ type Service struct {
 	Hosts        []Host
 	Upstream     Str
 	UpstreamHost place.Target
-	Auth         *Auth
+	Auth         *account.Account
 	TLS          TLS
 	Databases    []Str
 	Posture      Str
@@ -136,19 +137,13 @@ type Host struct {
 	Range hcl.Range
 }
 
-// An Auth is the credential of a service.
-type Auth struct {
-	action.Auth
-	Secrets []Ref
-	Range   hcl.Range
-}
-
 // TLS says what the upstream must prove.
 type TLS struct {
-	Disable    bool
-	CA         Str // PEM text
-	ServerName string
-	Range      hcl.Range
+	Disable     bool
+	CA          Str // PEM text
+	ServerName  string
+	Negotiation Str // "direct": TLS without asking PostgreSQL for it
+	Range       hcl.Range
 }
 
 // An Operation classifies requests of a service.

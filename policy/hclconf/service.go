@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/policy/literal"
+	"sallyport.dev/sallyport/policy/account"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/source"
 
@@ -27,7 +27,10 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 	with(body, "protocol", func(e hcl.Expression) { s.Protocol = d.word(e) })
 	with(body, "hosts", func(e hcl.Expression) { s.Hosts = d.hosts(e) })
 	with(body, "upstream", func(e hcl.Expression) { s.Upstream, s.UpstreamHost = d.upstream(e) })
-	with(body, "auth", func(e hcl.Expression) { s.Auth = d.auth(e) })
+	with(body, "auth", func(e hcl.Expression) {
+		a, diags := account.Read(e)
+		s.Auth, d.diags = a, append(d.diags, diags...)
+	})
 	with(body, "databases", func(e hcl.Expression) { s.Databases = d.words(e) })
 	with(body, "tls", func(e hcl.Expression) { s.TLS = d.tls(e) })
 	with(body, "posture", func(e hcl.Expression) { s.Posture = d.oneOf(e, "posture", "guarded", "locked", "open") })
@@ -76,7 +79,7 @@ func (d *decoder) upstream(e hcl.Expression) (Str, place.Target) {
 	return s, t
 }
 
-// tls reads { mode, ca, server_name }, or just the mode.
+// tls reads { mode, ca, server_name, negotiation }, or just the mode.
 func (d *decoder) tls(e hcl.Expression) TLS {
 	t := TLS{Range: e.Range()}
 	mode := func(e hcl.Expression) {
@@ -103,12 +106,14 @@ func (d *decoder) tls(e hcl.Expression) TLS {
 			}
 		case "server_name":
 			t.ServerName = d.word(value).Value
+		case "negotiation":
+			t.Negotiation = d.oneOf(value, "negotiation", "postgres", "direct")
 		default:
-			d.fail(at, "Unknown attribute", "tls has no %q.%s", key, source.DidYouMean(key, []string{"mode", "ca", "server_name"}))
+			d.fail(at, "Unknown attribute", "tls has no %q.%s", key, source.DidYouMean(key, []string{"mode", "ca", "server_name", "negotiation"}))
 		}
 	})
-	if t.Disable && (t.CA.Stated() || t.ServerName != "") {
-		d.fail(e.Range(), "Contradiction", "Without TLS there is no certificate to check: take out ca and server_name, or the mode.")
+	if t.Disable && (t.CA.Stated() || t.ServerName != "" || t.Negotiation.Stated()) {
+		d.fail(e.Range(), "Contradiction", "Without TLS there is no certificate to check: take out ca, server_name and negotiation, or the mode.")
 	}
 	return t
 }
@@ -153,55 +158,4 @@ func (d *decoder) operation(b *hclsyntax.Block, s *Service) {
 		}
 	}
 	s.Operations = append(s.Operations, op)
-}
-
-// auth reads one call such as bearer(secret.github).
-func (d *decoder) auth(e hcl.Expression) *Auth {
-	name, args, ok := literal.Call(e)
-	if !ok {
-		d.fail(e.Range(), "Bad auth", `auth is one of %s.`, strings.Join(authForms(), ", "))
-		return nil
-	}
-	switch name {
-	case "mtls", "aws_sigv4", "oauth2", "github_app", "gcp_service_account", "placeholder", "by_role":
-		d.fail(e.Range(), "Not in this version", "%s(…) is not in this version; auth is one of %s.", name, strings.Join(authForms(), ", "))
-		return nil
-	case "bearer":
-		return d.authOf(e, name, args, 1)
-	case "header", "basic", "query", "cookie", "password":
-		return d.authOf(e, name, args, 2)
-	}
-	d.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(authForms(), ", "),
-		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password"}))
-	return nil
-}
-
-func authForms() []string {
-	return []string{
-		"bearer(secret.S)", `header("X-Api-Key", secret.S)`, `basic("user", secret.S)`,
-		`query("key", secret.S)`, `cookie("name", secret.S)`, `password("user", secret.S)`,
-	}
-}
-
-func (d *decoder) authOf(e hcl.Expression, scheme string, args []hcl.Expression, want int) *Auth {
-	if len(args) != want {
-		d.fail(e.Range(), "Bad auth", "%s takes %d of these, as in %s.", scheme, want, strings.Join(authForms(), ", "))
-		return nil
-	}
-	a := &Auth{Auth: action.Auth{Scheme: scheme}, Range: e.Range()}
-	if want == 2 {
-		n := d.word(args[0])
-		a.Name = n.Value
-		plain := scheme == "basic" || scheme == "password"
-		if bad := strings.IndexFunc(n.Value, func(r rune) bool { return r <= ' ' || r >= 0x7f || !plain && strings.ContainsRune(`:;,="`, r) }); bad >= 0 {
-			d.fail(n.Range, "Bad name", "%q cannot be the name of a %s.", n.Value, scheme)
-		}
-	}
-	r, ok := d.ref(args[want-1], "secret")
-	if !ok {
-		return nil
-	}
-	a.Auth.Secrets = []string{r.Name}
-	a.Secrets = []Ref{r}
-	return a
 }

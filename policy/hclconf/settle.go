@@ -1,6 +1,7 @@
 package hclconf
 
 import (
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/source"
 	"sallyport.dev/sallyport/policy/vocab"
@@ -86,6 +87,7 @@ func (d *decoder) settleProtocol(s *Service) {
 		}
 	}
 	if proto != "postgres" {
+		refuse(s.TLS.Negotiation.Range, s.TLS.Negotiation.Stated(), "negotiation")
 		refuse(s.SessionRange, s.SessionRange.Filename != "", "session")
 		refuse(firstOf(s.Databases), len(s.Databases) > 0, "databases")
 	}
@@ -102,14 +104,20 @@ func (d *decoder) settleProtocol(s *Service) {
 	if s.Auth == nil {
 		return
 	}
-	switch password := s.Auth.Scheme == "password"; {
-	case proto == "tcp":
+	if proto == "tcp" {
 		d.fail(s.Auth.Range, "Contradiction", "A tcp service is opaque and takes no secret.")
-	case proto == "postgres" && !password:
-		d.fail(s.Auth.Range, "Wrong auth", `A postgres service takes password("user", secret.S).`)
-	case proto == "http" && password:
-		d.fail(s.Auth.Range, "Wrong auth", `An http service takes no password(…); write basic("user", secret.S) for HTTP's own.`)
+		return
 	}
+	s.Auth.Each(func(a action.Auth, at hcl.Range) {
+		switch password := a.Scheme == "password"; {
+		case proto == "postgres" && !password:
+			d.fail(at, "Wrong auth", `A postgres service takes password("user", secret.S).`)
+		case proto == "http" && password:
+			d.fail(at, "Wrong auth", `An http service takes no password(…); write basic("user", secret.S) for HTTP's own.`)
+		case a.Least == "scram-sha-256-plus" && s.TLS.Disable:
+			d.fail(at, "Contradiction", "Without TLS there is no certificate that %s could be bound to.", a.Least)
+		}
+	})
 }
 
 func firstOf(list []Str) hcl.Range {

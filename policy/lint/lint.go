@@ -44,6 +44,13 @@ func (l *linter) service(s *hclconf.Service) {
 	if !slices.ContainsFunc(l.conf.Roles, func(r *hclconf.Role) bool { return refers(r.Use, s.Name) }) {
 		l.warn(s.Range, "Unused service", "No role uses %q, so no agent reaches it.", s.Name)
 	}
+	if s.Auth != nil && len(s.Auth.ByRole) > 0 {
+		for _, r := range l.conf.Roles {
+			if refers(r.Use, s.Name) && !s.Auth.Has(r.Name) {
+				l.warn(s.Auth.Range, "Role without an account", "Role %q uses %q and has no account there: who is in no other role is refused.", r.Name, s.Name)
+			}
+		}
+	}
 	if s.Posture.Value == "open" && s.Auth != nil {
 		l.warn(at(s.Posture, s.Range), "Open with a secret", "Everything that no rule denies goes to %q with its secret, deletions too.", s.Name)
 	}
@@ -67,7 +74,7 @@ func (l *linter) secrets() {
 	var used []string
 	for _, s := range l.conf.Services {
 		if s.Auth != nil {
-			used = append(used, s.Auth.Auth.Secrets...)
+			used = append(used, s.Auth.Secrets()...)
 		}
 	}
 	for _, s := range l.conf.Secrets {

@@ -1,0 +1,177 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/literal"
+	"sallyport.dev/sallyport/policy/source"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// A reader collects complaints about one auth.
+type reader struct{ diags hcl.Diagnostics }
+
+// Read reads an auth. The Account is nil if there is none to be had of it.
+func Read(e hcl.Expression) (*Account, hcl.Diagnostics) {
+	var r reader
+	return r.account(e), r.diags
+}
+
+func (r *reader) fail(at hcl.Range, summary, format string, args ...any) {
+	r.diags = append(r.diags, &hcl.Diagnostic{
+		Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: at.Ptr(),
+	})
+}
+
+func (r *reader) account(e hcl.Expression) *Account {
+	name, args, ok := literal.Call(e)
+	if ok && name == "by_role" {
+		return r.byRole(e, args)
+	}
+	auth := r.auth(e)
+	if auth == nil {
+		return nil
+	}
+	return &Account{One: *auth, Range: e.Range()}
+}
+
+// byRole reads by_role({ role.analyst = password(…), … }).
+func (r *reader) byRole(e hcl.Expression, args []hcl.Expression) *Account {
+	const form = `by_role takes one object: by_role({ role.analyst = password("user", secret.S) }).`
+	if len(args) != 1 {
+		r.fail(e.Range(), "Bad auth", form)
+		return nil
+	}
+	pairs, diags := hcl.ExprMap(args[0])
+	if diags.HasErrors() || len(pairs) == 0 {
+		r.fail(args[0].Range(), "Bad auth", form)
+		return nil
+	}
+	a := &Account{Range: e.Range()}
+	for _, p := range pairs {
+		role, ok := r.reference(p.Key, "role")
+		if !ok {
+			continue
+		}
+		if a.Has(role) {
+			r.fail(p.Key.Range(), "Stated twice", "role.%s stands twice in this object.", role)
+			continue
+		}
+		if auth := r.auth(p.Value); auth != nil {
+			a.ByRole = append(a.ByRole, ForRole{Role: role, Auth: *auth, At: p.Key.Range(), Range: p.Value.Range()})
+		}
+	}
+	if len(a.ByRole) == 0 {
+		return nil // each of them has been complained about
+	}
+	return a
+}
+
+// auth reads one call such as bearer(secret.github).
+func (r *reader) auth(e hcl.Expression) *action.Auth {
+	name, args, ok := literal.Call(e)
+	if !ok {
+		r.fail(e.Range(), "Bad auth", "auth is one of %s.", strings.Join(forms(), ", "))
+		return nil
+	}
+	switch name {
+	case "mtls", "aws_sigv4", "oauth2", "github_app", "gcp_service_account", "placeholder":
+		r.fail(e.Range(), "Not in this version", "%s(…) is not in this version; auth is one of %s.", name, strings.Join(forms(), ", "))
+		return nil
+	case "by_role":
+		r.fail(e.Range(), "Bad auth", "by_role(…) stands alone: auth = by_role({ … }).")
+		return nil
+	case "bearer":
+		return r.call(e, name, args, 1)
+	case "password":
+		if len(args) != 3 {
+			return r.call(e, name, args, 2)
+		}
+		a := r.call(e, name, args[:2], 2)
+		if least := r.method(args[2]); a != nil {
+			a.Least = least
+		}
+		return a
+	case "header", "basic", "query", "cookie":
+		return r.call(e, name, args, 2)
+	}
+	r.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(forms(), ", "),
+		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "by_role"}))
+	return nil
+}
+
+func forms() []string {
+	return []string{
+		"bearer(secret.S)", `header("X-Api-Key", secret.S)`, `basic("user", secret.S)`,
+		`query("key", secret.S)`, `cookie("name", secret.S)`, `password("user", secret.S)`,
+		"by_role({ role.R = … })",
+	}
+}
+
+func (r *reader) call(e hcl.Expression, scheme string, args []hcl.Expression, want int) *action.Auth {
+	if len(args) != want {
+		r.fail(e.Range(), "Bad auth", "%s takes %d of these, as in %s.", scheme, want, strings.Join(forms(), ", "))
+		return nil
+	}
+	a := &action.Auth{Scheme: scheme}
+	if want == 2 {
+		a.Name = r.word(args[0])
+		plain := scheme == "basic" || scheme == "password"
+		bad := func(c rune) bool { return c <= ' ' || c >= 0x7f || !plain && strings.ContainsRune(`:;,="`, c) }
+		if strings.ContainsFunc(a.Name, bad) {
+			r.fail(args[0].Range(), "Bad name", "%q cannot be the name of a %s.", a.Name, scheme)
+		}
+	}
+	secret, ok := r.reference(args[want-1], "secret")
+	if !ok {
+		return nil
+	}
+	a.Secrets = []string{secret}
+	return a
+}
+
+// method reads the weakest method by which a password may be proved.
+func (r *reader) method(e hcl.Expression) string {
+	methods := []string{"password", "md5", "scram-sha-256", "scram-sha-256-plus"}
+	name := r.word(e)
+	if name != "" && !slices.Contains(methods, name) {
+		r.fail(e.Range(), "Unknown method", "%q is no method of authentication; it is %s.%s", name, source.Enumerate(methods), source.DidYouMean(name, methods))
+	}
+	return name
+}
+
+// word gives a string that must not be empty, "" after a complaint.
+func (r *reader) word(e hcl.Expression) string {
+	v, ok := literal.Constant(e)
+	switch {
+	case !ok:
+		r.fail(e.Range(), "Not a constant", "Expected a string in quotes, written out.")
+	case v.Type() != cty.String:
+		r.fail(e.Range(), "Wrong type", "Expected a string in quotes.")
+	case strings.TrimSpace(v.AsString()) == "":
+		r.fail(e.Range(), "Empty value", "This must not be empty.")
+	default:
+		return v.AsString()
+	}
+	return ""
+}
+
+// reference gives the name of kind.NAME.
+func (r *reader) reference(e hcl.Expression, kind string) (name string, ok bool) {
+	if t, diags := hcl.AbsTraversalForExpr(e); !diags.HasErrors() && len(t) == 2 && t.RootName() == kind {
+		if attr, ok := t[1].(hcl.TraverseAttr); ok {
+			return attr.Name, true
+		}
+	}
+	hint := ""
+	if v, ok := literal.Constant(e); ok && v.Type() == cty.String {
+		hint = ", without quotes"
+	}
+	r.fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME%s.", kind, hint)
+	return "", false
+}
