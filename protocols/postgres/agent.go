@@ -357,6 +357,17 @@ func (s *session) unclear(ctx context.Context, a *ask, name string) error {
 	return s.do(ctx, a)
 }
 
+// protocolOf names the way that a message of this kind takes.
+func protocolOf(k ledger.Kind) string {
+	switch k {
+	case ledger.Query:
+		return "simple"
+	case ledger.Call:
+		return "function"
+	}
+	return "extended"
+}
+
 // readInto fills an ask with what a text does, or with why it is refused.
 func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 	a.act.Summary = statement.Summary(text)
@@ -367,6 +378,7 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 		}
 		s.text.StandardStrings, s.text.UTF8 = set.StandardStrings, set.UTF8
 	}
+	s.text.Protocol = protocolOf(a.kind)
 	parts, bar := statement.Read(s.p.analyzer, text, &s.text, func(name string) []action.Part {
 		found := s.ledger.Named(name)
 		a.behind = append(a.behind, found...)

@@ -11,6 +11,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/hold"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 
@@ -63,6 +64,9 @@ func (a *ask) Action() *action.Action { return &a.act }
 
 // Learn holds the whole message; every other fact is there from the start.
 func (a *ask) Learn(_ context.Context, need action.Need) error {
+	if need&sql.NeedLiterals != 0 {
+		a.act.Parts = sql.WithLiterals(a.act.Parts)
+	}
 	if need&action.Whole == 0 {
 		return nil
 	}

@@ -77,7 +77,10 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 	if t.SQL == "" {
 		return nil, errors.New("a test of a postgres service states sql")
 	}
-	text := &sql.Session{Database: t.Database, User: t.User, StandardStrings: true, UTF8: true, Major: sql.LastMajor}
+	text := &sql.Session{
+		StandardStrings: true, UTF8: true, Major: sql.LastMajor, Protocol: "simple",
+		Conversation: &sql.Conversation{Database: t.Database, User: t.User},
+	}
 	a := &action.Action{Service: svc, Kind: "query", Summary: statement.Summary(t.SQL)}
 	if t.Database != "" && !statement.Offers(svc.Databases, t.Database) {
 		return a, nil // without parts nothing allows it
@@ -87,7 +90,7 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 		parts, bar = statement.Belt(svc, parts)
 	}
 	if bar == nil {
-		a.Parts, a.Summary = parts, statement.SummaryOf(t.SQL, parts)
+		a.Parts, a.Summary = sql.WithLiterals(parts), statement.SummaryOf(t.SQL, parts)
 	}
 	return a, nil
 }

@@ -116,8 +116,14 @@ func (s *session) begin(g *upstream.Greeting) {
 	s.ledger.Flush = s.in.Flush
 	s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
 	s.link.Stream.SetSink(s.agent)
-	s.text = sql.Session{Agent: s.f.Peer.ID, Done: s.ctx.Done(), Database: s.wish.Database, User: s.wish.User}
-	s.text.Major = sql.Major(g.Setting["server_version"])
+	s.text = sql.Session{
+		Agent: s.f.Peer.ID, Done: s.ctx.Done(), SearchPath: start.SearchPath, Major: sql.Major(g.Setting["server_version"]),
+		LocalNames: g.Setting["server_encoding"] != "UTF8",
+		Conversation: &sql.Conversation{
+			Database: s.wish.Database, User: s.wish.User, Role: g.Setting["session_authorization"],
+			Application: g.Setting["application_name"], ServerVersion: g.Setting["server_version"],
+		},
+	}
 	s.heard.Store(time.Now().UnixNano())
 	s.p.ring.Add(s.key(), s)
 }

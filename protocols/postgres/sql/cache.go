@@ -71,14 +71,14 @@ func (c *cache) put(key []byte, e *entry) {
 // and slice headers included.
 const (
 	entryBytes     = 128
-	statementBytes = 512
+	statementBytes = 768
 	nameBytes      = 16
 )
 
 func (e *entry) size() int {
 	n := entryBytes
 	for _, st := range e.stmts {
-		n += statementBytes
+		n += statementBytes + len(st.shape.Normalized)
 		for _, list := range st.shape.Lists() {
 			for _, name := range list {
 				n += nameBytes + len(name)

@@ -110,8 +110,8 @@ func TestCacheSharesShapesAndKeepsTexts(t *testing.T) {
 		}
 		return parts[0].Facts.(*Facts)
 	}
-	one := parse("SELECT id FROM users WHERE id = 1", &Session{Database: "a", User: "u"})
-	two := parse("SELECT id FROM users WHERE id = 22 /*traceparent='x'*/", &Session{Database: "b"})
+	one := parse("SELECT id FROM users WHERE id = 1", &Session{Conversation: &Conversation{Database: "a", User: "u"}})
+	two := parse("SELECT id FROM users WHERE id = 22 /*traceparent='x'*/", &Session{Conversation: &Conversation{Database: "b"}})
 	if one.Shape != two.Shape {
 		t.Error("the shape is not shared")
 	}

@@ -1,20 +1,24 @@
 package sql
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
 )
 
 // Facts are what the rules may know about one statement. The Shape is shared by
-// every call of the same statement with other literals; the rest is the call's.
+// every call of the same statement with other literals, the Conversation by all of
+// a session; the rest is the call's.
 type Facts struct {
 	*Shape
+	*Conversation
 	Text       string `json:"text"`
-	Database   string `json:"database,omitempty"`
-	User       string `json:"user,omitempty"`
-	Statements int    `json:"statements"` // in the message
+	Statements int    `json:"statements"`         // in the message
+	Protocol   string `json:"protocol,omitempty"` // "simple", "extended" or "function"
 	// Params are the values that Bind gave, in text form, "" for NULL; nil while
 	// they are not known. The wire sets them on its own copy of the Facts.
 	Params []string `json:"params,omitempty"`
@@ -22,14 +26,44 @@ type Facts struct {
 	// tables that they come down to.
 	Catalog  Catalog  `json:"catalog,omitempty"`
 	Expanded []string `json:"tables_expanded,omitempty"`
+	// Literals are made of Text where a rule reads them; nil before.
+	Literals *Literals `json:"-"`
+}
+
+// A Conversation is what is known of a session as a whole. It is immutable.
+type Conversation struct {
+	Database      string `json:"database,omitempty"`
+	User          string `json:"user,omitempty"`             // as the agent names it
+	Role          string `json:"role,omitempty"`             // the account on the server
+	Application   string `json:"application_name,omitempty"` // as the agent calls itself at the start
+	ServerVersion string `json:"server_version,omitempty"`
 }
 
 // A Shape is what a statement does whatever its literals are.
 type Shape = known.Shape
 
+// UnmarshalJSON reads recorded facts back, and makes again what is made of the text.
+func (f *Facts) UnmarshalJSON(raw []byte) error {
+	type recorded Facts
+	if err := json.Unmarshal(raw, (*recorded)(f)); err != nil {
+		return fmt.Errorf("facts of a statement: %w", err)
+	}
+	if f.Shape != nil {
+		f.Normalized, f.Fingerprint = lex.Normal(f.Text, f.Verbatim)
+		f.Literals = literalsOf(f.Text)
+	}
+	return nil
+}
+
 // FactTable tells the rules about the facts of PostgreSQL.
 func FactTable() action.FactTable {
-	return action.FactTable{Protocol: "postgres", New: func() action.Facts { return new(Facts) }, Facts: []action.FactSpec{
+	facts := append(shapeFacts(), moreFacts()...)
+	return action.FactTable{Protocol: "postgres", New: func() action.Facts { return new(Facts) }, Facts: append(facts, callFacts()...)}
+}
+
+// shapeFacts are about what a statement does.
+func shapeFacts() []action.FactSpec {
+	return []action.FactSpec{
 		action.Str("sql.verb", "What the statement is, in small letters: "+strings.Join(known.Verbs(), " ")+".", 0,
 			func(f *Facts) (string, action.State) {
 				if f.Shape == nil {
@@ -59,14 +93,24 @@ func FactTable() action.FactTable {
 		action.Bool("sql.has_where", "True if every UPDATE, DELETE and MERGE is bound by a condition that reads a column of its target "+
 			"and is not constant; also if there is none. Unknown for code that the text does not show.", 0, hasWhere),
 		action.Bool("sql.has_limit", "True if the outermost query has a LIMIT or FETCH FIRST.", 0, hasLimit),
+	}
+}
+
+// callFacts are about one call of a statement.
+func callFacts() []action.FactSpec {
+	return []action.FactSpec{
 		str("sql.text", "The statement as it was sent.", func(f *Facts) string { return f.Text }),
-		str("sql.database", "The database of the session.", func(f *Facts) string { return f.Database }),
-		str("sql.user", "The user that the agent names.", func(f *Facts) string { return f.User }),
+		said("sql.database", "The database of the session.", func(c *Conversation) string { return c.Database }),
+		said("sql.user", "The user that the agent names.", func(c *Conversation) string { return c.User }),
+		said("sql.role", "The account of the session on the server.", func(c *Conversation) string { return c.Role }),
+		said("sql.application_name", "What the agent calls itself when it connects.", func(c *Conversation) string { return c.Application }),
+		said("sql.server_version", "The version that the server reports.", func(c *Conversation) string { return c.ServerVersion }),
+		str("sql.protocol", "How the statement was sent: simple, extended, or function for a call by object id.", func(f *Facts) string { return f.Protocol }),
 		action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, unknown before they are bound or if one is binary.`, 0,
 			params),
 		action.Num("sql.statements", "How many statements the message holds.", 0,
 			func(f *Facts) (float64, action.State) { return float64(f.Statements), action.Known }),
-	}}
+	}
 }
 
 // names makes the spec of a list of names; hidden if an opaque statement may
@@ -86,6 +130,15 @@ func str(name, doc string, get func(*Facts) string) action.FactSpec {
 			return v, action.Known
 		}
 		return "", action.Absent
+	})
+}
+
+func said(name, doc string, get func(*Conversation) string) action.FactSpec {
+	return str(name, doc, func(f *Facts) string {
+		if f.Conversation == nil {
+			return ""
+		}
+		return get(f.Conversation)
 	})
 }
 

@@ -20,7 +20,7 @@ func TestRecordedFactsReadBack(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		for _, p := range parts {
+		for _, p := range WithLiterals(parts) {
 			raw, err := json.Marshal(p.Facts)
 			if err != nil {
 				t.Fatal(err)
@@ -59,8 +59,12 @@ func value(s action.FactSpec, f action.Facts) [2]any {
 func TestFactTable(t *testing.T) {
 	table := FactTable()
 	want := []string{
-		"sql.verb", "sql.verbs", "sql.tables", "sql.reads", "sql.writes", "sql.columns", "sql.functions",
-		"sql.has_where", "sql.has_limit", "sql.text", "sql.database", "sql.user", "sql.params", "sql.statements",
+		"sql.verb", "sql.verbs", "sql.tables", "sql.reads", "sql.writes", "sql.tables_expanded", "sql.columns", "sql.functions",
+		"sql.has_where", "sql.has_limit", "sql.class", "sql.is_read_only", "sql.opaque", "sql.columns_written",
+		"sql.functions_flagged", "sql.functions_unknown", "sql.locks", "sql.settings", "sql.copy.direction", "sql.copy.target",
+		"sql.txn.read_write", "sql.has_cte_dml", "sql.explain_analyze", "sql.limit", "sql.literals", "sql.normalized",
+		"sql.fingerprint", "sql.text", "sql.database", "sql.user", "sql.role", "sql.application_name", "sql.server_version",
+		"sql.protocol", "sql.params", "sql.statements",
 	}
 	var names []string
 	for _, s := range table.Facts {
@@ -75,7 +79,7 @@ func TestFactTable(t *testing.T) {
 		t.Errorf("%v", names)
 	}
 	facts := func(text string) action.Facts {
-		parts, err := New(0).Parse(text, &Session{Database: "app"})
+		parts, err := New(0).Parse(text, &Session{Conversation: &Conversation{Database: "app"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,7 @@ func (a *Analyzer) walk(text string, raw []byte, server known.Server) (*entry, e
 		return nil, fmt.Errorf("the message holds %d statements; at most %d can be checked at once", len(parsed.Stmts), maxStatements)
 	}
 	if len(parsed.Stmts) == 0 {
-		shape := &Shape{Verb: "empty", Verbs: []string{"empty"}, HasWhere: true}
+		shape := &Shape{Verb: "empty", Verbs: []string{"empty"}, HasWhere: true, Class: "session", ReadOnly: true}
 		return &entry{stmts: []statement{{shape: shape, effects: action.EffectRead, control: true, to: len(text)}}}, nil
 	}
 	e := &entry{stmts: make([]statement, 0, len(parsed.Stmts))}
@@ -78,8 +78,9 @@ func (a *Analyzer) walk(text string, raw []byte, server known.Server) (*entry, e
 		}
 		st := statement{shape: found.Shape, effects: found.Effects, control: found.Control}
 		st.from, st.to = trim(text, from, to)
+		st.shape.Verbatim = found.Literal || !literalFree(raw.Stmt)
 		e.stmts = append(e.stmts, st)
-		e.literalFree = len(parsed.Stmts) == 1 && !found.Literal && literalFree(raw.Stmt)
+		e.literalFree = len(parsed.Stmts) == 1 && !st.shape.Verbatim
 	}
 	return e, nil
 }

@@ -55,7 +55,7 @@ func TestT39_StandardConformingStringsOff(t *testing.T) {
 	if parts, err := a.Parse(attack, confirmed()); err != nil || len(parts) != 1 {
 		t.Fatalf("with the setting confirmed it is one SELECT: %d parts, %v", len(parts), err)
 	}
-	for _, s := range []*Session{{}, {UTF8: true}, {UTF8: true, Database: "app"}} {
+	for _, s := range []*Session{{}, {UTF8: true}, {UTF8: true, Conversation: &Conversation{Database: "app"}}} {
 		if _, err := a.Parse(attack, s); err == nil {
 			t.Errorf("%+v: passes", *s)
 		}

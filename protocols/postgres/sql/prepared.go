@@ -73,6 +73,7 @@ func execute(p action.Part, f *Facts, behind []action.Part) action.Part {
 		p.Effects |= b.Effects
 		p.Control = p.Control && b.Control
 	}
+	s.ReadOnly = p.Effects == action.EffectRead && !s.Opaque && !s.ReadWrite
 	joined := *f
 	joined.Shape = &s
 	p.Facts = &joined
@@ -89,8 +90,12 @@ func add(s, o *Shape, first bool) {
 	s.Tables = union(s.Tables, o.Tables)
 	s.Reads = union(s.Reads, o.Reads)
 	s.Writes = union(s.Writes, o.Writes)
-	s.Columns = union(s.Columns, o.Columns)
+	s.Columns, s.Changed = union(s.Columns, o.Columns), union(s.Changed, o.Changed)
 	s.Functions = union(s.Functions, o.Functions)
+	s.Flagged, s.Unlisted = union(s.Flagged, o.Flagged), union(s.Unlisted, o.Unlisted)
+	s.Locks = union(s.Locks, o.Locks)
+	s.Class = known.Widest(s.Class, o.Class)
+	s.InnerDML = s.InnerDML || o.InnerDML
 	s.Settings = union(s.Settings, o.Settings)
 	s.Sets = slices.Concat(s.Sets, o.Sets)
 	s.HasWhere = s.HasWhere && o.HasWhere
@@ -99,7 +104,8 @@ func add(s, o *Shape, first bool) {
 	if limit == known.LimitParam || !first && limit != s.Limit {
 		limit = known.LimitExpr // EXECUTE gives the value as an expression
 	}
-	s.Limit, s.LimitAt = limit, 0
+	exact := o.LimitExact && (first || s.LimitExact && s.LimitRows == o.LimitRows)
+	s.Limit, s.LimitAt, s.LimitRows, s.LimitExact = limit, 0, o.LimitRows, exact
 }
 
 func union(a, b []string) []string {

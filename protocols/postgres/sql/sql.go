@@ -15,13 +15,19 @@ import (
 // text belongs to. StandardStrings and UTF8 are the server's own word
 // (ParameterStatus), heard while nothing was outstanding.
 type Session struct {
-	Agent           string          // whose turn at the grammar a text takes
-	Done            <-chan struct{} // nobody waits for an answer any more; nil: never
-	Database, User  string
+	Agent string          // whose turn at the grammar a text takes
+	Done  <-chan struct{} // nobody waits for an answer any more; nil: never
+
+	*Conversation        // nil: nothing is known of it
+	Protocol      string // how the text comes: "simple", "extended" or "function"
+
 	StandardStrings bool     // standard_conforming_strings is on
 	UTF8            bool     // client_encoding is UTF8
 	SearchPath      []string // nil: not known, the server's default
 	Major           int      // of the server's version; 0: not known
+	// LocalNames: the database has another encoding than UTF8 and reads names its
+	// own way, as to length and case.
+	LocalNames bool
 }
 
 // An Analyzer turns texts into parts and remembers the shapes of those it has
@@ -85,6 +91,7 @@ func (a *Analyzer) parseMiss(text string, s *Session, server known.Server) ([]ac
 	if err != nil {
 		return nil, err
 	}
+	e.normalize(text)
 	a.remember(e, text, mode, exact)
 	return e.parts(text, s), nil
 }
@@ -116,6 +123,22 @@ type statement struct {
 	from, to int
 }
 
+// normalize tells every shape its text without values.
+func (e *entry) normalize(text string) {
+	for i := range e.stmts {
+		st := &e.stmts[i]
+		st.shape.Normalized, st.shape.Fingerprint = lex.Normal(e.textOf(i, text), st.shape.Verbatim)
+	}
+}
+
+// textOf gives the text of one statement; that of a single one is the message.
+func (e *entry) textOf(i int, text string) string {
+	if len(e.stmts) == 1 {
+		return text
+	}
+	return text[e.stmts[i].from:e.stmts[i].to]
+}
+
 // parts gives the parts of this very text. They share the entry's shapes.
 func (e *entry) parts(text string, s *Session) []action.Part {
 	if len(e.stmts) == 1 {
@@ -131,7 +154,7 @@ func (e *entry) parts(text string, s *Session) []action.Part {
 	parts := make([]action.Part, len(e.stmts))
 	for i := range e.stmts {
 		st := &e.stmts[i]
-		all[i] = facts(st, text[st.from:st.to], s, len(e.stmts))
+		all[i] = facts(st, e.textOf(i, text), s, len(e.stmts))
 		parts[i] = st.part(&all[i])
 	}
 	return parts
@@ -142,7 +165,7 @@ func (st *statement) part(f *Facts) action.Part {
 }
 
 func facts(st *statement, text string, s *Session, n int) Facts {
-	return Facts{Shape: st.shape, Text: text, Database: s.Database, User: s.User, Statements: n}
+	return Facts{Shape: st.shape, Conversation: s.Conversation, Text: text, Statements: n, Protocol: s.Protocol}
 }
 
 // Verbs lists every verb that a statement may have.

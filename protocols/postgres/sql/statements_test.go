@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "rewrite testdata/statements.txt with wh
 
 // confirmed is a session whose encoding and strings the server has confirmed.
 func confirmed() *Session {
-	return &Session{Database: "app", User: "agent", StandardStrings: true, UTF8: true, Major: 15}
+	return &Session{Conversation: &Conversation{Database: "app", User: "agent"}, StandardStrings: true, UTF8: true, Major: 15}
 }
 
 // TestStatements reads testdata/statements.txt: a statement, and below it,

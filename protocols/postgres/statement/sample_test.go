@@ -13,7 +13,7 @@ import (
 )
 
 func of(verb string, e action.Effects, text string) action.Part {
-	return action.Part{Effects: e, Facts: &sql.Facts{Shape: &sql.Shape{Verb: verb}, Text: text, Database: "app", User: "bob"}}
+	return action.Part{Effects: e, Facts: &sql.Facts{Shape: &sql.Shape{Verb: verb}, Text: text, Conversation: &sql.Conversation{Database: "app", User: "bob"}}}
 }
 
 // bound encodes values as a Bind has them; nil is NULL, a leading 0x01 binary.

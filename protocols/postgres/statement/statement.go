@@ -52,7 +52,7 @@ func Offers(list []string, name string) bool {
 // Control is the part of an action that only steers: connecting, cancelling.
 func Control(database, user string) []action.Part {
 	return []action.Part{{
-		Facts:   &sql.Facts{Shape: &sql.Shape{HasWhere: true}, Database: database, User: user},
+		Facts:   &sql.Facts{Shape: &sql.Shape{HasWhere: true}, Conversation: &sql.Conversation{Database: database, User: user}},
 		Effects: action.EffectRead,
 		Control: true,
 	}}

@@ -197,6 +197,11 @@ func isFlagged(name string) bool {
 	return false
 }
 
+// Advisory reports whether a function locks or unlocks a number.
+func Advisory(name string) bool {
+	return strings.HasPrefix(name, "pg_advisory_") || strings.HasPrefix(name, "pg_try_advisory_")
+}
+
 // TellsOfServer reports whether a pure function shows other sessions, definitions
 // or statistics: reading those is more than steering the conversation.
 func TellsOfServer(name string) bool {

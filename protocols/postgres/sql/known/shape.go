@@ -23,6 +23,24 @@ type Shape struct {
 	ReadWrite bool     `json:"read_write,omitempty"` // asks for transactions that may write: BEGIN READ WRITE
 	Sets      []Set    `json:"-"`                    // what each of Settings is set to, those of set_config too
 
+	Class      string   `json:"class,omitempty"`             // one of Classes
+	ReadOnly   bool     `json:"read_only,omitempty"`         // it provably does nothing but read
+	Changed    []string `json:"columns_written,omitempty"`   // columns that are given values
+	Flagged    []string `json:"functions_flagged,omitempty"` // those of Functions that act
+	Unlisted   []string `json:"functions_unknown,omitempty"` // those of Functions that nothing classifies
+	Locks      []string `json:"locks,omitempty"`             // what it locks on purpose: rows, tables, numbers
+	LimitRows  int64    `json:"limit_rows,omitempty"`        // Limit is LimitConst and LimitExact: how many
+	LimitExact bool     `json:"limit_exact,omitempty"`
+	InnerDML   bool     `json:"cte_dml,omitempty"`         // a WITH query changes data
+	Analyzes   bool     `json:"explain_analyze,omitempty"` // an EXPLAIN that runs its statement
+	CopyFrom   bool     `json:"copy_from,omitempty"`
+	CopyTarget string   `json:"copy_target,omitempty"` // "stdin", "stdout", "file" or "program"; "" for no COPY
+
+	// Normalized is the text without its values and Fingerprint its digest, see
+	// lex.Normal. They are not recorded, being made of the text.
+	Normalized, Fingerprint string `json:"-"`
+	Verbatim                bool   `json:"verbatim,omitempty"` // constants are no values: they stay in both
+
 	// What the wire needs to follow the session.
 	Prepares    string `json:"prepares,omitempty"`    // PREPARE: the name
 	Executes    string `json:"executes,omitempty"`    // EXECUTE: the name, also inside EXPLAIN and CREATE TABLE AS
@@ -56,6 +74,8 @@ const (
 )
 
 // Lists gives every list of names.
-func (s *Shape) Lists() [7][]string {
-	return [...][]string{s.Verbs, s.Tables, s.Reads, s.Writes, s.Columns, s.Functions, s.Settings}
+func (s *Shape) Lists() [11][]string {
+	return [...][]string{
+		s.Verbs, s.Tables, s.Reads, s.Writes, s.Columns, s.Functions, s.Settings, s.Changed, s.Flagged, s.Unlisted, s.Locks,
+	}
 }

@@ -10,10 +10,10 @@ const maxTemplate = 64 << 10
 const mark = 0x01
 
 // Template appends text to key with a placeholder for every literal that is one
-// for certain: plain '…' and decimal integers. Two texts of one template have
-// the same tokens, so the grammar makes the same tree of them but for values. It
-// gives up (false) on whatever makes that less than certain: comments, dollar
-// quotes, prefixed strings, backslashes.
+// for certain, plain '…' and decimal numbers, and for every comment. Two texts of
+// one template have the same tokens, so the grammar makes the same tree of them
+// but for values. It gives up (false) on whatever makes that less than certain:
+// comments in comments, dollar quotes, prefixed strings, backslashes.
 func Template(key []byte, text string) ([]byte, bool) {
 	if len(text) > maxTemplate {
 		return nil, false
@@ -35,7 +35,8 @@ func Template(key []byte, text string) ([]byte, bool) {
 	return append(key, text[start:]...), true
 }
 
-// What a step has found, beside a literal: 's', 'i' or 'l'.
+// What a step has found, beside a literal, 's', 'i', 'l' or 'f', and a comment,
+// 'b' or 'c'.
 const (
 	verbatim = 0
 	unclear  = 1
@@ -47,7 +48,13 @@ type templater struct {
 	// float(25) is another type than float(24), and float(99) an error: the one
 	// place where the grammar looks at a number. 1: float, 2: float and (
 	float int
+	// The number of a LIMIT is kept: rules may read it. It is what stands after
+	// one of its words and signs that change nothing.
+	limit bool
 }
+
+// clear forgets what stood before, at a token that has nothing to do with it.
+func (t *templater) clear() { t.float, t.limit = 0, false }
 
 // step passes one token, or part of one, and tells what it was.
 func (t *templater) step() byte {
@@ -61,8 +68,11 @@ func (t *templater) step() byte {
 	case IsSpace(c):
 		t.i++
 		return verbatim
-	case c == '(' && t.float == 1:
-		t.float = 2
+	case c == '(' && (t.float == 1 || t.limit):
+		t.float *= 2
+		t.i++
+		return verbatim
+	case (c == '-' || c == '+') && t.limit && !strings.HasPrefix(s[i:], "--"):
 		t.i++
 		return verbatim
 	case c == '\'':
@@ -77,10 +87,13 @@ func (t *templater) step() byte {
 		return t.param()
 	case c == '\\', c == mark:
 		return unclear
-	case c == '-' && i+1 < len(s) && s[i+1] == '-', c == '/' && i+1 < len(s) && s[i+1] == '*':
-		return unclear
+	case c == '-' && i+1 < len(s) && s[i+1] == '-':
+		t.i = endOfLine(s, i)
+		return 'c'
+	case c == '/' && i+1 < len(s) && s[i+1] == '*':
+		return t.comment()
 	}
-	t.float = 0
+	t.clear()
 	t.i++
 	return verbatim
 }
@@ -95,11 +108,28 @@ func (t *templater) word() {
 	for j < len(t.text) && (IsWord(t.text[j]) || t.text[j] == '$') {
 		j++
 	}
-	t.float = 0
-	if j-t.i == len("float") && strings.EqualFold(t.text[t.i:j], "float") {
-		t.float = 1
+	t.clear()
+	switch w := t.text[t.i:j]; len(w) {
+	case len("next"):
+		t.limit = strings.EqualFold(w, "next")
+	case len("float"): // as long as limit and first
+		if strings.EqualFold(w, "float") {
+			t.float = 1
+		}
+		t.limit = strings.EqualFold(w, "limit") || strings.EqualFold(w, "first")
 	}
 	t.i = j
+}
+
+// comment passes a comment without another in it.
+func (t *templater) comment() byte {
+	body := t.text[t.i+2:]
+	n := strings.Index(body, "*/")
+	if n < 0 || strings.Contains(body[:n], "/*") {
+		return unclear
+	}
+	t.i += n + 4
+	return 'b'
 }
 
 // quoted passes a string, unless a prefix may change what it means.
@@ -107,6 +137,10 @@ func (t *templater) quoted() byte {
 	s, i := t.text, t.i
 	if i > 0 && (IsWord(s[i-1]) || s[i-1] == '&' || s[i-1] == '$') {
 		return unclear
+	}
+	kind := byte('s')
+	if t.limit {
+		kind = verbatim
 	}
 	t.float = 0
 	for j := i + 1; j < len(s); j++ {
@@ -119,13 +153,14 @@ func (t *templater) quoted() byte {
 				continue
 			}
 			t.i = j + 1
-			return 's'
+			return kind
 		}
 	}
 	return unclear
 }
 
-// number passes a decimal integer: 'i' fits into int4, 'l' does not.
+// number passes a decimal number: the integer 'i' fits into int4, 'l' does not,
+// 'f' has a point or an exponent.
 func (t *templater) number() byte {
 	s, i := t.text, t.i
 	j := i + 1
@@ -133,10 +168,13 @@ func (t *templater) number() byte {
 		j++
 	}
 	t.i = j
-	afterFloat := t.float == 2
+	keep := t.float == 2 || t.limit || i > 0 && s[i-1] == '.'
 	t.float = 0
-	follows := j < len(s) && (IsWord(s[j]) || s[j] == '.' || s[j] == '$')
-	if follows || afterFloat || i > 0 && s[i-1] == '.' {
+	if end := endOfFraction(s, j); end > j && !continues(s, end) && !keep {
+		t.i = end
+		return 'f'
+	}
+	if keep || continues(s, j) {
 		return verbatim
 	}
 	const maxInt4 = "2147483647"
@@ -149,6 +187,38 @@ func (t *templater) number() byte {
 	return verbatim
 }
 
+// continues reports whether what stands at i may belong to the number before it.
+func continues(s string, i int) bool {
+	return i < len(s) && (IsWord(s[i]) || s[i] == '.' || s[i] == '$')
+}
+
+// endOfFraction passes what stands behind the digits of a number: .5, e5, .5e-5.
+func endOfFraction(s string, i int) int {
+	digits := func(j int) int {
+		for j < len(s) && s[j] >= '0' && s[j] <= '9' {
+			j++
+		}
+		return j
+	}
+	if i+1 < len(s) && s[i] == '.' {
+		j := digits(i + 1)
+		if j == i+1 {
+			return i
+		}
+		i = j
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		j := i + 1
+		if j < len(s) && (s[j] == '+' || s[j] == '-') {
+			j++
+		}
+		if end := digits(j); end > j {
+			return end
+		}
+	}
+	return i
+}
+
 // param passes $1; any other dollar may begin a string.
 func (t *templater) param() byte {
 	s, j := t.text, t.i+1
@@ -159,7 +229,7 @@ func (t *templater) param() byte {
 		return unclear
 	}
 	t.i = j
-	t.float = 0
+	t.clear()
 	return verbatim
 }
 

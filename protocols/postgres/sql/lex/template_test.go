@@ -21,7 +21,7 @@ func TestTemplate(t *testing.T) {
 		{"SELECT 123456789012345678901234567890", "SELECT ‹l›"},
 		{"SELECT 00000000000000000001", "SELECT 00000000000000000001"},
 		{"SELECT 0000000001", "SELECT ‹i›"},
-		{"SELECT 1.5, .5, 1., 1e5, 1e-5", "SELECT 1.5, .5, 1., 1e5, 1e-‹i›"},
+		{"SELECT 1.5, .5, 1., 1e5, 1e-5", "SELECT ‹f›, .5, 1., ‹f›, ‹f›"},
 		{"SELECT 0x1f, 1_000", "SELECT 0x1f, 1_000"},
 		{"SELECT $1, $12", "SELECT $1, $12"},
 		{"SELECT a1, t2.b3, \"x'1\", a$1", "SELECT a1, t2.b3, \"x'1\", a$1"},
@@ -48,14 +48,24 @@ func TestTemplate(t *testing.T) {
 		{"SELECT $$a$$", ""},
 		{"SELECT $a$x$a$", ""},
 		{"SELECT $1a", ""},
-		{"SELECT 1 -- a", ""},
-		{"SELECT /* a */ 1", ""},
+		{"SELECT 1 -- a", "SELECT ‹i› ‹c›"},
+		{"SELECT /* a */ 1", "SELECT ‹b› ‹i›"},
+		{"SELECT /* /* a */ */ 1", ""},
+		{"SELECT /* a", ""},
+		{"SELECT -- 'a\n'b'", "SELECT ‹c›\n‹s›"},
+		{"SELECT 1.5e+10, 12e, 1.5.5, 1..5", "SELECT ‹f›, 12e, 1.5.5, 1..5"},
+		{"SELECT 1 LIMIT 5 OFFSET 7", "SELECT ‹i› LIMIT 5 OFFSET ‹i›"},
+		{"SELECT 1 LIMIT (-(5)) -- x", "SELECT ‹i› LIMIT (-(5)) ‹c›"},
+		{"SELECT 1 limit/* a */'5'", "SELECT ‹i› limit‹b›'5'"},
+		{"SELECT 1 FETCH NEXT 5 ROWS ONLY", "SELECT ‹i› FETCH NEXT 5 ROWS ONLY"},
+		{"SELECT a.limits, 5", "SELECT a.limits, ‹i›"},
+		{"SELECT 1 LIMIT x + 5", "SELECT ‹i› LIMIT x + ‹i›"},
 		{"SELECT 'open", ""},
 		{"SELECT \"open", ""},
 	}
 	for _, tt := range tests {
 		key, ok := Template(nil, tt.text)
-		got := strings.NewReplacer("\x01s", "‹s›", "\x01i", "‹i›", "\x01l", "‹l›").Replace(string(key))
+		got := strings.NewReplacer("\x01s", "‹s›", "\x01i", "‹i›", "\x01l", "‹l›", "\x01f", "‹f›", "\x01b", "‹b›", "\x01c", "‹c›").Replace(string(key))
 		if ok != (tt.want != "") || ok && got != tt.want {
 			t.Errorf("%q: %q, %v; want %q", tt.text, got, ok, tt.want)
 		}

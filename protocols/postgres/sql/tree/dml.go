@@ -57,6 +57,7 @@ func (w *walker) sort(s *pgquery.SelectStmt, sc *scope) {
 // locking treats FOR UPDATE and its kin as a write: they mark rows and stop others.
 func (w *walker) locking(l *pgquery.LockingClause, sc *scope) {
 	w.does(action.EffectWrite)
+	w.lock(strength(l.GetStrength()))
 	named := map[string]bool{}
 	for _, n := range l.GetLockedRels() {
 		named[n.GetRangeVar().GetRelname()] = true
@@ -72,6 +73,19 @@ func (w *walker) locking(l *pgquery.LockingClause, sc *scope) {
 			w.table(t, writing)
 		}
 	}
+}
+
+// strength names a row lock as FOR does.
+func strength(s pgquery.LockClauseStrength) string {
+	switch s {
+	case pgquery.LockClauseStrength_LCS_FORKEYSHARE:
+		return "key_share"
+	case pgquery.LockClauseStrength_LCS_FORSHARE:
+		return "share"
+	case pgquery.LockClauseStrength_LCS_FORNOKEYUPDATE:
+		return "no_key_update"
+	}
+	return "update"
 }
 
 // target records the table that a DML statement changes, which is never a WITH
@@ -91,7 +105,7 @@ func (w *walker) insertStmt(s *pgquery.InsertStmt, outer *scope) {
 	sc, target := w.target(s.Relation, with)
 	w.assigned(s.Cols, target.tables[0], with)
 	if len(s.Cols) == 0 {
-		w.column(target.tables[0], "*")
+		w.change(target.tables[0], "*")
 	}
 	w.readsBeside(func() { w.node(s.SelectStmt, with) })
 	if c := s.OnConflictClause; c != nil {
@@ -176,7 +190,7 @@ func (w *walker) mergeWhen(when *pgquery.MergeWhenClause, target rel, sc *scope)
 		w.verb("insert")
 		w.does(action.EffectWrite)
 		if len(when.TargetList) == 0 {
-			w.column(target.tables[0], "*")
+			w.change(target.tables[0], "*")
 		}
 	case pgquery.CmdType_CMD_UPDATE:
 		w.verb("update")
@@ -198,7 +212,7 @@ func (w *walker) mergeWhen(when *pgquery.MergeWhenClause, target rel, sc *scope)
 func (w *walker) assigned(targets []*pgquery.Node, table string, sc *scope) {
 	for _, n := range targets {
 		if rt := n.GetResTarget(); rt != nil {
-			w.column(table, rt.Name)
+			w.change(table, rt.Name)
 		}
 		w.node(n, sc)
 	}

@@ -67,10 +67,16 @@ func (w *walker) with(with *pgquery.WithClause, outer *scope) *scope {
 			w.node(n, sc)
 			continue
 		}
+		w.shape.InnerDML = w.shape.InnerDML || changesData(cte.Ctequery)
 		w.children(cte.ProtoReflect(), &scope{parent: sc})
 		sc.ctes[cte.Ctename] = true
 	}
 	return sc
+}
+
+// changesData reports whether a WITH query is a statement that changes data.
+func changesData(n *pgquery.Node) bool {
+	return n.GetInsertStmt() != nil || n.GetUpdateStmt() != nil || n.GetDeleteStmt() != nil || n.GetMergeStmt() != nil
 }
 
 // from walks one item of a FROM, adds its names to sc, and gives the tables in it.
@@ -195,6 +201,18 @@ func (w *walker) column(table, name string) {
 		return
 	}
 	w.columns.add(table + "." + ident.Dotted(name))
+}
+
+// change records a column that gets a value.
+func (w *walker) change(table, name string) {
+	w.column(table, name)
+	if w.dry || w.err != nil {
+		return
+	}
+	if name != "*" {
+		name = ident.Dotted(name)
+	}
+	w.changed.add(table + "." + name)
 }
 
 // named records a column that the text names without its table.

@@ -22,11 +22,12 @@ func (w *walker) top(n *pgquery.Node) error {
 	if m == nil {
 		return fmt.Errorf("the statement is of a kind that cannot be read")
 	}
-	c, ok := known.ClassOf(string(m.Descriptor().Name()))
+	node := string(m.Descriptor().Name())
+	c, ok := known.ClassOf(node)
 	if !ok {
 		c.Verb = "unknown" // and the walk below refuses it
 	}
-	w.shape.Verb = c.Verb
+	w.shape.Verb, w.shape.Class = c.Verb, known.StatementClass(node)
 	if q := n.GetSelectStmt(); q != nil {
 		w.query(n, nil)
 		return nil
@@ -60,6 +61,7 @@ func (w *walker) query(n *pgquery.Node, sc *scope) {
 }
 
 func (w *walker) limit(n *pgquery.Node) {
+	cast := n.GetTypeCast() != nil
 	for n.GetTypeCast() != nil {
 		n = n.GetTypeCast().Arg
 	}
@@ -68,6 +70,9 @@ func (w *walker) limit(n *pgquery.Node) {
 	case n.GetAConst() != nil:
 		if !n.GetAConst().Isnull {
 			w.shape.Limit = known.LimitConst
+		}
+		if i := n.GetAConst().GetIval(); i != nil && !cast {
+			w.shape.LimitRows, w.shape.LimitExact = int64(i.Ival), true
 		}
 	case n.GetParamRef() != nil:
 		w.shape.Limit, w.shape.LimitAt = known.LimitParam, int(n.GetParamRef().Number)
@@ -147,10 +152,20 @@ func (w *walker) wrapper(m protoreflect.Message, sc *scope) bool {
 		if n.Ismove {
 			w.renamed("fetch", "move")
 		}
+	case *pgquery.LockStmt:
+		w.lock("table")
+		w.children(m, sc)
 	default:
 		return false
 	}
 	return true
+}
+
+// lock records that something is locked on purpose.
+func (w *walker) lock(what string) {
+	if !w.dry {
+		w.locks.add(what)
+	}
 }
 
 // opaque marks a statement that touches more than its text shows.
@@ -180,6 +195,7 @@ func (w *walker) explain(n *pgquery.ExplainStmt, sc *scope) {
 	}
 	outer := w.dry
 	w.dry = w.dry || !analyze
+	w.shape.Analyzes = analyze
 	w.query(n.Query, sc)
 	w.dry = outer
 	w.nodes(n.Options, sc)
@@ -205,6 +221,7 @@ func (w *walker) copyStmt(n *pgquery.CopyStmt, sc *scope) {
 	}
 	w.shape.CopyIn = n.IsFrom && !outside
 	w.shape.CopyOut = !n.IsFrom && !outside
+	w.shape.CopyFrom, w.shape.CopyTarget = n.IsFrom, copyTarget(n)
 	switch {
 	case n.Query != nil:
 		w.query(n.Query, sc)
@@ -224,12 +241,29 @@ func (w *walker) copyStmt(n *pgquery.CopyStmt, sc *scope) {
 		use = writing
 	}
 	table := w.relation(n.Relation, use)
+	note := w.column
+	if n.IsFrom {
+		note = w.change
+	}
 	for _, name := range ident.Parts(n.Attlist) {
-		w.column(table, name)
+		note(table, name)
 	}
 	if len(n.Attlist) == 0 {
-		w.column(table, "*")
+		note(table, "*")
 	}
 	inner := &scope{parent: sc, rels: []rel{{name: n.Relation.Relname, schema: n.Relation.Schemaname, tables: []string{table}}}}
 	w.children(n.ProtoReflect(), inner, "relation", "attlist")
+}
+
+// copyTarget names what a COPY reads from or writes to.
+func copyTarget(n *pgquery.CopyStmt) string {
+	switch {
+	case n.IsProgram:
+		return "program"
+	case n.Filename != "":
+		return "file"
+	case n.IsFrom:
+		return "stdin"
+	}
+	return "stdout"
 }

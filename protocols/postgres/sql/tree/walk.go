@@ -24,21 +24,25 @@ type walker struct {
 	functions *known.Functions
 	server    known.Server
 
-	shape   *known.Shape
-	effects action.Effects
-	verbs   set
-	tables  set
-	reads   set
-	writes  set
-	columns set
-	calls   set
-	unbound bool // an UPDATE, DELETE or MERGE without a condition
-	tells   bool // a function shows what is no table, and no part of the conversation
-	literal bool // a constant in the text decides what is known of it
-	dry     bool // inside an EXPLAIN that runs nothing
-	role    role // of the relations of the statement at hand that stand in no FROM
-	spent   int
-	err     error // the walk was given up
+	shape    *known.Shape
+	effects  action.Effects
+	verbs    set
+	tables   set
+	reads    set
+	writes   set
+	columns  set
+	calls    set
+	changed  set // columns that get values
+	flagged  set // calls that act
+	unlisted set // calls that nothing classifies
+	locks    set
+	unbound  bool // an UPDATE, DELETE or MERGE without a condition
+	tells    bool // a function shows what is no table, and no part of the conversation
+	literal  bool // a constant in the text decides what is known of it
+	dry      bool // inside an EXPLAIN that runs nothing
+	role     role // of the relations of the statement at hand that stand in no FROM
+	spent    int
+	err      error // the walk was given up
 }
 
 // Names may multiply: a column without a table is one of every table in scope.
@@ -83,7 +87,7 @@ type Statement struct {
 func Walk(raw *pgquery.RawStmt, functions *known.Functions, server known.Server) (Statement, error) {
 	w := &walker{
 		functions: functions, server: server, shape: new(known.Shape),
-		verbs: set{}, tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{},
+		verbs: set{}, tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{}, changed: set{}, flagged: set{}, unlisted: set{}, locks: set{},
 	}
 	if err := w.top(raw.Stmt); err != nil {
 		return Statement{}, err
@@ -95,7 +99,12 @@ func Walk(raw *pgquery.RawStmt, functions *known.Functions, server known.Server)
 	delete(w.verbs, s.Verb)
 	s.Verbs = append([]string{s.Verb}, w.verbs.sorted()...)
 	s.Tables, s.Reads, s.Writes = w.tables.sorted(), w.reads.sorted(), w.writes.sorted()
-	s.Columns, s.Functions = w.columns.sorted(), w.calls.sorted()
+	s.Columns, s.Changed = w.columns.sorted(), w.changed.sorted()
+	s.Functions, s.Flagged, s.Unlisted = w.calls.sorted(), w.flagged.sorted(), w.unlisted.sorted()
+	s.Locks = w.locks.sorted()
+	for _, v := range s.Verbs {
+		s.Class = known.Widest(s.Class, known.ClassOfVerb(v))
+	}
 	s.HasWhere = !w.unbound
 	s.Bare, s.BareOpaque = w.effects, s.Opaque
 	if s.Executes != "" {
@@ -105,6 +114,7 @@ func Walk(raw *pgquery.RawStmt, functions *known.Functions, server known.Server)
 	if w.effects == 0 {
 		w.effects = action.EffectUnknown
 	}
+	s.ReadOnly = w.effects == action.EffectRead && !s.Opaque && !s.ReadWrite
 	return Statement{Shape: s, Effects: w.effects, Control: w.control(), Literal: w.literal}, nil
 }
 
@@ -238,7 +248,11 @@ func (w *walker) node(n *pgquery.Node, sc *scope) {
 
 // relation records a table. What guards others by its content is admin.
 func (w *walker) relation(rv *pgquery.RangeVar, r role) string {
-	name := ident.Dotted(rv.Schemaname, rv.Relname)
+	schema := rv.Schemaname
+	if schema == "" && rv.Relpersistence == "t" {
+		schema = "pg_temp" // CREATE TEMP: the server makes it there
+	}
+	name := ident.Dotted(schema, rv.Relname)
 	w.table(name, r)
 	if known.Guarded(rv.Schemaname, rv.Relname) {
 		w.effects |= action.EffectAdmin
@@ -271,13 +285,13 @@ func (w *walker) call(f *pgquery.FuncCall) {
 	}
 	w.function(names)
 	if names[len(names)-1] == "set_config" {
-		w.literal = true
 		w.gives(setting.OfCall(f.Args))
 	}
 }
 
 func (w *walker) function(names []string) {
-	w.calls.add(ident.Dotted(names...))
+	call := ident.Dotted(names...)
+	w.calls.add(call)
 	schema := ""
 	if len(names) > 1 {
 		schema = names[len(names)-2]
@@ -286,11 +300,19 @@ func (w *walker) function(names []string) {
 	case known.Pure:
 		w.tells = w.tells || known.TellsOfServer(names[len(names)-1])
 	case known.Flagged:
+		w.flagged.add(call)
+		w.literal = true // a name, a file, a number
 		w.effects |= action.EffectAdmin
+		if known.Advisory(names[len(names)-1]) {
+			w.locks.add("advisory")
+		}
 	case known.Opaque:
+		w.flagged.add(call)
+		w.literal = true // it is code
 		w.effects |= action.EffectAdmin
 		w.shape.Opaque = true
 	default:
+		w.unlisted.add(call)
 		w.effects |= action.EffectUnknown
 	}
 }
@@ -318,6 +340,7 @@ func (w *walker) operator(name []*pgquery.Node) {
 	}
 	if foreign := len(names) > 1 && names[len(names)-2] != "pg_catalog"; foreign || !known.OfServerOperator(names[len(names)-1]) {
 		w.calls.add(ident.Dotted(names...))
+		w.unlisted.add(ident.Dotted(names...))
 		w.effects |= action.EffectUnknown
 	}
 }
