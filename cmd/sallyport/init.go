@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -58,40 +60,92 @@ func (r *root) initCommand() *cobra.Command {
 // ask puts the questions that no flag answered; without a terminal or a pipe to
 // read from, what is left open stays at its default.
 func (a *answers) ask(cmd *cobra.Command) error {
-	in := bufio.NewReader(cmd.InOrStdin())
-	prompt := func(flag, question string, set func(string)) {
-		if cmd.Flags().Changed(flag) || cmd.Context().Err() != nil {
-			return
-		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s ", question)
-		var line string
-		err := cli.Await(cmd.Context(), func() (err error) {
-			line, err = in.ReadString('\n')
-			return err
-		})
-		if f, ok := cmd.InOrStdin().(*os.File); err != nil || !ok || !cli.Terminal(f) {
-			fmt.Fprintln(cmd.ErrOrStderr()) // nobody has pressed Enter there
-		}
-		if cmd.Context().Err() != nil {
-			return
-		}
-		if line = strings.TrimSpace(line); line != "" {
-			set(line)
-		}
-	}
-	prompt("endpoint", "1/3 Where do agents reach this gateway (host:port)? [this host, port 51820]", func(s string) { a.Endpoint = s })
-	prompt("service", "2/3 Which services first ("+strings.Join(offered(), ", ")+")? [github]", func(s string) { a.Services = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) })
-	prompt("database", "3/3 A PostgreSQL server to guard (host:port)? [none]", func(s string) { a.Database = s })
+	f, ok := cmd.InOrStdin().(*os.File)
+	q := questions{cmd: cmd, in: bufio.NewReader(cmd.InOrStdin()), person: ok && cli.Terminal(f)}
+	q.put("endpoint", "1/3 Where do agents reach this gateway (host:port)? [this host, port 51820]", func(s string) error {
+		a.Endpoint = s
+		return checkAddress(s)
+	})
+	q.put("service", "2/3 Which services first ("+strings.Join(offered(), ", ")+")? [github]", func(s string) error {
+		a.Services = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+		return checkPresets(a.Services)
+	})
+	q.put("database", "3/3 A PostgreSQL server to guard (host:port)? [none]", func(s string) error {
+		a.Database = s
+		return checkAddress(s)
+	})
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
 	if len(a.Services) == 0 && !cmd.Flags().Changed("service") {
 		a.Services = []string{"github"}
 	}
-	for _, s := range a.Services {
-		if !slices.Contains(offered(), s) {
-			return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("no preset is called %q; there are %s", s, strings.Join(offered(), ", "))}
+	if err := errors.Join(q.wrong, checkPresets(a.Services)); err != nil {
+		return cli.ExitError{Code: cli.ExitUsage, Err: err}
+	}
+	return nil
+}
+
+// questions are put to whoever started the program. A person who answers wrongly
+// is asked again; a pipe is not.
+type questions struct {
+	cmd    *cobra.Command
+	in     *bufio.Reader
+	person bool
+	wrong  error // the first answer of a pipe that was
+}
+
+// put asks one question, unless a flag has answered it. Enter keeps the default.
+func (q *questions) put(flag, question string, set func(string) error) {
+	if q.cmd.Flags().Changed(flag) || q.wrong != nil {
+		return
+	}
+	for q.cmd.Context().Err() == nil {
+		line, err := q.line(question)
+		if line == "" || q.cmd.Context().Err() != nil {
+			return
 		}
+		wrong := set(line)
+		switch {
+		case wrong == nil:
+			return
+		case err != nil || !q.person:
+			q.wrong = wrong
+			return
+		}
+		fmt.Fprintf(q.cmd.ErrOrStderr(), "    %v\n", wrong)
+	}
+}
+
+func (q *questions) line(question string) (string, error) {
+	fmt.Fprintf(q.cmd.ErrOrStderr(), "%s ", question)
+	var line string
+	err := cli.Await(q.cmd.Context(), func() (err error) {
+		line, err = q.in.ReadString('\n')
+		return err
+	})
+	if err != nil || !q.person {
+		fmt.Fprintln(q.cmd.ErrOrStderr()) // nobody has pressed Enter there
+	}
+	if q.cmd.Context().Err() != nil { // the reader may still write to line
+		return "", err
+	}
+	return strings.TrimSpace(line), err
+}
+
+func checkPresets(names []string) error {
+	for _, s := range names {
+		if !slices.Contains(offered(), s) {
+			return fmt.Errorf("no preset is called %q; there are %s", s, strings.Join(offered(), ", "))
+		}
+	}
+	return nil
+}
+
+func checkAddress(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
+		return fmt.Errorf("%q is no address; write it like \"gw.example.com:51820\"", s)
 	}
 	return nil
 }
