@@ -379,11 +379,7 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 		s.text.StandardStrings, s.text.UTF8 = set.StandardStrings, set.UTF8
 	}
 	s.text.Protocol = protocolOf(a.kind)
-	parts, bar := statement.Read(s.p.analyzer, text, &s.text, func(name string) []action.Part {
-		found := s.ledger.Named(name)
-		a.behind = append(a.behind, found...)
-		return found
-	})
+	parts, bar := s.read(a, text)
 	if bar == nil {
 		parts, bar = statement.Belt(s.f.Service, parts)
 	}

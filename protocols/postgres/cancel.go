@@ -7,6 +7,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
+	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
@@ -21,6 +22,24 @@ func (p *Protocol) serveCancel(ctx context.Context, f protocols.Flow, do protoco
 		return nil
 	}
 	return do(ctx, s.cancel("cancel request", true))
+}
+
+// read gives what a text does. A cancel that comes meanwhile means this very text.
+func (s *session) read(a *ask, text string) ([]action.Part, *refusal.Bar) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	return statement.Read(s.p.analyzer, text, &s.text, func(name string) []action.Part {
+		found := s.ledger.Named(name)
+		a.behind = append(a.behind, found...)
+		return found
+	})
+}
+
+// awaitRead waits until the server can hear of what is being read: it forgets a
+// cancel that comes first.
+func (s *session) awaitRead() {
+	s.reading.Lock()
+	defer s.reading.Unlock()
 }
 
 // cancelRunning cancels what the server does for the session, for a reason of
@@ -66,6 +85,7 @@ func (c *cancel) Forward(ctx context.Context, up protocols.Upstream) (action.Res
 	if _, busy := c.s.ledger.Busy(); waited && !busy {
 		return action.Result{Status: "cancelled"}, nil
 	}
+	c.s.awaitRead()
 	l, _, err := up.Link(ctx, protocols.Open{Beside: c.s.link, Dress: upstream.Dress(c.s.f.Service, c.s.p.pool)})
 	if err != nil {
 		return action.Result{Failed: true, Err: err.Error()}, nil

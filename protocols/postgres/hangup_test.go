@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/keys"
 )
 
 // waitFor is an approval that nobody gives.
@@ -133,4 +134,34 @@ func TestAWaitAtConnectSeesTheAgent(t *testing.T) {
 	if got := <-why; !strings.Contains(got, "hung up") {
 		t.Error(got)
 	}
+}
+
+// TestACancelMeansWhatIsBeingRead: a text may wait for its turn at the grammar, and
+// a server forgets a cancel that comes before the statement.
+func TestACancelMeansWhatIsBeingRead(t *testing.T) {
+	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Hour })
+	cl := l.ready(t)
+	s, ok := l.proto.ring.Find(keys.Key{Seat: keys.Seat{Agent: l.agent, Service: "app_db"}, PID: cl.key.ProcessID, Secret: cl.key.SecretKey})
+	if !ok {
+		t.Fatal("no such session")
+	}
+	s.reading.Lock()
+	before := s.heard.Load()
+	cl.send(query("SELECT pg_sleep(20)"))
+	await(t, "the query is heard", func() bool { return s.heard.Load() > before })
+	canceled := make(chan struct{})
+	go func() {
+		defer close(canceled)
+		l.cancel(t, cl.key)
+	}()
+	select {
+	case <-canceled:
+		t.Error("the server hears of the cancel first")
+	case <-time.After(300 * time.Millisecond):
+	}
+	s.reading.Unlock()
+	if got := cl.until('Z'); got != "E:57014 Z:I" {
+		t.Error(got)
+	}
+	<-canceled
 }

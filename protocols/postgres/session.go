@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,6 +63,8 @@ type session struct {
 		simple bool   // for a simple query
 		seq    uint64 // of its item
 	}
+
+	reading sync.Mutex // held while a text is read
 
 	heard atomic.Int64 // when the agent last said something, in Unix nanoseconds
 	live  life.Life
