@@ -21,6 +21,7 @@ type Service struct {
 	FoldPaths        bool // case_insensitive_paths
 	PlainInjection   bool // insecure_injection: a secret may travel without TLS
 	Databases        []string
+	Catalog          bool // PostgreSQL: names are looked up on the server
 	Session          Session
 	BodyInspectLimit int64 // bytes of a body that may be held; 0: the protocol's default
 }

@@ -183,7 +183,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 		a.refuse(refusal.TooMany())
 	}
 	a.item.Statement = &ledger.Statement{
-		Name: name, Parts: a.act.Parts, Behind: a.behind, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
+		Name: name, Parts: a.plain, Behind: a.behind, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
 	}
 	return s.do(ctx, a)
 }
@@ -205,7 +205,8 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 	case err != nil:
 		return err
 	case st != nil && !s.ledger.Prepared(name):
-		a.act.Parts, a.act.Summary, a.behind = st.Parts, st.Summary, st.Behind
+		a.act.Summary, a.behind = st.Summary, st.Behind
+		a.settle(ctx, st.Parts)
 		if err := a.learnParams(m); err != nil {
 			return err
 		}
@@ -216,7 +217,7 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 		if err := s.readInto(ctx, a, "EXECUTE "+statement.Quote(name)); err != nil {
 			return err
 		}
-		st = &ledger.Statement{Name: name, Parts: a.act.Parts, Summary: a.act.Summary}
+		st = &ledger.Statement{Name: name, Parts: a.plain, Summary: a.act.Summary}
 	}
 	a.portal = ledger.Portal{Name: portal, Statement: st}
 	a.item.Portal = &a.portal
@@ -380,13 +381,11 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 	}
 	s.text.Protocol = protocolOf(a.kind)
 	parts, bar := s.read(a, text)
-	if bar == nil {
-		parts, bar = statement.Belt(s.f.Service, parts)
-	}
 	if bar != nil {
 		a.refuse(bar)
 		return nil
 	}
-	a.act.Parts, a.act.Summary = parts, statement.SummaryOf(text, parts)
+	a.settle(ctx, parts)
+	a.act.Summary = statement.SummaryOf(text, parts)
 	return nil
 }

@@ -33,6 +33,7 @@ type ask struct {
 	act    action.Action
 	kind   ledger.Kind
 	bar    *refusal.Bar  // it is refused whatever the rules say
+	plain  []action.Part // as the text alone tells them
 	behind []action.Part // what an EXECUTE in it may run
 	sent   int64
 	item   ledger.Item
@@ -57,6 +58,18 @@ var (
 func (a *ask) refuse(bar *refusal.Bar) {
 	a.bar = bar
 	a.act.Parts = nil
+}
+
+// settle makes parts those of the ask: with what the server's catalog adds to
+// them, and held to what the service states beside the rules.
+func (a *ask) settle(ctx context.Context, parts []action.Part) {
+	a.plain = parts
+	parts, bar := statement.Belt(a.s.f.Service, a.s.sight.Expand(ctx, parts))
+	if bar != nil {
+		a.refuse(bar)
+		return
+	}
+	a.act.Parts = parts
 }
 
 // Action is what is judged.
@@ -122,6 +135,10 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	if a.bar != nil {
 		return action.Result{Status: a.bar.Code, Failed: true, Err: a.bar.Text}, a.Refuse(ctx, action.Decision{})
 	}
+	if a.waited && !a.s.sight.Same(ctx, a.plain, a.act.Parts) {
+		a.bar = refusal.Elsewhere()
+		return action.Result{Status: a.bar.Code, Failed: true, Err: a.bar.Text}, a.Refuse(ctx, action.Decision{})
+	}
 	a.item.Kind, a.item.Sent, a.item.Saves = a.kind, a.sent, statement.Saves(a.act.Parts)
 	switch a.kind {
 	case ledger.Parse:
@@ -136,6 +153,9 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	var out []ledger.Outcome
 	a.seq, out = a.s.ledger.Push(a.item)
 	a.pushed = true
+	if a.kind != ledger.Parse {
+		a.s.sight.Sent(a.plain)
+	}
 	ledger.Deliver(out)
 	return action.Result{}, a.s.in.Pass()
 }
@@ -156,7 +176,7 @@ func (a *ask) prepare() {
 	if a.kind == ledger.Parse {
 		return // nothing runs yet
 	}
-	for _, p := range a.act.Parts {
+	for _, p := range a.plain {
 		if s := statement.Shape(p); s != nil && s.Prepares != "" {
 			a.s.ledger.Prepare(s.Prepares, []action.Part{p})
 		}
@@ -194,6 +214,7 @@ func (a *ask) Check(ctx context.Context) action.Decision {
 func (a *ask) Done(r action.Result, err error) {
 	a.unhook()
 	a.held.Done(r, err)
+	a.s.sight.Done(a.plain, r.Failed)
 }
 
 // Refuse puts a message that the server must refuse in the place of this one. What

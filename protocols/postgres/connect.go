@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/catalog"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
@@ -97,6 +98,7 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 	c.s.link = l
 	login := upstream.Login{Version: c.s.version, User: c.s.wish.User, Parameters: c.s.parameters(), Encrypted: l.State}
 	if cred == nil {
+		c.s.look(ctx, &login)
 		return upstream.Start(ctx, l.Conn, l.Stream, login)
 	}
 	var password vault.Secret
@@ -110,11 +112,23 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 	}
 	account := upstream.Account{Service: c.s.f.Service.Name, Address: l.Conn.RemoteAddr().String(), User: login.User}
 	login.Demand = c.s.p.methods.Demand(account, least)
+	c.s.look(ctx, &login)
 	g, err := upstream.Start(ctx, l.Conn, l.Stream, login)
 	if err == nil {
 		c.s.p.methods.Note(account, g.By)
 	}
 	return g, err
+}
+
+// look opens the session's sight of the server's catalog, where the service has
+// one. It fixes the search_path of the login.
+func (s *session) look(ctx context.Context, login *upstream.Login) {
+	if !s.f.Service.Catalog {
+		return
+	}
+	way := catalog.Way{Service: s.f.Service, Beside: s.link, Pool: s.p.pool, Do: s.do, Database: s.wish.Database, Wish: s.wish.User}
+	s.sight = &catalog.Sight{Way: way, Work: s.work, Go: s.live.Go, Idle: func() bool { return s.ledger.Idle() }}
+	s.sight.Begin(ctx, s.p.catalogs, login, s.wish.Parameters)
 }
 
 // parameters is what the session starts with: what the agent may set, and what

@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/catalog"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
@@ -25,21 +26,22 @@ import (
 const cacheBytes = 32 << 20
 
 // Protocol serves PostgreSQL. It keeps what crosses connections: the shapes of
-// statements, the cancel keys, how many sessions each agent has, and how servers
-// had passwords proved.
+// statements, the cancel keys, how many sessions each agent has, how servers had
+// passwords proved, and their catalogs.
 type Protocol struct {
 	analyzer *sql.Analyzer
 	pool     *sync.Pool
 	ring     keys.Ring[*session]
 	seats    keys.Seats
 	methods  upstream.Memory
+	catalogs *catalog.Store
 }
 
 var _ protocols.Protocol = (*Protocol)(nil)
 
 // New makes the protocol. sql.Available tells whether this build can read SQL.
 func New() *Protocol {
-	return &Protocol{analyzer: sql.New(cacheBytes), pool: wire.NewPool()}
+	return &Protocol{analyzer: sql.New(cacheBytes), pool: wire.NewPool(), catalogs: catalog.NewStore()}
 }
 
 // Name is the word for it in a service.
@@ -86,6 +88,9 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 		return a, nil // without parts nothing allows it
 	}
 	parts, bar := statement.Read(sql.New(0), t.SQL, text, func(string) []action.Part { return nil })
+	if svc.Catalog { // nobody asks a server about what nobody sent
+		parts = sql.Unexpanded(parts)
+	}
 	if bar == nil {
 		parts, bar = statement.Belt(svc, parts)
 	}

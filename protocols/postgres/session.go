@@ -11,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/answer"
+	"sallyport.dev/sallyport/protocols/postgres/catalog"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/hold"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
@@ -49,6 +50,7 @@ type session struct {
 	agent *wire.Mouth
 	in    *wire.Stream   // from the agent
 	link  *upstream.Link // set by connect
+	sight *catalog.Sight // set by connect; nil: the service has no catalog
 
 	pid    uint32
 	theirs []byte // the server's cancel key

@@ -82,8 +82,7 @@ func TestARuleOfWhatIsNotThereIsUnknown(t *testing.T) {
 func sight(t *testing.T, look func(context.Context) (*Snapshot, error)) *Sight {
 	t.Helper()
 	store := NewStore()
-	way := &Way{Database: "app"}
-	s := &Sight{Way: way, Work: t.Context(), Go: func(f func()) bool { go f(); return true }, Idle: func() bool { return true }}
+	s := &Sight{Work: t.Context(), Go: func(f func()) bool { go f(); return true }, Idle: func() bool { return true }}
 	s.entry, s.lookUp = store.entry(Key{Database: "app"}), look
 	s.state.start = Path{"public"}
 	s.state.settle(s.state.start)

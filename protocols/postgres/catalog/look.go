@@ -29,7 +29,12 @@ type Way struct {
 	Do       protocols.Do
 	Database string
 	Wish     string         // the user that the agent names, for the record
-	Login    upstream.Login // as the session's, without password and parameters
+	Login    upstream.Login // as the session's, without password and parameters; see Begin
+}
+
+// key says whose catalog a look-up reads.
+func (w *Way) key() Key {
+	return Key{Service: w.Service.Name, Address: w.Beside.Conn.RemoteAddr().String(), Account: w.Login.User, Database: w.Database}
 }
 
 // A look is the action of one look-up. It only steers, as a log-in does.

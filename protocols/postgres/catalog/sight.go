@@ -2,19 +2,23 @@ package catalog
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/upstream"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
 // A Sight is what one session can see of its server's catalog. nil is that of a
 // service without one: its methods then do nothing. Begin comes before the others;
-// Expand and Sent are for the agent's pump, Done may be called beside them.
+// Expand, Same and Sent are for the agent's pump, Done may be called beside them.
 type Sight struct {
-	Way  *Way
+	Way  Way
 	Work context.Context   // of look-ups that no statement waits for
 	Go   func(func()) bool // starts one of those
 	// Idle reports whether the server has answered everything and is in no
@@ -28,30 +32,40 @@ type Sight struct {
 	state state // guarded by mu
 }
 
-// Begin looks at the catalog of a key and gives the search_path that the session
-// must be started with, so that it is the one that names are read by. wish is the
-// one that the agent asks for; without it, it is the account's own. ok is false if
-// the path is not known: bare names are not certain then.
-func (s *Sight) Begin(ctx context.Context, store *Store, k Key, wish string, wished bool) (path string, ok bool) {
-	s.entry = store.entry(k)
+// Begin looks at the catalog that a session of the login will have, and fixes the
+// search_path of the login to the account's own unless the agent wishes for one:
+// it then is, for certain, the one that names are read by. Where that is not
+// known, bare names mean nothing.
+func (s *Sight) Begin(ctx context.Context, store *Store, login *upstream.Login, wishes []wire.Parameter) {
+	s.Way.Login = *login
+	s.Way.Login.Password, s.Way.Login.Parameters = nil, nil
+	s.entry = store.entry(s.Way.key())
 	s.lookUp = func(ctx context.Context) (*Snapshot, error) { return s.Way.look(ctx, store.functions) }
 	snap := s.entry.get(ctx, 0, s.lookUp)
-	path = wish
-	if !wished {
-		if snap == nil {
-			s.state.lost = true
-			return "", false
-		}
-		path = snap.Path
+	value, known := wished(wishes)
+	if !known && snap != nil {
+		value, known = snap.Path, true
+		login.Parameters = append(slices.Clip(login.Parameters), wire.Parameter{Name: searchPath, Value: value})
 	}
-	p, ok := ParsePath(path)
-	if !ok {
+	p, ok := ParsePath(value)
+	if !known || !ok {
 		s.state.lost = true
-		return path, wished
+		return
 	}
 	s.state.start = p
 	s.state.settle(p)
-	return path, true
+}
+
+// searchPath is the setting of that name.
+const searchPath = "search_path"
+
+func wished(list []wire.Parameter) (path string, ok bool) {
+	for _, p := range list {
+		if strings.EqualFold(p.Name, searchPath) {
+			return p.Value, true
+		}
+	}
+	return "", false
 }
 
 // Expand gives a copy of parts with all that stands behind their names. It waits
@@ -181,6 +195,30 @@ func (s *Sight) Done(parts []action.Part, failed bool) {
 	if settles {
 		s.state.settle(p)
 	}
+}
+
+// Same reports whether parts, which were expanded while somebody was asked, would
+// be expanded to the same by now.
+func (s *Sight) Same(ctx context.Context, plain, parts []action.Part) bool {
+	if s == nil {
+		return true
+	}
+	for i, p := range s.Expand(ctx, plain) {
+		now, ok := p.Facts.(*sql.Facts)
+		was, both := parts[i].Facts.(*sql.Facts)
+		if !ok || !both || now.Catalog != was.Catalog || !slices.EqualFunc(lists(now), lists(was), slices.Equal[[]string]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lists(f *sql.Facts) [][]string {
+	if f.Shape == nil {
+		return nil
+	}
+	all := f.Shape.Lists()
+	return append(all[:], f.Expanded)
 }
 
 func shapes(parts []action.Part) []*known.Shape {

@@ -51,6 +51,13 @@ func (l *Ledger) Transaction() Standing {
 	return Outside
 }
 
+// Idle reports whether the server has answered everything and is in no transaction.
+func (l *Ledger) Idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first == len(l.items) && l.status == 'I'
+}
+
 // Saved reports whether the transaction at hand may have a savepoint: an error then
 // gives back what was locked after it, and no more.
 func (l *Ledger) Saved() bool {

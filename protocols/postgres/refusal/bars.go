@@ -55,6 +55,14 @@ func NoSeat() *Bar {
 	return &Bar{Code: "53300", Text: "this agent has as many sessions as the service allows", Hint: "Close one of them."}
 }
 
+// Elsewhere bars what was approved when its names stood for something else.
+func Elsewhere() *Bar {
+	return &Bar{
+		Code: Denied, Text: "what the names of this statement stand for has changed while it waited for its approval",
+		Hint: "Send it again.",
+	}
+}
+
 // OpenTooLong is said of a statement that waited inside a transaction, and at the
 // end of its session.
 func OpenTooLong(most time.Duration) (code, text, hint string) {
