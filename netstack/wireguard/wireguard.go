@@ -19,8 +19,8 @@ import (
 
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/tun"
+	"sallyport.dev/sallyport/netstack/wireguard/socket"
 
-	"golang.zx2c4.com/wireguard/conn"
 	"golang.zx2c4.com/wireguard/device"
 )
 
@@ -124,7 +124,7 @@ func (n *Node) check(cfg Config) (*ecdh.PrivateKey, uint16, error) {
 
 // up starts wireguard-go and tells it who there is.
 func (n *Node) up(private *ecdh.PrivateKey, port uint16) error {
-	n.device = device.NewDevice(n.net.Device, conn.NewStdNetBind(), logger(n.log))
+	n.device = device.NewDevice(n.net.Device, socket.New(), logger(n.log))
 	if err := n.device.IpcSet(fmt.Sprintf("private_key=%x\nlisten_port=%d\n", private.Bytes(), port)); err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}
