@@ -9,6 +9,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/catalog"
+	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
@@ -96,7 +97,7 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 		return nil, fmt.Errorf("a link of another protocol: %T", got)
 	}
 	c.s.link = l
-	login := upstream.Login{Version: c.s.version, User: c.s.wish.User, Parameters: c.s.parameters(), Encrypted: l.State}
+	login := upstream.Login{Version: c.s.startup.Newest(), User: c.s.wish.User, Parameters: c.s.parameters(), Encrypted: l.State}
 	if cred == nil {
 		c.s.look(ctx, &login)
 		return upstream.Start(ctx, l.Conn, l.Stream, login)
@@ -140,17 +141,16 @@ func (s *session) parameters() []wire.Parameter {
 
 // greet tells the agent that the session is open. It keeps the server's process
 // id, which clients use in SQL, and gives a cancel key of our own, as long as the
-// server's: clients know what their version of the server gives.
+// server's.
 func (s *session) greet(g *upstream.Greeting) error {
-	n := 4
-	if s.version >= wire.Version32 {
-		n = max(n, len(g.Key))
-	}
-	s.pid, s.theirs, s.ours = g.PID, g.Key, make([]byte, n)
+	s.pid, s.theirs, s.ours = g.PID, g.Key, make([]byte, max(4, len(g.Key)))
 	rand.Read(s.ours) //nolint:errcheck // crypto/rand.Read never returns an error
 	s.begin(g)
-	b, err := g.Encode(s.ours)
+	b, err := entry.Negotiate(s.startup, g.Version)
 	if err != nil {
+		return err
+	}
+	if b, err = g.Encode(b, s.ours); err != nil {
 		return err
 	}
 	return s.agent.Say(b)

@@ -21,6 +21,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // An eighteen is a server of major 18: it speaks direct TLS and protocol 3.2,
@@ -192,6 +193,22 @@ func TestMajor18(t *testing.T) {
 			t.Errorf("cancelled with %x", got)
 		}
 	})
+	t.Run("a newer version than there is", func(t *testing.T) {
+		l := s.line(t)
+		conn := l.raw(t)
+		fe := pgproto3.NewFrontend(conn, conn)
+		fe.Send(&pgproto3.StartupMessage{ProtocolVersion: 3<<16 | 9999, Parameters: map[string]string{
+			"user": "u", "database": "postgres", "_pq_.test_protocol_negotiation": "",
+		}})
+		if err := fe.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		m, err := fe.Receive()
+		got, ok := m.(*pgproto3.NegotiateProtocolVersion)
+		if !ok || got.NewestMinorProtocol != wire.Version32 || fmt.Sprint(got.UnrecognizedOptions) != "[_pq_.test_protocol_negotiation]" {
+			t.Errorf("answered with %+v, %v", m, err)
+		}
+	})
 	t.Run("protocol 3.0 stays 3.0", func(t *testing.T) {
 		var behind tape
 		l := s.line(t, func(l *line) { l.tap = behind.see })
@@ -216,12 +233,19 @@ func TestMajor18(t *testing.T) {
 	})
 }
 
-// A server of another major answers 3.2 with 3.0; the agent need not know, but for
-// the length of its key.
+// A server of another major answers 3.2 with 3.0, and so does the gateway: a client
+// that insists hears the same as without it.
 func TestProtocol32WithAServerThatSpeaks30(t *testing.T) {
 	var behind tape
 	l := newLine(t, func(l *line) { l.tap = behind.see })
-	c := through(t, l, "sslmode=disable&min_protocol_version=3.2&max_protocol_version=3.2")
+	insist := fmt.Sprintf("postgres://a:b@127.0.0.1:%d/postgres?sslmode=disable&min_protocol_version=3.2", l.port())
+	if c, err := pgx.Connect(t.Context(), insist); err == nil || !strings.Contains(err.Error(), "version too low") {
+		t.Errorf("3.2 with a server of 3.0: %v", err)
+		if err == nil {
+			c.Close(t.Context())
+		}
+	}
+	c := through(t, l, "sslmode=disable&max_protocol_version=3.2")
 	if n := len(c.PgConn().SecretKey()); n != 4 {
 		t.Errorf("the agent has a key of %d bytes", n)
 	}

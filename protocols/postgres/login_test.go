@@ -281,8 +281,8 @@ func TestProtocolVersions(t *testing.T) {
 		key     int
 	}{
 		{3 << 16, "", 0, 4},
-		{3<<16 | 2, "", 0, 4}, // as long as the key of this server
-		{3<<16 | 9999, "", 3<<16 | 2, 4},
+		{3<<16 | 2, "", 3 << 16, 4}, // the server speaks no 3.2
+		{3<<16 | 9999, "", 3 << 16, 4},
 		{3<<16 | 1, "", 3 << 16, 4},
 		{3 << 16, "_pq_.new_thing", 3 << 16, 4},
 	} {

@@ -45,7 +45,7 @@ type session struct {
 	work    context.Context // of what the session starts; ends with it
 	quit    context.CancelFunc
 	wish    entry.Wish
-	version uint32
+	startup *wire.Startup
 
 	agent *wire.Mouth
 	in    *wire.Stream   // from the agent
@@ -75,7 +75,7 @@ type session struct {
 // serveSession logs in and runs a session to its end.
 func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protocols.Do, e *entry.Entry) (err error) {
 	wish, bar := entry.Read(e.Startup)
-	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, version: e.Startup.Version, agent: &wire.Mouth{Conn: e.Conn}}
+	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, startup: e.Startup, agent: &wire.Mouth{Conn: e.Conn}}
 	s.live.Agent, s.live.Lost = e.Conn, s.deliver
 	defer s.apologize(&err)
 	s.work, s.quit = context.WithCancel(ctx)

@@ -117,29 +117,26 @@ func (d *Door) open(ctx context.Context, conn net.Conn) (*Entry, error) {
 	}
 }
 
-// startup reads the start-up packet and negotiates what is newer than we are.
+// startup reads the start-up packet.
 func (d *Door) startup(conn net.Conn, p packet) (*Entry, error) {
 	s, err := wire.ParseStartup(p.packet)
 	if err != nil {
 		return nil, tell(conn, err)
 	}
-	if minor := s.Version & 0xffff; minor != 0 && s.Version != wire.Version32 || len(s.Extensions) > 0 {
-		best := uint32(wire.Version30)
-		if s.Version >= wire.Version32 {
-			best = wire.Version32
-		}
-		msg, err := (&pgproto3.NegotiateProtocolVersion{
-			NewestMinorProtocol: best, UnrecognizedOptions: s.Extensions,
-		}).Encode(nil)
-		if err != nil {
-			return nil, fmt.Errorf("negotiate the version: %w", err)
-		}
-		if _, err := conn.Write(msg); err != nil {
-			return nil, fmt.Errorf("negotiate the version: %w", err)
-		}
-		s.Version = best
-	}
 	return &Entry{Conn: conn, Startup: s, Ahead: p.ahead}, nil
+}
+
+// Negotiate encodes what an agent is told where its server speaks another version
+// than it asked for, or an extension is not known; else nothing.
+func Negotiate(s *wire.Startup, spoken uint32) ([]byte, error) {
+	if s.Version == spoken && len(s.Extensions) == 0 {
+		return nil, nil
+	}
+	b, err := (&pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: spoken, UnrecognizedOptions: s.Extensions}).Encode(nil)
+	if err != nil {
+		return nil, fmt.Errorf("negotiate the version: %w", err)
+	}
+	return b, nil
 }
 
 // answer answers an SSLRequest: yes, if there is a certificate to show.

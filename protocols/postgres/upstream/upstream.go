@@ -39,6 +39,7 @@ type Login struct {
 
 // A Greeting is what a server said until it was ready.
 type Greeting struct {
+	Version uint32 // that is spoken
 	By      Method // that proved the password
 	PID     uint32
 	Key     []byte
@@ -47,9 +48,9 @@ type Greeting struct {
 	Setting map[string]string
 }
 
-// Encode gives the greeting as an agent gets it, with a cancel key of ours.
-func (g *Greeting) Encode(secret []byte) ([]byte, error) {
-	b, err := (&pgproto3.AuthenticationOk{}).Encode(nil)
+// Encode appends the greeting as an agent gets it, with a cancel key of ours.
+func (g *Greeting) Encode(b, secret []byte) ([]byte, error) {
+	b, err := (&pgproto3.AuthenticationOk{}).Encode(b)
 	if err != nil {
 		return nil, fmt.Errorf("greeting: %w", err)
 	}
@@ -147,7 +148,7 @@ func Start(ctx context.Context, c net.Conn, s *wire.Stream, login Login) (*Greet
 	if err != nil {
 		return nil, err
 	}
-	return greeting(s, by, maxKey(version))
+	return greeting(s, &Greeting{Version: version, By: by, Setting: make(map[string]string)})
 }
 
 // negotiated reads which version the server speaks: an older one than asked for,
@@ -180,8 +181,7 @@ func maxKey(version uint32) int {
 }
 
 // greeting reads from the end of the authentication to ReadyForQuery.
-func greeting(s *wire.Stream, by Method, maxKey int) (*Greeting, error) {
-	g := &Greeting{By: by, Setting: make(map[string]string)}
+func greeting(s *wire.Stream, g *Greeting) (*Greeting, error) {
 	for {
 		m, raw, err := next(s)
 		if err != nil {
@@ -197,7 +197,7 @@ func greeting(s *wire.Stream, by Method, maxKey int) (*Greeting, error) {
 		case 'N':
 			g.Before = append(g.Before, raw...)
 		case 'K':
-			if len(body) < 8 || len(body) > 4+maxKey {
+			if len(body) < 8 || len(body) > 4+maxKey(g.Version) {
 				return nil, fmt.Errorf("%w: BackendKeyData of %d bytes", wire.ErrMalformed, len(body))
 			}
 			g.PID, g.Key = binary.BigEndian.Uint32(body), append([]byte(nil), body[4:]...)

@@ -54,7 +54,9 @@ func canary() *vault.Secret {
 
 func TestStart(t *testing.T) {
 	ok, ready := &pgproto3.AuthenticationOk{}, &pgproto3.ReadyForQuery{TxStatus: 'I'}
-	key := func(n int) *pgproto3.BackendKeyData { return &pgproto3.BackendKeyData{ProcessID: 7, SecretKey: make([]byte, n)} }
+	key := func(n int) *pgproto3.BackendKeyData {
+		return &pgproto3.BackendKeyData{ProcessID: 7, SecretKey: make([]byte, n)}
+	}
 	down := func(v uint32, options ...string) *pgproto3.NegotiateProtocolVersion {
 		return &pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: v, UnrecognizedOptions: options}
 	}

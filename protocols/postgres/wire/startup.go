@@ -35,6 +35,14 @@ type Startup struct {
 	Extensions []string    // names that begin with _pq_.
 }
 
+// Newest gives the newest version that both the agent and the gateway speak.
+func (s *Startup) Newest() uint32 {
+	if s.Version >= Version32 {
+		return Version32
+	}
+	return Version30
+}
+
 // Get gives the value of a parameter, "" if it is not there.
 func (s *Startup) Get(name string) string {
 	for _, p := range s.Parameters {
