@@ -100,6 +100,13 @@ func TestRead(t *testing.T) {
 		{"replication", start("user", "bo", "replication", "1"), "42501"},
 		{"a setting of the server", start("user", "bo", "log_statement", "none"), "42501"},
 		{"the same hidden in options", start("user", "bo", "options", "--log-statement=none"), "42501"},
+		{"what a SET may change", start("user", "bo", "jit", "off", "default_transaction_isolation", "serializable"), "jit=off default_transaction_isolation=serializable "},
+		{"read only, never back", start("user", "bo", "options", "-c default_transaction_read_only=on"), "default_transaction_read_only=on "},
+		{"read and write", start("user", "bo", "options", "-c default_transaction_read_only=off"), "42501"},
+		{"strings as of old", start("user", "bo", "standard_conforming_strings", "off"), "42501"},
+		{"a role", start("user", "bo", "options", "-c role=postgres"), "42501"},
+		{"a setting of the application's", start("user", "bo", "enable_app.tenant", "7"), "42501"},
+		{"a switch of the server's", start("user", "bo", "options", "-P"), "42501"},
 		{"a quoted catalogue", start("user", "bo", "search_path", `"PG_CATALOG", x`), "42501"},
 	} {
 		w, bar := Read(c.in)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -16,13 +17,14 @@ type Wish struct {
 	Parameters []wire.Parameter
 }
 
-// passed lists the start-up parameters that reach the server, in lower case.
-// client_encoding is looked at on its own.
-func passed() []string {
-	return []string{
-		"application_name", "datestyle", "timezone", "intervalstyle", "extra_float_digits", "search_path", "client_encoding",
-		"client_min_messages",
-	}
+// passed lists the start-up parameters that reach the server beside those that a
+// SET may change under every posture, in lower case.
+func passed() []string { return []string{"search_path", "client_encoding"} }
+
+// steers reports whether a setting is one that any session may make. A name with a
+// dot is nobody's but the application's: row security may hang on it.
+func steers(name, value string) bool {
+	return slices.Contains(passed(), name) || known.HarmlessSetting(name, value) && !strings.Contains(name, ".")
 }
 
 // Read clears a start-up packet by the list of what may be set at start-up.
@@ -48,7 +50,7 @@ func Read(s *wire.Startup) (Wish, *refusal.Bar) {
 			set = append(list, set...) // like the server: what is named outside of options comes later and wins
 		case "replication":
 			if !slices.Contains([]string{"false", "off", "no", "0"}, strings.ToLower(p.Value)) {
-				return w, &refusal.Bar{Code: "42501", Text: "replication connections are not allowed", Hint: "Connect without the replication parameter."}
+				return w, &refusal.Bar{Code: "42501", Text: "replication connections are not in this version", Hint: "Connect without the replication parameter."}
 			}
 		default:
 			set = append(set, p)
@@ -67,10 +69,11 @@ func Read(s *wire.Startup) (Wish, *refusal.Bar) {
 // clear checks one setting and gives it the form in which it is sent.
 func clear(p *wire.Parameter) *refusal.Bar {
 	name := strings.ToLower(p.Name)
-	if !slices.Contains(passed(), name) {
+	if !steers(name, p.Value) {
 		return &refusal.Bar{
-			Code: "42501", Text: fmt.Sprintf("start-up parameter %q may not be set by an agent", p.Name),
-			Hint: "Remove it from the connection string; these may be set: " + strings.Join(passed(), ", ") + ".",
+			Code: "42501", Text: fmt.Sprintf("start-up parameter %q may not be set to %q by an agent", p.Name, p.Value),
+			Hint: "Remove it from the connection string. What steers how values look may be set: " +
+				"application_name, client_encoding, DateStyle, TimeZone, IntervalStyle, extra_float_digits, search_path and the like.",
 		}
 	}
 	if name == "search_path" && strings.Contains(strings.ToLower(p.Value), "pg_catalog") {
