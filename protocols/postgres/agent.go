@@ -14,8 +14,6 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
-
-	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 const (
@@ -55,8 +53,8 @@ func (s *session) pumpAgent() (err error) {
 
 // hear takes one message of the agent in.
 func (s *session) hear(ctx context.Context, m wire.Message) error {
-	if s.copying {
-		if s.copying = s.ledger.CopyIn(); s.copying {
+	if s.copy.on {
+		if s.copy.on = s.ledger.CopyIn(); s.copy.on {
 			return s.hearCopy(ctx, m)
 		}
 	}
@@ -83,44 +81,14 @@ func (s *session) hear(ctx context.Context, m wire.Message) error {
 		s.skip = false
 		s.push(ledger.Item{Kind: ledger.Sync})
 		return s.in.Pass()
-	case 'H', 'd', 'c', 'f': // outside of COPY the server ignores the last three
+	case 'H':
 		return s.in.Pass()
+	case 'd', 'c', 'f':
+		return s.in.Drop() // outside of COPY a server does that
 	case 'X':
 		return errTerminate
 	}
 	return fmt.Errorf("%w: unknown message type %q", wire.ErrMalformed, m.Type)
-}
-
-// hearCopy takes a message in while the server reads data. The server ignores
-// Sync and Flush then, so they are not sent: it would owe no answer.
-func (s *session) hearCopy(ctx context.Context, m wire.Message) error {
-	switch m.Type {
-	case 'd':
-		if err := s.in.Pass(); err != nil {
-			return err
-		}
-		_, more := s.in.PassAlike('d')
-		s.ledger.Copied(int64(m.Size + more))
-		return nil
-	case 'c', 'f':
-		return s.endCopy(ctx)
-	case 'S', 'H':
-		return s.in.Drop()
-	case 'X':
-		return errTerminate
-	}
-	return fmt.Errorf("%w: message type %q in the middle of COPY", wire.ErrMalformed, m.Type)
-}
-
-// endCopy passes the end of the data. A simple query may ask for more, and it
-// answers by itself; an Execute cannot, and answers at the next Sync.
-func (s *session) endCopy(ctx context.Context) error {
-	s.copying = false
-	copies := s.ledger.Copies()
-	if err := s.in.Pass(); err != nil || !s.copy.simple {
-		return err
-	}
-	return s.awaitCopy(ctx, s.copy.seq, copies)
 }
 
 // push notes a message that goes to the server unjudged.
@@ -154,8 +122,7 @@ func (s *session) query(ctx context.Context, m wire.Message) error {
 	if !copyIn || !a.pushed {
 		return nil
 	}
-	s.copy.simple, s.copy.seq = true, a.seq
-	return s.awaitCopy(ctx, a.seq, copies)
+	return s.awaitCopy(ctx, true, a.seq, copies)
 }
 
 // parse judges a text that is only prepared: what is certainly denied must not
@@ -256,29 +223,6 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 		return err
 	}
 	return s.awaitExtendedCopy(ctx, seq, copies)
-}
-
-// awaitExtendedCopy makes the server answer an Execute that may read data, so
-// that it is known how the messages behind it will be read.
-func (s *session) awaitExtendedCopy(ctx context.Context, seq, copies uint64) error {
-	flush, err := (&pgproto3.Flush{}).Encode(nil)
-	if err != nil {
-		return fmt.Errorf("flush: %w", err)
-	}
-	if err := s.in.Insert(flush); err != nil {
-		return err
-	}
-	s.copy.simple, s.copy.seq = false, seq
-	return s.awaitCopy(ctx, seq, copies)
-}
-
-// awaitCopy waits, where the server may ask for data, until it does or does not.
-func (s *session) awaitCopy(ctx context.Context, seq, copies uint64) error {
-	if err := s.ledger.AwaitCopy(ctx, seq, copies); err != nil {
-		return err
-	}
-	s.copying = true
-	return nil
 }
 
 // fetch judges an Execute of a portal that no Bind made: a cursor of SQL's

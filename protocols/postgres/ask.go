@@ -236,7 +236,7 @@ func (a *ask) word(d action.Decision) *pgproto3.ErrorResponse {
 	case errors.Is(a.why, errCancelled):
 		e.Code, e.Message, e.Hint = "57014", "canceling statement due to user request", ""
 	case errors.Is(a.why, hold.ErrTooLong):
-		e.Code, e.Message, e.Hint = refusal.OpenTooLong(openHold(&a.s.f.Service.Session))
+		e.Code, e.Message, e.Hint = refusal.OpenTooLong(statement.OpenHold(&a.s.f.Service.Session))
 	}
 	return e
 }
@@ -257,7 +257,7 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 			Tell: func() error { return s.agent.Tell(refusal.Waiting(&a.act, d)) },
 			Open: func() bool { return s.ledger.Transaction() == ledger.Inside },
 			Moot: func() bool { return s.ledger.Moot(a.fence) },
-			Most: openHold(&s.f.Service.Session),
+			Most: statement.OpenHold(&s.f.Service.Session),
 		}.Run(ctx))
 	})
 	return ctx, func() {
@@ -273,7 +273,7 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 
 // transaction tells the approver whether others may have to wait for the answer.
 func (s *session) transaction() string {
-	most := openHold(&s.f.Service.Session)
+	most := statement.OpenHold(&s.f.Service.Session)
 	switch s.ledger.Transaction() {
 	case ledger.Inside:
 		return fmt.Sprintf("open, what it has locked stays locked until the answer, for at most %s", most)
@@ -281,14 +281,6 @@ func (s *session) transaction() string {
 		return fmt.Sprintf("perhaps open, what it has locked stays locked until the answer, for at most %s", most)
 	}
 	return ""
-}
-
-// openHold is how long a transaction is kept open for an approval.
-func openHold(b *action.Session) time.Duration {
-	if b.IdleTimeout > 0 {
-		return min(b.IdleTimeout, statement.OpenHold)
-	}
-	return statement.OpenHold
 }
 
 // loosen ends the implicit transaction in which texts were only prepared, before

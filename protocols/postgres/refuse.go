@@ -22,7 +22,7 @@ func (s *session) substitute(kind ledger.Kind, e *pgproto3.ErrorResponse) error 
 	if err != nil {
 		return err
 	}
-	it := ledger.Item{Kind: ledger.Query, Refused: &ledger.Refused{Token: token, Error: raw}}
+	it := ledger.Item{Kind: ledger.Query, Refused: &ledger.Refused{Token: token, Error: raw, Code: refusal.Denied}}
 	if !simple {
 		it.Kind = ledger.Parse
 		s.skip = true

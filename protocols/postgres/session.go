@@ -58,13 +58,9 @@ type session struct {
 	ledger *ledger.Ledger
 
 	// Of the agent's pump.
-	text    sql.Session
-	skip    bool // a refused message stands before: nothing counts until Sync
-	copying bool // the server may be reading data
-	copy    struct {
-		simple bool   // for a simple query
-		seq    uint64 // of its item
-	}
+	text sql.Session
+	skip bool // a refused message stands before: nothing counts until Sync
+	copy copying
 
 	reading sync.Mutex // held while a text is read
 
@@ -194,7 +190,7 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 	case protocols.IsPanic(lost), protocols.IsPanic(err):
 		return refusal.Broken()
 	case errors.Is(err, hold.ErrTooLong):
-		return refusal.Fatal(refusal.OpenTooLong(openHold(&s.f.Service.Session)))
+		return refusal.Fatal(refusal.OpenTooLong(statement.OpenHold(&s.f.Service.Session)))
 	case errors.Is(lost, errStuck):
 		return refusal.Fatal("57014", lost.Error(), "")
 	case errors.Is(lost, answer.ErrTooLarge):

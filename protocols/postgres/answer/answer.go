@@ -113,8 +113,17 @@ func (p *Pump) answer(m wire.Message) error {
 	case 's':
 		return p.settle(m, ledger.Event{Type: 's', Text: "suspended"})
 	case 'V':
-		return p.settle(m, ledger.Event{Type: 'V', Text: "CALL"})
-	case '1', '2', '3', 'T', 'n', 'G':
+		return p.called(m)
+	case 'G':
+		body, err := in.Peek(1)
+		if err != nil {
+			return err
+		}
+		if len(body) == 0 {
+			return fmt.Errorf("%w: an empty CopyInResponse", wire.ErrMalformed)
+		}
+		return p.settle(m, ledger.Event{Type: 'G', Status: body[0]})
+	case '1', '2', '3', 'T', 'n':
 		return p.settle(m, ledger.Event{Type: m.Type})
 	case 'S':
 		return p.report()
@@ -124,6 +133,16 @@ func (p *Pump) answer(m wire.Message) error {
 		return in.Pass()
 	}
 	return fmt.Errorf("%w from the database: message type %q", wire.ErrMalformed, m.Type)
+}
+
+// called passes what a function call gives, unless it is more than the service
+// allows.
+func (p *Pump) called(m wire.Message) error {
+	if p.MaxBytes == 0 || int64(m.Size) <= p.MaxBytes {
+		return p.settle(m, ledger.Event{Type: 'V', Text: "CALL"})
+	}
+	p.tell(m, ledger.Event{Type: 'E', Text: "54000"})
+	return p.limit()
 }
 
 // report follows a setting of the session.
@@ -167,8 +186,8 @@ func (p *Pump) failure(m wire.Message) error {
 	if v := wire.Field(body, 'V'); v == "FATAL" || v == "PANIC" {
 		p.parted = true
 	}
-	if sub := p.Ledger.Substituted(); sub != nil && code == "42601" && strings.Contains(wire.Field(body, 'M'), sub.Token) {
-		p.tell(m, ledger.Event{Type: 'E', Text: refusal.Denied})
+	if sub := p.Ledger.Substituted(); sub != nil && strings.Contains(wire.Field(body, 'M'), sub.Token) {
+		p.tell(m, ledger.Event{Type: 'E', Text: sub.Code})
 		return p.Stream.Replace(sub.Error)
 	}
 	if p.meter.over {
@@ -245,6 +264,11 @@ func (p *Pump) tellLimit() error {
 		return p.Stream.Drop()
 	}
 	p.meter.told = true
+	return p.limit()
+}
+
+// limit puts the error about the service's limit in the place of the message.
+func (p *Pump) limit() error {
 	e := refusal.Error("54000", "the result is larger than the service allows", "Ask for less: LIMIT, WHERE or fewer columns.")
 	b, err := e.Encode(nil)
 	if err != nil {

@@ -4,7 +4,7 @@ package ledger
 type Event struct {
 	Type   byte   // of the message
 	Text   string // tag of a CommandComplete, SQLSTATE of an error
-	Status byte   // of ReadyForQuery
+	Status byte   // of ReadyForQuery; the format of the data that a CopyInResponse asks for
 	// Rows and Bytes came since the event before.
 	Rows, Bytes int64
 }
@@ -27,7 +27,7 @@ func (l *Ledger) Hear(ev Event, out []Outcome) []Outcome {
 	case '1', '2', '3', 'T', 'n':
 		out = l.confirm(ev.Type, out)
 	case 'G':
-		l.copyIn = true
+		l.copyIn, l.binary = true, ev.Status != 0
 		l.copies++
 	}
 	l.changed.Broadcast()

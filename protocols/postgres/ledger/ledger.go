@@ -48,6 +48,7 @@ type Item struct {
 type Refused struct {
 	Token string
 	Error []byte // a whole ErrorResponse
+	Code  string // its SQLSTATE
 }
 
 // A Statement is what a prepared name stands for.
@@ -121,6 +122,7 @@ type Ledger struct {
 
 	completed uint64 // statements of simple queries
 	copyIn    bool   // the server reads CopyData
+	binary    bool   // in the binary format
 	copies    uint64 // how often it has begun to
 	hot       bool   // something ran that may have changed a setting
 
@@ -266,6 +268,25 @@ func (l *Ledger) CopyIn() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.copyIn
+}
+
+// CopyBinary reports whether the data are in the binary format.
+func (l *Ledger) CopyBinary() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.binary
+}
+
+// FailCopy says what the agent gets for the CopyFail that the caller then sends; it
+// is not to be sent if the server reads no more data.
+func (l *Ledger) FailCopy(r *Refused) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.copyIn || l.first == len(l.items) {
+		return false
+	}
+	l.items[l.first].Refused = r
+	return true
 }
 
 // Copied counts data that the agent sends.

@@ -63,6 +63,11 @@ func Elsewhere() *Bar {
 	}
 }
 
+// TooMuchData is for a COPY that sends more than the service allows.
+func TooMuchData() *pgproto3.ErrorResponse {
+	return Error("54000", "the data are more than the service allows", "Send less in one COPY; nothing of this one has been kept.")
+}
+
 // OpenTooLong is said of a statement that waited inside a transaction, and at the
 // end of its session.
 func OpenTooLong(most time.Duration) (code, text, hint string) {

@@ -31,9 +31,7 @@ const refusedName = "sallyport_refused"
 // Stand makes the message that stands for a refused one: a Query, or a Parse that
 // a Sync follows. Its text is a token that no grammar accepts and nobody guesses.
 func Stand(simple bool) (token string, msg []byte, err error) {
-	var b [8]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never returns an error
-	token = "sallyport_" + hex.EncodeToString(b[:])
+	token = newToken()
 	if simple {
 		msg, err = (&pgproto3.Query{String: token}).Encode(nil)
 	} else {
@@ -43,6 +41,22 @@ func Stand(simple bool) (token string, msg []byte, err error) {
 		return "", nil, fmt.Errorf("refusal: %w", err)
 	}
 	return token, msg, nil
+}
+
+// Fail makes a CopyFail whose reason is a token.
+func Fail() (token string, msg []byte, err error) {
+	token = newToken()
+	if msg, err = (&pgproto3.CopyFail{Message: token}).Encode(nil); err != nil {
+		return "", nil, fmt.Errorf("refusal: %w", err)
+	}
+	return token, msg, nil
+}
+
+// newToken makes a word that no grammar accepts as a statement and nobody guesses.
+func newToken() string {
+	var b [8]byte
+	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never returns an error
+	return "sallyport_" + hex.EncodeToString(b[:])
 }
 
 // Error makes an error that leaves the session open.

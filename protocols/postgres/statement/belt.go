@@ -14,9 +14,17 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
-// OpenHold is how long a transaction is kept open for an approval: its locks are
+// openHold is how long a transaction is kept open for an approval: its locks are
 // held meanwhile, and others wait for them.
-const OpenHold = time.Minute
+const openHold = time.Minute
+
+// OpenHold is how long a service lets a transaction stay open for an approval.
+func OpenHold(b *action.Session) time.Duration {
+	if b.IdleTimeout > 0 {
+		return min(b.IdleTimeout, openHold)
+	}
+	return openHold
+}
 
 // serverGrace is how much later than the gateway the server ends an idle
 // transaction: the gateway has the first word, and can say why.
@@ -50,7 +58,7 @@ func limits(b *action.Session) []limit {
 	}
 	if b.IdleTimeout > 0 {
 		// A wait for an approval is idle to the server, and not to the gateway.
-		list = append(list, limit{"idle_in_transaction_session_timeout", b.IdleTimeout + OpenHold + serverGrace})
+		list = append(list, limit{"idle_in_transaction_session_timeout", b.IdleTimeout + openHold + serverGrace})
 	}
 	return list
 }

@@ -140,7 +140,17 @@ func (s *Stream) Raw() ([]byte, error) {
 }
 
 // Pass lets the message through. It streams what has not arrived yet.
-func (s *Stream) Pass() error {
+func (s *Stream) Pass() error { return s.PassSeen(nil) }
+
+// PassSeen lets the message through and shows its body, piece by piece, to see,
+// which may be nil.
+func (s *Stream) PassSeen(see func([]byte)) error {
+	if see != nil {
+		if _, err := s.Peek(0); err != nil {
+			return err
+		}
+		see(s.buf[s.pos+HeaderLen : min(s.pos+s.size, s.end)])
+	}
 	s.bulk = isData(s.buf[s.pos])
 	rest := s.size - (s.end - s.pos)
 	if rest <= 0 {
@@ -156,6 +166,9 @@ func (s *Stream) Pass() error {
 		n, err := s.more(rest)
 		if err != nil {
 			return err
+		}
+		if see != nil {
+			see(s.buf[s.pos : s.pos+n])
 		}
 		s.pos += n
 		rest -= n
