@@ -3,6 +3,13 @@ package sql
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
+)
+
+// The first byte of a key says what follows it.
+const (
+	templateKey = 't'
+	exactKey    = 'x'
 )
 
 // cacheShards keeps sessions from waiting for one lock.
@@ -22,6 +29,8 @@ type shard struct {
 	young map[string]*entry // guarded by mu
 	old   map[string]*entry // guarded by mu
 	size  int               // of young; guarded by mu
+
+	templates, exacts atomic.Uint64 // hits
 }
 
 func newCache(maxBytes int) *cache {
@@ -35,17 +44,32 @@ func (c *cache) shard(key []byte) *shard {
 func (c *cache) get(key []byte) *entry {
 	s := c.shard(key)
 	s.mu.RLock()
-	e := s.young[string(key)]
-	if e != nil {
-		s.mu.RUnlock()
-		return e
+	e, old := s.young[string(key)], false
+	if e == nil {
+		e, old = s.old[string(key)], true
 	}
-	e = s.old[string(key)]
 	s.mu.RUnlock()
-	if e != nil {
+	if e == nil {
+		return nil
+	}
+	if old {
 		c.put(key, e)
 	}
+	if key[0] == templateKey {
+		s.templates.Add(1)
+	} else {
+		s.exacts.Add(1)
+	}
 	return e
+}
+
+// hits counts what was found since the beginning.
+func (c *cache) hits() (templates, exacts uint64) {
+	for i := range c.shards {
+		templates += c.shards[i].templates.Load()
+		exacts += c.shards[i].exacts.Load()
+	}
+	return templates, exacts
 }
 
 // put keeps a copy of key.

@@ -58,9 +58,10 @@ func TestCacheAnswersAsTheGrammar(t *testing.T) {
 }
 
 // otherLiterals replaces every run of digits, and what stands between quotes, by
-// something else that may be longer, shorter or odd.
+// something else that may be longer, shorter or odd, and some spaces by comments.
 func otherLiterals(text string, rnd *rand.Rand) string {
 	numbers := []string{"0", "1", "7", "42", "2147483647", "2147483648", "99999999999", "007", "0x1f", "1.5", "00000000000001"}
+	comments := []string{"", " ", "/* a */", "/*'*/", "/* -- */", "-- 'a\n", "--\n", "/* /* a */ */", "/**/"}
 	strs := []string{"", "a", "it''s", "off", "x; DROP TABLE t; --", "/* x */", "\x01s", "$1", "\"", "é", "a\\b"}
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -70,6 +71,8 @@ func otherLiterals(text string, rnd *rand.Rand) string {
 				i++
 			}
 			b.WriteString(numbers[rnd.IntN(len(numbers))])
+		case c == ' ' && rnd.IntN(8) == 0:
+			b.WriteString(" " + comments[rnd.IntN(len(comments))])
 		case c == '\'':
 			end := strings.IndexByte(text[i+1:], '\'')
 			if end < 0 {

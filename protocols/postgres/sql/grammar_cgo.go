@@ -50,6 +50,33 @@ func (a *Analyzer) read(text string, tokens int, s *Session, server known.Server
 	return e, err
 }
 
+// readPlain reads a plain INSERT by the grammar's summary, which is made without
+// handing the whole tree over; nil if it takes a walk.
+func (a *Analyzer) readPlain(text string, tokens int, s *Session) (e *entry, err error) {
+	insert, ok := lex.PlainInsert(text)
+	if !ok {
+		return nil, nil
+	}
+	var raw []byte
+	passed := grammar.pass(caller{s.Agent, s.Done}, tokens, func() {
+		raw, err = parser.SummaryToProtobuf(text, -1)
+	}, func() {})
+	if !passed {
+		return nil, errLeft
+	}
+	sum := new(pgquery.SummaryResult)
+	if err != nil || proto.Unmarshal(raw, sum) != nil {
+		return nil, nil // the walk says what is wrong
+	}
+	found, ok := tree.Plain(&insert, sum)
+	if !ok {
+		return nil, nil
+	}
+	st := statement{shape: found.Shape, effects: found.Effects, control: found.Control}
+	st.from, st.to = trim(text, 0, len(text))
+	return &entry{stmts: []statement{st}, literalFree: true}, nil
+}
+
 // walk reads the tree of text as the C parser gives it.
 func (a *Analyzer) walk(text string, raw []byte, server known.Server) (*entry, error) {
 	parsed := new(pgquery.ParseResult)

@@ -13,6 +13,8 @@ var errNoGrammar = errors.New(`protocol "postgres" needs PostgreSQL's grammar, w
 // Available reports why this build cannot read SQL; nil when it can.
 func Available() error { return errNoGrammar }
 
+func (a *Analyzer) readPlain(string, int, *Session) (*entry, error) { return nil, nil }
+
 func (a *Analyzer) read(string, int, *Session, known.Server) (*entry, error) {
 	return nil, errNoGrammar
 }

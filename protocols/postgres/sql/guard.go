@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
 )
 
 // maxText bounds a text in bytes: the C parser cannot be interrupted, so its
@@ -16,8 +18,10 @@ var ErrSyntax = errors.New("the statement does not parse as PostgreSQL")
 
 // Reasons, for the agent that reads them.
 var (
-	errNUL       = errors.New("the statement holds a NUL byte")
-	errUTF8      = errors.New("the statement is not valid UTF-8")
+	errNUL   = errors.New("the statement holds a NUL byte")
+	errUTF8  = errors.New("the statement is not valid UTF-8")
+	errNames = errors.New("the statement holds a name with a character outside ASCII, and the database's encoding is not UTF8: " +
+		"which name it reads cannot be told for certain; put it in double quotes, with at most 63 bytes")
 	errBackslash = errors.New("the statement holds a backslash, and the server has not confirmed standard_conforming_strings = on: " +
 		"its end cannot be told for certain; set it on, or send the value as a parameter")
 	errEncoding = errors.New("the statement holds a character outside ASCII, and the server has not confirmed client_encoding = UTF8: " +
@@ -47,6 +51,8 @@ func check(text string, s *Session) error {
 		return errEncoding
 	case high && !utf8.ValidString(text):
 		return errUTF8
+	case s.LocalNames && (high || backslash) && lex.LocalNames(text):
+		return errNames
 	}
 	return nil
 }

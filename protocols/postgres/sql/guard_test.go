@@ -9,6 +9,29 @@ import (
 	"sallyport.dev/sallyport/action"
 )
 
+// TestT39_NamesOfOtherEncodings: a database that folds or cuts a name its own way
+// gets it in no spelling that leaves room for that.
+func TestT39_NamesOfOtherEncodings(t *testing.T) {
+	a := New(0)
+	for text, refused := range map[string]bool{
+		"DELETE FROM Été WHERE a = 1":                           true,
+		"SELECT é FROM t":                                       true,
+		`SELECT "é" FROM t`:                                     false,
+		"SELECT 'é' FROM t":                                     false,
+		"SELECT a FROM t WHERE b = '\\é'":                       false,
+		`SELECT "` + strings.Repeat("é", 32) + `" FROM t`:       true,
+		`SELECT U&"` + strings.Repeat(`\00e9`, 40) + `" FROM t`: true,
+	} {
+		for _, local := range []bool{true, false} {
+			s := confirmed()
+			s.LocalNames = local
+			if _, err := a.Parse(text, s); (err != nil) != (refused && local) {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
+}
+
 func TestGuards(t *testing.T) {
 	on, off := confirmed(), &Session{}
 	tests := []struct {

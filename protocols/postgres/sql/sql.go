@@ -6,6 +6,8 @@
 package sql
 
 import (
+	"sync/atomic"
+
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
@@ -36,6 +38,24 @@ type Session struct {
 type Analyzer struct {
 	cache     *cache
 	functions *known.Functions
+
+	fast, full, refused atomic.Uint64
+}
+
+// Stats counts the texts that were read, by the way it was done.
+type Stats struct {
+	Template uint64 // known but for their constants
+	Exact    uint64 // known word for word
+	Fast     uint64 // not known, and plain enough for the grammar's summary
+	Full     uint64 // not known: the whole tree was walked
+	Refused  uint64
+}
+
+// Stats gives the counts since the Analyzer was made.
+func (a *Analyzer) Stats() Stats {
+	s := Stats{Fast: a.fast.Load(), Full: a.full.Load(), Refused: a.refused.Load()}
+	s.Template, s.Exact = a.cache.hits()
+	return s
 }
 
 // New makes an Analyzer whose cache holds at most about maxCacheBytes; 0 caches
@@ -53,17 +73,23 @@ func (a *Analyzer) Parse(text string, s *Session) ([]action.Part, error) {
 		s = new(Session)
 	}
 	if err := check(text, s); err != nil {
+		a.refused.Add(1)
 		return nil, err
 	}
 	server := known.Server{Major: s.Major, CatalogFirst: catalogFirst(s.SearchPath)}
 	mode := modeOf(server)
 	var buf [stackKey]byte
-	if key, ok := lex.Template(append(buf[:0], 't', mode), lex.WithoutTrailer(text)); ok {
+	if key, ok := lex.Template(append(buf[:0], templateKey, mode), lex.WithoutTrailer(text)); ok {
 		if e := a.cache.get(key); e != nil {
 			return e.parts(text, s), nil
 		}
 	}
-	return a.parseMiss(text, s, server)
+	e, err := a.parseMiss(text, s, server)
+	if err != nil {
+		a.refused.Add(1)
+		return nil, err
+	}
+	return e.parts(text, s), nil
 }
 
 // maxExact bounds a text that is kept word for word.
@@ -74,31 +100,42 @@ const maxExact = 8 << 10
 const stackKey = 1024
 
 // parseMiss reads a text whose template is not known, or that has none.
-func (a *Analyzer) parseMiss(text string, s *Session, server known.Server) ([]action.Part, error) {
+func (a *Analyzer) parseMiss(text string, s *Session, server known.Server) (*entry, error) {
 	mode := modeOf(server)
 	var exact []byte
 	if len(text) <= maxExact {
-		exact = append(append(make([]byte, 0, len(text)+2), 'x', mode), text...)
+		exact = append(append(make([]byte, 0, len(text)+2), exactKey, mode), text...)
 		if e := a.cache.get(exact); e != nil {
-			return e.parts(text, s), nil
+			return e, nil
 		}
 	}
 	tokens, err := lex.CheckDepth(text)
 	if err != nil {
 		return nil, err
 	}
-	e, err := a.read(text, tokens, s, server)
+	e, err := a.grammar(text, tokens, s, server)
 	if err != nil {
 		return nil, err
 	}
 	e.normalize(text)
 	a.remember(e, text, mode, exact)
-	return e.parts(text, s), nil
+	return e, nil
+}
+
+// grammar reads a text that no cache knows: by the summary if it is plain enough,
+// else by a walk over its whole tree.
+func (a *Analyzer) grammar(text string, tokens int, s *Session, server known.Server) (*entry, error) {
+	if e, err := a.readPlain(text, tokens, s); e != nil || err != nil {
+		a.fast.Add(1)
+		return e, err
+	}
+	a.full.Add(1)
+	return a.read(text, tokens, s, server)
 }
 
 func (a *Analyzer) remember(e *entry, text string, mode byte, exact []byte) {
 	if e.literalFree {
-		if key, ok := lex.Template([]byte{'t', mode}, lex.WithoutTrailer(text)); ok {
+		if key, ok := lex.Template([]byte{templateKey, mode}, lex.WithoutTrailer(text)); ok {
 			a.cache.put(key, e)
 			return
 		}

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/clause"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree/where"
 
@@ -57,7 +58,7 @@ func (w *walker) sort(s *pgquery.SelectStmt, sc *scope) {
 // locking treats FOR UPDATE and its kin as a write: they mark rows and stop others.
 func (w *walker) locking(l *pgquery.LockingClause, sc *scope) {
 	w.does(action.EffectWrite)
-	w.lock(strength(l.GetStrength()))
+	w.lock(clause.Strength(l.GetStrength()))
 	named := map[string]bool{}
 	for _, n := range l.GetLockedRels() {
 		named[n.GetRangeVar().GetRelname()] = true
@@ -73,19 +74,6 @@ func (w *walker) locking(l *pgquery.LockingClause, sc *scope) {
 			w.table(t, writing)
 		}
 	}
-}
-
-// strength names a row lock as FOR does.
-func strength(s pgquery.LockClauseStrength) string {
-	switch s {
-	case pgquery.LockClauseStrength_LCS_FORKEYSHARE:
-		return "key_share"
-	case pgquery.LockClauseStrength_LCS_FORSHARE:
-		return "share"
-	case pgquery.LockClauseStrength_LCS_FORNOKEYUPDATE:
-		return "no_key_update"
-	}
-	return "update"
 }
 
 // target records the table that a DML statement changes, which is never a WITH

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/clause"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
@@ -67,16 +68,11 @@ func (w *walker) with(with *pgquery.WithClause, outer *scope) *scope {
 			w.node(n, sc)
 			continue
 		}
-		w.shape.InnerDML = w.shape.InnerDML || changesData(cte.Ctequery)
+		w.shape.InnerDML = w.shape.InnerDML || clause.ChangesData(cte.Ctequery)
 		w.children(cte.ProtoReflect(), &scope{parent: sc})
 		sc.ctes[cte.Ctename] = true
 	}
 	return sc
-}
-
-// changesData reports whether a WITH query is a statement that changes data.
-func changesData(n *pgquery.Node) bool {
-	return n.GetInsertStmt() != nil || n.GetUpdateStmt() != nil || n.GetDeleteStmt() != nil || n.GetMergeStmt() != nil
 }
 
 // from walks one item of a FROM, adds its names to sc, and gives the tables in it.
@@ -109,7 +105,7 @@ func (w *walker) from(n *pgquery.Node, sc *scope) []string {
 		sc.rels = append(sc.rels, w.fromFunction(f))
 		return nil
 	}
-	sc.rels = append(sc.rels, rel{name: derivedName(n)})
+	sc.rels = append(sc.rels, rel{name: clause.DerivedName(n)})
 	return nil
 }
 
@@ -139,16 +135,6 @@ func (w *walker) fromFunction(f *pgquery.RangeFunction) rel {
 		r.declared[n.GetColumnDef().GetColname()] = true
 	}
 	return r
-}
-
-func derivedName(n *pgquery.Node) string {
-	switch {
-	case n.GetRangeTableFunc().GetAlias() != nil:
-		return n.GetRangeTableFunc().Alias.Aliasname
-	case n.GetJsonTable().GetAlias() != nil:
-		return n.GetJsonTable().Alias.Aliasname
-	}
-	return ""
 }
 
 func (w *walker) fromTable(rv *pgquery.RangeVar, sc *scope) []string {

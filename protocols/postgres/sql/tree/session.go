@@ -106,6 +106,9 @@ func (w *walker) set(n *pgquery.VariableSetStmt) {
 	if !harmless {
 		w.effects = w.effects&^action.EffectRead | action.EffectAdmin
 	}
+	if s.Name == "search_path" && slices.Index(s.List, "pg_catalog") > 0 {
+		w.effects |= action.EffectUnknown // the server's own functions may be anybody's then
+	}
 }
 
 // kept notes a setting of sessions to come.

@@ -7,6 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/clause"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
@@ -190,7 +191,7 @@ func (w *walker) explain(n *pgquery.ExplainStmt, sc *scope) {
 	analyze := false
 	for _, o := range n.Options {
 		if d := o.GetDefElem(); d.GetDefname() == "analyze" {
-			analyze = analyze || !isOff(d.Arg)
+			analyze = analyze || !clause.IsOff(d.Arg)
 		}
 	}
 	outer := w.dry
@@ -201,19 +202,6 @@ func (w *walker) explain(n *pgquery.ExplainStmt, sc *scope) {
 	w.nodes(n.Options, sc)
 }
 
-func isOff(n *pgquery.Node) bool {
-	switch {
-	case n.GetInteger() != nil:
-		return n.GetInteger().Ival == 0
-	case n.GetBoolean() != nil:
-		return !n.GetBoolean().Boolval
-	case n.GetString_() != nil:
-		s := n.GetString_().Sval
-		return s == "off" || s == "false"
-	}
-	return false
-}
-
 func (w *walker) copyStmt(n *pgquery.CopyStmt, sc *scope) {
 	outside := n.IsProgram || n.Filename != ""
 	if outside {
@@ -221,7 +209,7 @@ func (w *walker) copyStmt(n *pgquery.CopyStmt, sc *scope) {
 	}
 	w.shape.CopyIn = n.IsFrom && !outside
 	w.shape.CopyOut = !n.IsFrom && !outside
-	w.shape.CopyFrom, w.shape.CopyTarget = n.IsFrom, copyTarget(n)
+	w.shape.CopyFrom, w.shape.CopyTarget = n.IsFrom, clause.CopyTarget(n)
 	switch {
 	case n.Query != nil:
 		w.query(n.Query, sc)
@@ -253,17 +241,4 @@ func (w *walker) copyStmt(n *pgquery.CopyStmt, sc *scope) {
 	}
 	inner := &scope{parent: sc, rels: []rel{{name: n.Relation.Relname, schema: n.Relation.Schemaname, tables: []string{table}}}}
 	w.children(n.ProtoReflect(), inner, "relation", "attlist")
-}
-
-// copyTarget names what a COPY reads from or writes to.
-func copyTarget(n *pgquery.CopyStmt) string {
-	switch {
-	case n.IsProgram:
-		return "program"
-	case n.Filename != "":
-		return "file"
-	case n.IsFrom:
-		return "stdin"
-	}
-	return "stdout"
 }

@@ -85,16 +85,26 @@ type Statement struct {
 
 // Walk tells what one statement does on a server.
 func Walk(raw *pgquery.RawStmt, functions *known.Functions, server known.Server) (Statement, error) {
-	w := &walker{
-		functions: functions, server: server, shape: new(known.Shape),
-		verbs: set{}, tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{}, changed: set{}, flagged: set{}, unlisted: set{}, locks: set{},
-	}
+	w := newWalker(functions, server)
 	if err := w.top(raw.Stmt); err != nil {
 		return Statement{}, err
 	}
 	if w.err != nil {
 		return Statement{}, w.err
 	}
+	return w.found(), nil
+}
+
+func newWalker(functions *known.Functions, server known.Server) *walker {
+	return &walker{
+		functions: functions, server: server, shape: new(known.Shape),
+		verbs: set{}, tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{},
+		changed: set{}, flagged: set{}, unlisted: set{}, locks: set{},
+	}
+}
+
+// found puts together what a walk has found.
+func (w *walker) found() Statement {
 	s := w.shape
 	delete(w.verbs, s.Verb)
 	s.Verbs = append([]string{s.Verb}, w.verbs.sorted()...)
@@ -115,7 +125,7 @@ func Walk(raw *pgquery.RawStmt, functions *known.Functions, server known.Server)
 		w.effects = action.EffectUnknown
 	}
 	s.ReadOnly = w.effects == action.EffectRead && !s.Opaque && !s.ReadWrite
-	return Statement{Shape: s, Effects: w.effects, Control: w.control(), Literal: w.literal}, nil
+	return Statement{Shape: s, Effects: w.effects, Control: w.control(), Literal: w.literal}
 }
 
 // control reports whether the statement only steers the conversation.
@@ -301,10 +311,11 @@ func (w *walker) function(names []string) {
 		w.tells = w.tells || known.TellsOfServer(names[len(names)-1])
 	case known.Flagged:
 		w.flagged.add(call)
-		w.literal = true // a name, a file, a number
 		w.effects |= action.EffectAdmin
 		if known.Advisory(names[len(names)-1]) {
 			w.locks.add("advisory")
+		} else {
+			w.literal = true // a name, a file, code
 		}
 	case known.Opaque:
 		w.flagged.add(call)
