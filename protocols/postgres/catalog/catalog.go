@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
 )
 
 // A Snapshot is what a server's catalog said at one moment. It is immutable, but
@@ -49,14 +50,15 @@ const (
 // A rule is what a server puts in the place of a statement. A view is one, for
 // SELECT.
 type rule struct {
-	on        *relation
-	event     byte // pg_rewrite.ev_type
-	tables    []*relation
-	columns   []string // of tables, as facts spell them
-	functions []string // that are not known to be harmless
-	verbs     []string
-	effects   action.Effects // beside those of the tables
-	opaque    bool           // a function in it runs text or reads tables that no rule shows
+	on      *relation
+	event   byte // pg_rewrite.ev_type
+	tables  []*relation
+	columns []string // of tables, as facts spell them
+	verbs   []string
+	effects action.Effects // beside those of the tables
+	// Functions in it that act, and those that nothing classifies.
+	flagged, unclassified []string
+	opaque                bool // a function in it runs text or reads tables that no rule shows
 }
 
 // onSelect is the event of the rule that makes a view.
@@ -79,20 +81,20 @@ func (r *rule) verb() string {
 
 // find gives the relations that a name may mean under any of several search
 // paths; nil if there is none.
-func (s *Snapshot) find(n name, paths []Path) []*relation {
-	if n.schema != "" {
-		sc := s.schemas[n.schema]
+func (s *Snapshot) find(n names.Name, paths []names.Path) []*relation {
+	if n.Schema != "" {
+		sc := s.schemas[n.Schema]
 		switch {
 		case sc == nil:
 			return nil
-		case n.table == "*":
+		case n.Table == "*":
 			return sc.all()
 		}
-		return one(sc.relations[n.table])
+		return one(sc.relations[n.Table])
 	}
 	var found []*relation
 	for _, p := range paths {
-		for _, r := range one(s.search(n.table, p)) {
+		for _, r := range one(s.search(n.Table, p)) {
 			found = appendOnce(found, r)
 		}
 	}
@@ -101,8 +103,8 @@ func (s *Snapshot) find(n name, paths []Path) []*relation {
 
 // search goes through the schemas of a path as the server does: its own come first
 // unless the path says where, those that are missing or closed are passed over.
-func (s *Snapshot) search(table string, p Path) *relation {
-	if !p.has(ofServer) {
+func (s *Snapshot) search(table string, p names.Path) *relation {
+	if !p.Has(ofServer) {
 		if r := s.schemas[ofServer].get(table); r != nil {
 			return r
 		}

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
-	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
 // build makes a snapshot of rows as a server gives them, one list for each query.
@@ -73,7 +72,7 @@ func TestARuleOfWhatIsNotThereIsUnknown(t *testing.T) {
 		"schemas": {{"1", "public", "t"}}, "relations": {{"7", "1", "v", "v"}},
 		"rules": {{"8", "7", "1", "f"}}, "tables": {{"8", "999"}},
 	})
-	if e, _ := s.expand(shape("v"), []Path{{"public"}}); !e.Unknown || e.Effects != action.EffectUnknown {
+	if e, _ := s.expand(shape("v"), []names.Path{{"public"}}); !e.Unknown || e.Effects != action.EffectUnknown {
 		t.Errorf("%+v", e)
 	}
 }
@@ -84,7 +83,7 @@ func sight(t *testing.T, look func(context.Context) (*Snapshot, error)) *Sight {
 	store := NewStore()
 	s := &Sight{Work: t.Context(), Go: func(f func()) bool { go f(); return true }, Idle: func() bool { return true }}
 	s.entry, s.lookUp = store.entry(Key{Database: "app"}), look
-	s.state.start = Path{"public"}
+	s.state.start = names.Path{"public"}
 	s.state.settle(s.state.start)
 	return s
 }
@@ -208,49 +207,11 @@ func BenchmarkExpand(b *testing.B) {
 	}
 }
 
-// FuzzAnswer reads what a server may send to a look-up.
-func FuzzAnswer(f *testing.F) {
-	f.Add([]byte("D\x00\x00\x00\x0f\x00\x02\x00\x00\x00\x01a\xff\xff\xff\xffZ\x00\x00\x00\x05I"))
-	f.Add([]byte("E\x00\x00\x00\x05\x00Z\x00\x00\x00\x05I"))
-	pool := wire.NewPool()
-	f.Fuzz(func(t *testing.T, answer []byte) {
-		in, err := wire.NewStream(strings.NewReader(string(answer)), nil, pool)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer in.Release()
-		r := &reader{conn: deaf{}, in: in}
-		r.run("SELECT", 2, func(row []string) {
-			if len(row) != 2 {
-				t.Errorf("a row of %d", len(row))
-			}
-		})
-	})
-}
-
-// deaf takes everything.
-type deaf struct{ net.Conn }
-
-func (deaf) Write(b []byte) (int, error) { return len(b), nil }
-
-func TestAnAnswerBeyondTheBoundsIsRefused(t *testing.T) {
-	row := "D\x00\x00\x00\x0b\x00\x01\x00\x00\x00\x01a"
-	in, err := wire.NewStream(strings.NewReader(row), nil, wire.NewPool())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Release()
-	r := &reader{conn: deaf{}, in: in, rows: maxRows}
-	if err := r.run("SELECT", 1, func([]string) {}); !errors.Is(err, errTooLarge) {
-		t.Error(err)
-	}
-}
-
 func TestPathsThatASessionMayHave(t *testing.T) {
 	set := func(s known.Set) *known.Shape {
 		return &known.Shape{Verb: "set", Verbs: []string{"set"}, Sets: []known.Set{s}}
 	}
-	s := state{start: Path{"public"}, paths: []Path{{"public"}}}
+	s := state{start: names.Path{"public"}, paths: []names.Path{{"public"}}}
 	for i := range maxPaths {
 		s.apply(set(known.Set{Name: "search_path", Known: true, List: []string{fmt.Sprint(i)}}))
 	}
@@ -261,7 +222,7 @@ func TestPathsThatASessionMayHave(t *testing.T) {
 	if p, ok := pathOf(&known.Set{List: []string{long}}); ok {
 		t.Errorf("a name that the server cuts: %v", p)
 	}
-	if p, ok := settles([]*known.Shape{set(known.Set{Name: "search_path", List: []string{"a", "b"}})}); !ok || !slices.Equal(p, Path{"a", "b"}) {
+	if p, ok := settles([]*known.Shape{set(known.Set{Name: "search_path", List: []string{"a", "b"}})}); !ok || !slices.Equal(p, names.Path{"a", "b"}) {
 		t.Error(p, ok)
 	}
 	if _, ok := settles([]*known.Shape{set(known.Set{Name: "search_path", Local: true, List: []string{"a"}})}); ok {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
 
@@ -24,28 +25,33 @@ const maxWork = 20_000
 // unknown is the expansion of a statement whose names mean nothing for certain:
 // whatever a rule of the server can make of it may be done.
 func unknown(s *known.Shape) *Expansion {
-	e := &Expansion{Shape: s, Effects: action.EffectUnknown, Unknown: true}
-	if len(s.Writes) == 0 {
-		return e
-	}
 	wide := *s
-	wide.Verbs = slices.Clone(s.Verbs)
-	for _, verb := range []string{"insert", "update", "delete"} {
-		wide.Verbs = appendOnce(wide.Verbs, verb)
+	wide.ReadOnly = false
+	if len(s.Writes) > 0 {
+		wide.Verbs = slices.Clone(s.Verbs)
+		for _, verb := range []string{"insert", "update", "delete"} {
+			wide.Verbs = appendOnce(wide.Verbs, verb)
+		}
 	}
-	e.Shape = &wide
-	return e
+	return &Expansion{Shape: &wide, Effects: action.EffectUnknown, Unknown: true}
 }
 
 // A set holds names once.
 type set map[string]struct{}
 
-func (s set) add(names ...string) {
-	for _, n := range names {
+func (s set) add(list ...string) {
+	for _, n := range list {
 		s[n] = struct{}{}
 	}
 }
 
+func setOf(list []string) set {
+	s := set{}
+	s.add(list...)
+	return s
+}
+
+// sorted is nil for an empty set, as facts are recorded.
 func (s set) sorted() []string { return slices.Sorted(maps.Keys(s)) }
 
 // An expander collects what stands behind one statement.
@@ -54,7 +60,9 @@ type expander struct {
 	read    map[*relation]bool // seen so far
 	written map[*relation]bool
 
-	tables, reads, writes, columns, calls, base set
+	tables, reads, writes, base      set
+	columns, changed                 set
+	functions, flagged, unclassified set
 
 	verbs   []string
 	effects action.Effects
@@ -70,21 +78,21 @@ func (x *expander) spend() bool {
 
 // expand tells what stands behind the names of a statement under any of the paths,
 // and which names mean nothing.
-func (s *Snapshot) expand(shape *known.Shape, paths []Path) (e *Expansion, missing []name) {
+func (s *Snapshot) expand(shape *known.Shape, paths []names.Path) (e *Expansion, missing []names.Name) {
 	x := &expander{
 		shape: shape, read: map[*relation]bool{}, written: map[*relation]bool{},
-		tables: set{}, reads: set{}, writes: set{}, columns: set{}, calls: set{}, base: set{},
+		tables: set{}, reads: set{}, writes: set{}, base: set{}, columns: set{}, changed: set{},
+		functions: setOf(shape.Functions), flagged: setOf(shape.Flagged), unclassified: setOf(shape.Unlisted),
 		verbs: slices.Clone(shape.Verbs),
 	}
-	x.calls.add(shape.Functions...)
 	for _, full := range shape.Tables {
-		n := parseName(full)
+		n := names.Parse(full)
 		reads, writes := slices.Contains(shape.Reads, full), slices.Contains(shape.Writes, full)
 		found := s.find(n, paths)
-		if len(found) == 0 || n.table == "*" {
+		if len(found) == 0 || n.Table == "*" {
 			x.asItStands(full, reads, writes)
 		}
-		if len(found) == 0 && n.table != "*" && !makes(shape, full) {
+		if len(found) == 0 && n.Table != "*" && !makes(shape, full) {
 			missing = append(missing, n)
 		}
 		for _, r := range found {
@@ -92,7 +100,10 @@ func (s *Snapshot) expand(shape *known.Shape, paths []Path) (e *Expansion, missi
 		}
 	}
 	for _, full := range shape.Columns {
-		x.column(s, full, paths)
+		x.column(s, full, paths, x.columns)
+	}
+	for _, full := range shape.Changed {
+		x.column(s, full, paths, x.changed)
 	}
 	if x.opaque || !x.spend() || len(x.columns) > maxWork {
 		return unknown(shape), missing
@@ -103,7 +114,9 @@ func (s *Snapshot) expand(shape *known.Shape, paths []Path) (e *Expansion, missi
 func (x *expander) expansion() *Expansion {
 	out := *x.shape
 	out.Verbs, out.Tables, out.Reads, out.Writes = x.verbs, x.tables.sorted(), x.reads.sorted(), x.writes.sorted()
-	out.Columns, out.Functions = x.columns.sorted(), x.calls.sorted()
+	out.Columns, out.Changed = x.columns.sorted(), x.changed.sorted()
+	out.Functions, out.Flagged, out.Unlisted = x.functions.sorted(), x.flagged.sorted(), x.unclassified.sorted()
+	out.ReadOnly = out.ReadOnly && x.effects == 0
 	return &Expansion{Shape: &out, Tables: x.base.sorted(), Effects: x.effects}
 }
 
@@ -116,7 +129,7 @@ func (x *expander) asItStands(full string, reads, writes bool) {
 	if writes {
 		x.writes.add(full)
 	}
-	if parseName(full).table != "*" {
+	if names.Parse(full).Table != "*" {
 		x.base.add(full)
 	}
 }
@@ -171,12 +184,19 @@ func (x *expander) writing(r *relation) {
 	for _, rule := range r.rules {
 		switch {
 		case rule.event == onSelect:
-			x.rule(rule, func(t *relation) { x.reading(t); x.writing(t) })
+			x.rule(rule, x.both)
 		case slices.Contains(x.shape.Verbs, rule.verb()):
 			x.effects |= action.EffectUnknown
-			x.rule(rule, func(t *relation) { x.reading(t); x.writing(t) })
+			x.rule(rule, x.both)
 		}
 	}
+}
+
+// both takes in a relation that a rule may read, and may give values to.
+func (x *expander) both(r *relation) {
+	x.changed.add(r.full + ".*")
+	x.reading(r)
+	x.writing(r)
 }
 
 // changesRows reports whether the statement changes or locks rows: DROP VIEW does
@@ -196,7 +216,10 @@ func (x *expander) rule(r *rule, use func(*relation)) {
 	x.effects |= r.effects
 	x.opaque = x.opaque || r.opaque
 	x.columns.add(r.columns...)
-	x.calls.add(r.functions...)
+	x.functions.add(r.flagged...)
+	x.functions.add(r.unclassified...)
+	x.flagged.add(r.flagged...)
+	x.unclassified.add(r.unclassified...)
 	for _, verb := range r.verbs {
 		x.verbs = appendOnce(x.verbs, verb)
 	}
@@ -228,16 +251,16 @@ func (x *expander) add(r *relation, in set) {
 
 // column takes in a column that the text names, with those of the same rows
 // elsewhere.
-func (x *expander) column(s *Snapshot, full string, paths []Path) {
-	table, column := cutColumn(full)
-	found := s.find(parseName(table), paths)
+func (x *expander) column(s *Snapshot, full string, paths []names.Path, in set) {
+	table, column := names.CutColumn(full)
+	found := s.find(names.Parse(table), paths)
 	if len(found) == 0 {
-		x.columns.add(full)
+		in.add(full)
 	}
 	add := func(r *relation) {
-		x.columns.add(r.full + "." + column)
+		in.add(r.full + "." + column)
 		if r.remote != "" {
-			x.columns.add(r.remote + "." + column)
+			in.add(r.remote + "." + column)
 		}
 	}
 	for _, r := range found {

@@ -4,13 +4,15 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/rows"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
 
 // A loader makes a Snapshot of what a server answers. Objects are known by their
 // numbers, in the text form in which they come.
 type loader struct {
-	*reader
+	*rows.Source
 	functions *known.Functions
 	snap      *Snapshot
 	schemas   map[string]*schema
@@ -44,7 +46,7 @@ func (l *loader) load() (*Snapshot, error) {
 		{ruleFunctionsText, 3, l.ruleFunction},
 		{ruleVerbsText, 2, l.ruleVerb},
 	} {
-		if err := l.run(q.text, q.columns, q.each); err != nil {
+		if err := l.Ask(q.text, q.columns, q.each); err != nil {
 			return nil, err
 		}
 	}
@@ -63,7 +65,7 @@ func (l *loader) relation(row []string) {
 	if s == nil || row[3] == "" {
 		return
 	}
-	r := &relation{schema: s.name, name: row[2], full: join(s.name, row[2]), kind: row[3][0]}
+	r := &relation{schema: s.name, name: row[2], full: names.Join(s.name, row[2]), kind: row[3][0]}
 	l.relations[row[0]] = r
 	s.relations[r.name] = r
 }
@@ -91,7 +93,7 @@ func (l *loader) foreign(row []string) {
 	if schema == "" {
 		schema = r.schema
 	}
-	if remote := join(schema, table); remote != r.full {
+	if remote := names.Join(schema, table); remote != r.full {
 		r.remote = remote
 	}
 }
@@ -129,7 +131,7 @@ func (l *loader) ruleTable(row []string) {
 func (l *loader) ruleColumn(row []string) {
 	r, t := l.rules[row[0]], l.relations[row[1]]
 	if r != nil && t != nil {
-		r.columns = append(r.columns, t.full+"."+join(row[2]))
+		r.columns = append(r.columns, t.full+"."+names.Join(row[2]))
 	}
 }
 
@@ -139,18 +141,17 @@ func (l *loader) ruleFunction(row []string) {
 	if r == nil {
 		return
 	}
-	switch l.functions.KindOf(row[1], row[2], known.Server{}) {
+	kind, full := l.functions.KindOf(row[1], row[2], known.Server{}), names.Join(row[1], row[2])
+	switch kind {
 	case known.Pure:
-		return
-	case known.Flagged:
+	case known.Flagged, known.Opaque:
 		r.effects |= action.EffectAdmin
-	case known.Opaque:
-		r.effects |= action.EffectAdmin
-		r.opaque = true
+		r.opaque = r.opaque || kind == known.Opaque
+		r.flagged = append(r.flagged, full)
 	default:
 		r.effects |= action.EffectUnknown
+		r.unclassified = append(r.unclassified, full)
 	}
-	r.functions = append(r.functions, join(row[1], row[2]))
 }
 
 // ruleVerb notes what an action of a rule is, by its number in the server.

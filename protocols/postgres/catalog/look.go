@@ -9,6 +9,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/rows"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
@@ -76,16 +77,16 @@ func (l *look) Refuse(context.Context, action.Decision) error { return nil }
 
 // Forward reads the catalog over a connection that ends with it.
 func (l *look) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
-	r := &reader{}
+	r := &rows.Source{}
 	l.snap, l.err = l.read(ctx, up, r)
-	res := action.Result{Status: "read", Rows: int64(r.rows), Received: int64(r.bytes)}
+	res := action.Result{Status: "read", Rows: int64(r.Rows), Received: int64(r.Bytes)}
 	if l.err != nil {
 		res = action.Result{Failed: true, Err: l.err.Error()}
 	}
 	return res, nil
 }
 
-func (l *look) read(ctx context.Context, up protocols.Upstream, r *reader) (*Snapshot, error) {
+func (l *look) read(ctx context.Context, up protocols.Upstream, r *rows.Source) (*Snapshot, error) {
 	got, cred, err := up.Link(ctx, protocols.Open{Beside: l.way.Beside, Dress: upstream.Dress(l.way.Service, l.way.Pool)})
 	if err != nil {
 		return nil, err
@@ -113,8 +114,8 @@ func (l *look) read(ctx context.Context, up protocols.Upstream, r *reader) (*Sna
 		return nil, err
 	}
 	defer link.Stream.Release()
-	r.conn, r.in = link.Conn, link.Stream
-	snap, err := (&loader{reader: r, functions: l.functions}).load()
+	r.Conn, r.In = link.Conn, link.Stream
+	snap, err := (&loader{Source: r, functions: l.functions}).load()
 	if err != nil {
 		return nil, err
 	}

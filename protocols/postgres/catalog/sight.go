@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
@@ -47,7 +48,7 @@ func (s *Sight) Begin(ctx context.Context, store *Store, login *upstream.Login, 
 		value, known = snap.Path, true
 		login.Parameters = append(slices.Clip(login.Parameters), wire.Parameter{Name: searchPath, Value: value})
 	}
-	p, ok := ParsePath(value)
+	p, ok := names.ParsePath(value)
 	if !known || !ok {
 		s.state.lost = true
 		return

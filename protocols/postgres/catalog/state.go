@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
 
@@ -12,17 +13,17 @@ const maxPaths = 8
 
 // A state is what decides, beside the catalog, what names mean in a session.
 type state struct {
-	start   Path   // the path that the session began with; nil: not known
-	paths   []Path // those that it may have by now
-	key     string // of the only one
-	lost    bool   // it may have any other
-	foreign bool   // it may have another role, which sees other schemas
-	shaded  bool   // it may have temporary relations, which come first
-	altered bool   // it has changed the catalog in a way that no snapshot shows yet
+	start   names.Path   // the path that the session began with; nil: not known
+	paths   []names.Path // those that it may have by now
+	key     string       // of the only one
+	lost    bool         // it may have any other
+	foreign bool         // it may have another role, which sees other schemas
+	shaded  bool         // it may have temporary relations, which come first
+	altered bool         // it has changed the catalog in a way that no snapshot shows yet
 }
 
 // settle takes in that the session has a path for certain.
-func (s *state) settle(p Path) { s.paths, s.key, s.lost = []Path{p}, p.key(), false }
+func (s *state) settle(p names.Path) { s.paths, s.key, s.lost = []names.Path{p}, p.Key(), false }
 
 // certain reports whether all names mean one thing, but for those that no catalog
 // holds.
@@ -36,7 +37,7 @@ func (s *state) apply(shape *known.Shape) {
 		s.set(&shape.Sets[i])
 	}
 	if shape.Opaque || has(shape, "do", "call", "unknown") || slices.ContainsFunc(shape.Writes, isTemp) ||
-		has(shape, "create") && slices.ContainsFunc(s.paths, Path.makesTemp) {
+		has(shape, "create") && slices.ContainsFunc(s.paths, names.Path.MakesTemp) {
 		s.shaded = true
 	}
 	s.altered = s.altered || alters(shape)
@@ -58,7 +59,7 @@ func (s *state) set(set *known.Set) {
 }
 
 // may adds a path to those that the session may have.
-func (s *state) may(p Path, ok bool) {
+func (s *state) may(p names.Path, ok bool) {
 	if !ok || len(s.paths) >= maxPaths {
 		s.lost = true
 		return
@@ -72,19 +73,19 @@ func (s *state) may(p Path, ok bool) {
 }
 
 // pathOf gives the path that a setting gets.
-func pathOf(set *known.Set) (Path, bool) {
+func pathOf(set *known.Set) (names.Path, bool) {
 	switch {
 	case len(set.List) > 0:
-		return Path(set.List), !slices.ContainsFunc(set.List, func(n string) bool { return len(n) > maxName })
+		return names.Path(set.List), !slices.ContainsFunc(set.List, func(n string) bool { return len(n) > names.MaxName })
 	case set.Known:
-		return ParsePath(set.Value)
+		return names.ParsePath(set.Value)
 	}
 	return nil, false
 }
 
 // settles gives the path that the session has for certain once a message has
 // succeeded outside of a transaction.
-func settles(shapes []*known.Shape) (Path, bool) {
+func settles(shapes []*known.Shape) (names.Path, bool) {
 	if len(shapes) != 1 || len(shapes[0].Sets) != 1 {
 		return nil, false
 	}
@@ -96,21 +97,21 @@ func settles(shapes []*known.Shape) (Path, bool) {
 }
 
 // means reports whether a name has a meaning that a catalog can tell.
-func (s *state) means(n name) bool {
+func (s *state) means(n names.Name) bool {
 	switch {
-	case n.schema == "":
+	case n.Schema == "":
 		return !s.lost && !s.foreign && !s.shaded
 	}
-	return !strings.HasPrefix(n.schema, "pg_temp") && !strings.HasPrefix(n.schema, "pg_toast")
+	return !strings.HasPrefix(n.Schema, "pg_temp") && !strings.HasPrefix(n.Schema, "pg_toast")
 }
 
-func isTemp(full string) bool { return strings.HasPrefix(parseName(full).schema, "pg_temp") }
+func isTemp(full string) bool { return strings.HasPrefix(names.Parse(full).Schema, "pg_temp") }
 
 // uncertain reports whether a statement names what no catalog can tell the meaning
 // of, apart from what it makes itself.
 func (s *state) uncertain(shape *known.Shape) bool {
 	return slices.ContainsFunc(shape.Tables, func(full string) bool {
-		return !s.means(parseName(full)) && !makes(shape, full)
+		return !s.means(names.Parse(full)) && !makes(shape, full)
 	})
 }
 

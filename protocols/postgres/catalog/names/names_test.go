@@ -1,4 +1,4 @@
-package catalog
+package names
 
 import (
 	"slices"
@@ -54,8 +54,8 @@ func FuzzParsePath(f *testing.F) {
 }
 
 func TestNames(t *testing.T) {
-	for full, want := range map[string]name{
-		"users":              {table: "users"},
+	for full, want := range map[string]Name{
+		"users":              {Table: "users"},
 		"app.users":          {"app", "users"},
 		`app."odd.name"`:     {"app", "odd.name"},
 		`"a.b"."say ""x"""`:  {"a.b", `say "x"`},
@@ -63,14 +63,14 @@ func TestNames(t *testing.T) {
 		`app."*"`:            {"app", "*"},
 		"database.app.users": {"app", "users"},
 	} {
-		if got := parseName(full); got != want {
+		if got := Parse(full); got != want {
 			t.Errorf("%s: %+v", full, got)
 		}
 	}
 	for full, want := range map[string][2]string{
 		"users.id": {"users", "id"}, `app."a.b"."c.d"`: {`app."a.b"`, `"c.d"`}, "app.users.*": {"app.users", "*"}, "id": {"", "id"},
 	} {
-		if table, column := cutColumn(full); table != want[0] || column != want[1] {
+		if table, column := CutColumn(full); table != want[0] || column != want[1] {
 			t.Errorf("%s: %s, %s", full, table, column)
 		}
 	}
@@ -83,11 +83,11 @@ func FuzzNames(f *testing.F) {
 		if schema == "" || table == "" || column == "" {
 			return
 		}
-		full := join(schema, table)
-		if n := parseName(full); n != (name{schema, table}) {
+		full := Join(schema, table)
+		if n := Parse(full); n != (Name{schema, table}) {
 			t.Errorf("%s: %+v", full, n)
 		}
-		if got, last := cutColumn(full + "." + join(column)); got != full || last != join(column) {
+		if got, last := CutColumn(full + "." + Join(column)); got != full || last != Join(column) {
 			t.Errorf("%s, %s", got, last)
 		}
 	})

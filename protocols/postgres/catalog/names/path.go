@@ -1,4 +1,4 @@
-package catalog
+package names
 
 import (
 	"slices"
@@ -39,7 +39,7 @@ func pathItem(s string) (item, rest string, ok bool) {
 		if n == 0 {
 			return "", "", false
 		}
-		return strings.ToLower(s[:n]), trim(s[n:]), n <= maxName && ascii(s[:n])
+		return strings.ToLower(s[:n]), trim(s[n:]), n <= MaxName && ascii(s[:n])
 	}
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
@@ -50,15 +50,15 @@ func pathItem(s string) (item, rest string, ok bool) {
 			b.WriteByte('"')
 			i++
 		default:
-			return b.String(), trim(s[i+1:]), b.Len() <= maxName
+			return b.String(), trim(s[i+1:]), b.Len() <= MaxName
 		}
 	}
 	return "", "", false
 }
 
-// maxName is how much of a name a server keeps, in bytes; how it cuts longer ones
+// MaxName is how much of a name a server keeps, in bytes; how it cuts longer ones
 // depends on its encoding.
-const maxName = 63
+const MaxName = 63
 
 func trim(s string) string { return strings.Trim(s, " \t\n\r\f\v") }
 
@@ -67,10 +67,11 @@ func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 }
 
-func (p Path) has(schema string) bool { return slices.Contains(p, schema) }
+// Has reports whether a schema stands on the path.
+func (p Path) Has(schema string) bool { return slices.Contains(p, schema) }
 
-// key tells one path from another.
-func (p Path) key() string { return strings.Join(p, "\x00") }
+// Key tells one path from another.
+func (p Path) Key() string { return strings.Join(p, "\x00") }
 
-// makesTemp reports whether what is created without a schema may be temporary.
-func (p Path) makesTemp() bool { return p.has("pg_temp") }
+// MakesTemp reports whether what is created without a schema may be temporary.
+func (p Path) MakesTemp() bool { return p.Has("pg_temp") }

@@ -1,24 +1,27 @@
-package catalog
+// Package names takes apart what PostgreSQL's names are written as: those of tables
+// and columns as facts spell them, and lists of schemas as search_path has them. It
+// knows no server.
+package names
 
 import "strings"
 
-// A name is the name of a table as facts spell it, taken apart.
-type name struct {
-	schema string // "": the text names none
-	table  string // "*": all of the schema
+// A Name is the name of a table, taken apart.
+type Name struct {
+	Schema string // "": the text names none
+	Table  string // "*": all of the schema
 }
 
-// parseName takes the name of a table apart.
-func parseName(s string) name {
+// Parse takes the name of a table apart.
+func Parse(s string) Name {
 	parts := split(s)
 	if len(parts) == 1 {
-		return name{table: parts[0]}
+		return Name{Table: parts[0]}
 	}
-	return name{schema: parts[len(parts)-2], table: parts[len(parts)-1]}
+	return Name{Schema: parts[len(parts)-2], Table: parts[len(parts)-1]}
 }
 
-// cutColumn takes the name of a column off its table's.
-func cutColumn(s string) (table, column string) {
+// CutColumn takes the name of a column off its table's.
+func CutColumn(s string) (table, column string) {
 	from := 0
 	for rest := s; ; {
 		n := part(rest)
@@ -62,8 +65,8 @@ func part(s string) int {
 	return len(s)
 }
 
-// join spells a name of several parts as facts do.
-func join(parts ...string) string {
+// Join spells a name of several parts as facts do.
+func Join(parts ...string) string {
 	var b strings.Builder
 	for i, p := range parts {
 		if i > 0 {

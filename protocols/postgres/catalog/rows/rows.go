@@ -1,0 +1,93 @@
+// Package rows asks a PostgreSQL server questions of the gateway's own and reads
+// the rows of the answers, within bounds. It parses no SQL and keeps nothing.
+package rows
+
+import (
+	"fmt"
+	"net"
+
+	"sallyport.dev/sallyport/protocols/postgres/wire"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// Bounds of all answers together.
+const (
+	MaxRows  = 1_000_000
+	MaxBytes = 128 << 20
+)
+
+// ErrTooLarge means that a server answers with more than is read.
+var ErrTooLarge = fmt.Errorf("the answers have more than %d rows or %d bytes", MaxRows, MaxBytes)
+
+// A Source asks a server one text after the other.
+type Source struct {
+	Conn net.Conn
+	In   *wire.Stream // of Conn
+
+	Rows, Bytes int // that came so far
+}
+
+// Ask sends a text and hands each row of its answer to each, "" for NULL. The
+// slice is good until each returns.
+func (s *Source) Ask(text string, columns int, each func(row []string)) error {
+	msg, err := (&pgproto3.Query{String: text}).Encode(nil)
+	if err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	if _, err := s.Conn.Write(msg); err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	var failed error
+	row := make([]string, columns)
+	for {
+		m, err := s.In.Next()
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		body, err := s.In.Body()
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		switch m.Type {
+		case 'D':
+			if err := s.row(body, row); err != nil {
+				return err
+			}
+			each(row)
+		case 'E':
+			failed = fmt.Errorf("the server says %s: %s", wire.Field(body, 'C'), wire.Field(body, 'M'))
+		case 'Z':
+			if err := s.In.Drop(); err != nil {
+				return fmt.Errorf("read: %w", err)
+			}
+			return failed
+		case 'T', 'C', 'N', 'S':
+		default:
+			return fmt.Errorf("%w: %q in the answer to a question of the gateway", wire.ErrMalformed, m.Type)
+		}
+		if err := s.In.Drop(); err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+	}
+}
+
+// row reads a DataRow of as many columns as row has.
+func (s *Source) row(body []byte, row []string) error {
+	s.Rows++
+	s.Bytes += len(body)
+	if s.Rows > MaxRows || s.Bytes > MaxBytes {
+		return ErrTooLarge
+	}
+	var d pgproto3.DataRow
+	if err := d.Decode(body); err != nil {
+		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
+	}
+	if len(d.Values) != len(row) {
+		return fmt.Errorf("%w: a row of %d columns", wire.ErrMalformed, len(d.Values))
+	}
+	for i, v := range d.Values {
+		row[i] = string(v)
+	}
+	return nil
+}
