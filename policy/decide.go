@@ -74,6 +74,8 @@ type Explanation struct {
 	// Silent names rules on the service that speak of something its actions do
 	// not have.
 	Silent []string `json:"silent,omitempty"`
+	// Unsure says what could not be known of an action that nobody sent.
+	Unsure string `json:"unsure,omitempty"`
 }
 
 // Explain decides an action once more and tells every step.
@@ -105,5 +107,7 @@ func (p *Policy) Try(h Hypothesis) (Explanation, error) {
 	if a == nil {
 		return Explanation{Decision: refuse(refused), Refused: refused}, nil
 	}
-	return p.explainAt(a, now), nil
+	e := p.explainAt(a, now)
+	e.Unsure = at.unsure(a)
+	return e, nil
 }

@@ -52,6 +52,7 @@ func testTables() []action.FactTable {
 		{Protocol: "postgres", New: func() action.Facts { return new(sqlFacts) }, Facts: []action.FactSpec{
 			action.List("sql.verbs", "", 0, l(func(f *sqlFacts) []string { return f.Verbs })),
 			action.List("sql.tables", "", 0, l(func(f *sqlFacts) []string { return f.Tables })),
+			action.List("sql.tables_expanded", "", 0, func(*sqlFacts) ([]string, action.State) { return nil, action.Unknown }),
 			action.List("sql.columns", "", 0, l(func(f *sqlFacts) []string { return f.Columns })),
 			action.List("sql.functions", "", 0, l(func(f *sqlFacts) []string { return f.Functions })),
 			action.Str("sql.database", "", 0, func(f *sqlFacts) (string, action.State) { return f.Database, action.Known }),

@@ -73,6 +73,11 @@ func (p *Policy) runTest(t *hclconf.Test) TestResult {
 	d := at.decide(t.At)
 	r.Got, r.Rule, r.Reason = d.Verdict, d.Rule, d.Reason
 	r.Passed = r.Got == r.Want
+	for _, a := range at.actions {
+		if note := at.unsure(a); note != "" && !r.Passed {
+			r.Reason += " " + note
+		}
+	}
 	if r.Passed && t.Rule.Stated() && !decided(d, t.Rule.Value) {
 		r.Passed, r.Err = false, fmt.Sprintf("expects rule %q to decide, and what decided is: %s", t.Rule.Value, d.Reason)
 	}
@@ -219,6 +224,14 @@ func (at *attempt) action(now time.Time) (*action.Action, string) {
 	a.Peer, a.Service, a.Host, a.Dst, a.Time = at.peer, &s.Service, at.host, at.dst, now
 	at.actions[s.Name] = a
 	return a, ""
+}
+
+// unsure says what of an action only a live one would tell.
+func (at *attempt) unsure(a *action.Action) string {
+	if !a.Service.Catalog || at.h.Trial.SQL == "" {
+		return ""
+	}
+	return fmt.Sprintf("The catalog of %q is looked up for live statements only: tables, columns and functions are unknown here.", a.Service.Name)
 }
 
 // named reports whether the trial states a whole URL.

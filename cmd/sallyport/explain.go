@@ -152,6 +152,9 @@ func writeExplanation(w io.Writer, e policy.Explanation) error {
 	if e.Service != "" {
 		fmt.Fprintf(w, "  service %s, roles %s\n", e.Service, cli.OrDash(strings.Join(e.Roles, ", ")))
 	}
+	if e.Unsure != "" {
+		fmt.Fprintf(w, "  %s\n", cli.Printable(e.Unsure))
+	}
 	for i := range e.Parts {
 		writePart(w, &e.Parts[i])
 	}

@@ -111,6 +111,7 @@ type Service struct {
 	Auth         *account.Account
 	TLS          TLS
 	Databases    []Str
+	Catalog      Bool
 	Posture      Str
 	Session      action.Session
 	SessionRange hcl.Range

@@ -32,6 +32,7 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 		s.Auth, d.diags = a, append(d.diags, diags...)
 	})
 	with(body, "databases", func(e hcl.Expression) { s.Databases = d.words(e) })
+	with(body, "catalog", func(e hcl.Expression) { s.Catalog = d.flag(e) })
 	with(body, "tls", func(e hcl.Expression) { s.TLS = d.tls(e) })
 	with(body, "posture", func(e hcl.Expression) { s.Posture = d.oneOf(e, "posture", "guarded", "locked", "open") })
 	with(body, "mode", func(e hcl.Expression) { s.Mode = d.oneOf(e, "mode", "enforce", "observe") })

@@ -90,6 +90,7 @@ func (d *decoder) settleProtocol(s *Service) {
 		refuse(s.TLS.Negotiation.Range, s.TLS.Negotiation.Stated(), "negotiation")
 		refuse(s.SessionRange, s.SessionRange.Filename != "", "session")
 		refuse(firstOf(s.Databases), len(s.Databases) > 0, "databases")
+		refuse(s.Catalog.Range, s.Catalog.Range.Filename != "", "catalog")
 	}
 	if proto == "tcp" || s.Passthrough.Value {
 		if s.TLS.Range.Filename != "" {

@@ -70,10 +70,10 @@ func serviceShape() *shape {
 	return &shape{
 		labelled: true,
 		attrs: []string{
-			"preset", "protocol", "hosts", "upstream", "auth", "databases", "tls", "posture",
+			"preset", "protocol", "hosts", "upstream", "auth", "databases", "catalog", "tls", "posture",
 			"path_encoding", "case_insensitive_paths", "insecure_injection", "passthrough", "description", "mode",
 		},
-		later: []string{"catalog", "usage", "websocket", "orgs"},
+		later: []string{"usage", "websocket", "orgs"},
 		blocks: map[string]*shape{
 			"session": {attrs: []string{
 				"read_only", "statement_timeout", "lock_timeout", "idle_timeout",

@@ -16,6 +16,7 @@ func (l *linter) rule(r *hclconf.Rule) {
 	l.covered(r)
 	l.stronger(r)
 	l.views(r)
+	l.expanded(r)
 	l.opaque(r)
 	l.conditions(r)
 }
@@ -179,17 +180,48 @@ func operationEffect(s *hclconf.Service, name string) string {
 	return ""
 }
 
-// views reminds that a view is read under its own name.
+// views reminds that a view is read under its own name where no catalog says what
+// stands behind it.
 func (l *linter) views(r *hclconf.Rule) {
-	if r.Verdict != action.Deny {
+	if r.Verdict != action.Deny || !slices.ContainsFunc(l.conf.Services, func(s *hclconf.Service) bool {
+		return s.Protocol.Value == "postgres" && !s.Catalog.Value && refers(r.On, s.Name)
+	}) {
 		return
 	}
 	for _, name := range []string{"tables", "columns"} {
 		if list, ok := r.Lists[name]; ok {
-			l.warn(list.Range, "Views are not expanded", "A view over these %s is met under its own name: name such views too, or grant the account nothing on them.", name)
+			l.warn(list.Range, "Views are not expanded", "A view over these %s is met under its own name: name such views too, grant the account nothing on them, or state catalog = true.", name)
 			return
 		}
 	}
+}
+
+// expanded looks for rules that read what nobody looks up.
+func (l *linter) expanded(r *hclconf.Rule) {
+	for _, e := range []hcl.Expression{r.When, r.Unless} {
+		if e == nil || !reads(e, "sql", "tables_expanded") {
+			continue
+		}
+		for _, s := range l.conf.Services {
+			if s.Protocol.Value == "postgres" && !s.Catalog.Value && refers(r.On, s.Name) {
+				l.warn(e.Range(), "Never known", "sql.tables_expanded is unknown on %q: state catalog = true there.", s.Name)
+				return
+			}
+		}
+	}
+}
+
+// reads reports whether a condition reads one of the facts of a group.
+func reads(e hcl.Expression, group string, facts ...string) bool {
+	for _, v := range e.Variables() {
+		if v.RootName() != group || len(v) < 2 {
+			continue
+		}
+		if name, ok := v[1].(hcl.TraverseAttr); ok && slices.Contains(facts, name.Name) {
+			return true
+		}
+	}
+	return false
 }
 
 // opaque notes where a rule under "*" has no say.
@@ -230,23 +262,10 @@ func (l *linter) conditions(r *hclconf.Rule) {
 	_, paths := r.Lists["paths"]
 	_, operations := r.Lists["operations"]
 	for _, e := range []hcl.Expression{r.When, r.Unless} {
-		if e != nil && !paths && !operations && readsBody(e) {
+		if e != nil && !paths && !operations && reads(e, "http", "json", "form", "form_all", "body", "args") {
 			l.warn(e.Range(), "Reads every body", "This holds up every request with a body until it is read; say which with paths or operations.")
 		}
 	}
-}
-
-// readsBody reports whether a condition reads the body of a request.
-func readsBody(e hcl.Expression) bool {
-	for _, v := range e.Variables() {
-		if v.RootName() != "http" || len(v) < 2 {
-			continue
-		}
-		if name, ok := v[1].(hcl.TraverseAttr); ok && slices.Contains([]string{"json", "form", "form_all", "body", "args"}, name.Name) {
-			return true
-		}
-	}
-	return false
 }
 
 // expression warns of contains over several values and of != where it excuses.
