@@ -35,7 +35,7 @@ test "two accounts are one too many" {
 }
 `
 
-func TestAccountsByRole(t *testing.T) {
+func TestT33_AnAgentHasTheAccountOfItsRole(t *testing.T) {
 	before, after := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		roles   string

@@ -76,6 +76,21 @@ func TestWithoutACertificateTLSIsDeclined(t *testing.T) {
 	}
 }
 
+func TestT38_NothingIsReadAheadOfTLS(t *testing.T) {
+	gss := []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30}
+	for name, sent := range map[string][]byte{
+		"with SSLRequest":                 append(bytes.Clone(sslRequest), startup...),
+		"with GSSENCRequest":              append(bytes.Clone(gss), startup...),
+		"with SSLRequest behind GSS":      append(append(bytes.Clone(gss), sslRequest...), startup...),
+		"a second SSLRequest in one read": append(bytes.Clone(sslRequest), sslRequest...),
+	} {
+		c := &tape{in: bytes.NewReader(sent)}
+		if e, err := (&Door{Leaf: noLeaf}).Open(t.Context(), c); !errors.Is(err, errEarly) || c.out.Len() > 0 {
+			t.Errorf("%s: %+v, %v, answered %q", name, e, err, c.out.Bytes())
+		}
+	}
+}
+
 func TestRead(t *testing.T) {
 	start := func(pairs ...string) *wire.Startup {
 		s := &wire.Startup{Version: wire.Version30}
