@@ -35,6 +35,8 @@ type FactSpec struct {
 	// Key and KeyList are facts with a name inside, such as http.headers.x.
 	Key     func(Facts, string) (string, State)
 	KeyList func(Facts, string) ([]string, State)
+	// Document is a fact with values inside that have a type only once they are there.
+	Document func(Facts) (*Node, State)
 }
 
 // A FactTable is what a protocol tells the rules: its facts, and an empty struct

@@ -44,6 +44,7 @@ func functionTable() map[string]function {
 		"split":        {"split(separator, text)", "the pieces of the text as a list", texts, false, buildSplit},
 		"join":         {"join(separator, list)", "the strings of the list in one", []typ{stringType, listType}, false, buildJoin},
 		"trimprefix":   {"trimprefix(text, prefix)", "the text without the prefix", texts, false, buildTrim},
+		"keys":         {"keys(object)", "the keys of an object in a document", []typ{anyType}, false, buildKeys},
 		"coalesce":     {"coalesce(value, …)", "the first value that is not absent", []typ{anyType}, true, buildCoalesce},
 		"tonumber":     {"tonumber(text)", "the number that the text spells, else unknown", []typ{anyType}, false, buildToNumber},
 		"during":       {`during("sat 02:00-04:00 Europe/Berlin")`, "whether it is that time of the week", text, false, buildDuring},
@@ -78,9 +79,6 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
 }
 
 func (c *compiler) unknownFunction(e *hclsyntax.FunctionCallExpr) *node {
-	if fact.LaterFunction(e.Name) {
-		return c.fail(e.NameRange, "Not in this version", "The function %s is not in this version.", e.Name)
-	}
 	if best := fact.Nearest(e.Name, slices.Sorted(maps.Keys(c.schema.functions))); best != "" {
 		return c.fail(e.NameRange, "Unknown function", "There is no function %s; did you mean %s?", e.Name, best)
 	}

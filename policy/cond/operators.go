@@ -1,13 +1,12 @@
 package cond
 
 import (
-	"math"
-	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond/fact"
 	"sallyport.dev/sallyport/policy/cond/kleene"
+	"sallyport.dev/sallyport/policy/cond/operator"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -45,10 +44,10 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) *node {
 	case hclsyntax.OpEqual, hclsyntax.OpNotEqual:
 		return c.equality(e)
 	}
-	if o := orderOf(e.Op); o != 0 {
+	if o := operator.OrderOf(e.Op); o != 0 {
 		return c.ordered(e, o)
 	}
-	if f := arithmetic(e.Op); f != nil {
+	if f := operator.Arithmetic(e.Op); f != nil {
 		return c.arithmetic(e, f)
 	}
 	return c.fail(e.SrcRange, "Unknown operator", "Conditions have no such operator.")
@@ -162,29 +161,7 @@ func (c *compiler) absence(x *node, negate bool) *node {
 	}, x)
 }
 
-// An order is one of < <= > >=, none of them if it is zero.
-type order uint8
-
-func orderOf(op *hclsyntax.Operation) order {
-	return order(1 + slices.Index([]*hclsyntax.Operation{
-		hclsyntax.OpLessThan, hclsyntax.OpLessThanOrEqual, hclsyntax.OpGreaterThan, hclsyntax.OpGreaterThanOrEqual,
-	}, op))
-}
-
-func (o order) holds(a, b float64) bool {
-	switch o {
-	case 1:
-		return a < b
-	case 2:
-		return a <= b
-	case 3:
-		return a > b
-	default:
-		return a >= b
-	}
-}
-
-func (c *compiler) ordered(e *hclsyntax.BinaryOpExpr, o order) *node {
+func (c *compiler) ordered(e *hclsyntax.BinaryOpExpr, o operator.Order) *node {
 	x := c.typed(e.LHS, numberType, "An order")
 	y := c.typed(e.RHS, numberType, "An order")
 	if x == nil || y == nil {
@@ -195,29 +172,11 @@ func (c *compiler) ordered(e *hclsyntax.BinaryOpExpr, o order) *node {
 		if a.Kind != kleene.IsNumber || b.Kind != kleene.IsNumber {
 			return Unknown, kleene.Blocked(a, b)
 		}
-		return kleene.Truth(o.holds(a.Num, b.Num)), 0
+		return kleene.Truth(o.Holds(a.Num, b.Num)), 0
 	}, x, y)
 }
 
-// arithmetic gives the calculation that an operator means.
-func arithmetic(op *hclsyntax.Operation) func(a, b float64) float64 {
-	switch op {
-	case hclsyntax.OpAdd:
-		return func(a, b float64) float64 { return a + b }
-	case hclsyntax.OpSubtract:
-		return func(a, b float64) float64 { return a - b }
-	case hclsyntax.OpMultiply:
-		return func(a, b float64) float64 { return a * b }
-	case hclsyntax.OpDivide:
-		return func(a, b float64) float64 { return a / b }
-	case hclsyntax.OpModulo:
-		return math.Mod
-	default:
-		return nil
-	}
-}
-
-func (c *compiler) arithmetic(e *hclsyntax.BinaryOpExpr, calc func(a, b float64) float64) *node {
+func (c *compiler) arithmetic(e *hclsyntax.BinaryOpExpr, calc func(a, b float64) kleene.Value) *node {
 	x := c.typed(e.LHS, numberType, "Arithmetic")
 	y := c.typed(e.RHS, numberType, "Arithmetic")
 	if x == nil || y == nil {
@@ -228,11 +187,7 @@ func (c *compiler) arithmetic(e *hclsyntax.BinaryOpExpr, calc func(a, b float64)
 		if a.Kind != kleene.IsNumber || b.Kind != kleene.IsNumber {
 			return kleene.Pending(kleene.Blocked(a, b))
 		}
-		n := calc(a.Num, b.Num)
-		if math.IsNaN(n) || math.Abs(n) > kleene.MaxExact {
-			return kleene.Value{} // divided by zero, or no longer exact
-		}
-		return kleene.Number(n)
+		return calc(a.Num, b.Num)
 	}, x, y)
 }
 

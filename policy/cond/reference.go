@@ -114,8 +114,14 @@ func (c *compiler) steps(n *node, rest hcl.Traversal) *node {
 		if n == nil {
 			return nil
 		}
+		if key, ok := stepKey(step); ok && n.typ == anyType {
+			rng := hcl.RangeBetween(n.rng, step.SourceRange())
+			n = member(n, key)
+			n.rng = rng
+			continue
+		}
 		i, isIndex := step.(hcl.TraverseIndex)
-		if n.typ != listType || !isIndex || i.Key.Type() != cty.Number {
+		if n.typ != listType && n.typ != anyType || !isIndex || i.Key.Type() != cty.Number {
 			return c.fail(step.SourceRange(), "Nothing inside", "A %s has nothing of that name inside.", n.typ)
 		}
 		at, _ := i.Key.AsBigFloat().Float64()
@@ -167,7 +173,10 @@ func element(list, at *node) *node {
 // factNode compiles the reading of a fact without a key.
 func factNode(f *fact.Fact) *node {
 	n := computed(typeOf(f), fact.Reader[*scope](f))
-	n.elem, n.fact = stringType, f
+	n.fact = f
+	if n.typ != anyType {
+		n.elem = stringType
+	}
 	return n
 }
 

@@ -70,6 +70,8 @@ func typeOf(f *fact.Fact) typ {
 		return boolType
 	case f.Spec.List != nil, f.Spec.KeyList != nil:
 		return listType
+	case f.Spec.Document != nil:
+		return anyType
 	default:
 		return stringType
 	}

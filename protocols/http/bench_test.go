@@ -201,7 +201,12 @@ func (b *bench) do(ctx context.Context, ex protocols.Exchange) (err error) {
 		b.mu.Unlock()
 	}()
 	if len(r.act.Parts) > 0 {
-		r.d = b.decide(r.act)
+		for r.d = b.decide(r.act); r.d.Need != 0; r.d = b.decide(r.act) {
+			if err := ex.Learn(ctx, r.d.Need); err != nil {
+				r.d = action.Decision{Reason: "The request is incomplete."}
+				break
+			}
+		}
 	}
 	if r.d.Verdict == action.Ask && b.settle != nil {
 		if err := ex.Learn(ctx, action.Whole); err != nil {

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
@@ -30,6 +32,7 @@ type exchange struct {
 	announced []string // names of trailers
 
 	held    []byte // the whole body, once it was held; never nil then
+	large   error  // why it cannot be held, once that is known
 	release func() // gives back the memory of held
 	began   bool   // an answer to the agent has begun
 }
@@ -40,11 +43,33 @@ func (x *exchange) Action() *action.Action { return &x.Act }
 
 var errTooLarge = errors.New("the body is larger than what may be held for approval")
 
-// Learn holds the whole request for action.Whole; this protocol has no other
-// group. It waits for the agent to send its body.
+// Learn holds the body, for the facts in it or for an approval of the whole
+// request. It waits for the agent to send it. A body that is too large to be held
+// tells no facts, and cannot be approved.
 func (x *exchange) Learn(ctx context.Context, need action.Need) error {
-	if need&action.Whole == 0 || x.held != nil {
-		return nil
+	err := x.take(ctx)
+	if large := errors.Is(err, errTooLarge) || errors.Is(err, errNoRoom); err != nil && !large {
+		return err
+	}
+	if need&ask.BodyFacts != 0 {
+		x.Facts.Unread = false
+		if err == nil {
+			x.understand()
+		}
+	}
+	if need&action.Whole != 0 && err == nil {
+		x.Whole(x.r.Header, x.trailer(), x.held)
+	}
+	if need&action.Whole != 0 {
+		return err
+	}
+	return nil
+}
+
+// take holds the whole body, if there is room for it.
+func (x *exchange) take(ctx context.Context) error {
+	if x.held != nil || x.large != nil {
+		return x.large
 	}
 	limit := x.site.Service.BodyInspectLimit
 	if limit == 0 {
@@ -52,30 +77,54 @@ func (x *exchange) Learn(ctx context.Context, need action.Need) error {
 	}
 	limit = min(limit, maxHold)
 	if x.r.ContentLength > limit {
-		return errTooLarge
+		x.large = errTooLarge
+		return x.large
 	}
 	room := x.r.ContentLength
 	if room < 0 {
 		room = limit
 	}
-	release, err := x.site.p.held.take(x.site.Peer.ID, room, x.site.p.HoldMemory)
+	if err := x.reserve(room); err != nil {
+		return err
+	}
+	return x.hold(ctx, limit)
+}
+
+// reserve takes memory until done.
+func (x *exchange) reserve(n int64) error {
+	release, err := x.site.p.held.take(x.site.Peer.ID, n, x.site.p.HoldMemory)
 	if err != nil {
 		return err
 	}
-	x.release = release
-	if err := x.hold(ctx, limit); err != nil {
-		return err
+	before := x.release
+	x.release = func() {
+		release()
+		if before != nil {
+			before()
+		}
 	}
-	x.Whole(x.r.Header, x.trailer(), x.held)
 	return nil
 }
 
-// hold reads the body, whose memory was reserved; one byte over the limit is too
-// large.
+// understand makes facts of the held body, if there is memory for them; without,
+// they are unknown.
+func (x *exchange) understand() {
+	encoding := x.r.Header["Content-Encoding"]
+	if x.reserve(content.Cost(encoding, len(x.held))) == nil {
+		x.Facts.Body = content.Read(x.r.Header["Content-Type"], encoding, x.held)
+	}
+}
+
+// hold reads the body, whose memory was reserved. Of one that turns out too large,
+// what was read stands before the rest again.
 func (x *exchange) hold(ctx context.Context, limit int64) error {
 	defer protocols.After(ctx, func() { x.deadline(-time.Second) })()
 	x.deadline(learnLimit)
 	held, err := readHeld(x.r.Body, x.r.ContentLength, limit)
+	if errors.Is(err, errTooLarge) && x.r.ContentLength < 0 {
+		x.large = err
+		x.r.Body = &resumed{Reader: io.MultiReader(bytes.NewReader(held), x.r.Body), Closer: x.r.Body}
+	}
 	if err != nil {
 		return err
 	}
@@ -84,7 +133,14 @@ func (x *exchange) hold(ctx context.Context, limit int64) error {
 	return nil
 }
 
-// readHeld takes memory as bytes come, and never more than limit of it.
+// A resumed body was read in part and is read from its beginning again.
+type resumed struct {
+	io.Reader
+	io.Closer
+}
+
+// readHeld takes memory as bytes come, and never more than limit of it. With
+// errTooLarge it gives what was read, a byte beyond the limit included.
 func readHeld(r io.Reader, stated, limit int64) ([]byte, error) {
 	if stated >= 0 {
 		limit = stated
@@ -95,7 +151,7 @@ func readHeld(r io.Reader, stated, limit int64) ([]byte, error) {
 			var over [1]byte
 			n, err := io.ReadFull(r, over[:])
 			if n > 0 {
-				return nil, errTooLarge
+				return append(held, over[0]), errTooLarge
 			}
 			if err != io.EOF {
 				return nil, fmt.Errorf("body: %w", err)

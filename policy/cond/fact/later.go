@@ -24,10 +24,6 @@ func Later(name string) bool {
 	return false
 }
 
-// LaterFunction reports whether the language has this function but this build
-// does not.
-func LaterFunction(name string) bool { return name == "keys" }
-
 // Nearest gives the candidate that name most likely meant, or "".
 func Nearest(name string, candidates []string) string {
 	best, least := "", len(name)/3+2

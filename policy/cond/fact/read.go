@@ -34,6 +34,14 @@ func Reader[S any](f *Fact) func(*Env, S) kleene.Value {
 			}
 			return kleene.Bool(b)
 		}
+	case f.Spec.Document != nil:
+		return func(env *Env, _ S) kleene.Value {
+			n, state := f.Spec.Document(f.Subject(env))
+			if state != action.Known {
+				return kleene.Missing(state, cost)
+			}
+			return kleene.Of(n)
+		}
 	default:
 		return func(env *Env, _ S) kleene.Value {
 			l, state := f.Spec.List(f.Subject(env))

@@ -20,7 +20,7 @@ type Builder struct {
 // Add appends a scalar.
 func (b *Builder) Add(v Value) {
 	switch {
-	case !v.Known() && v.Need == 0 || v.Kind == IsList:
+	case !v.Known() && v.Need == 0 || v.Kind >= IsList:
 		b.broken = true
 	case !v.Known():
 		b.need |= v.Need

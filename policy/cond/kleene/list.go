@@ -7,12 +7,12 @@ func Contains(l, want Value) (Tri, action.Need) {
 	if l.Kind != IsList || !want.Known() {
 		return Unknown, Blocked(l, want)
 	}
-	if l.items == nil {
+	if l.items == nil && l.doc == nil {
 		return l.containsText(want), 0
 	}
 	found, needed := False, action.Need(0)
-	for _, item := range *l.items {
-		t, need := Equal(item, want)
+	for i := range l.Len() {
+		t, need := Equal(l.At(i), want)
 		if t == True {
 			return True, 0
 		}

@@ -18,6 +18,7 @@ const (
 	IsNumber
 	IsBool
 	IsList
+	IsObject
 )
 
 // A Value fits the registers of a call; that is why lists of values stand behind
@@ -27,8 +28,9 @@ type Value struct {
 	Need  action.Need // of an unknown: groups that would make it known
 	Num   float64     // of a boolean: 1 is true
 	Str   string
-	list  []string // of a fact; belongs to the facts
-	items *[]Value // of a list that an expression made
+	list  []string     // of a fact; belongs to the facts
+	items *[]Value     // of a list that an expression made
+	doc   *action.Node // of a list or an object in a document; belongs to the facts
 }
 
 // Text makes a string.
@@ -109,7 +111,7 @@ func Equal(a, b Value) (Tri, action.Need) {
 		return Unknown, 0
 	case a.Kind == IsNull || b.Kind == IsNull:
 		return False, 0
-	case a.Kind != b.Kind || a.Kind == IsList:
+	case a.Kind != b.Kind || a.Kind >= IsList:
 		return Unknown, 0
 	case a.Kind == IsString:
 		return Truth(a.Str == b.Str), 0
@@ -120,16 +122,22 @@ func Equal(a, b Value) (Tri, action.Need) {
 
 // Len is the number of elements of a list.
 func (v Value) Len() int {
-	if v.items != nil {
+	switch {
+	case v.items != nil:
 		return len(*v.items)
+	case v.doc != nil:
+		return len(v.doc.Items)
 	}
 	return len(v.list)
 }
 
 // At is one element of a list.
 func (v Value) At(i int) Value {
-	if v.items != nil {
+	switch {
+	case v.items != nil:
 		return (*v.items)[i]
+	case v.doc != nil:
+		return Of(&v.doc.Items[i])
 	}
 	return Text(v.list[i])
 }
@@ -165,6 +173,8 @@ func (v Value) String() string {
 		return strconv.Quote(v.Str[:maxShownText]) + "…"
 	case v.Kind == IsString:
 		return strconv.Quote(v.Str)
+	case v.Kind == IsObject:
+		return "{…}"
 	case v.Kind != IsList:
 		return v.Text()
 	}

@@ -138,7 +138,7 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 	a.Facts = Request{
 		Method: q.method, Host: q.host, Path: path,
 		ContentType: MediaType(q.header),
-		Size:        q.size, WebSocket: q.upgrade,
+		Size:        q.size, WebSocket: q.upgrade, Unread: q.size != 0,
 	}
 	a.Facts.fields(q.header, a.Query)
 	a.part[0] = action.Part{Facts: &a.Facts, Effects: effects(&a.Facts)}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
@@ -23,7 +24,13 @@ type Request struct {
 	ContentType string `json:"content_type,omitempty"`
 	Size        int64  `json:"size"` // of the body; -1: not stated
 	WebSocket   bool   `json:"websocket,omitempty"`
+
+	Body   *content.Body `json:"-"` // once it was read; it is not recorded
+	Unread bool          `json:"-"` // the body is still to come, and may be learned
 }
+
+// BodyFacts are those for which the body must be held.
+const BodyFacts action.Need = 1 << 0
 
 // A Field is one header field or query parameter with its values, in order.
 type Field struct {
@@ -66,8 +73,66 @@ func Table() action.FactTable {
 				}
 				return float64(r.Size), action.Known
 			}),
+			action.Str("http.body", "The body as text, decompressed; unknown if it is larger than limits.body_inspect.", BodyFacts, func(r *Request) (string, action.State) {
+				if b, s := r.body(); b == nil {
+					return "", s
+				}
+				return r.Body.Text()
+			}),
+			action.Document("http.json", "The JSON of the body, with its fields inside: http.json.amount.", BodyFacts, func(r *Request) (*action.Node, action.State) {
+				if b, s := r.body(); b == nil {
+					return nil, s
+				}
+				return r.Body.JSON()
+			}),
+			action.Key("http.form", "The value of a field of a form; unknown if it stands twice.", BodyFacts, func(r *Request, name string) (string, action.State) {
+				return one(r.formField(name))
+			}),
+			action.KeyList("http.form_all", "Every value of a field of a form.", BodyFacts, (*Request).formField),
+			action.Key("http.args", "The one value of that name among query, form and the top of the JSON.", BodyFacts, (*Request).arg),
 		},
 	}
+}
+
+// body gives the body, or why there is none.
+func (r *Request) body() (*content.Body, action.State) {
+	switch {
+	case r.Body != nil:
+		return r.Body, action.Known
+	case r.Size == 0:
+		return nil, action.Absent
+	case r.Unread:
+		return nil, action.Pending
+	}
+	return nil, action.Unknown
+}
+
+func (r *Request) formField(name string) ([]string, action.State) {
+	if b, s := r.body(); b == nil {
+		return nil, s
+	}
+	return r.Body.Form(name)
+}
+
+// arg looks at query and body; a name that stands in both may mean either.
+func (r *Request) arg(name string) (string, action.State) {
+	query, inQuery := r.parameter(name)
+	if inQuery == action.Unknown {
+		return "", action.Unknown
+	}
+	body, inBody := []string(nil), action.Absent
+	if b, s := r.body(); b != nil {
+		body, inBody = r.Body.Arg(name)
+	} else {
+		inBody = s
+	}
+	switch {
+	case inBody == action.Absent:
+		return one(query, inQuery)
+	case inBody != action.Known || inQuery == action.Absent:
+		return one(body, inBody)
+	}
+	return "", action.Unknown
 }
 
 func known(s string) (string, action.State) {

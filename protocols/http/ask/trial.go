@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
@@ -31,6 +32,9 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 	a := new(Ask)
 	if p := a.form(svc, q); p != nil {
 		return nil, p
+	}
+	if len(t.Body) > 0 {
+		a.Facts.Body = content.Read(q.header["Content-Type"], q.header["Content-Encoding"], t.Body)
 	}
 	a.Act.Dst = dst
 	return &a.Act, nil

@@ -1,0 +1,113 @@
+// Package content reads what the body of a request says: its text, its JSON, its
+// form. It reads strictly: what two honest readers could take differently is
+// unknown, and so is what would cost too much to read.
+package content
+
+import (
+	"mime"
+	"strings"
+	"unicode/utf8"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/normal"
+)
+
+// A Body is what a body says. The zero Body is one that could not be read.
+type Body struct {
+	text   string
+	state  action.State // of text
+	empty  bool         // there is no body: everything is absent
+	json   *action.Node // nil: it is no JSON, or not strictly
+	form   []normal.Param
+	isForm bool
+}
+
+// Read reads a whole body. typ are the values of Content-Type, encoding those of
+// Content-Encoding.
+func Read(typ, encoding []string, raw []byte) *Body {
+	b := new(Body)
+	if b.empty = len(raw) == 0; b.empty || len(typ) > 1 || len(encoding) > 1 {
+		return b
+	}
+	plain, ok := decode(strings.Join(encoding, ""), raw)
+	if !ok {
+		return b
+	}
+	if utf8.Valid(plain) {
+		b.text, b.state = string(plain), action.Known
+	}
+	mediaType, params, err := mime.ParseMediaType(strings.Join(typ, ""))
+	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+		return b
+	}
+	switch {
+	case IsJSON(mediaType):
+		b.json, _ = parseJSON(plain) // what is no JSON is unknown, for whatever reason
+	case mediaType == "application/x-www-form-urlencoded":
+		b.form, b.isForm = normal.Query(b.text)
+		b.isForm = b.isForm && b.state == action.Known
+	}
+	return b
+}
+
+// IsJSON reports whether a media type is that of JSON (RFC 8259, RFC 6839).
+func IsJSON(mediaType string) bool {
+	return mediaType == "application/json" || strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
+}
+
+// Text gives the body as text.
+func (b *Body) Text() (string, action.State) {
+	if b.empty {
+		return "", action.Absent
+	}
+	return b.text, b.state
+}
+
+// JSON gives the document.
+func (b *Body) JSON() (*action.Node, action.State) {
+	switch {
+	case b.empty:
+		return nil, action.Absent
+	case b.json == nil:
+		return nil, action.Unknown
+	}
+	return b.json, action.Known
+}
+
+// Form gives the values of a field of the form.
+func (b *Body) Form(name string) ([]string, action.State) {
+	switch {
+	case b.empty:
+		return nil, action.Absent
+	case !b.isForm:
+		return nil, action.Unknown
+	}
+	for i := range b.form {
+		if b.form[i].Name == name {
+			return b.form[i].Values, action.Known
+		}
+	}
+	return nil, action.Absent
+}
+
+// Arg gives the values that a name has at the top of the document or in the form,
+// as text.
+func (b *Body) Arg(name string) ([]string, action.State) {
+	if b.json == nil {
+		return b.Form(name)
+	}
+	if b.json.Kind != action.NodeObject {
+		return nil, action.Unknown
+	}
+	n, state := b.json.Member(name)
+	if state != action.Known {
+		return nil, state
+	}
+	switch n.Kind {
+	case action.NodeNull:
+		return nil, action.Absent
+	case action.NodeString, action.NodeNumber, action.NodeBool:
+		return []string{n.Str}, action.Known
+	}
+	return nil, action.Unknown
+}

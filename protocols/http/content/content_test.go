@@ -1,0 +1,200 @@
+package content
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"slices"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+)
+
+func read(typ, text string) *Body { return Read([]string{typ}, nil, []byte(text)) }
+
+// at walks a path of keys, and says what is there.
+func at(n *action.Node, path ...string) (string, action.State) {
+	for _, key := range path {
+		var state action.State
+		if n, state = n.Member(key); state != action.Known {
+			return "", state
+		}
+	}
+	if n.Kind == action.NodeUnclear {
+		return "", action.Unknown
+	}
+	return n.Str, action.Known
+}
+
+func TestJSON(t *testing.T) {
+	b := read("application/json; charset=UTF-8", `{"amount": 12.5, "currency": "EUR", "force": true, "none": null, "in": {"Key": "v"}}`)
+	doc, state := b.JSON()
+	if state != action.Known {
+		t.Fatal("a plain document is not known")
+	}
+	for _, tt := range []struct {
+		path  string
+		want  string
+		state action.State
+	}{
+		{"amount", "12.5", action.Known}, {"currency", "EUR", action.Known}, {"force", "true", action.Known},
+		{"in.Key", "v", action.Known}, {"in.key", "", action.Unknown}, {"in.other", "", action.Absent},
+		{"missing", "", action.Absent}, {"Amount", "", action.Unknown}, {"none.x", "", action.Absent}, {"amount.x", "", action.Unknown},
+	} {
+		if got, state := at(doc, strings.Split(tt.path, ".")...); got != tt.want || state != tt.state {
+			t.Errorf("%s is %q, %v", tt.path, got, state)
+		}
+	}
+}
+
+// What two readers could take differently is unknown, and never {}.
+func TestT27_UnclearJSON(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing but space": " ", "two documents": `{} {}`, "a byte order mark": "\xef\xbb\xbf{}",
+		"broken off": `{"a": 1`, "not UTF-8": "{\"a\": \"\xff\"}", "a key not UTF-16": `{"\ud800": 1}`,
+		"too deep": strings.Repeat("[", 100) + strings.Repeat("]", 100), "a comment": `{} // x`, "a bare word": `{a: 1}`,
+		"too many values": "[" + strings.Repeat("0,", maxNodes) + "0]",
+	} {
+		if _, state := read("application/json", text).JSON(); state != action.Unknown {
+			t.Errorf("%s: %v", name, state)
+		}
+	}
+	for name, text := range map[string]string{
+		"twice": `{"a": 1, "a": 2}`, "thrice": `{"a": 1, "a": 1, "a": 1}`, "but for case": `{"a": 1, "A": 2}`,
+		"escaped": `{"a": 1, "\u0061": 2}`, "Kelvin": `{"k": 1, "\u212a": 1, "a": "\ud800"}`,
+		"too fine": `{"a": 50.000000000000001}`, "too large": `{"a": 9007199254740993}`, "huge": `{"a": 1e999999999}`, "tiny": `{"a": 1e-400}`,
+	} {
+		doc, state := read("application/json", text).JSON()
+		if state != action.Known {
+			t.Errorf("%s: the document is %v", name, state)
+			continue
+		}
+		if got, state := at(doc, "a"); state != action.Unknown {
+			t.Errorf("%s: a is %q, %v", name, got, state)
+		}
+	}
+}
+
+func TestForm(t *testing.T) {
+	b := read("application/x-www-form-urlencoded", "a=1&b=x+y&b=2&c=%0A")
+	for name, want := range map[string][]string{"a": {"1"}, "b": {"x y", "2"}, "c": {"\n"}} {
+		if got, state := b.Form(name); state != action.Known || !slices.Equal(got, want) {
+			t.Errorf("%s is %q, %v", name, got, state)
+		}
+	}
+	if _, state := b.Form("z"); state != action.Absent {
+		t.Errorf("z is %v", state)
+	}
+	for _, text := range []string{"a=1;b=2", "a=%zz", "a=\xff"} {
+		if _, state := read("application/x-www-form-urlencoded", text).Form("a"); state != action.Unknown {
+			t.Errorf("%q is %v", text, state)
+		}
+	}
+}
+
+// A body of another type, in another encoding or character set, is unknown; no
+// body is absent.
+func TestOtherBodies(t *testing.T) {
+	for name, b := range map[string]*Body{
+		"text": read("text/plain", "{}"), "UTF-16": read("application/json; charset=utf-16", "{}"), "no type": Read(nil, nil, []byte("{}")),
+		"two types": Read([]string{"application/json", "text/plain"}, nil, []byte("{}")),
+		"brotli":    Read([]string{"application/json"}, []string{"br"}, []byte("{}")),
+		"two codes": Read([]string{"application/json"}, []string{"gzip", "gzip"}, []byte("{}")),
+	} {
+		_, doc := b.JSON()
+		_, form := b.Form("a")
+		_, arg := b.Arg("a")
+		if doc != action.Unknown || form != action.Unknown || arg != action.Unknown {
+			t.Errorf("%s: %v %v %v", name, doc, form, arg)
+		}
+	}
+	b := read("application/json", "")
+	_, doc := b.JSON()
+	_, form := b.Form("a")
+	_, arg := b.Arg("a")
+	_, text := b.Text()
+	if doc != action.Absent || form != action.Absent || arg != action.Absent || text != action.Absent {
+		t.Errorf("no body: %v %v %v %v", doc, form, arg, text)
+	}
+}
+
+func TestArg(t *testing.T) {
+	for _, tt := range []struct {
+		typ, text string
+		want      string
+		state     action.State
+	}{
+		{"application/json", `{"a": "x"}`, "x", action.Known}, {"application/json", `{"a": 1.50}`, "1.50", action.Known},
+		{"application/json", `{"a": false}`, "false", action.Known}, {"application/json", `{"a": null}`, "", action.Absent},
+		{"application/json", `{"a": [1]}`, "", action.Unknown}, {"application/json", `[{"a": 1}]`, "", action.Unknown},
+		{"application/x-www-form-urlencoded", "a=x", "x", action.Known}, {"application/x-www-form-urlencoded", "b=x", "", action.Absent},
+	} {
+		got, state := read(tt.typ, tt.text).Arg("a")
+		if strings.Join(got, ",") != tt.want || state != tt.state {
+			t.Errorf("%s is %q, %v", tt.text, got, state)
+		}
+	}
+}
+
+func TestT26_Compressed(t *testing.T) {
+	squeeze := func(text string) (gz, zl []byte) {
+		var a, b bytes.Buffer
+		g, z := gzip.NewWriter(&a), zlib.NewWriter(&b)
+		for _, w := range []interface {
+			Write([]byte) (int, error)
+			Close() error
+		}{g, z} {
+			if _, err := w.Write([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return a.Bytes(), b.Bytes()
+	}
+	gz, zl := squeeze(`{"a": "x"}`)
+	for code, raw := range map[string][]byte{"gzip": gz, "GZIP": gz, "deflate": zl} {
+		if got, _ := Read([]string{"application/json"}, []string{code}, raw).Arg("a"); !slices.Equal(got, []string{"x"}) {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+	bomb, _ := squeeze(`{"a": "` + strings.Repeat("x", 1<<20) + `"}`)
+	cut := gz[:len(gz)-6]
+	for name, raw := range map[string][]byte{"a bomb": bomb, "broken off": cut} {
+		if _, state := Read([]string{"application/json"}, []string{"gzip"}, raw).Text(); state != action.Unknown {
+			t.Errorf("%s is %v", name, state)
+		}
+	}
+}
+
+// Whatever a body is, reading it ends, and what it says of a key does not depend on
+// the order in which it is asked.
+func FuzzRead(f *testing.F) {
+	f.Add("application/json", "", []byte(`{"a": [1, {"b": "\ud800"}], "A": 1e5}`))
+	f.Add("application/x-www-form-urlencoded", "", []byte("a=1&a=%41;b"))
+	f.Add("application/problem+json", "gzip", []byte("\x1f\x8b"))
+	f.Fuzz(func(t *testing.T, typ, encoding string, raw []byte) {
+		b := Read([]string{typ}, []string{encoding}, raw)
+		doc, state := b.JSON()
+		if state == action.Known {
+			depth(t, doc, 0)
+		}
+		first, one := b.Arg("a")
+		b.Form("A")
+		again, two := b.Arg("a")
+		if one != two || !slices.Equal(first, again) {
+			t.Errorf("a is %q, then %q", first, again)
+		}
+	})
+}
+
+func depth(t *testing.T, n *action.Node, at int) {
+	if at > maxDepth || len(n.Keys) > len(n.Items) {
+		t.Fatalf("%d keys, %d items, %d deep", len(n.Keys), len(n.Items), at)
+	}
+	for i := range n.Items {
+		depth(t, &n.Items[i], at+1)
+	}
+}

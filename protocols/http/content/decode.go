@@ -1,0 +1,53 @@
+package content
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"strings"
+)
+
+// Bounds of what a compressed body may become: 64 MiB of zeros are 65 KiB of gzip.
+const (
+	maxPlain = 8 << 20
+	maxRatio = 100
+	minPlain = 64 << 10 // what any body may become
+)
+
+// decode undoes one layer of Content-Encoding (RFC 9110, section 8.4). It is false
+// for any other encoding, for two layers, and for what grows too much.
+func decode(encoding string, raw []byte) ([]byte, bool) {
+	var r io.Reader
+	var err error
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "", "identity":
+		return raw, true
+	case "gzip", "x-gzip":
+		r, err = gzip.NewReader(bytes.NewReader(raw))
+	case "deflate":
+		r, err = zlib.NewReader(bytes.NewReader(raw))
+	default:
+		return nil, false
+	}
+	if err != nil {
+		return nil, false
+	}
+	limit := grown(len(raw))
+	plain, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err != nil || len(plain) > limit {
+		return nil, false
+	}
+	return plain, true
+}
+
+// grown is the most that n compressed bytes may become.
+func grown(n int) int { return min(maxPlain, max(minPlain, maxRatio*n)) }
+
+// Cost is the memory that reading n bytes may take.
+func Cost(encoding []string, n int) int64 {
+	if len(encoding) > 0 {
+		n = 2 * grown(n) // while it grows
+	}
+	return int64(n + min(n*nodeSize, maxNodes*nodeSize))
+}
