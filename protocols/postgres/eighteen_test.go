@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -69,6 +70,20 @@ func (e eighteen) line(t *testing.T, set ...func(*line)) *line {
 		l.auth = &action.Auth{Scheme: "password", Name: "postgres", Secrets: []string{"app_db"}}
 	}
 	return newLineTo(t, e.Address(), e.pool, append([]func(*line){account}, set...)...)
+}
+
+// libpq18 is the folder of the client library that came with the server, for the
+// psql of another major.
+func libpq18(t *testing.T) string {
+	t.Helper()
+	lib, err := filepath.Abs("../../.cache/postgres/18/lib")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(lib, "libpq.so.5")); err != nil {
+		notrun.Skip(t, "no libpq of major 18 (contrib/dev/npm-postgres 18)")
+	}
+	return lib
 }
 
 // A tape keeps what was written to the server, connection by connection.
@@ -223,6 +238,34 @@ func TestMajor18(t *testing.T) {
 		fetch(t, through(t, l, "sslmode=disable"), "SELECT 'in'")
 		if got := l.proto.methods.Demand(upstream.Account{Service: "app_db", Address: s.Address(), User: "postgres"}, 0); got.Least != upstream.Bound {
 			t.Errorf("taken by %s", got.Least)
+		}
+	})
+	t.Run("libpq of the same major", func(t *testing.T) {
+		l := s.line(t, func(l *line) { l.service.DirectTLS = true })
+		run := func(settings, text string) *exec.Cmd {
+			cmd := exec.Command("psql", "-X", "-q", "-A", "-t", fmt.Sprintf("host=127.0.0.1 port=%d dbname=postgres user=a %s", l.port(), settings))
+			cmd.Stdin = strings.NewReader(text)
+			cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+libpq18(t))
+			return cmd
+		}
+		const all = "sslmode=require sslnegotiation=direct min_protocol_version=3.2 channel_binding=disable"
+		out, err := run(all, "SELECT 'through'; \\conninfo").CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "through") || !strings.Contains(string(out), "TLSv1.3") {
+			t.Errorf("%v: %s", err, out)
+		}
+		var said bytes.Buffer
+		long := run(all, "SELECT pg_sleep(60)")
+		long.Stderr = &said
+		if err := long.Start(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the query runs", func() bool {
+			q := l.find("query")
+			return len(q) > 1 && strings.Contains(q[len(q)-1].act.Summary, "pg_sleep")
+		})
+		long.Process.Signal(os.Interrupt)
+		if err := long.Wait(); !strings.Contains(said.String(), "canceling statement due to user request") {
+			t.Errorf("%v: %s", err, said.String())
 		}
 	})
 	t.Run("search_path is reported", func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/answer"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/xdg-go/scram"
 )
@@ -82,10 +83,34 @@ func TestWaysToLogIn(t *testing.T) {
 }
 
 func TestStartUpErrorsAreTheServersOwn(t *testing.T) {
-	l := newLine(t)
-	_, err := pgx.Connect(t.Context(), strings.Replace(l.url(""), "/app", "/missing", 1))
-	if code(err) != "3D000" || !strings.Contains(err.Error(), `database "missing" does not exist`) {
-		t.Error(err)
+	db := needDatabase(t)
+	limit := func(n int) {
+		if out, err := db.psql("postgres", fmt.Sprintf("ALTER ROLE md5_ro CONNECTION LIMIT %d", n)); err != nil {
+			t.Fatal(err, out)
+		}
+	}
+	limit(0)
+	defer limit(-1)
+	for _, c := range []struct{ name, user, database, settings, code string }{
+		{"no such database", "scram_ro", "missing", "", "3D000"},
+		{"too many connections", "md5_ro", "app", "", "53300"},
+		{"a value that it does not take", "scram_ro", "app", "&TimeZone=Nowhere/Land", "22023"},
+		{"no such account", "nobody_here", "app", "", "28000"},
+	} {
+		l := newLine(t, as(c.user), plaintext)
+		tell := func(user string, port int) *pgconn.PgError {
+			t.Helper()
+			_, err := pgx.Connect(t.Context(), fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable%s", user, password, port, c.database, c.settings))
+			var said *pgconn.PgError
+			if !errors.As(err, &said) {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			return said
+		}
+		direct, through := tell(c.user, db.port), tell("anybody", l.port())
+		if *direct != *through || through.Code != c.code {
+			t.Errorf("%s:\n%+v, and through the gateway\n%+v", c.name, *direct, *through)
+		}
 	}
 }
 
