@@ -76,6 +76,11 @@ func (s *Sight) Expand(ctx context.Context, parts []action.Part) []action.Part {
 	if s == nil || len(parts) == 0 {
 		return parts
 	}
+	return s.expand(ctx, parts, 0)
+}
+
+// expand is Expand by a snapshot that began after a time.
+func (s *Sight) expand(ctx context.Context, parts []action.Part, since int64) []action.Part {
 	arrived := time.Now()
 	now := s.settled(arrived)
 	out := make([]action.Part, len(parts))
@@ -86,7 +91,7 @@ func (s *Sight) Expand(ctx context.Context, parts []action.Part) []action.Part {
 			out[i] = p
 			continue
 		}
-		out[i] = expandPart(p, f, s.expansion(ctx, f.Shape, &now, arrived))
+		out[i] = expandPart(p, f, s.expansion(ctx, f.Shape, &now, arrived, since))
 		now.apply(f.Shape)
 	}
 	return out
@@ -118,17 +123,17 @@ func (s *Sight) settled(at time.Time) state {
 }
 
 // expansion tells what stands behind one statement that arrived at a time.
-func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, arrived time.Time) *Expansion {
+func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, arrived time.Time, since int64) *Expansion {
 	if len(shape.Tables) == 0 {
 		return &Expansion{Shape: shape}
 	}
 	if now.altered {
 		return unknown(shape)
 	}
-	snap, refresh := s.entry.current(arrived, 0)
+	snap, refresh := s.entry.current(arrived, since)
 	switch {
 	case snap == nil:
-		if snap = s.entry.get(ctx, 0, s.lookUp); snap == nil {
+		if snap = s.entry.get(ctx, since, s.lookUp); snap == nil {
 			return unknown(shape)
 		}
 	case refresh:
@@ -198,13 +203,13 @@ func (s *Sight) Done(parts []action.Part, failed bool) {
 	}
 }
 
-// Same reports whether parts, which were expanded while somebody was asked, would
-// be expanded to the same by now.
+// Same reports whether parts, about which somebody was asked since they were
+// expanded, would be expanded to the same by now. It looks the catalog up anew.
 func (s *Sight) Same(ctx context.Context, plain, parts []action.Part) bool {
 	if s == nil {
 		return true
 	}
-	for i, p := range s.Expand(ctx, plain) {
+	for i, p := range s.expand(ctx, plain, time.Now().UnixNano()) {
 		now, ok := p.Facts.(*sql.Facts)
 		was, both := parts[i].Facts.(*sql.Facts)
 		if !ok || !both || now.Catalog != was.Catalog || !slices.EqualFunc(lists(now), lists(was), slices.Equal[[]string]) {
