@@ -112,6 +112,10 @@ func (o *oracle) differs(t testing.TB, a *Analyzer, text string) string {
 		return ""
 	case there == rejected && o.major < grammarMajor && containsAny(text, newer):
 		return ""
+	case there == rejected && strings.Contains(text, "$"):
+		// This grammar takes parameters in more places, such as INTERVAL $1, for the
+		// sake of texts whose constants were taken out.
+		return ""
 	case here == rejected && (o.major != grammarMajor || strings.Contains(text, "--")):
 		// Refused, which is safe. A comment between the lines of a string ends it
 		// here, and not on a server.
@@ -147,7 +151,13 @@ func spliced(texts []string, rnd *rand.Rand) string {
 // TestGrammarAgreesWithTheServer: what this grammar reads the server reads too, as
 // as many statements, and what the server rejects is refused here.
 func TestGrammarAgreesWithTheServer(t *testing.T) {
-	o, a := newOracle(t, 0), New(0)
+	for name, major := range map[string]int{"this machine's": 0, "18": 18} {
+		t.Run(name, func(t *testing.T) { grammarAgrees(t, newOracle(t, major)) })
+	}
+}
+
+func grammarAgrees(t *testing.T, o *oracle) {
+	a := New(0)
 	texts := corpus(t)
 	for _, unit := range []string{"a", "'a'", "$1", "(", ")", ",", "/*", "*/", "--", "$$", "$a$", "\"", "'", "E'", "U&'", "::", "1", ".", "SELECT", "FROM", ";", "\n"} {
 		for _, other := range []string{"'", "\"", "a", "\n'b'", " 'b'", "$$", "--\n", "1", ".5", "e5", "$a$", "(", " AS x", "*/"} {
