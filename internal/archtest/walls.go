@@ -54,11 +54,12 @@ var may = map[string][]string{
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
 		"gateway/...", "dashboard/...", "internal/store/...", "internal/lab/...", "internal/pgserver", "internal/pki",
 	},
-	"internal/e2e": {"internal/lab/...", "internal/notrun", "internal/pgserver", "internal/pki"},
+	"internal/e2e":         {"internal/lab/...", "internal/notrun", "internal/pgserver", "internal/pki"},
+	"internal/conformance": {"internal/lab", "internal/notrun", "internal/pgserver"},
 }
 
 // testSupport may dial, and may use the libraries of those it stands in for.
-var testSupport = []string{"internal/lab", "internal/bench", "internal/e2e", "internal/notrun"}
+var testSupport = []string{"internal/lab", "internal/bench", "internal/e2e", "internal/conformance", "internal/notrun"}
 
 // A library may be imported only in some folders, by code that is no test.
 type library struct {

@@ -26,7 +26,8 @@ import (
 // it promotes are the gateway's own parts.
 type Lab struct {
 	*node.Node
-	Logs *Buffer // all that was logged, debug lines too
+	Logs *Buffer            // all that was logged, debug lines too
+	SQL  *postgres.Protocol // what serves PostgreSQL
 
 	t     testing.TB
 	conf  string // path of the configuration
@@ -38,13 +39,13 @@ type Lab struct {
 func New(t testing.TB, hcl string) *Lab {
 	t.Helper()
 	dir := t.TempDir()
-	l := &Lab{t: t, conf: filepath.Join(dir, "lab.hcl"), Logs: &Buffer{}, world: newWorld(t)}
+	l := &Lab{t: t, conf: filepath.Join(dir, "lab.hcl"), Logs: &Buffer{}, SQL: postgres.New(), world: newWorld(t)}
 	must(t, os.WriteFile(filepath.Join(dir, "upstreams.pem"), l.world.ca.PEM(), 0o600))
 	must(t, os.WriteFile(l.conf, []byte(hcl), 0o600))
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
 	l.Node, err = node.Start(ctx, node.Options{
-		Build: build(), Config: l.conf, State: filepath.Join(dir, "state"), Errs: l.Logs, Log: l.log(),
+		Build: build(l.SQL), Config: l.conf, State: filepath.Join(dir, "state"), Errs: l.Logs, Log: l.log(),
 		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect},
 	})
 	if err != nil {
@@ -70,9 +71,9 @@ func New(t testing.TB, hcl string) *Lab {
 }
 
 // build contains every protocol.
-func build() node.Build {
+func build(pg *postgres.Protocol) node.Build {
 	return node.Build{
-		Protocols: []protocols.Protocol{http.New(), postgres.New(), tcp.New()},
+		Protocols: []protocols.Protocol{http.New(), pg, tcp.New()},
 		Policy: policy.Options{
 			Tables: []action.FactTable{http.Facts(), postgres.Facts(), tcp.Facts()},
 			Trials: map[string]func(*action.Service, action.Trial) (*action.Action, error){

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -130,15 +132,20 @@ func (l *Lab) TCP(name string, serve func(net.Conn)) {
 	l.world.place(name, ln.Addr().String())
 }
 
-// Postgres runs a real server under a name; its superuser is postgres with the
-// password "upstream-password". Without a server on this machine the test is
-// listed as not run.
+// Postgres runs a real server under a name, with TLS for whoever asks for it; its
+// superuser is postgres with the password "upstream-password". Without a server on
+// this machine the test is listed as not run.
 func (l *Lab) Postgres(name string) *pgserver.Server {
 	l.t.Helper()
 	if _, err := pgserver.Find("postgres"); err != nil {
 		notrun.Skip(l.t, err.Error())
 	}
-	srv, err := pgserver.Start(l.t.Context(), pgserver.Options{Password: "upstream-password", Log: io.Discard})
+	cert, key, err := l.world.ca.IssuePEM(name)
+	must(l.t, err)
+	o := pgserver.Options{Password: "upstream-password", Log: io.Discard, Cert: filepath.Join(l.t.TempDir(), "crt"), Key: filepath.Join(l.t.TempDir(), "key")}
+	must(l.t, os.WriteFile(o.Cert, cert, 0o600))
+	must(l.t, os.WriteFile(o.Key, key, 0o600))
+	srv, err := pgserver.Start(l.t.Context(), o)
 	must(l.t, err)
 	l.t.Cleanup(func() { srv.Close() }) //nolint:errcheck // its folder is temporary
 	l.world.place(name, srv.Address())

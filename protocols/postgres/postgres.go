@@ -44,6 +44,9 @@ func New() *Protocol {
 	return &Protocol{analyzer: sql.New(cacheBytes), pool: wire.NewPool(), catalogs: catalog.NewStore()}
 }
 
+// Stats counts the texts of all sessions by the way they were read.
+func (p *Protocol) Stats() sql.Stats { return p.analyzer.Stats() }
+
 // Name is the word for it in a service.
 func (p *Protocol) Name() string { return "postgres" }
 
