@@ -155,3 +155,34 @@ func TestManifest(t *testing.T) {
 		t.Errorf("nobody: %s %v", b, err)
 	}
 }
+
+// TestExplainSaysWhyANameOnlyMayBeMeant: "schema.*" meets a table without a schema.
+func TestExplainSaysWhyANameOnlyMayBeMeant(t *testing.T) {
+	p := loaded(t, `
+service "db" {
+  protocol = "postgres"
+  hosts    = ["db.test"]
+  auth     = password("ro", secret.db)
+}
+role "r" { use = [service.db] }
+rule "payroll" {
+  on      = [service.db]
+  tables  = ["payroll.*", "audit.log"]
+  verdict = "deny"
+}
+`)
+	for table, want := range map[string]string{
+		"salaries":         "salaries (of any schema, the text names none)",
+		"payroll.salaries": "payroll.salaries",
+		"public.salaries":  "public.salaries",
+		"audit.*":          "audit.* (perhaps)",
+	} {
+		e := p.Explain(with(p, "db", sql(action.EffectRead, sqlFacts{Verbs: []string{"select"}, Tables: []string{table}})))
+		if got := e.Parts[0].Rules[0].Checks[0].Value; got != want {
+			t.Errorf("%s: %q, want %q", table, got, want)
+		}
+		if denied := e.Decision.Verdict == action.Deny; denied != (table != "public.salaries") {
+			t.Errorf("%s: %v", table, e.Decision.Verdict)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package match
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
@@ -96,13 +97,13 @@ func (c *Compiler) Attr(name string, conf hclconf.List) Attr {
 		return words(spec, c.Set(conf, segments), true)
 	case "verbs":
 		set := c.Set(conf, Plain)
-		return several(spec, func(v string) glob.Sure { return sure(set.Match(v)) })
+		return several(spec, func(v string) glob.Sure { return sure(set.Match(v)) }, 0)
 	case "columns":
-		return several(spec, c.sql(conf, glob.DepthColumn))
+		return several(spec, c.sql(conf, glob.DepthColumn), glob.DepthColumn)
 	case "databases":
 		return single(spec, c.sql(conf, glob.DepthName))
 	}
-	return several(spec, c.sql(conf, glob.DepthTable))
+	return several(spec, c.sql(conf, glob.DepthTable), glob.DepthTable)
 }
 
 // Plain reads patterns over words without segments.
@@ -193,8 +194,9 @@ func words(spec action.FactSpec, set glob.Set, folds bool) Attr {
 	return a
 }
 
-// several is about a fact with a list of values.
-func several(spec action.FactSpec, matches func(string) glob.Sure) Attr {
+// several is about a fact with a list of values, names of depth parts at most; 0
+// for words.
+func several(spec action.FactSpec, matches func(string) glob.Sure, depth int) Attr {
 	return Attr{
 		Cost: spec.Cost,
 		Find: func(f action.Facts, _ bool) Found {
@@ -206,7 +208,22 @@ func several(spec action.FactSpec, matches func(string) glob.Sure) Attr {
 		},
 		Show: func(f action.Facts) string {
 			vs, state := spec.List(f)
+			vs = slices.Clone(vs)
+			for i, v := range vs {
+				vs[i] += doubt(v, matches(v), depth)
+			}
 			return Show(state, vs...)
 		},
 	}
+}
+
+// doubt says why a name only may be one that is meant.
+func doubt(name string, s glob.Sure, depth int) string {
+	switch {
+	case s != glob.Maybe:
+		return ""
+	case strings.Count(name, ".") < depth-1:
+		return " (of any schema, the text names none)"
+	}
+	return " (perhaps)"
 }
