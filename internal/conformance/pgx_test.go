@@ -39,6 +39,7 @@ func TestPgxSuites(t *testing.T) {
 	}{
 		{"pgproto3", 80},
 		{"pgconn", 189},
+		{"stdlib", 46}, // for database/sql
 		{".", 280},
 	} {
 		t.Run(suite.folder, func(t *testing.T) {
