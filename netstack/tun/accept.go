@@ -120,3 +120,12 @@ func SendUDP(s *stack.Stack, proto tcpip.NetworkProtocolNumber, id stack.Transpo
 	}
 	return nil
 }
+
+func isDone(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"sallyport.dev/sallyport/netstack/tun/limit"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -34,12 +36,12 @@ type Conn struct {
 	readMu   sync.Mutex // serializes Read
 	in       tcpip.SliceWriter
 	readable chan struct{}
-	reads    deadline
+	reads    limit.Time
 
 	writeMu  sync.Mutex // serializes Write
 	out      bytes.Reader
 	writable chan struct{}
-	writes   deadline
+	writes   limit.Time
 
 	readEntry, writeEntry waiter.Entry
 	closed                atomic.Bool
@@ -63,7 +65,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		if c.reads.over.Load() {
+		if c.reads.Over() {
 			return 0, c.opError("read", os.ErrDeadlineExceeded)
 		}
 		c.in = b
@@ -84,7 +86,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		}
 		select {
 		case <-c.readable:
-		case <-c.reads.wait():
+		case <-c.reads.Wait():
 		}
 	}
 }
@@ -97,7 +99,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 	defer c.out.Reset(nil)
 	sent := 0
 	for sent < len(b) {
-		if c.writes.over.Load() {
+		if c.writes.Over() {
 			return sent, c.opError("write", os.ErrDeadlineExceeded)
 		}
 		c.out.Reset(b[sent:])
@@ -112,7 +114,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 		}
 		select {
 		case <-c.writable:
-		case <-c.writes.wait():
+		case <-c.writes.Wait():
 		}
 	}
 	return sent, nil
@@ -123,8 +125,8 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	c.reads.stop()
-	c.writes.stop()
+	c.reads.Stop()
+	c.writes.Stop()
 	c.ep.Close()
 	return nil
 }
@@ -132,8 +134,8 @@ func (c *Conn) Close() error {
 // Abort resets the connection.
 func (c *Conn) Abort() {
 	c.closed.Store(true)
-	c.reads.stop()
-	c.writes.stop()
+	c.reads.Stop()
+	c.writes.Stop()
 	if ep, ok := c.ep.(*tcp.Endpoint); ok {
 		ep.Abort()
 	}
@@ -184,20 +186,20 @@ func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
 // SetDeadline sets both deadlines.
 func (c *Conn) SetDeadline(t time.Time) error {
-	c.reads.set(t)
-	c.writes.set(t)
+	c.reads.Set(t)
+	c.writes.Set(t)
 	return nil
 }
 
 // SetReadDeadline ends Reads, also one that waits, at t.
 func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.reads.set(t)
+	c.reads.Set(t)
 	return nil
 }
 
 // SetWriteDeadline ends Writes, also one that waits, at t.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
-	c.writes.set(t)
+	c.writes.Set(t)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sallyport.dev/sallyport/netstack/tun/ack"
 	"sallyport.dev/sallyport/netstack/tun/pace"
 
 	wgtun "golang.zx2c4.com/wireguard/tun"
@@ -52,6 +53,7 @@ func newDevice(s *stack.Stack, mtu int, admit func(Packet) bool) *Device {
 		admit:  admit,
 		events: make(chan wgtun.Event, 1),
 	}
+	d.link.acks = ack.New(func(pkt *stack.PacketBuffer) { d.link.put(pkt) })
 	d.mergers.New = func() any { return new(merger) }
 	d.events <- wgtun.EventUp
 	return d
@@ -180,6 +182,7 @@ func (d *Device) BatchSize() int { return batchSize }
 func (d *Device) Close() error {
 	d.close.Do(func() {
 		close(d.link.done)
+		d.link.acks.Close()
 		close(d.events)
 	})
 	return nil
@@ -202,6 +205,7 @@ type link struct {
 	mtu      uint32
 	queue    chan *stack.PacketBuffer
 	done     chan struct{} // closed with the device
+	acks     *ack.Keeper
 	attached atomic.Pointer[stack.NetworkDispatcher]
 }
 
@@ -222,14 +226,26 @@ func (l *link) dispatcher() stack.NetworkDispatcher {
 func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 	for i, pkt := range pkts.AsSlice() {
 		pkt.IncRef() // for the reader; the caller releases its own
-		select {
-		case l.queue <- pkt:
-		case <-l.done:
-			pkt.DecRef()
+		first, held := l.acks.Take(pkt)
+		if first != nil {
+			l.put(first)
+		}
+		if !held && !l.put(pkt) {
 			return i, &tcpip.ErrClosedForSend{}
 		}
 	}
 	return pkts.Len(), nil
+}
+
+// put queues a packet, or lets go of it when the device is closed.
+func (l *link) put(pkt *stack.PacketBuffer) bool {
+	select {
+	case l.queue <- pkt:
+		return true
+	case <-l.done:
+		pkt.DecRef()
+		return false
+	}
 }
 
 func (l *link) Attach(d stack.NetworkDispatcher) {

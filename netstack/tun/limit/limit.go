@@ -1,4 +1,6 @@
-package tun
+// Package limit ends what waits on a connection at a given moment. A limit is
+// moved for every request and seldom reached, so moving it costs next to nothing.
+package limit
 
 import (
 	"sync"
@@ -6,12 +8,12 @@ import (
 	"time"
 )
 
-// A deadline is a moment that closes a channel. The zero value never does. It is
+// A Time is a moment that closes a channel. The zero value never does. It is
 // set for every request of a connection and seldom passes, so a move to a later
 // moment, or to none, leaves the running timer alone: when that goes off, it
 // looks whether it still means anything.
-type deadline struct {
-	over atomic.Bool // the moment has passed; written under mu
+type Time struct {
+	over atomic.Bool // written under mu
 
 	mu     sync.Mutex
 	at     time.Time     // zero: never; guarded by mu
@@ -20,8 +22,11 @@ type deadline struct {
 	cancel chan struct{} // closed when over; nil: nobody has asked yet; guarded by mu
 }
 
-// set moves the deadline; the zero time means never.
-func (d *deadline) set(t time.Time) {
+// Over reports whether the moment has passed.
+func (d *Time) Over() bool { return d.over.Load() }
+
+// Set moves the deadline; the zero time means never.
+func (d *Time) Set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.at = t
@@ -39,9 +44,9 @@ func (d *deadline) set(t time.Time) {
 	}
 }
 
-// stop sets no deadline and lets go of the timer.
-func (d *deadline) stop() {
-	d.set(time.Time{})
+// Stop sets no deadline and lets go of the timer.
+func (d *Time) Stop() {
+	d.Set(time.Time{})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.timer != nil {
@@ -52,7 +57,7 @@ func (d *deadline) stop() {
 
 // arm makes the timer go off for d.at, which is left from now. The caller holds
 // mu, as for pass.
-func (d *deadline) arm(left time.Duration) {
+func (d *Time) arm(left time.Duration) {
 	d.due = d.at
 	if d.timer == nil {
 		d.timer = time.AfterFunc(left, d.fire)
@@ -61,7 +66,7 @@ func (d *deadline) arm(left time.Duration) {
 	d.timer.Reset(left)
 }
 
-func (d *deadline) pass() {
+func (d *Time) pass() {
 	d.over.Store(true)
 	if d.cancel == nil {
 		d.cancel = make(chan struct{})
@@ -70,7 +75,7 @@ func (d *deadline) pass() {
 }
 
 // fire is what the timer does.
-func (d *deadline) fire() {
+func (d *Time) fire() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.due = time.Time{}
@@ -84,21 +89,12 @@ func (d *deadline) fire() {
 	d.pass()
 }
 
-// wait gives the channel that closes at the deadline.
-func (d *deadline) wait() <-chan struct{} {
+// Wait gives the channel that closes at the deadline.
+func (d *Time) Wait() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.cancel == nil {
 		d.cancel = make(chan struct{})
 	}
 	return d.cancel
-}
-
-func isDone(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }

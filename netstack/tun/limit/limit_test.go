@@ -1,4 +1,4 @@
-package tun
+package limit
 
 import (
 	"testing"
@@ -26,26 +26,26 @@ func TestDeadlinePasses(t *testing.T) {
 		{"far away", []time.Duration{1<<63 - 1}, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var d deadline
-			defer d.stop()
+			var d Time
+			defer d.Stop()
 			begin := time.Now()
 			for i, in := range tc.sets {
 				at := time.Time{}
 				if in != 0 {
 					at = time.Now().Add(in)
 				}
-				d.set(at)
+				d.Set(at)
 				if i < len(tc.sets)-1 {
 					time.Sleep(s)
 				}
 			}
 			select {
-			case <-d.wait():
+			case <-d.Wait():
 			case <-time.After(1000 * s):
 			}
 			passed := time.Since(begin)
-			if tc.want == 0 && d.over.Load() || tc.want != 0 && (passed != tc.want || !d.over.Load()) {
-				t.Errorf("%s: passed after %s: %v, want %s", tc.name, passed, d.over.Load(), tc.want)
+			if tc.want == 0 && d.Over() || tc.want != 0 && (passed != tc.want || !d.Over()) {
+				t.Errorf("%s: passed after %s: %v, want %s", tc.name, passed, d.Over(), tc.want)
 			}
 		})
 	}
@@ -53,31 +53,31 @@ func TestDeadlinePasses(t *testing.T) {
 
 // Whoever waits already sees the moment that is set later.
 func TestDeadlineReachesWhoWaits(t *testing.T) {
-	var d deadline
-	defer d.stop()
-	d.set(time.Now().Add(time.Hour))
-	before := d.wait()
-	d.set(time.Time{})
-	d.set(time.Now().Add(-1))
+	var d Time
+	defer d.Stop()
+	d.Set(time.Now().Add(time.Hour))
+	before := d.Wait()
+	d.Set(time.Time{})
+	d.Set(time.Now().Add(-1))
 	if !isDone(before) {
 		t.Error("a channel given out before is still open")
 	}
-	d.set(time.Time{})
-	if isDone(d.wait()) {
+	d.Set(time.Time{})
+	if isDone(d.Wait()) {
 		t.Error("the channel of a deadline that was taken back is closed")
 	}
 }
 
 func TestDeadlineStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var d deadline
-		d.set(time.Now().Add(time.Second))
-		d.stop()
+		var d Time
+		d.Set(time.Now().Add(time.Second))
+		d.Stop()
 		if d.timer.Stop() {
 			t.Error("the timer runs on")
 		}
 		time.Sleep(2 * time.Second)
-		if d.over.Load() || isDone(d.wait()) {
+		if d.Over() || isDone(d.Wait()) {
 			t.Error("it passed all the same")
 		}
 	})
@@ -85,24 +85,33 @@ func TestDeadlineStops(t *testing.T) {
 
 // A server sets a deadline for each request, which must cost nothing.
 func TestDeadlineAllocatesNothing(t *testing.T) {
-	var d deadline
-	defer d.stop()
-	d.set(time.Now().Add(time.Hour))
-	d.wait()
+	var d Time
+	defer d.Stop()
+	d.Set(time.Now().Add(time.Hour))
+	d.Wait()
 	if n := testing.AllocsPerRun(100, func() {
-		d.set(time.Now().Add(2 * time.Hour))
-		d.set(time.Now().Add(time.Minute))
-		d.set(time.Time{})
+		d.Set(time.Now().Add(2 * time.Hour))
+		d.Set(time.Now().Add(time.Minute))
+		d.Set(time.Time{})
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 func BenchmarkDeadline(b *testing.B) {
-	var d deadline
-	defer d.stop()
+	var d Time
+	defer d.Stop()
 	for b.Loop() {
-		d.set(time.Now().Add(time.Minute))
-		d.set(time.Time{})
+		d.Set(time.Now().Add(time.Minute))
+		d.Set(time.Time{})
+	}
+}
+
+func isDone(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
