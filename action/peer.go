@@ -9,6 +9,7 @@ type Peer struct {
 	Name      string     // unique among agents, for people and rules
 	User      string     // whose node it is; "" for a tagged node
 	Tags      []string   // "tag:ci"
+	Grants    []string   // operator's rights that the tailnet's policy gives its user
 	Enrolled  []string   // roles it was enrolled into; membership by tag or user is the policy's
 	Addr      netip.Addr // its address in the overlay
 	Transport string     // "wireguard", "tailnet"

@@ -35,6 +35,11 @@ type Agent struct {
 	Expires   time.Time // zero: never
 	Frozen    bool
 	Removed   time.Time // zero: enrolled; else a tombstone that guards Addr
+
+	// Node is the stable id of the tailnet node that this agent is; such an agent
+	// has neither key nor Addr here. "": it comes by WireGuard.
+	Node     string
+	Approved bool // an operator let the node in; else only its tag or user may
 }
 
 // Live reports whether the agent may use the overlay at now.

@@ -43,6 +43,7 @@ type Roster struct {
 type snapshot struct {
 	byAddr map[netip.Addr]*entry
 	byID   map[string]*entry
+	byNode map[string]Agent // the nodes of the tailnet, frozen ones too
 }
 
 type entry struct {
@@ -150,6 +151,9 @@ func (r *Roster) Rekey(ctx context.Context, name string) (Agent, string, error) 
 	a, ok := r.named(name)
 	if !ok {
 		return Agent{}, "", fmt.Errorf("rekey %s: %w", name, ErrNoAgent)
+	}
+	if a.Node != "" {
+		return Agent{}, "", fmt.Errorf("rekey %s: it is a node of the tailnet, whose keys are the tailnet's", name)
 	}
 	a.PublicKey = public
 	if err := r.open(ctx, a); err != nil {

@@ -88,8 +88,12 @@ func (r *Roster) update() (done func()) {
 // build makes the snapshot of now; the caller holds mu, or is the constructor.
 func (r *Roster) build() *snapshot {
 	now := r.now()
-	s := &snapshot{byAddr: make(map[netip.Addr]*entry), byID: make(map[string]*entry)}
+	s := &snapshot{byAddr: make(map[netip.Addr]*entry), byID: make(map[string]*entry), byNode: make(map[string]Agent)}
 	for _, a := range r.agents {
+		if a.Node != "" && a.Removed.IsZero() {
+			s.byNode[a.Node] = a
+			continue
+		}
 		if !a.Live(now) {
 			continue
 		}
@@ -103,7 +107,7 @@ func (r *Roster) build() *snapshot {
 	return s
 }
 
-// Keys gives the live agents with their public keys, for the transport that
+// Keys gives the live agents that have public keys, for the transport that
 // proves them.
 func (r *Roster) Keys() []Agent {
 	r.mu.Lock()
@@ -111,7 +115,7 @@ func (r *Roster) Keys() []Agent {
 	now := r.now()
 	var live []Agent
 	for _, a := range r.agents {
-		if a.Live(now) {
+		if a.Live(now) && a.Node == "" {
 			live = append(live, a)
 		}
 	}

@@ -16,7 +16,9 @@ var may = map[string][]string{
 	"netstack":           {"action"},
 	"netstack/dns":       {"action", "netstack"},
 	"netstack/tun":       {"action", "netstack"},
-	"netstack/wireguard": {"action", "netstack", "netstack/tun"},
+	"netstack/capture":   {"action", "netstack", "netstack/tun"},
+	"netstack/wireguard": {"action", "netstack", "netstack/tun", "netstack/capture"},
+	"netstack/tailnet":   {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"protocols":          {"action", "vault"},
 	"protocols/http":     {"action", "vault", "protocols", "protocols/tcp"}, // an upgraded connection is an opaque one
 	"protocols/postgres": {"action", "vault", "protocols"},
@@ -73,7 +75,7 @@ var libraries = []library{
 	{"gvisor.dev/gvisor", []string{"netstack"}},
 	{"golang.zx2c4.com/wireguard", []string{"netstack"}},
 	{"github.com/tailscale", []string{"netstack"}},
-	{"tailscale.com", []string{"netstack"}},
+	{"tailscale.com", []string{"netstack/tailnet"}},
 	{"github.com/miekg/dns", []string{"netstack/dns"}},
 	{"github.com/jackc/pgx/v5/pgproto3", []string{"protocols/postgres"}},
 	{"github.com/jackc/pgx", []string{"internal/store", "internal/demo"}}, // the demo plays an agent

@@ -14,6 +14,8 @@ import (
 	"golang.zx2c4.com/wireguard/device"
 )
 
+const dnsPort = 53
+
 // Client is the agent's side in one process: a WireGuard peer with a network
 // stack of its own. Tests, benchmarks and the demo use it where no TUN device is
 // to be had. All it dials goes through the tunnel.

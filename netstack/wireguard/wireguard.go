@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/capture"
 	"sallyport.dev/sallyport/netstack/tun"
 	"sallyport.dev/sallyport/netstack/wireguard/socket"
 
@@ -82,7 +83,8 @@ func Start(ctx context.Context, cfg Config, roster *netstack.Roster, srv *netsta
 		return nil, fmt.Errorf("wireguard: %w", err)
 	}
 	ctx, n.cancel = context.WithCancel(ctx)
-	n.capture(ctx)
+	inbound := capture.Capture{Net: n.net, Server: srv, Own: n.own, Log: log}
+	inbound.Begin(ctx)
 	if err := n.up(private, port); err != nil {
 		n.cancel()
 		n.device.Close()
@@ -94,6 +96,10 @@ func Start(ctx context.Context, cfg Config, roster *netstack.Roster, srv *netsta
 	n.synced.Go(func() { n.follow(ctx) })
 	return n, nil
 }
+
+func (n *Node) admit(p tun.Packet) bool { return capture.Admit(p, n.own) }
+
+func (n *Node) own(a netip.Addr) bool { return a == n.v4 || a == n.v6 }
 
 // check validates cfg and gives its key and port.
 func (n *Node) check(cfg Config) (*ecdh.PrivateKey, uint16, error) {

@@ -1,0 +1,124 @@
+package tailnet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tailscale.com/health"
+	"tailscale.com/ipn"
+)
+
+const (
+	// watched is what the library is to tell us of. Patches are endpoints and the
+	// like, which change nothing of who somebody is.
+	watched = ipn.NotifyInitialState | ipn.NotifyInitialStatus | ipn.NotifyInitialHealthState | ipn.NotifyPeerPatches
+
+	retryWatch = time.Second
+)
+
+// follow hears what changes in the tailnet, and ends what must end, until ctx
+// does; then it takes the node down.
+func (n *Node) follow(ctx context.Context) {
+	defer n.down()
+	n.joined.Go(func() { n.watch(ctx) })
+	tick := time.NewTicker(freshFor)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.who.wake:
+		case <-tick.C:
+		}
+		for _, id := range n.who.review() {
+			n.server.Cut(id)()
+		}
+		if n.cfg.Changed != nil {
+			n.cfg.Changed()
+		}
+	}
+}
+
+// watch reads the library's notifications until ctx ends.
+func (n *Node) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := n.listen(ctx)
+		n.note(func() { n.lost = err })
+		n.who.heard()
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryWatch):
+		}
+	}
+}
+
+func (n *Node) listen(ctx context.Context) error {
+	bus, err := n.client.WatchIPNBus(ctx, watched)
+	if err != nil {
+		return fmt.Errorf("watch the tailnet: %w", err)
+	}
+	defer bus.Close() //nolint:errcheck // it is only read
+	n.note(func() { n.lost = nil })
+	for {
+		news, err := bus.Next()
+		if err != nil {
+			return fmt.Errorf("watch the tailnet: %w", err)
+		}
+		n.hear(ctx, news)
+	}
+}
+
+// hear takes one notification in.
+func (n *Node) hear(ctx context.Context, news ipn.Notify) {
+	if news.BrowseToURL != nil {
+		n.note(func() { n.login = *news.BrowseToURL })
+	}
+	if news.Health != nil {
+		n.note(func() { n.trouble = complaints(news.Health) })
+	}
+	if news.SelfChange != nil || news.InitialStatus != nil || news.State != nil && *news.State == ipn.Running {
+		n.learnSelf(ctx)
+	}
+	if news.State != nil || news.SelfChange != nil || news.NetMap != nil || news.InitialStatus != nil ||
+		len(news.PeersChanged) > 0 || len(news.PeersRemoved) > 0 || len(news.UserProfiles) > 0 {
+		n.who.heard()
+	}
+}
+
+// learnSelf takes the node's own addresses from the library.
+func (n *Node) learnSelf(ctx context.Context) {
+	s, err := n.client.StatusWithoutPeers(ctx)
+	if err != nil {
+		n.log.Warn("the tailnet node does not say how it stands", "err", err)
+		return
+	}
+	own := s.TailscaleIPs
+	n.own.Store(&own)
+	if s.BackendState == ipn.Running.String() && len(own) > 0 {
+		n.note(func() { n.login = "" })
+		n.begin.Do(func() {
+			n.log.Info("joined the tailnet", "name", s.Self.DNSName, "addresses", own)
+			close(n.up)
+		})
+	}
+}
+
+func (n *Node) note(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f()
+}
+
+// complaints are the library's warnings that mean something here: our stack
+// forwards nothing, so that it needs none of the host's settings.
+func complaints(h *health.State) []string {
+	var list []string
+	for code, w := range h.Warnings {
+		if code == "ip-forwarding-off" {
+			continue
+		}
+		list = append(list, w.Title+": "+w.Text)
+	}
+	return list
+}
