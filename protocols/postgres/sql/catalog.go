@@ -18,7 +18,8 @@ const (
 )
 
 // Unexpanded gives a copy of parts as they are on a service with a catalog that
-// nobody looked at: what their names stand for is unknown.
+// nobody looked at: what their names stand for is unknown, their effects are those
+// of the text.
 func Unexpanded(parts []action.Part) []action.Part {
 	parts = slices.Clone(parts)
 	for i, p := range parts {
@@ -29,7 +30,6 @@ func Unexpanded(parts []action.Part) []action.Part {
 		own := *f
 		own.Catalog = CatalogUnknown
 		parts[i].Facts = &own
-		parts[i].Effects |= action.EffectUnknown
 	}
 	return parts
 }
