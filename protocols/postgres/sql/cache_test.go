@@ -29,6 +29,7 @@ func corpus(t testing.TB) []string {
 		"SELECT 5 ORDER BY 5", "SELECT position('a' IN 'b')", "SELECT overlay('abc' PLACING 'x' FROM 1 FOR 2)", "SELECT 'a' COLLATE \"C\"",
 		"SELECT 'a' LIKE 'b' ESCAPE '5'", "SELECT 'a' SIMILAR TO 'b'", "SELECT XMLPI(NAME a, '5')", "SELECT * FROM JSON_TABLE('5', '$' COLUMNS (a int PATH '$.a'))",
 		"SELECT sum(x) OVER (ROWS BETWEEN 5 PRECEDING AND 5 FOLLOWING) FROM t", "SELECT 5 WHERE true", "SELECT 5 LIMIT ALL",
+		"SELECT 1 -- x", "SELECT 1 -- /*\n; DELETE FROM t -- */", "SELECT 1 -- /*\n-- */", "SELECT 1; -- /*\rDROP TABLE t --*/;",
 		"SET x = 5", "SET work_mem = '5'", "EXPLAIN (ANALYZE 0) DELETE FROM t", "COPY t TO '/5'", "DO '5'",
 	}
 	for line := range strings.Lines(string(data)) {
@@ -113,12 +114,12 @@ func TestCacheSharesShapesAndKeepsTexts(t *testing.T) {
 		}
 		return parts[0].Facts.(*Facts)
 	}
-	one := parse("SELECT id FROM users WHERE id = 1", &Session{Conversation: &Conversation{Database: "a", User: "u"}})
+	one := parse("SELECT id FROM users WHERE id = 1 /*traceparent='w'*/", &Session{Conversation: &Conversation{Database: "a", User: "u"}})
 	two := parse("SELECT id FROM users WHERE id = 22 /*traceparent='x'*/", &Session{Conversation: &Conversation{Database: "b"}})
 	if one.Shape != two.Shape {
 		t.Error("the shape is not shared")
 	}
-	if one.Text != "SELECT id FROM users WHERE id = 1" || two.Text != "SELECT id FROM users WHERE id = 22 /*traceparent='x'*/" {
+	if one.Text != "SELECT id FROM users WHERE id = 1 /*traceparent='w'*/" || two.Text != "SELECT id FROM users WHERE id = 22 /*traceparent='x'*/" {
 		t.Errorf("texts are mixed up: %q, %q", one.Text, two.Text)
 	}
 	if one.Database != "a" || one.User != "u" || two.Database != "b" || two.User != "" {

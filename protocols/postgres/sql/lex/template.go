@@ -233,23 +233,9 @@ func (t *templater) param() byte {
 	return verbatim
 }
 
-// WithoutTrailer cuts space, semicolons and one comment off the end, such as
-// sqlcommenter's, which differs in every text. The comment holds no other, and
-// what stands before it must have a template, or the cut is not used: so it is
-// no part of a string.
-func WithoutTrailer(text string) string {
-	s := strings.TrimRight(text, ends)
-	if !strings.HasSuffix(s, "*/") {
-		return s
-	}
-	i := strings.LastIndex(s, "/*")
-	if i <= 0 || i+4 > len(s) || strings.Contains(s[i+2:len(s)-2], "*/") {
-		return s
-	}
-	if c := s[i-1]; c != ' ' && c != '\n' && c != ';' && c != ')' && !IsWord(c) {
-		return s // might be part of an operator
-	}
-	return strings.TrimRight(s[:i], ends)
-}
+// WithoutTrailer cuts space and semicolons off the end. A comment there stays, as
+// Template knows comments: what looks like the beginning of one may stand behind
+// "--", and then text follows that runs.
+func WithoutTrailer(text string) string { return strings.TrimRight(text, ends) }
 
 const ends = " \t\n\r;"
