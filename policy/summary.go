@@ -4,7 +4,10 @@ import (
 	"net/netip"
 	"slices"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/place"
+
+	"github.com/hashicorp/hcl/v2"
 )
 
 // RuleCount is how many rule blocks there are.
@@ -20,6 +23,22 @@ func (p *Policy) SecretNames() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Users lists the accounts that a service takes by a user's name, in the order of
+// the configuration.
+func (p *Policy) Users(service string) []string {
+	var names []string
+	s := p.byName[service]
+	if s == nil || s.route.account == nil {
+		return nil
+	}
+	s.route.account.Each(func(auth action.Auth, _ hcl.Range) {
+		if auth.Name != "" && !slices.Contains(names, auth.Name) {
+			names = append(names, auth.Name)
+		}
+	})
+	return names
 }
 
 // Prefixes lists the addresses and networks that services claim, for agents that

@@ -36,7 +36,7 @@ func newRoot() *cobra.Command {
 	cmd.AddCommand(
 		r.serveCommand(), r.demoCommand(), r.initCommand(),
 		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(),
-		r.presetsCommand(), r.versionCommand(),
+		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
 	cli.ShowUsage(cmd)
