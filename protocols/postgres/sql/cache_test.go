@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sallyport.dev/sallyport/protocols/postgres/sql/lex"
 )
 
 // corpus gives the texts of testdata/statements.txt, and some that are chosen to
@@ -62,7 +64,7 @@ func TestCacheAnswersAsTheGrammar(t *testing.T) {
 // something else that may be longer, shorter or odd, and some spaces by comments.
 func otherLiterals(text string, rnd *rand.Rand) string {
 	numbers := []string{"0", "1", "7", "42", "2147483647", "2147483648", "99999999999", "007", "0x1f", "1.5", "00000000000001"}
-	comments := []string{"", " ", "/* a */", "/*'*/", "/* -- */", "-- 'a\n", "--\n", "/* /* a */ */", "/**/"}
+	comments := []string{"", " ", "/* a */", "/*'*/", "/* -- */", "-- 'a\n", "--\n", "/* /* a */ */", "/**/", "-- /*\n", "-- */\n", "/*\n--*/"}
 	strs := []string{"", "a", "it''s", "off", "x; DROP TABLE t; --", "/* x */", "\x01s", "$1", "\"", "é", "a\\b"}
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -86,6 +88,58 @@ func otherLiterals(text string, rnd *rand.Rand) string {
 		}
 	}
 	return b.String()
+}
+
+// trailed puts something behind a text that may or may not be a comment.
+func trailed(text string, rnd *rand.Rand) string {
+	trailers := []string{
+		";", " ; ;", " -- x", " /* x */", " /* x */;", " -- /*\n; DELETE FROM t -- */", " /* -- */; SELECT 2 --", "\n-- ;\n", " --\r; DROP TABLE t",
+		" /*'*/", " -- '\n;'", "; /* /* */ DROP TABLE t */", " /*/; DROP TABLE t /*/", "/**/ LIMIT 3 -- */",
+	}
+	return text + trailers[rnd.IntN(len(trailers))]
+}
+
+// refilled gives another text of the same template; false if the text has none.
+func refilled(text string, rnd *rand.Rand) (string, bool) {
+	key, ok := lex.Template(nil, text)
+	if !ok {
+		return "", false
+	}
+	fill := map[byte][]string{
+		's': {"''", "'a'", "'it''s'", "'; DROP TABLE t; --'", "'/*'", "'*/'", "'--'", "'\"'", "'$$'", "'é'", "'\n'"},
+		'i': {"0", "1", "007", "2147483647", "0000000001"},
+		'l': {"2147483648", "99999999999999999999"},
+		'f': {"1.5", "0.0", "1e5", "1E-5", "12.5e+10"},
+		'b': {"/**/", "/* ' */", "/*\n*/", "/* -- */", "/*;*/", "/***/", "/*\"$$*/"},
+		'c': {"--", "-- '", "-- /*", "-- */", "--;", "-- $$ \"", "---"},
+	}
+	var b strings.Builder
+	for i := 0; i < len(key); i++ {
+		if key[i] != 1 {
+			b.WriteByte(key[i])
+			continue
+		}
+		i++
+		b.WriteString(fill[key[i]][rnd.IntN(len(fill[key[i]]))])
+	}
+	return b.String(), true
+}
+
+// alike checks that two texts of one template are one statement to the grammar.
+func alike(t testing.TB, a *Analyzer, text, other string) {
+	t.Helper()
+	before, errB := a.Parse(text, confirmed())
+	after, errA := a.Parse(other, confirmed())
+	if (errA == nil) != (errB == nil) || len(before) != len(after) {
+		t.Errorf("%q: %d parts, %v\n%q: %d parts, %v", text, len(before), errB, other, len(after), errA)
+		return
+	}
+	if len(before) != 1 || before[0].Facts.(*Facts).Verbatim {
+		return // what depends on constants is not kept by its template
+	}
+	if !reflect.DeepEqual(before[0].Facts.(*Facts).Shape, after[0].Facts.(*Facts).Shape) || before[0].Effects != after[0].Effects {
+		t.Errorf("one template, two statements:\n%q\n %s\n%q\n %s", text, describePart(before[0]), other, describePart(after[0]))
+	}
 }
 
 // same checks that two analyzers say the same of a text, but for the reason of a

@@ -48,6 +48,11 @@ func cacheAgrees(t *testing.T, warm, cold *Analyzer, text string, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for range 3 {
 		same(t, warm, cold, otherLiterals(text, rnd))
+		same(t, warm, cold, trailed(text, rnd))
+		if other, ok := refilled(text, rnd); ok {
+			alike(t, cold, text, other)
+			same(t, warm, cold, other)
+		}
 	}
 	if err != nil {
 		return

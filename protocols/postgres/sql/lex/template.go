@@ -123,13 +123,16 @@ func (t *templater) word() {
 
 // comment passes a comment without another in it.
 func (t *templater) comment() byte {
-	body := t.text[t.i+2:]
-	n := strings.Index(body, "*/")
-	if n < 0 || strings.Contains(body[:n], "/*") {
-		return unclear
+	for s, i := t.text, t.i+2; i+1 < len(s); i++ {
+		switch s[i : i+2] {
+		case "/*": // also of "/*/", which opens one and closes none
+			return unclear
+		case "*/":
+			t.i = i + 2
+			return 'b'
+		}
 	}
-	t.i += n + 4
-	return 'b'
+	return unclear
 }
 
 // quoted passes a string, unless a prefix may change what it means.
