@@ -33,6 +33,8 @@ func as(user string) func(*line) {
 	}
 }
 
+func withSecret(secret string) func(*line) { return func(l *line) { l.secret = secret } }
+
 // least states the weakest method that may take the service's password.
 func least(method string) func(*line) { return func(l *line) { l.auth.Least = method } }
 
@@ -50,6 +52,9 @@ func TestWaysToLogIn(t *testing.T) {
 		{"MD5, as stated", []func(*line){as("md5_ro"), least("md5")}, "x", "md5_ro"},
 		{"SCRAM where MD5 would do", []func(*line){as("scram_ro"), least("md5")}, "x", "scram_ro"},
 		{"SCRAM bound to TLS", []func(*line){as("scram_ro")}, "x", "scram_ro"},
+		{"a password as the server keeps it", []func(*line){as("prepped"), withSecret("pafiIX")}, "x", "prepped"},
+		{"a password that SASLprep changes", []func(*line){as("prepped"), withSecret("p\u00ada\ufb01\u2168")}, "x", "prepped"},
+		{"a password that is wrong", []func(*line){as("prepped"), withSecret("pafi")}, "x", "28P01"},
 		{"SCRAM in plain", []func(*line){as("scram_ro"), plaintext}, "x", "scram_ro"},
 		{"MD5", []func(*line){as("md5_ro")}, "x", "md5_ro"},
 		{"MD5 in plain", []func(*line){as("md5_ro"), plaintext}, "x", "md5_ro"},

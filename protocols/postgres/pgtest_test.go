@@ -165,6 +165,7 @@ func (db *database) configure() error {
 host all root 127.0.0.1/32 trust
 host all trusting 127.0.0.1/32 trust
 host all scram_ro 127.0.0.1/32 scram-sha-256
+host all prepped 127.0.0.1/32 scram-sha-256
 host all md5_ro 127.0.0.1/32 md5
 host all clear_ro 127.0.0.1/32 password
 `
@@ -205,6 +206,7 @@ func writeLike(name string, text []byte, like string) error {
 const schema = `
 CREATE ROLE trusting LOGIN;
 CREATE ROLE scram_ro LOGIN PASSWORD 'canary-pw';
+CREATE ROLE prepped LOGIN PASSWORD U&'p\00ADa\FB01\2168';
 CREATE ROLE clear_ro LOGIN PASSWORD 'canary-pw';
 SET password_encryption = 'md5';
 CREATE ROLE md5_ro LOGIN PASSWORD 'canary-pw';
@@ -299,6 +301,7 @@ type line struct {
 	pool    *x509.CertPool
 	service action.Service
 	auth    *action.Auth
+	secret  string // its value
 	decide  func(*action.Action) action.Decision
 	settle  func(context.Context, *action.Action, action.Decision) action.Decision
 	listen  net.Listener
@@ -333,8 +336,8 @@ func newLineTo(tb testing.TB, address string, pool *x509.CertPool, set ...func(*
 	l := &line{
 		tb: tb, db: address, pool: pool, proto: New(), agent: "agent-1",
 		service: action.Service{Name: "app_db", Protocol: "postgres"},
-		auth:    &action.Auth{Scheme: "password", Name: "scram_ro", Secrets: []string{"app_db"}},
-		decide:  func(*action.Action) action.Decision { return action.Decision{Verdict: action.Allow} },
+		auth:    &action.Auth{Scheme: "password", Name: "scram_ro", Secrets: []string{"app_db"}}, secret: password,
+		decide: func(*action.Action) action.Decision { return action.Decision{Verdict: action.Allow} },
 	}
 	for _, f := range set {
 		f(l)
@@ -533,7 +536,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	if p.l.auth == nil {
 		return link, nil, nil
 	}
-	cred, err := vault.NewCredential(*p.l.auth, vault.NewSecret([]byte(password)))
+	cred, err := vault.NewCredential(*p.l.auth, vault.NewSecret([]byte(p.l.secret)))
 	return link, cred, err
 }
 

@@ -3,8 +3,16 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
+	"math/big"
 	"net"
 	"strings"
 	"testing"
@@ -139,6 +147,57 @@ func TestDemands(t *testing.T) {
 	for _, name := range []string{"trust", "scram", "SCRAM-SHA-256"} {
 		if got, err := ParseMethod(name); err == nil {
 			t.Errorf("%q is %s", name, got)
+		}
+	}
+}
+
+// encrypted is a TLS connection to a server with a certificate of this key.
+func encrypted(t *testing.T, key crypto.Signer) *tls.ConnectionState {
+	t.Helper()
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{cert}}
+}
+
+func TestMechanisms(t *testing.T) {
+	usual, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, hashless, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		state   *tls.ConnectionState
+		offered string
+		by      Method
+		first   string // how the client's first message begins
+	}{
+		{"both over TLS", encrypted(t, usual), mechanism + " " + mechanismPlus, Bound, "p=tls-server-end-point,"},
+		{"no binding offered, which the server can tell from one hidden", encrypted(t, usual), mechanism, SCRAM, "y,"},
+		{"a certificate that cannot be bound to", encrypted(t, hashless), mechanism + " " + mechanismPlus, SCRAM, "n,"},
+		{"in plain", nil, mechanism, SCRAM, "n,"},
+		{"binding alone, in plain", nil, mechanismPlus, 0, ""},
+		{"something else", encrypted(t, usual), "OAUTHBEARER", 0, ""},
+	} {
+		conv, by, err := conversation(Login{Password: canary(), Encrypted: c.state}, strings.Fields(c.offered))
+		if by != c.by || (err == nil) != (c.by != 0) {
+			t.Errorf("%s: %s, %v", c.name, by, err)
+		}
+		if err != nil {
+			continue
+		}
+		if first, err := conv.Step(""); err != nil || !strings.HasPrefix(first, c.first) {
+			t.Errorf("%s: %q, %v", c.name, first, err)
 		}
 	}
 }
