@@ -154,7 +154,7 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	a.seq, out = a.s.ledger.Push(a.item)
 	a.pushed = true
 	if a.kind != ledger.Parse {
-		a.s.sight.Sent(a.plain)
+		a.s.sight.Sent(a.act.Parts)
 	}
 	ledger.Deliver(out)
 	return action.Result{}, a.s.in.Pass()
@@ -214,7 +214,7 @@ func (a *ask) Check(ctx context.Context) action.Decision {
 func (a *ask) Done(r action.Result, err error) {
 	a.unhook()
 	a.held.Done(r, err)
-	a.s.sight.Done(a.plain, r.Failed)
+	a.s.sight.Done(a.act.Parts, r.Failed)
 }
 
 // Refuse puts a message that the server must refuse in the place of this one. What

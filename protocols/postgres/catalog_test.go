@@ -153,9 +153,9 @@ func TestCatalogExpandsNames(t *testing.T) {
 		{text: "INSERT INTO app.redirected VALUES (7)", writes: "app.notes app.redirected hidden.payments", expanded: "app.notes hidden.payments", effects: "write,unknown"},
 		{text: "UPDATE app.notes SET text = 'x' WHERE id = 7", writes: "app.log app.notes", expanded: "app.log app.notes", effects: "write,unknown"},
 		{text: "DELETE FROM app.notes WHERE id = 7", writes: "app.notes", expanded: "app.notes", effects: "write"},
-		{text: "SELECT * FROM app.calls", expanded: "app.notes", effects: "read,unknown"},
 		{text: "SELECT rolname FROM pg_roles", expanded: "pg_catalog.pg_roles", effects: "read"},
 		{text: "SELECT 1", effects: "read"},
+		{text: "SELECT * FROM app.calls", expanded: "app.notes", effects: "read,unknown"},
 		{text: "ALTER VIEW app.plain SET (security_barrier)", writes: "app.plain", tables: "app.plain", effects: "admin"},
 	} {
 		t.Run(c.text, func(t *testing.T) {
@@ -253,6 +253,9 @@ func TestCatalogSearchPath(t *testing.T) {
 		{"a temporary view", "", []string{"CREATE TEMP VIEW other AS SELECT * FROM hidden.payments"}, "SELECT * FROM other", "unknown"},
 		{"beside a temporary table", "", []string{"CREATE TEMP TABLE twin (id int)"}, "SELECT * FROM public.twin", "public.twin"},
 		{"what is temporary by name", "", nil, "SELECT * FROM pg_temp.twin", "unknown"},
+		{"code that may do anything", "", []string{"SELECT app.peek(1)"}, "SELECT * FROM twin", "unknown"},
+		{"code behind a view", "", []string{"SELECT * FROM app.calls"}, "SELECT * FROM twin", "unknown"},
+		{"code of an extension", "", []string{"SELECT postgres_fdw_disconnect_all()"}, "SELECT * FROM twin", "public.twin"},
 		{"in one message", "", nil, "CREATE TEMP VIEW other AS SELECT 1; SELECT * FROM other", "unknown"},
 		{"a path into what is temporary", "", []string{"SET search_path = pg_temp, public", "CREATE TABLE fresh (id int)"}, "SELECT * FROM twin", "unknown"},
 	} {

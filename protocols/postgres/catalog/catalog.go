@@ -5,6 +5,7 @@
 package catalog
 
 import (
+	"slices"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -19,6 +20,8 @@ type Snapshot struct {
 	Path  string    // the search_path that its sessions begin with
 
 	schemas map[string]*schema
+	code    map[string]bool // functions and operators that may do anything to a session
+	took    time.Duration
 	memo    memo
 }
 
@@ -77,6 +80,12 @@ func (r *rule) verb() string {
 		return "delete"
 	}
 	return ""
+}
+
+// runsCode reports whether one of these functions may do anything to a session:
+// set its search_path, or make something temporary.
+func (s *Snapshot) runsCode(functions []string) bool {
+	return slices.ContainsFunc(functions, func(full string) bool { return s == nil || s.code[names.Parse(full).Table] })
 }
 
 // find gives the relations that a name may mean under any of several search

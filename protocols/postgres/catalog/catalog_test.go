@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
+	"sallyport.dev/sallyport/protocols/postgres/upstream"
 )
 
 // build makes a snapshot of rows as a server gives them, one list for each query.
@@ -78,14 +80,22 @@ func TestARuleOfWhatIsNotThereIsUnknown(t *testing.T) {
 }
 
 // sight gives a session of the snapshots that look makes.
-func sight(t *testing.T, look func(context.Context) (*Snapshot, error)) *Sight {
+func sight(t testing.TB, look func(context.Context) (*Snapshot, error)) *Sight {
 	t.Helper()
 	store := NewStore()
 	s := &Sight{Work: t.Context(), Go: func(f func()) bool { go f(); return true }, Idle: func() bool { return true }}
-	s.entry, s.lookUp = store.entry(Key{Database: "app"}), look
+	s.Way.Database, s.Way.Service, s.Way.Beside = "app", &action.Service{}, nowhere(t)
+	s.store, s.entry, s.lookUp = store, store.entry(s.Way.key()), look
 	s.state.start = names.Path{"public"}
 	s.state.settle(s.state.start)
 	return s
+}
+
+// nowhere is a link that nobody uses.
+func nowhere(t testing.TB) *upstream.Link {
+	a, b := net.Pipe()
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return &upstream.Link{Conn: a}
 }
 
 func parts(shapes ...*known.Shape) []action.Part {
@@ -169,6 +179,17 @@ func TestAPanicInALookUpHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+func TestAChangeIsSeenByEveryAccount(t *testing.T) {
+	store := NewStore()
+	mine, yours := store.entry(Key{Account: "a", Database: "app"}), store.entry(Key{Account: "b", Database: "app"})
+	other := store.entry(Key{Account: "a", Database: "else"})
+	at := time.Now()
+	store.outdate(Key{Account: "a", Database: "app"}, at)
+	if mine.floor.Load() != at.UnixNano() || yours.floor.Load() != at.UnixNano() || other.floor.Load() != 0 {
+		t.Error(mine.floor.Load(), yours.floor.Load(), other.floor.Load())
+	}
+}
+
 func TestSessionsOfManyCatalogsAreBounded(t *testing.T) {
 	store := NewStore()
 	for i := range 2 * maxEntries {
@@ -199,7 +220,7 @@ func TestExpandingAKnownStatementIsCheap(t *testing.T) {
 }
 
 func BenchmarkExpand(b *testing.B) {
-	s := sight(&testing.T{}, nil)
+	s := sight(b, nil)
 	s.entry.snap.Store(plain(time.Now().Add(time.Hour)))
 	one := parts(shape("users"))
 	for b.Loop() {
@@ -213,7 +234,7 @@ func TestPathsThatASessionMayHave(t *testing.T) {
 	}
 	s := state{start: names.Path{"public"}, paths: []names.Path{{"public"}}}
 	for i := range maxPaths {
-		s.apply(set(known.Set{Name: "search_path", Known: true, List: []string{fmt.Sprint(i)}}))
+		s.apply(set(known.Set{Name: "search_path", Known: true, List: []string{fmt.Sprint(i)}}), nil)
 	}
 	if !s.lost || len(s.paths) != maxPaths {
 		t.Errorf("%+v", s)

@@ -23,7 +23,7 @@ type loader struct {
 
 // load asks for everything.
 func (l *loader) load() (*Snapshot, error) {
-	l.snap = &Snapshot{Began: time.Now(), schemas: map[string]*schema{}}
+	l.snap = &Snapshot{Began: time.Now(), schemas: map[string]*schema{}, code: map[string]bool{}}
 	l.schemas, l.relations = map[string]*schema{}, map[string]*relation{}
 	l.rules, l.whole = map[string]*rule{}, map[*rule]bool{}
 	none := func([]string) {}
@@ -40,6 +40,7 @@ func (l *loader) load() (*Snapshot, error) {
 		{parentsText, 2, l.parent},
 		{foreignText, 3, l.foreign},
 		{insteadText, 1, l.instead},
+		{codeText, 1, func(row []string) { l.snap.code[row[0]] = true }},
 		{rulesText, 4, l.rule},
 		{ruleTablesText, 2, l.ruleTable},
 		{ruleColumnsText, 3, l.ruleColumn},
@@ -51,6 +52,7 @@ func (l *loader) load() (*Snapshot, error) {
 		}
 	}
 	l.wholes()
+	l.snap.took = time.Since(l.snap.Began)
 	return l.snap, nil
 }
 

@@ -51,6 +51,12 @@ WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
   (SELECT left(option_value, 63) FROM pg_options_to_table(f.ftoptions) WHERE option_name = 'table_name')
 FROM pg_foreign_table f`
 
+	// Functions, and operators, of languages in which a DBA writes: what they do to a
+	// session no catalog tells. Those of C belong to an extension.
+	codeText = `WITH code AS (SELECT p.oid, p.proname FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+  WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c'))
+SELECT proname FROM code UNION SELECT o.oprname FROM pg_operator o JOIN code ON code.oid = o.oprcode`
+
 	// 64 marks INSTEAD OF in pg_trigger.tgtype.
 	insteadText = "SELECT DISTINCT tgrelid FROM pg_trigger WHERE NOT tgisinternal AND (tgtype & 64) <> 0"
 )

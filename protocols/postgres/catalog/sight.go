@@ -26,6 +26,7 @@ type Sight struct {
 	// transaction.
 	Idle func() bool
 
+	store  *Store
 	entry  *entry
 	lookUp func(context.Context) (*Snapshot, error)
 
@@ -40,7 +41,7 @@ type Sight struct {
 func (s *Sight) Begin(ctx context.Context, store *Store, login *upstream.Login, wishes []wire.Parameter) {
 	s.Way.Login = *login
 	s.Way.Login.Password, s.Way.Login.Parameters = nil, nil
-	s.entry = store.entry(s.Way.key())
+	s.store, s.entry = store, store.entry(s.Way.key())
 	s.lookUp = func(ctx context.Context) (*Snapshot, error) { return s.Way.look(ctx, store.functions) }
 	snap := s.entry.get(ctx, 0, s.lookUp)
 	value, known := wished(wishes)
@@ -91,8 +92,9 @@ func (s *Sight) expand(ctx context.Context, parts []action.Part, since int64) []
 			out[i] = p
 			continue
 		}
-		out[i] = expandPart(p, f, s.expansion(ctx, f.Shape, &now, arrived, since))
-		now.apply(f.Shape)
+		e := s.expansion(ctx, f.Shape, &now, arrived, since)
+		out[i] = expandPart(p, f, e)
+		now.apply(e.Shape, s.entry.snap.Load())
 	}
 	return out
 }
@@ -116,7 +118,7 @@ func (s *Sight) settled(at time.Time) state {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.altered && s.Idle() {
-		s.entry.outdate(at)
+		s.outdate(at)
 		s.state.altered = false
 	}
 	return s.state
@@ -168,8 +170,11 @@ func (s *Sight) refresh() {
 	s.Go(func() { s.entry.get(s.Work, time.Now().Add(-refreshAfter).UnixNano(), s.lookUp) })
 }
 
-// Sent takes in that parts are about to reach the server, once they count as under
-// way.
+// outdate says that the catalog changed.
+func (s *Sight) outdate(at time.Time) { s.store.outdate(s.Way.key(), at) }
+
+// Sent takes in that parts, as Expand gave them, are about to reach the server,
+// once they count as under way.
 func (s *Sight) Sent(parts []action.Part) {
 	if s == nil {
 		return
@@ -177,7 +182,7 @@ func (s *Sight) Sent(parts []action.Part) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, shape := range shapes(parts) {
-		s.state.apply(shape)
+		s.state.apply(shape, s.entry.snap.Load())
 	}
 }
 
@@ -195,7 +200,7 @@ func (s *Sight) Done(parts []action.Part, failed bool) {
 		return
 	}
 	if s.state.altered {
-		s.entry.outdate(time.Now())
+		s.outdate(time.Now())
 		s.state.altered = false
 	}
 	if settles {

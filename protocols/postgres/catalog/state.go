@@ -32,7 +32,10 @@ func (s *state) certain() bool {
 }
 
 // apply takes in what a statement may do to the meaning of names.
-func (s *state) apply(shape *known.Shape) {
+func (s *state) apply(shape *known.Shape, snap *Snapshot) {
+	if len(shape.Unlisted) > 0 && snap.runsCode(shape.Unlisted) {
+		s.lost, s.shaded = true, true
+	}
 	for i := range shape.Sets {
 		s.set(&shape.Sets[i])
 	}

@@ -15,6 +15,8 @@ const (
 	// maxAge the one from which nothing is judged by it any more.
 	refreshAfter = 15 * time.Second
 	maxAge       = 60 * time.Second
+	// restFactor leaves a server of a large catalog alone for longer.
+	restFactor = 100
 	// pace is the least time between two look-ups, pause that after one that failed.
 	pace  = 250 * time.Millisecond
 	pause = 2 * time.Second
@@ -49,6 +51,7 @@ func (s *Store) entry(k Key) *entry {
 	if e := s.entries[k]; e != nil {
 		return e
 	}
+	e := &entry{}
 	for len(s.entries) >= maxEntries {
 		var oldest Key
 		var at time.Time
@@ -59,9 +62,19 @@ func (s *Store) entry(k Key) *entry {
 		}
 		delete(s.entries, oldest)
 	}
-	e := &entry{}
 	s.entries[k] = e
 	return e
+}
+
+// outdate says that a catalog changed at a time, whoever looks at it.
+func (s *Store) outdate(k Key, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for other, e := range s.entries {
+		if other.Address == k.Address && other.Database == k.Database {
+			e.outdate(at)
+		}
+	}
 }
 
 // An entry is one catalog: its snapshot, swapped whole, and the look-up that makes
@@ -103,7 +116,7 @@ func (e *entry) current(now time.Time, since int64) (s *Snapshot, refresh bool) 
 	if began := s.Began.UnixNano(); age >= maxAge || began < since || began < e.floor.Load() {
 		return nil, true
 	}
-	return s, age >= refreshAfter
+	return s, age >= min(refreshAfter+restFactor*s.took, maxAge/2)
 }
 
 // get gives a snapshot that began after a time, and waits for a look-up if there
