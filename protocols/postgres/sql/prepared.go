@@ -1,12 +1,16 @@
 package sql
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
+
+// ErrUnprepared means that nothing is known to stand behind a name.
+var ErrUnprepared = errors.New("is not known to the gateway")
 
 // Resolve gives parts with every EXECUTE replaced by what it runs. lookup names
 // all that may stand behind a name in this session, both what the server has
@@ -23,7 +27,7 @@ func Resolve(parts []action.Part, lookup func(name string) []action.Part) ([]act
 		}
 		behind := append(slices.Clone(lookup(f.Executes)), prepared(parts[:i], f.Executes)...)
 		if len(behind) == 0 {
-			return nil, fmt.Errorf("prepared statement %q is not known to the gateway: PREPARE it in this session before EXECUTE", f.Executes)
+			return nil, fmt.Errorf("prepared statement %q %w: PREPARE it in this session before EXECUTE", f.Executes, ErrUnprepared)
 		}
 		if &out[0] == &parts[0] {
 			out = slices.Clone(parts)

@@ -79,7 +79,7 @@ func (t *templater) step() byte {
 		return t.quoted()
 	case c == '"':
 		j, err := endOfQuoted(s, i)
-		if err != nil {
+		if err != nil || strings.IndexByte(s[i:j], mark) >= 0 {
 			return unclear
 		}
 		t.i = j - 1

@@ -45,6 +45,7 @@ func TestTemplate(t *testing.T) {
 		{"SELECT \\", ""},
 		{"SELECT 'a\x01s'", ""},
 		{"SELECT \x01s", ""},
+		{"SELECT \"\x01s\"", ""},
 		{"SELECT $$a$$", ""},
 		{"SELECT $a$x$a$", ""},
 		{"SELECT $1a", ""},
