@@ -169,7 +169,7 @@ func TestConversations(t *testing.T) {
 		{
 			"a text the grammar rejects",
 			[][]pgproto3.FrontendMessage{{query("SELEC 1")}, {query("SELECT 2")}},
-			[]string{"E:42501 Z:I", "D:2 C:SELECT 1 Z:I"},
+			[]string{"E:42601 Z:I", "D:2 C:SELECT 1 Z:I"},
 		},
 		{
 			"bind of what was never prepared",
