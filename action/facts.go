@@ -1,5 +1,7 @@
 package action
 
+import "strings"
+
 // Facts is a pointer to a protocol's own struct of facts. Only the FactTable of
 // that protocol looks into it.
 type Facts any
@@ -45,6 +47,35 @@ type FactTable struct {
 	Protocol string
 	New      func() Facts
 	Facts    []FactSpec
+	// Readings are at most eight.
+	Readings []Reading
+}
+
+// A Reading is a way to read an action that is open only where an operation of the
+// service declares it (`as`): elsewhere its facts are absent.
+type Reading struct {
+	Name string
+	// Facts are names, or beginnings of names that end with a dot.
+	Facts []string
+	// Effects says what the action does; of an action that only steers the
+	// conversation control is true. Nil where the reading does not tell.
+	Effects func(Facts) (e Effects, control bool, s State)
+	// Cost is what Effects and the facts cost.
+	Cost Need
+}
+
+// ReadingsOf gives the readings that a fact belongs to, a bit each in their order;
+// zero for a fact that needs none.
+func (t *FactTable) ReadingsOf(fact string) uint8 {
+	var bits uint8
+	for i := range t.Readings {
+		for _, name := range t.Readings[i].Facts {
+			if name == fact || strings.HasSuffix(name, ".") && strings.HasPrefix(fact, name) {
+				bits |= 1 << i
+			}
+		}
+	}
+	return bits
 }
 
 // Str makes the spec of a string fact.

@@ -17,9 +17,10 @@ type Service struct {
 	DirectTLS   bool // PostgreSQL: TLS from the first byte, without asking for it
 	Passthrough bool // TLS is spliced unseen
 
-	EncodedPaths     bool // path_encoding = "allow": keep encoded slashes
-	FoldPaths        bool // case_insensitive_paths
-	PlainInjection   bool // insecure_injection: a secret may travel without TLS
+	EncodedPaths     bool     // path_encoding = "allow": keep encoded slashes
+	FoldPaths        bool     // case_insensitive_paths
+	PlainInjection   bool     // insecure_injection: a secret may travel without TLS
+	Readings         []string // that operations declare with `as`
 	Databases        []string
 	Catalog          bool // PostgreSQL: names are looked up on the server
 	Session          Session

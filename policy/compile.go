@@ -79,6 +79,11 @@ func (c *compiler) service(conf *hclconf.Service) {
 		Databases: hclconf.Texts(conf.Databases), Catalog: conf.Catalog.Value, Session: conf.Session,
 		BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect,
 	}
+	for _, op := range conf.Operations {
+		if op.As.Stated() && !slices.Contains(s.Readings, op.As.Value) {
+			s.Readings = append(s.Readings, op.As.Value)
+		}
+	}
 	c.route(s)
 	c.policy.services = append(c.policy.services, s)
 	c.policy.byName[s.Name] = s

@@ -797,3 +797,71 @@ func TestIndexChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+// What an operation declares with `as` settles its effect and opens its facts; where
+// none does, they are absent, and where one only may fit, unknown.
+func TestReadings(t *testing.T) {
+	p := loaded(t, `
+gateway {
+  wireguard {}
+}
+service "api" {
+  hosts = ["api.test"]
+  auth  = bearer(secret.api)
+  operation "mcp" {
+    match = "POST /mcp"
+    as    = "mcp"
+  }
+  operation "chat" {
+    match  = "POST /chat"
+    as     = "llm"
+    effect = "read"
+  }
+  operation "perhaps" {
+    match  = "POST /perhaps"
+    when   = http.json.kind == "chat"
+    as     = "llm"
+    effect = "read"
+  }
+}
+role "r" {
+  use = [service.api]
+}
+rule "dear" {
+  on      = [service.api]
+  models  = ["dear"]
+  verdict = "deny"
+}
+rule "no model" {
+  on      = [service.api]
+  when    = llm.model == null
+  paths   = ["/other"]
+  verdict = "deny"
+}
+`)
+	for _, tt := range []struct {
+		path, amount string
+		body         action.State
+		want         string
+	}{
+		{"/mcp", "", action.Pending, "need"}, {"/mcp", "read", action.Known, "allow"}, {"/mcp", "write", action.Known, "ask"},
+		{"/mcp", "destructive", action.Known, "deny"}, {"/mcp", "", action.Known, "allow"}, {"/mcp", "read", action.Unknown, "ask"},
+		{"/chat", "x", action.Pending, "need"}, {"/chat", "dear", action.Known, "deny"}, {"/chat", "cheap", action.Known, "allow"},
+		{"/chat", "cheap", action.Unknown, "deny"},
+		{"/perhaps", "dear", action.Unknown, "deny"}, {"/perhaps", "cheap", action.Known, "ask"},
+		{"/other", "dear", action.Known, "deny"}, {"/plain", "dear", action.Known, "ask"},
+	} {
+		s := p.byName["api"]
+		d := p.Decide(&action.Action{
+			Peer: &action.Peer{Name: "a", Enrolled: []string{"r"}}, Service: &s.Service, Host: "api.test",
+			Parts: []action.Part{{Effects: action.EffectWrite, Facts: &httpFacts{Method: "POST", Path: tt.path, State: action.Known, Body: tt.body, Amount: tt.amount}}},
+		})
+		got := d.Verdict.String()
+		if d.Need != 0 {
+			got = "need"
+		}
+		if got != tt.want {
+			t.Errorf("%s %q %v: %s (%s), want %s", tt.path, tt.amount, tt.body, got, d.Reason, tt.want)
+		}
+	}
+}

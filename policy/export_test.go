@@ -48,6 +48,9 @@ func testTables() []action.FactTable {
 				}
 				return f.Query.Get(key), action.Known
 			}),
+			action.Str("llm.model", "", needBody, func(f *httpFacts) (string, action.State) { return f.Amount, f.Body }),
+		}, Readings: []action.Reading{
+			{Name: "jsonrpc"}, {Name: "mcp", Cost: needBody, Effects: mcpEffects}, {Name: "llm", Facts: []string{"llm."}, Cost: needBody},
 		}},
 		{Protocol: "postgres", New: func() action.Facts { return new(sqlFacts) }, Facts: []action.FactSpec{
 			action.List("sql.verbs", "", 0, l(func(f *sqlFacts) []string { return f.Verbs })),
@@ -59,6 +62,13 @@ func testTables() []action.FactTable {
 			action.Bool("sql.has_where", "", 0, func(f *sqlFacts) (bool, action.State) { return f.HasWhere, f.State }),
 		}},
 	}
+}
+
+// mcpEffects reads the amount as the effect of a body.
+func mcpEffects(f action.Facts) (action.Effects, bool, action.State) {
+	h := f.(*httpFacts)
+	e, _ := action.ParseEffect(h.Amount)
+	return e, h.Amount == "", h.Body
 }
 
 // testTrials understand just enough: a method and a path; VERB TABLE.

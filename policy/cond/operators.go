@@ -101,7 +101,7 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr) *node {
 	if y.fact != nil && x.konst {
 		x, y = y, x
 	}
-	if x.fact != nil && x.fact.Spec.Str != nil && y.konst {
+	if x.fact != nil && x.fact.Spec.Str != nil && x.fact.Readings == 0 && y.konst {
 		if y.fixed.Kind == kleene.IsString {
 			return tested(equalText(x.fact, y.fixed.Str, negate), x, y)
 		}

@@ -22,7 +22,7 @@ func NewSchema(tables ...action.FactTable) *Schema {
 	for _, t := range tables {
 		for _, spec := range t.Facts {
 			if _, taken := s.facts[spec.Name]; !taken {
-				s.facts[spec.Name] = &fact.Fact{Spec: spec, Protocol: t.Protocol}
+				s.facts[spec.Name] = &fact.Fact{Spec: spec, Protocol: t.Protocol, Readings: t.ReadingsOf(spec.Name)}
 			}
 		}
 	}

@@ -152,6 +152,7 @@ type Operation struct {
 	Name    string
 	Match   []Str // "POST /v1/refunds"
 	Effects []Str
+	As      Str // what its body is read as
 	When    hcl.Expression
 	Range   hcl.Range
 }

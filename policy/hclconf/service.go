@@ -9,6 +9,7 @@ import (
 	"sallyport.dev/sallyport/policy/account"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -131,11 +132,24 @@ func (d *decoder) session(b *hclsyntax.Block, s *Service) {
 	with(body, "max_connections", func(e hcl.Expression) { t.MaxConnections = int(d.integer(e, 1<<20)) })
 }
 
+// reading checks what a body is read as.
+func (d *decoder) reading(s Str) Str {
+	if slices.Contains([]string{"graphql", "grpc"}, s.Value) {
+		d.fail(s.Range, "Not in this version", "%q is not in this version; there are %s.", s.Value, strings.Join(vocab.Readings(), ", "))
+		return Str{}
+	}
+	if s.Stated() {
+		d.known(s, "reading", vocab.Readings())
+	}
+	return s
+}
+
 // operation adds an operation, in place of one of the same name.
 func (d *decoder) operation(b *hclsyntax.Block, s *Service) {
 	op := &Operation{Name: b.Labels[0], When: attr(b.Body, "when"), Range: b.DefRange()}
 	with(b.Body, "match", func(e hcl.Expression) { op.Match = d.words(e) })
 	with(b.Body, "effect", func(e hcl.Expression) { op.Effects = d.words(e) })
+	with(b.Body, "as", func(e hcl.Expression) { op.As = d.reading(d.word(e)) })
 	if len(op.Match) == 0 && attr(b.Body, "match") == nil {
 		d.fail(op.Range, "Attribute missing", `Operation %q says nothing to match: match = "POST /v1/refunds".`, op.Name)
 	}

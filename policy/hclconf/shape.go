@@ -40,7 +40,7 @@ func language() *shape {
 			"rule": {
 				labelled: true,
 				attrs:    append([]string{"on", "roles", "when", "unless", "verdict", "reason", "otherwise", "mode", "until"}, vocab.Lists()...),
-				later:    []string{"approvers", "limit", "per", "tools", "models", "namespaces", "resources"},
+				later:    []string{"approvers", "limit", "per", "namespaces", "resources"},
 			},
 			"test": {
 				labelled: true,
@@ -81,8 +81,7 @@ func serviceShape() *shape {
 			}},
 			"operation": {
 				labelled: true,
-				attrs:    []string{"match", "effect", "when"},
-				later:    []string{"as"},
+				attrs:    []string{"match", "effect", "when", "as"},
 			},
 		},
 	}

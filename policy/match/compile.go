@@ -39,6 +39,16 @@ func (c *Compiler) Fact(name string) (action.FactSpec, bool) {
 	return action.FactSpec{}, false
 }
 
+// ReadingsOf gives the readings without which an attribute has nothing to match.
+func (c *Compiler) ReadingsOf(attribute string) uint8 {
+	for i := range c.Tables {
+		if c.Tables[i].Protocol == Protocol(attribute) {
+			return c.Tables[i].ReadingsOf(fact(attribute))
+		}
+	}
+	return 0
+}
+
 // Fail adds an error at a place.
 func (c *Compiler) Fail(at hcl.Range, summary, format string, args ...any) {
 	c.Diags = append(c.Diags, &hcl.Diagnostic{
@@ -55,7 +65,7 @@ func (c *Compiler) Warn(at hcl.Range, summary, format string, args ...any) {
 // Protocol says which protocol's facts an attribute is about, "" for any.
 func Protocol(attribute string) string {
 	switch attribute {
-	case "methods", "paths", "operations":
+	case "methods", "paths", "operations", "tools", "models":
 		return "http"
 	case "verbs", "tables", "functions", "columns", "databases":
 		return "postgres"
@@ -68,6 +78,10 @@ func fact(attribute string) string {
 	switch attribute {
 	case "operations":
 		return "http.path"
+	case "tools":
+		return "http.tools"
+	case "models":
+		return "llm.model"
 	case "methods", "paths", "databases":
 		return map[string]string{"http": "http.", "postgres": "sql."}[Protocol(attribute)] + strings.TrimSuffix(attribute, "s")
 	}
@@ -95,7 +109,9 @@ func (c *Compiler) Attr(name string, conf hclconf.List) Attr {
 	case "paths":
 		c.Paths(conf)
 		return words(spec, c.Set(conf, segments), true)
-	case "verbs":
+	case "models":
+		return words(spec, c.Set(conf, Plain), false)
+	case "verbs", "tools":
 		set := c.Set(conf, Plain)
 		return several(spec, func(v string) glob.Sure { return sure(set.Match(v)) }, 0)
 	case "columns":

@@ -11,6 +11,7 @@ service "anthropic" {
   operation "messages" {
     match  = "POST /v1/messages"
     effect = "read"
+    as     = "llm"
   }
   operation "count_tokens" {
     match  = "POST /v1/messages/count_tokens"

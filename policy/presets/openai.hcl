@@ -11,6 +11,7 @@ service "openai" {
   operation "chat" {
     match  = "POST /v1/chat/completions"
     effect = "read"
+    as     = "llm"
   }
   operation "responses" {
     match = [
@@ -18,14 +19,17 @@ service "openai" {
       "POST /v1/responses/*/cancel",
     ]
     effect = "read"
+    as     = "llm"
   }
   operation "completions" {
     match  = "POST /v1/completions"
     effect = "read"
+    as     = "llm"
   }
   operation "embeddings" {
     match  = "POST /v1/embeddings"
     effect = "read"
+    as     = "llm"
   }
   operation "moderations" {
     match  = "POST /v1/moderations"

@@ -190,6 +190,10 @@ func catalogue(t *testing.T, preset string) operations {
 				op.match = texts(t, attr.Expr)
 			case "effect":
 				op.effect = texts(t, attr.Expr)[0]
+			case "as":
+				if as := texts(t, attr.Expr)[0]; as != "llm" {
+					t.Errorf("%s: operation %q is read as %q", preset, op.name, as)
+				}
 			case "when":
 				var diags hcl.Diagnostics
 				if op.when, diags = schema.Compile(attr.Expr); diags.HasErrors() {

@@ -28,7 +28,9 @@ type entry struct {
 // An operation is a named kind of request and what it does.
 type operation struct {
 	name    string
-	effects action.Effects // none: as the protocol knows it
+	effects action.Effects  // none: as the reading or the protocol knows it
+	reading *action.Reading // nil: none is declared
+	reads   uint8           // its bit
 	when    *cond.Cond
 	conf    *hclconf.Operation
 }
@@ -59,6 +61,7 @@ func (c *compiler) newCatalog(s *hclconf.Service) *catalog {
 			bit, _ := action.ParseEffect(e.Value)
 			op.effects |= bit
 		}
+		op.reading, op.reads = c.reading(conf.As)
 		if conf.When != nil {
 			when, diags := c.schema.Compile(conf.When)
 			op.when = when
@@ -117,6 +120,7 @@ func (c *catalog) find(j *judge) (known bool) {
 	}
 	c.scan(j, c.byMethod[method], path)
 	c.scan(j, c.any, path)
+	j.read()
 	return true
 }
 
@@ -129,6 +133,7 @@ func (c *catalog) scan(j *judge, entries []entry, path string) {
 		}
 		h := hit{op: e.op, sure: true}
 		if e.op.when != nil {
+			j.env.Reads, j.env.MayRead = e.op.reads, 0
 			var t cond.Tri
 			if t, h.need = e.op.when.Eval(&j.env); t == cond.False && h.need == 0 {
 				continue
@@ -136,5 +141,33 @@ func (c *catalog) scan(j *judge, entries []entry, path string) {
 			h.sure = t == cond.True && h.need == 0
 		}
 		j.ops = append(j.ops, h)
+	}
+}
+
+// reading finds the way to read an action that an operation declares.
+func (c *compiler) reading(as hclconf.Str) (*action.Reading, uint8) {
+	if !as.Stated() {
+		return nil, 0
+	}
+	for _, t := range c.Tables {
+		for i := range t.Readings {
+			if t.Readings[i].Name == as.Value {
+				return &t.Readings[i], 1 << i
+			}
+		}
+	}
+	c.Fail(as.Range, "Not in this version", "This build cannot read %q.", as.Value)
+	return nil, 0
+}
+
+// read opens the readings that the operations of the part declare.
+func (j *judge) read() {
+	j.env.Reads, j.env.MayRead = 0, 0
+	for i := range j.ops {
+		if h := &j.ops[i]; h.sure {
+			j.env.Reads |= h.op.reads
+		} else {
+			j.env.MayRead |= h.op.reads
+		}
 	}
 }

@@ -52,7 +52,7 @@ func (s *Service) Trace(a *action.Action, m *Member, now time.Time) []PartTrace 
 // trace holds every rule against the part that j looks at.
 func (j *judge) trace() PartTrace {
 	o := j.posture()
-	t := PartTrace{Effects: j.effects.String(), Control: j.part.Control, Posture: j.service.posture.Name, Verdict: o.posture.String()}
+	t := PartTrace{Effects: j.effects.String(), Control: j.control, Posture: j.service.posture.Name, Verdict: o.posture.String()}
 	for i := range j.ops {
 		t.Operations = append(t.Operations, j.ops[i].op.name)
 	}
@@ -133,7 +133,7 @@ func (r *Rule) outcome(j *judge, stop string) (outcome, because string) {
 			return "pending", "it reads facts that are not learned yet"
 		case c.verdict == action.Allow && loose != yes:
 			return "does not loosen", r.half(&m, j)
-		case c.verdict == action.Ask && j.part.Control && !r.states.steering:
+		case c.verdict == action.Ask && j.control && !r.states.steering:
 			return "does not match", "this only steers the conversation, and the rule names no verb or operation"
 		}
 		if !r.observe {

@@ -20,8 +20,10 @@ type judge struct {
 	effects     action.Effects // all that the part may have
 	sureEffects action.Effects // those that no pending fact takes away
 	ops         []hit
-	opsNeed     action.Need // pending conditions of operations
+	opsNeed     action.Need // pending conditions and readings of operations
+	control     bool        // the part only steers the conversation
 	opsUnknown  bool        // which operations it is cannot be told
+	readNeed    action.Need // pending readings, without which nothing can be said
 	rules       []*Rule     // of the service, those that may meet the part
 	meetings    []meeting   // by index in rules
 
@@ -66,6 +68,10 @@ func (j *judge) decide() action.Decision {
 	j.total.verdict = action.Allow
 	for i := range j.action.Parts {
 		j.look(&j.action.Parts[i])
+		if j.readNeed != 0 {
+			j.total.need |= j.readNeed
+			continue
+		}
 		r := j.decidePart()
 		if r.verdict == action.Deny && r.need == 0 {
 			return action.Decision{Verdict: action.Deny, Rule: r.by, Reason: r.reason, Would: r.would}
@@ -118,7 +124,8 @@ func (t *ruling) ask(one []action.Asking) {
 
 // look turns to one part and settles which operations and effects it has.
 func (j *judge) look(part *action.Part) {
-	j.part, j.ops, j.opsNeed, j.opsUnknown = part, j.ops[:0], 0, false
+	j.part, j.ops, j.opsNeed, j.readNeed, j.opsUnknown = part, j.ops[:0], 0, 0, false
+	j.control = part.Control
 	j.effects = part.Effects
 	if j.effects == 0 || j.service.opaque {
 		j.effects = action.EffectUnknown
@@ -140,7 +147,7 @@ func (j *judge) look(part *action.Part) {
 // operations that fit. One that only may fit adds to them.
 func (j *judge) classify(c *catalog) {
 	if !c.find(j) {
-		j.opsUnknown = true
+		j.opsUnknown, j.env.MayRead = true, ^uint8(0)
 		j.effects |= action.EffectUnknown
 		return
 	}
@@ -148,10 +155,7 @@ func (j *judge) classify(c *catalog) {
 	effects, certain := action.Effects(0), false
 	for i := range j.ops {
 		h := &j.ops[i]
-		if h.op.effects == 0 {
-			effects |= known
-		}
-		effects |= h.op.effects
+		effects |= j.doneBy(h, known)
 		certain = certain || h.sure
 		j.opsNeed |= h.need
 	}
@@ -159,6 +163,27 @@ func (j *judge) classify(c *catalog) {
 		effects |= known
 	}
 	j.effects = effects
+}
+
+// doneBy gives the effects of one operation: those that it states, else what its
+// reading tells, else what the protocol knows.
+func (j *judge) doneBy(h *hit, known action.Effects) action.Effects {
+	r := h.op.reading
+	switch {
+	case h.op.effects != 0:
+		return h.op.effects
+	case r == nil || r.Effects == nil:
+		return known
+	}
+	e, control, state := r.Effects(j.part.Facts)
+	switch state {
+	case action.Known:
+		j.control = j.control || control && h.sure && len(j.ops) == 1
+		return e
+	case action.Pending:
+		j.readNeed |= r.Cost
+	}
+	return action.EffectUnknown
 }
 
 // sure gives the effects that stay whatever the pending facts turn out to be.

@@ -33,7 +33,13 @@ func (c *compiler) list(name string, conf hclconf.List) (out list, ok bool) {
 	default:
 		attr := c.Attr(name, conf)
 		out.cost = attr.Cost
-		out.find = func(j *judge) match.Found { return attr.Find(j.part.Facts, j.service.service.FoldPaths) }
+		readings := c.ReadingsOf(name)
+		out.find = func(j *judge) match.Found {
+			if state := j.env.Reading(readings); state != action.Known {
+				return match.Missing(state, 0)
+			}
+			return attr.Find(j.part.Facts, j.service.service.FoldPaths)
+		}
 		out.show = func(j *judge) string { return attr.Show(j.part.Facts) }
 	}
 	return out, len(c.Diags) == before

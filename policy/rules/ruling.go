@@ -36,7 +36,7 @@ func (j *judge) decidePart() ruling {
 	}
 	for i, r := range j.rules {
 		if m := &j.meetings[i]; m.touch != cond.False && !r.observe {
-			o.tighten(r, m, j.part.Control)
+			o.tighten(r, m, j.control)
 		}
 	}
 	o.settle(j)
@@ -62,7 +62,7 @@ func (j *judge) bound() (ruling, bool) {
 func (j *judge) posture() outline {
 	o := outline{posture: action.Allow}
 	o.verdict = action.Allow
-	if j.part.Control {
+	if j.control {
 		return o
 	}
 	verdict, reason := j.service.posture.Of(j.effects)
@@ -154,7 +154,7 @@ func (j *judge) observe(o *outline) {
 		}
 		for k := range r.clauses {
 			c := &r.clauses[k]
-			if c.verdict >= o.verdict || c.verdict == action.Ask && j.part.Control && !r.states.steering {
+			if c.verdict >= o.verdict || c.verdict == action.Ask && j.control && !r.states.steering {
 				continue
 			}
 			switch answer, need := j.meetings[i].tightens(c); answer {

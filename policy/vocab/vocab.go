@@ -5,8 +5,11 @@ package vocab
 
 // Lists names the plain attributes of a rule that are lists of words.
 func Lists() []string {
-	return []string{"effects", "hosts", "methods", "paths", "operations", "verbs", "tables", "functions", "columns", "databases", "hours"}
+	return []string{"effects", "hosts", "methods", "paths", "operations", "verbs", "tables", "functions", "columns", "databases", "tools", "models", "hours"}
 }
+
+// Readings lists what the body of an operation may be read as.
+func Readings() []string { return []string{"jsonrpc", "mcp", "llm"} }
 
 // Methods lists the methods a rule may name: HTTP's own and those of WebDAV and
 // its kin that services are known to take.

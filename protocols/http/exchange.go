@@ -52,10 +52,7 @@ func (x *exchange) Learn(ctx context.Context, need action.Need) error {
 		return err
 	}
 	if need&ask.BodyFacts != 0 {
-		x.Facts.Unread = false
-		if err == nil {
-			x.understand()
-		}
+		x.Understand(x.content(err))
 	}
 	if need&action.Whole != 0 && err == nil {
 		x.Whole(x.r.Header, x.trailer(), x.held)
@@ -106,13 +103,14 @@ func (x *exchange) reserve(n int64) error {
 	return nil
 }
 
-// understand makes facts of the held body, if there is memory for them; without,
-// they are unknown.
-func (x *exchange) understand() {
+// content reads the body, if it could be held and there is memory for what it says.
+// What cannot be read is unknown.
+func (x *exchange) content(err error) *content.Body {
 	encoding := x.r.Header["Content-Encoding"]
-	if x.reserve(content.Cost(encoding, len(x.held))) == nil {
-		x.Facts.Body = content.Read(x.r.Header["Content-Type"], encoding, x.held)
+	if err != nil || x.reserve(content.Cost(encoding, len(x.held))) != nil {
+		return nil
 	}
+	return content.Read(x.r.Header["Content-Type"], encoding, x.held)
 }
 
 // hold reads the body, whose memory was reserved. Of one that turns out too large,

@@ -17,6 +17,21 @@ type Env struct {
 	Effects action.Effects // after the service's operations; none counts as unknown
 	Roles   []string       // of the agent, in the policy in force
 	Now     time.Time
+	// Reads are the readings that the operations declare for certain, MayRead those
+	// that one of them declares which only may fit.
+	Reads, MayRead uint8
+}
+
+// Reading says whether a fact of readings is there: absent where none of them is
+// declared.
+func (e *Env) Reading(readings uint8) action.State {
+	switch {
+	case readings == 0, e.Reads&readings != 0:
+		return action.Known
+	case e.MayRead&readings != 0:
+		return action.Unknown
+	}
+	return action.Absent
 }
 
 // A Fact is one name that a condition may read.
@@ -25,6 +40,7 @@ type Fact struct {
 	Protocol string   // "": every action has it, and its accessor reads the Env
 	Timed    bool     // changes by itself
 	Words    []string // all that it can be; nil: anything
+	Readings uint8    // it exists only where one of these is declared; zero: everywhere
 }
 
 // Keyed reports whether the fact is read with a name inside.

@@ -8,6 +8,19 @@ import (
 // Reader gives the reading of a fact without a key. S is whatever else its
 // caller's functions take, so that none needs to stand between.
 func Reader[S any](f *Fact) func(*Env, S) kleene.Value {
+	read := reader[S](f)
+	if f.Readings == 0 {
+		return read
+	}
+	return func(env *Env, s S) kleene.Value {
+		if state := env.Reading(f.Readings); state != action.Known {
+			return kleene.Missing(state, 0)
+		}
+		return read(env, s)
+	}
+}
+
+func reader[S any](f *Fact) func(*Env, S) kleene.Value {
 	cost := f.Spec.Cost
 	switch {
 	case f.Spec.Str != nil:

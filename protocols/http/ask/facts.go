@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
@@ -25,8 +26,9 @@ type Request struct {
 	Size        int64  `json:"size"` // of the body; -1: not stated
 	WebSocket   bool   `json:"websocket,omitempty"`
 
-	Body   *content.Body `json:"-"` // once it was read; it is not recorded
-	Unread bool          `json:"-"` // the body is still to come, and may be learned
+	Call   *call.Call    `json:"call,omitempty"` // what the body asks, where an operation says how to read it
+	Body   *content.Body `json:"-"`              // once it was read; it is not recorded
+	Unread bool          `json:"-"`              // the body is still to come, and may be learned
 }
 
 // BodyFacts are those for which the body must be held.
@@ -44,7 +46,7 @@ func Table() action.FactTable {
 	return action.FactTable{
 		Protocol: "http",
 		New:      func() action.Facts { return new(Request) },
-		Facts: []action.FactSpec{
+		Facts: append([]action.FactSpec{
 			action.Str("http.method", "The method, as it is sent.", 0, func(r *Request) (string, action.State) {
 				return r.Method, action.Known
 			}),
@@ -90,7 +92,8 @@ func Table() action.FactTable {
 			}),
 			action.KeyList("http.form_all", "Every value of a field of a form.", BodyFacts, (*Request).formField),
 			action.Key("http.args", "The one value of that name among query, form and the top of the JSON.", BodyFacts, (*Request).arg),
-		},
+		}, callFacts()...),
+		Readings: readings(),
 	}
 }
 

@@ -34,7 +34,7 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 		return nil, p
 	}
 	if len(t.Body) > 0 {
-		a.Facts.Body = content.Read(q.header["Content-Type"], q.header["Content-Encoding"], t.Body)
+		a.Understand(content.Read(q.header["Content-Type"], q.header["Content-Encoding"], t.Body))
 	}
 	a.Act.Dst = dst
 	return &a.Act, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,21 @@ func TestT27_UnclearJSON(t *testing.T) {
 		}
 		if got, state := at(doc, "a"); state != action.Unknown {
 			t.Errorf("%s: a is %q, %v", name, got, state)
+		}
+	}
+}
+
+func TestCost(t *testing.T) {
+	if size := int(reflect.TypeFor[action.Node]().Size()); size != nodeSize {
+		t.Errorf("a node takes %d bytes", size)
+	}
+	for _, tt := range []struct {
+		encoding []string
+		n        int
+		want     int64
+	}{{nil, 100, 100 + 100*nodeSize}, {nil, 1 << 20, 1<<20 + maxNodes*nodeSize}, {[]string{"gzip"}, 1 << 20, 16<<20 + maxNodes*nodeSize}} {
+		if got := Cost(tt.encoding, tt.n); got != tt.want {
+			t.Errorf("%v of %d costs %d, want %d", tt.encoding, tt.n, got, tt.want)
 		}
 	}
 }

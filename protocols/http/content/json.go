@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"sallyport.dev/sallyport/action"
 )
@@ -20,7 +19,7 @@ const (
 	maxDigits = 40 // of a number, as it is written
 	maxPower  = 30 // of ten, in a number
 	maxExact  = 1 << 53
-	nodeSize  = int(unsafe.Sizeof(action.Node{}))
+	nodeSize  = 80 // bytes of an action.Node
 )
 
 var errUnclear = errors.New("readers could take the document differently")

@@ -1,0 +1,65 @@
+// Package call reads what a JSON body asks of an API that is spoken over HTTP:
+// JSON-RPC, the Model Context Protocol, language models. Which of them a body is,
+// the service's operations say; a body is never guessed by its look.
+package call
+
+import (
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// Kinds lists what a body can be read as.
+func Kinds() []string { return []string{"jsonrpc", "mcp", "llm"} }
+
+// A Call is what a body asks, read in every way that the service declares. It is
+// recorded, so that it can be judged again.
+type Call struct {
+	RPC *RPC `json:"rpc,omitempty"`
+	LLM *LLM `json:"llm,omitempty"`
+}
+
+// Of reads a document in the ways that kinds name. Without a document everything
+// about it is unknown.
+func Of(kinds []string, path string, doc *action.Node) *Call {
+	c := new(Call)
+	if slices.Contains(kinds, "jsonrpc") || slices.Contains(kinds, "mcp") {
+		c.RPC = rpc(doc)
+	}
+	if slices.Contains(kinds, "llm") {
+		c.LLM = llm(path, doc)
+	}
+	return c
+}
+
+// Tools are those that a message calls, or that a model may call.
+func (c *Call) Tools() ([]string, action.State) {
+	if c.RPC != nil {
+		return c.RPC.AllTools()
+	}
+	return c.LLM.Offered()
+}
+
+// word gives a member that must be a text.
+func word(n *action.Node, key string) (string, action.State) {
+	m, state := n.Member(key)
+	if state != action.Known {
+		return "", state
+	}
+	switch m.Kind {
+	case action.NodeString:
+		return m.Str, action.Known
+	case action.NodeNull:
+		return "", action.Absent
+	}
+	return "", action.Unknown
+}
+
+// maxWord bounds the texts of a Call, which is recorded; longer ones are unknown.
+const (
+	maxWord  = 256
+	maxWords = 128
+)
+
+func fits(s string) bool { return s != "" && len(s) <= maxWord && !strings.ContainsRune(s, 0) }
