@@ -22,6 +22,10 @@ type Status struct {
 	PublicKey   string         `json:"public_key,omitempty"` // WireGuard's
 	Address     string         `json:"address,omitempty"`    // inside the tunnel
 	Warnings    []string       `json:"warnings,omitempty"`
+
+	// Accounts lists what is wrong with the accounts of services, by service, as
+	// their last sessions showed it.
+	Accounts map[string][]string `json:"account_warnings,omitempty"`
 }
 
 func (a *API) status(*http.Request) (any, error) {

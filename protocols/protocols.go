@@ -23,6 +23,13 @@ type Protocol interface {
 	Serve(ctx context.Context, f Flow, do Do) error
 }
 
+// A Witness is a Protocol that learns about the accounts of services by using them.
+type Witness interface {
+	// Warnings lists, for people, what is wrong with the accounts of a service that
+	// have these users; no users stand for any.
+	Warnings(svc *action.Service, users []string) []string
+}
+
 // A Flow is one agent connection, not yet accepted, on its way to one service.
 type Flow struct {
 	Peer    *action.Peer

@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/presets"
 
@@ -100,17 +104,48 @@ func (r *root) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			accounts := r.accounts(cmd.Context(), p)
 			services, roles, rules, tests := len(p.Services()), len(p.RoleNames()), p.RuleCount(), len(p.Tests())
 			if r.JSON {
 				return r.Print(cmd, map[string]any{
 					"ok": true, "services": services, "roles": roles, "rules": rules, "tests": tests, "diagnostics": problems(diags),
+					"account_warnings": accounts,
 				}, nil)
+			}
+			for _, warning := range accounts {
+				cli.Say(cmd, "Warning: %s.", warning)
 			}
 			cli.Say(cmd, "%s is good: %s, %s, %s, %s passed.", r.Config,
 				cli.Count(services, "service"), cli.Count(roles, "role"), cli.Count(rules, "rule"), cli.Count(tests, "test"))
 			return nil
 		},
 	}
+}
+
+// inquiry bounds the question to a gateway that may not be there.
+const inquiry = 2 * time.Second
+
+// accounts asks the gateway that runs this configuration, if one does, what is
+// wrong with the accounts of its services: no file tells.
+func (r *root) accounts(ctx context.Context, p *policy.Policy) []string {
+	ctx, stop := context.WithTimeout(ctx, inquiry)
+	defer stop()
+	var s dashboard.Status
+	list := []string{}
+	if r.Client().Call(ctx, http.MethodGet, "/api/v1/status", nil, &s) != nil || !same(s.Config, r.Config) {
+		return list
+	}
+	for _, svc := range p.Services() {
+		list = append(list, s.Accounts[svc.Name]...)
+	}
+	return list
+}
+
+// same reports whether two paths lead to one file.
+func same(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 func (r *root) fmtCommand() *cobra.Command {

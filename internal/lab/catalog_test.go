@@ -3,6 +3,7 @@ package lab_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"sallyport.dev/sallyport/internal/lab"
@@ -121,6 +122,9 @@ func TestADeniedTableIsDeniedBehindAView(t *testing.T) {
 		if step.want != "" {
 			denied++
 		}
+	}
+	if got := l.API.Status().Accounts["db"]; len(got) != 1 || !strings.Contains(got[0], "is a superuser") {
+		t.Errorf("the status warns of %q", got)
 	}
 	l.Records("service:db verdict:deny", denied)
 	looks := 0

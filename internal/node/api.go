@@ -9,6 +9,7 @@ import (
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/wireguard"
+	"sallyport.dev/sallyport/protocols"
 )
 
 var errStarting = errors.New("the gateway is starting")
@@ -41,7 +42,8 @@ func (n *Node) status() dashboard.Status {
 	return dashboard.Status{
 		Config: n.o.Config, Loaded: loaded, ConfigError: bad,
 		Services: len(p.Services()), Rules: p.RuleCount(), Open: n.Gateway.Open(),
-		WireGuard: n.Endpoint(), PublicKey: n.WG.PublicKey(), Address: v4.String(), Warnings: n.Warnings(),
+		WireGuard: n.Endpoint(), PublicKey: n.WG.PublicKey(), Address: v4.String(),
+		Warnings: n.Warnings(), Accounts: n.accounts(),
 	}
 }
 
@@ -54,6 +56,23 @@ func (n *Node) Warnings() []string {
 		}
 	}
 	return list
+}
+
+// accounts lists what is wrong with the accounts of services, as far as sessions
+// have shown it, by service.
+func (n *Node) accounts() map[string][]string {
+	p := n.Rules.Current()
+	found := make(map[string][]string)
+	for _, s := range p.Services() {
+		w, ok := n.Gateway.Protocols[s.Protocol].(protocols.Witness)
+		if !ok {
+			continue
+		}
+		if list := w.Warnings(s, p.Users(s.Name)); len(list) > 0 {
+			found[s.Name] = list
+		}
+	}
+	return found
 }
 
 func (n *Node) links() map[string]dashboard.Link {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/hclconf"
 
 	"github.com/hashicorp/hcl/v2"
@@ -50,6 +51,13 @@ func (l *linter) service(s *hclconf.Service) {
 				l.warn(s.Auth.Range, "Role without an account", "Role %q uses %q and has no account there: who is in no other role is refused.", r.Name, s.Name)
 			}
 		}
+	}
+	if s.Protocol.Value == "postgres" && s.Auth != nil {
+		s.Auth.Each(func(a action.Auth, at hcl.Range) {
+			if a.Name == "postgres" {
+				l.warn(at, "Superuser account", "The account postgres is a superuser of most servers, whom they refuse nothing: make another with `sallyport db-role %s`.", s.Name)
+			}
+		})
 	}
 	if s.Posture.Value == "open" && s.Auth != nil {
 		l.warn(at(s.Posture, s.Range), "Open with a secret", "Everything that no rule denies goes to %q with its secret, deletions too.", s.Name)

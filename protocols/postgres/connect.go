@@ -9,8 +9,10 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/catalog"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/rows"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/standing"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
@@ -99,8 +101,7 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 	c.s.link = l
 	login := upstream.Login{Version: c.s.startup.Newest(), User: c.s.wish.User, Parameters: c.s.parameters(), Encrypted: l.State}
 	if cred == nil {
-		c.s.look(ctx, &login)
-		return upstream.Start(ctx, l.Conn, l.Stream, login)
+		return c.start(ctx, &login)
 	}
 	var password vault.Secret
 	if login.User, password, err = cred.Password(); err != nil {
@@ -113,11 +114,31 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 	}
 	account := upstream.Account{Service: c.s.f.Service.Name, Address: l.Conn.RemoteAddr().String(), User: login.User}
 	login.Demand = c.s.p.methods.Demand(account, least)
-	c.s.look(ctx, &login)
-	g, err := upstream.Start(ctx, l.Conn, l.Stream, login)
+	g, err := c.start(ctx, &login)
 	if err == nil {
 		c.s.p.methods.Note(account, g.By)
 	}
+	return g, err
+}
+
+// start logs in, and looks at what the account may do.
+func (c *connect) start(ctx context.Context, login *upstream.Login) (*upstream.Greeting, error) {
+	s, l := c.s, c.s.link
+	s.look(ctx, login)
+	g, err := upstream.Start(ctx, l.Conn, l.Stream, *login)
+	if err != nil {
+		return nil, err
+	}
+	defer upstream.Guard(ctx, l.Conn)()
+	src := rows.Source{Conn: l.Conn, In: l.Stream}
+	account := standing.Account{Service: s.f.Service.Name, User: login.User, Database: s.wish.Database}
+	s.p.accounts.Note(account, s.f.Service.Session.ReadOnly, g.Setting, func(text string, columns int, each func([]string)) error {
+		said := src.Ask(text, columns, each)
+		if !errors.Is(said, rows.ErrSaid) {
+			err = said
+		}
+		return said
+	})
 	return g, err
 }
 

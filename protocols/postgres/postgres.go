@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/standing"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
@@ -27,7 +28,7 @@ const cacheBytes = 32 << 20
 
 // Protocol serves PostgreSQL. It keeps what crosses connections: the shapes of
 // statements, the cancel keys, how many sessions each agent has, how servers had
-// passwords proved, and their catalogs.
+// passwords proved, their catalogs, and what accounts may do.
 type Protocol struct {
 	analyzer *sql.Analyzer
 	pool     *sync.Pool
@@ -35,9 +36,13 @@ type Protocol struct {
 	seats    keys.Seats
 	methods  upstream.Memory
 	catalogs *catalog.Store
+	accounts standing.Store
 }
 
-var _ protocols.Protocol = (*Protocol)(nil)
+var (
+	_ protocols.Protocol = (*Protocol)(nil)
+	_ protocols.Witness  = (*Protocol)(nil)
+)
 
 // New makes the protocol. sql.Available tells whether this build can read SQL.
 func New() *Protocol {
@@ -52,6 +57,12 @@ func (p *Protocol) Name() string { return "postgres" }
 
 // Facts tells the rules what a statement is known by.
 func Facts() action.FactTable { return sql.FactTable() }
+
+// Warnings lists what is wrong with the accounts of a service, as their last
+// sessions showed.
+func (p *Protocol) Warnings(svc *action.Service, users []string) []string {
+	return p.accounts.Warnings(svc, users)
+}
 
 // Serve drives one connection of an agent: a session, or a request to cancel what
 // another one does.

@@ -3,7 +3,9 @@ package admin
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"text/tabwriter"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
@@ -48,6 +50,11 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 	cli.Printf(t, "Approvals:\t%d waiting\n", s.Pending)
 	for _, warning := range s.Warnings {
 		cli.Printf(t, "Warning:\t%s\n", warning)
+	}
+	for _, service := range slices.Sorted(maps.Keys(s.Accounts)) {
+		for _, warning := range s.Accounts[service] {
+			cli.Printf(t, "Warning:\t%s\n", warning)
+		}
 	}
 	if s.ConfigError != "" {
 		cli.Printf(t, "Not taken:\tthe changed configuration has an error; the rules above stay in force\n")

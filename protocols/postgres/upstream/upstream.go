@@ -88,7 +88,7 @@ var (
 // RequestTLS asks for TLS on a fresh connection. It reads exactly one byte, so
 // that nothing sent ahead of the handshake is ever taken for the server's word.
 func RequestTLS(ctx context.Context, c net.Conn) error {
-	stop := guard(ctx, c)
+	stop := Guard(ctx, c)
 	defer stop()
 	msg, err := (&pgproto3.SSLRequest{}).Encode(nil)
 	if err != nil {
@@ -112,7 +112,7 @@ func Cancel(ctx context.Context, c net.Conn, pid uint32, key []byte) error {
 	if len(key) == 0 {
 		return errNoKey
 	}
-	stop := guard(ctx, c)
+	stop := Guard(ctx, c)
 	defer stop()
 	msg, err := (&pgproto3.CancelRequest{ProcessID: pid, SecretKey: key}).Encode(nil)
 	if err != nil {
@@ -131,7 +131,7 @@ func Cancel(ctx context.Context, c net.Conn, pid uint32, key []byte) error {
 // Start opens a session: it sends the start-up packet on c and reads s, the
 // stream of c, until the server is ready. A *Refusal is the server's own error.
 func Start(ctx context.Context, c net.Conn, s *wire.Stream, login Login) (*Greeting, error) {
-	stop := guard(ctx, c)
+	stop := Guard(ctx, c)
 	defer stop()
 	msg, err := wire.EncodeStartup(login.Version, append([]wire.Parameter{{Name: "user", Value: login.User}}, login.Parameters...))
 	if err != nil {
@@ -242,8 +242,8 @@ func next(s *wire.Stream) (wire.Message, []byte, error) {
 	return m, raw, nil
 }
 
-// guard ends what blocks on c when ctx is done or the time is over.
-func guard(ctx context.Context, c net.Conn) (stop func()) {
+// Guard ends what blocks on c when ctx is done or the time is over.
+func Guard(ctx context.Context, c net.Conn) (stop func()) {
 	c.SetDeadline(time.Now().Add(Timeout)) //nolint:errcheck // a connection without deadlines still ends with ctx
 	end := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 	return func() {

@@ -3,6 +3,7 @@
 package rows
 
 import (
+	"errors"
 	"fmt"
 	"net"
 
@@ -19,6 +20,9 @@ const (
 
 // ErrTooLarge means that a server answers with more than is read.
 var ErrTooLarge = fmt.Errorf("the answers have more than %d rows or %d bytes", MaxRows, MaxBytes)
+
+// ErrSaid is an error of the server's own: it may be asked again.
+var ErrSaid = errors.New("the server says")
 
 // A Source asks a server one text after the other.
 type Source struct {
@@ -56,7 +60,7 @@ func (s *Source) Ask(text string, columns int, each func(row []string)) error {
 			}
 			each(row)
 		case 'E':
-			failed = fmt.Errorf("the server says %s: %s", wire.Field(body, 'C'), wire.Field(body, 'M'))
+			failed = fmt.Errorf("%w %s: %s", ErrSaid, wire.Field(body, 'C'), wire.Field(body, 'M'))
 		case 'Z':
 			if err := s.In.Drop(); err != nil {
 				return fmt.Errorf("read: %w", err)
