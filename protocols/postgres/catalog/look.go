@@ -19,7 +19,7 @@ import (
 )
 
 // timeout bounds one look-up, on the server too.
-const timeout = 10 * time.Second
+const timeout = 30 * time.Second
 
 // A Way is how the look-ups of a session reach its server: the same address, the
 // same account, but a connection of their own.
@@ -59,9 +59,12 @@ func (w *Way) look(ctx context.Context, functions *known.Functions) (*Snapshot, 
 		Parts:   statement.Control(w.Database, w.Wish),
 	}}
 	if err := w.Do(ctx, l); err != nil {
-		return nil, err
+		return nil, errors.Join(err, ctx.Err())
 	}
-	return l.snap, l.err
+	if l.err != nil {
+		return nil, errors.Join(l.err, ctx.Err())
+	}
+	return l.snap, nil
 }
 
 var errUnread = errors.New("the catalog was not read")

@@ -20,7 +20,7 @@ import (
 // Expand, Same and Sent are for the agent's pump, Done may be called beside them.
 type Sight struct {
 	Way  Way
-	Work context.Context   // of look-ups that no statement waits for
+	Work context.Context   // of look-ups, once the session is open
 	Go   func(func()) bool // starts one of those
 	// Idle reports whether the server has answered everything and is in no
 	// transaction.
@@ -28,7 +28,7 @@ type Sight struct {
 
 	store  *Store
 	entry  *entry
-	lookUp func(context.Context) (*Snapshot, error)
+	lookUp func(context.Context) (*Snapshot, error) // with an error of ctx where that is over
 
 	mu    sync.Mutex
 	state state // guarded by mu
@@ -43,7 +43,9 @@ func (s *Sight) Begin(ctx context.Context, store *Store, login *upstream.Login, 
 	s.Way.Login.Password, s.Way.Login.Parameters = nil, nil
 	s.store, s.entry = store, store.entry(s.Way.key())
 	s.lookUp = func(ctx context.Context) (*Snapshot, error) { return s.Way.look(ctx, store.functions) }
-	snap := s.entry.get(ctx, 0, s.lookUp)
+	ctx, stop := context.WithTimeout(ctx, 2*patience)
+	defer stop()
+	snap := s.entry.get(ctx, 0, atOnce, func() (*Snapshot, error) { return s.lookUp(ctx) })
 	value, known := wished(wishes)
 	if !known && snap != nil {
 		value, known = snap.Path, true
@@ -135,7 +137,7 @@ func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, a
 	snap, refresh := s.entry.current(arrived, since)
 	switch {
 	case snap == nil:
-		if snap = s.entry.get(ctx, since, s.lookUp); snap == nil {
+		if snap = s.get(ctx, since); snap == nil {
 			return unknown(shape)
 		}
 	case refresh:
@@ -151,7 +153,7 @@ func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, a
 	}
 	e, missing := snap.expand(shape, now.paths)
 	if len(missing) > 0 { // made since, or a mistake
-		if snap = s.entry.get(ctx, arrived.UnixNano(), s.lookUp); snap == nil {
+		if snap = s.get(ctx, arrived.UnixNano()); snap == nil {
 			return unknown(shape)
 		}
 		e, missing = snap.expand(shape, now.paths)
@@ -167,7 +169,22 @@ func (s *Sight) refresh() {
 	if s.entry.busy() {
 		return
 	}
-	s.Go(func() { s.entry.get(s.Work, time.Now().Add(-refreshAfter).UnixNano(), s.lookUp) })
+	s.Go(func() {
+		s.entry.get(s.Work, time.Now().Add(-refreshAfter).UnixNano(), atOnce, func() (*Snapshot, error) { return s.lookUp(s.Work) })
+	})
+}
+
+// atOnce runs a look-up in the goroutine that needs it.
+func atOnce(run func()) bool {
+	run()
+	return true
+}
+
+// get gives a snapshot that began after a time; nil if it does not come in time.
+func (s *Sight) get(ctx context.Context, since int64) *Snapshot {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	return s.entry.get(ctx, since, s.Go, func() (*Snapshot, error) { return s.lookUp(s.Work) })
 }
 
 // outdate says that the catalog changed.

@@ -17,10 +17,12 @@ const (
 	maxAge       = 60 * time.Second
 	// restFactor leaves a server of a large catalog alone for longer.
 	restFactor = 100
-	// pace is the least time between two look-ups, pause that after one that failed.
-	pace  = 250 * time.Millisecond
-	pause = 2 * time.Second
-	// patience bounds how long a statement waits for a look-up.
+	// pace, and dutyFactor times what one takes, is the least time between two
+	// look-ups, pause that after one that failed.
+	pace       = 250 * time.Millisecond
+	dutyFactor = 4
+	pause      = 2 * time.Second
+	// patience bounds how long a statement waits for a look-up, which goes on.
 	patience = 5 * time.Second
 	// maxEntries bounds how many catalogs are kept.
 	maxEntries = 256
@@ -120,11 +122,11 @@ func (e *entry) current(now time.Time, since int64) (s *Snapshot, refresh bool) 
 }
 
 // get gives a snapshot that began after a time, and waits for a look-up if there
-// is none, its own or that of another session. nil: it cannot be had now.
-func (e *entry) get(ctx context.Context, since int64, look func(context.Context) (*Snapshot, error)) *Snapshot {
+// is none, its own or that of another session. nil: it cannot be had now. start
+// runs a look-up, which may take longer than ctx lasts; it reports false if it
+// will not.
+func (e *entry) get(ctx context.Context, since int64, start func(run func()) bool, look func() (*Snapshot, error)) *Snapshot {
 	since = max(since, e.floor.Load())
-	ctx, stop := context.WithTimeout(ctx, patience)
-	defer stop()
 	for ctx.Err() == nil {
 		if s, _ := e.current(time.Now(), since); s != nil {
 			return s
@@ -140,10 +142,9 @@ func (e *entry) get(ctx context.Context, since int64, look func(context.Context)
 			return nil
 		case wait > 0:
 			sleep(ctx, wait)
-		default:
-			if !e.look(ctx, look) {
-				return nil
-			}
+		case !start(func() { e.look(look) }):
+			e.leave(false)
+			return nil
 		}
 	}
 	return nil
@@ -160,30 +161,33 @@ func (e *entry) enter() (other <-chan struct{}, wait time.Duration, ok bool) {
 		return e.loading, 0, true
 	case now.Sub(e.failed) < pause:
 		return nil, 0, false
-	case now.Sub(e.began) < pace:
-		return nil, pace - now.Sub(e.began), true
+	case now.Sub(e.began) < e.rest():
+		return nil, e.rest() - now.Sub(e.began), true
 	}
 	e.loading, e.began = make(chan struct{}), now
 	return nil, 0, true
 }
 
 // look carries out the look-up that enter has made room for.
-func (e *entry) look(ctx context.Context, look func(context.Context) (*Snapshot, error)) (ok bool) {
-	defer func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if !ok && !errors.Is(ctx.Err(), context.Canceled) { // that its session ended is no failure of the server
-			e.failed = time.Now()
-		}
-		close(e.loading)
-		e.loading = nil
-	}()
-	s, err := look(ctx)
-	if err != nil || s == nil {
-		return false
+func (e *entry) look(look func() (*Snapshot, error)) {
+	failed := true // until look has returned
+	defer func() { e.leave(failed) }()
+	s, err := look()
+	failed = err != nil && !errors.Is(err, context.Canceled) // that its session ended is no failure of the server
+	if err == nil {
+		e.snap.Store(s)
 	}
-	e.snap.Store(s)
-	return true
+}
+
+// leave gives the place of a look-up back.
+func (e *entry) leave(failed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if failed {
+		e.failed = time.Now()
+	}
+	close(e.loading)
+	e.loading = nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -200,5 +204,14 @@ func (e *entry) busy() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	return e.loading != nil || now.Sub(e.failed) < pause || now.Sub(e.began) < pace
+	return e.loading != nil || now.Sub(e.failed) < pause || now.Sub(e.began) < e.rest()
+}
+
+// rest is the least time between two look-ups, so that names that mean nothing
+// keep no server busy.
+func (e *entry) rest() time.Duration {
+	if s := e.snap.Load(); s != nil {
+		return pace + dutyFactor*s.took
+	}
+	return pace
 }
