@@ -165,6 +165,10 @@ func (w *walker) visit(m protoreflect.Message, sc *scope) {
 	}
 	switch n := m.Interface().(type) {
 	case *pgquery.Node:
+		if n.Node == nil {
+			w.foreign("node without a name")
+			return
+		}
 		w.children(m, sc)
 	case *pgquery.SelectStmt:
 		w.selectStmt(n, sc)
@@ -293,10 +297,21 @@ func (w *walker) call(f *pgquery.FuncCall) {
 		w.effects |= action.EffectUnknown
 		return
 	}
-	w.function(names)
 	if names[len(names)-1] == "set_config" {
-		w.gives(setting.OfCall(f.Args))
+		s := setting.OfCall(f.Args)
+		w.gives(s)
+		if w.ofCatalog(names) && s.Known && known.HarmlessSetting(s.Name, s.Value) { // as a SET of it is
+			w.calls.add(ident.Dotted(names...))
+			w.literal = true
+			return
+		}
 	}
+	w.function(names)
+}
+
+// ofCatalog reports whether a name can only be one of the server's own.
+func (w *walker) ofCatalog(names []string) bool {
+	return len(names) == 1 && w.server.CatalogFirst || len(names) == 2 && names[0] == "pg_catalog"
 }
 
 func (w *walker) function(names []string) {
