@@ -85,10 +85,14 @@ func (j *Journal) load(path string, slots int) ([]record.Record, error) {
 		return nil, err
 	}
 	found := j.fill()
-	if int64(len(j.mem)) == size || len(found) > 0 || j.missing > 0 {
-		return found, nil
+	kept := int64(len(j.mem)) == size || len(found) > 0 || j.missing > 0
+	if err := j.Close(); err != nil {
+		return nil, err
 	}
-	if err := errors.Join(j.Close(), makeFile(path, size), j.mapFile(path)); err != nil {
+	if kept {
+		return found, j.mapFile(path) // again: a start reads every page, and uses few
+	}
+	if err := errors.Join(makeFile(path, size), j.mapFile(path)); err != nil {
 		return nil, err
 	}
 	return j.fill(), nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/internal/node"
@@ -16,6 +17,9 @@ import (
 
 	"github.com/spf13/cobra"
 )
+
+// startTail is how long after it is ready a gateway still does what it does once.
+const startTail = 2 * time.Second
 
 func (r *root) serveCommand() *cobra.Command {
 	return &cobra.Command{
@@ -37,10 +41,17 @@ func (r *root) serveCommand() *cobra.Command {
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
-			return serve(cmd.Context(), node.Options{
+			o := node.Options{
 				Build: build(), Version: buildVersion(), Config: r.Config, State: cli.DefaultState(),
 				Log: newLog(errs), Errs: errs, Reload: hup,
-			}, func(*node.Node) {})
+			}
+			return serve(cmd.Context(), o, func(*node.Node) {
+				time.AfterFunc(startTail, func() {
+					if err := giveBack(); err != nil {
+						o.Log.Debug("memory of the start stays", "err", err)
+					}
+				})
+			})
 		},
 	}
 }
