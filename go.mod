@@ -12,6 +12,7 @@ require (
 	github.com/prometheus/client_golang v1.25.0
 	github.com/spf13/cobra v1.10.2
 	github.com/tailscale/wireguard-go v0.0.0-20260715223240-2e01ba5b00f0
+	github.com/vektah/gqlparser/v2 v2.5.64
 	github.com/xdg-go/scram v1.4.0
 	github.com/zclconf/go-cty v1.19.0
 	golang.org/x/net v0.59.0

@@ -79,6 +79,7 @@ var libraries = []library{
 	{"github.com/miekg/dns", []string{"netstack/dns"}},
 	{"github.com/jackc/pgx/v5/pgproto3", []string{"protocols/postgres"}},
 	{"github.com/jackc/pgx", []string{"internal/store", "internal/demo"}}, // the demo plays an agent
+	{"github.com/vektah/gqlparser", []string{"protocols/http/call"}},
 	{"github.com/xdg-go/scram", []string{"protocols/postgres"}},
 	{"github.com/pganalyze", []string{"protocols/postgres/sql"}},
 	{"database/sql", []string{"internal/store"}},

@@ -134,7 +134,7 @@ func (d *decoder) session(b *hclsyntax.Block, s *Service) {
 
 // reading checks what a body is read as.
 func (d *decoder) reading(s Str) Str {
-	if slices.Contains([]string{"graphql", "grpc"}, s.Value) {
+	if s.Value == "grpc" {
 		d.fail(s.Range, "Not in this version", "%q is not in this version; there are %s.", s.Value, strings.Join(vocab.Readings(), ", "))
 		return Str{}
 	}

@@ -35,11 +35,27 @@ service "github" {
     effect = "write"
   }
 
-  # A GraphQL request is a query or any mutation; until its body can be read it
-  # is asked.
+  # A GraphQL request is a query or any mutation, as its body says. The names of
+  # mutations say what they are about.
   operation "graphql" {
-    match  = "POST /graphql"
-    effect = "unknown"
+    match = ["POST /graphql", "GET /graphql"]
+    as    = "graphql"
+  }
+  operation "graphql.delete" {
+    match  = ["POST /graphql", "GET /graphql"]
+    as     = "graphql"
+    when   = graphql.type != "query" && anytrue([for f in graphql.fields : matches(f, "^(delete|remove|dismiss|archive|unlink|revoke)")])
+    effect = "destructive"
+  }
+  operation "graphql.admin" {
+    match = ["POST /graphql", "GET /graphql"]
+    as    = "graphql"
+    when = graphql.type != "query" && anytrue([for f in graphql.fields : matches(f, join("|", [
+      "Enterprise", "Organization", "IpAllowList", "BranchProtection", "Ruleset", "Environment", "Domain", "Migrat",
+      "IdentityProvider", "InteractionLimit", "Sponsors", "Setting", "Collaborator", "Team", "DeployKey",
+      "^(update|archive|unarchive|transfer|clone)Repository", "^importProject", "^createRepository",
+    ]))])
+    effect = "admin"
   }
 
   # POST, and yet only a read

@@ -90,7 +90,14 @@ func TestEffects(t *testing.T) {
 		{"github", "POST /repos/acme/site/actions/runners/registration-token", "admin actions.runners"},
 		{"github", "POST /app/installations/1/access_tokens", "admin apps.tokens"},
 		{"github", "POST /repos/acme/site/actions/workflows/ci.yml/dispatches", "write actions.run"},
-		{"github", "POST /graphql", "unknown graphql"},
+		{"github", "POST /graphql", "destructive admin body graphql graphql.admin graphql.delete"},
+		{"github", "POST /graphql#query+viewer+deletedThings", "body graphql"},
+		{"github", "POST /graphql#mutation+addComment", "body graphql"},
+		{"github", "POST /graphql#mutation+mergePullRequest", "body graphql"},
+		{"github", "POST /graphql#mutation+deleteRef", "destructive body graphql graphql.delete"},
+		{"github", "POST /graphql#mutation+addComment+updateRepository", "admin body graphql graphql.admin"},
+		{"github", "POST /graphql#mutation+createBranchProtectionRule", "admin body graphql graphql.admin"},
+		{"github", "POST /graphql#mutation+deleteRepositoryRuleset", "destructive admin body graphql graphql.admin graphql.delete"},
 		{"github", "GET /acme/site.git/info/refs", "read git.refs"},
 		{"github", "POST /acme/site.git/git-upload-pack", "read git.fetch"},
 		{"github", "POST /acme/site.git/git-receive-pack", "unknown git.push"},
@@ -165,21 +172,33 @@ func service(t *testing.T, name string) *hclsyntax.Body {
 
 // An operation is one entry of a catalogue, read as the tests need it.
 type operation struct {
-	name, effect string
+	name, effect, as string
 	match        []string
 	when         *cond.Cond
 }
 
 type operations []operation
 
-// line is the facts that an operation looks at.
+// line is the facts that an operation looks at. A path may end with #, the type of
+// a GraphQL operation, and its root fields.
 type line struct{ method, path string }
+
+func (l *line) graphql() (typ string, fields []string, s action.State) {
+	_, call, ok := strings.Cut(l.path, "#")
+	if !ok {
+		return "", nil, action.Unknown
+	}
+	words := strings.Split(call, "+")
+	return words[0], words[1:], action.Known
+}
 
 func catalogue(t *testing.T, preset string) operations {
 	t.Helper()
 	schema := cond.NewSchema(action.FactTable{Protocol: "http", Facts: []action.FactSpec{
 		action.Str("http.method", "", 0, func(l *line) (string, action.State) { return l.method, action.Known }),
 		action.Str("http.path", "", 0, func(l *line) (string, action.State) { return l.path, action.Known }),
+		action.Str("graphql.type", "", 0, func(l *line) (string, action.State) { typ, _, s := l.graphql(); return typ, s }),
+		action.List("graphql.fields", "", 0, func(l *line) ([]string, action.State) { _, fields, s := l.graphql(); return fields, s }),
 	}})
 	var ops operations
 	for _, b := range service(t, preset).Blocks {
@@ -191,8 +210,8 @@ func catalogue(t *testing.T, preset string) operations {
 			case "effect":
 				op.effect = texts(t, attr.Expr)[0]
 			case "as":
-				if as := texts(t, attr.Expr)[0]; as != "llm" {
-					t.Errorf("%s: operation %q is read as %q", preset, op.name, as)
+				if op.as = texts(t, attr.Expr)[0]; op.as != "llm" && op.as != "graphql" {
+					t.Errorf("%s: operation %q is read as %q", preset, op.name, op.as)
 				}
 			case "when":
 				var diags hcl.Diagnostics
@@ -203,7 +222,7 @@ func catalogue(t *testing.T, preset string) operations {
 				t.Errorf("%s: operation %q has %q", preset, op.name, name)
 			}
 		}
-		if _, ok := action.ParseEffect(op.effect); !ok || len(op.match) == 0 {
+		if _, ok := action.ParseEffect(op.effect); !ok && op.as != "graphql" || len(op.match) == 0 {
 			t.Errorf("%s: operation %q has effect %q and %d matches", preset, op.name, op.effect, len(op.match))
 		}
 		ops = append(ops, op)
@@ -238,8 +257,12 @@ func (ops operations) judge(t *testing.T, request string) string {
 			continue
 		}
 		names = append(names, op.name)
-		if !slices.Contains(effects, op.effect) {
-			effects = append(effects, op.effect)
+		effect := op.effect
+		if effect == "" {
+			effect = "body"
+		}
+		if !slices.Contains(effects, effect) {
+			effects = append(effects, effect)
 		}
 	}
 	if len(effects) == 0 {
@@ -248,7 +271,7 @@ func (ops operations) judge(t *testing.T, request string) string {
 			effects[0] = "write"
 		}
 	}
-	order := action.EffectNames()
+	order := append(action.EffectNames(), "body")
 	slices.SortFunc(effects, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
 	slices.Sort(names)
 	return strings.Join(append(effects, names...), " ")
@@ -262,7 +285,8 @@ func (op operation) is(t *testing.T, method, path string) bool {
 		if !ok || err != nil {
 			t.Fatalf("%s: match %q: %v", op.name, m, err)
 		}
-		if verb != "*" && verb != method || !g.Match(path) {
+		plain, _, _ := strings.Cut(path, "#")
+		if verb != "*" && verb != method || !g.Match(plain) {
 			continue
 		}
 		if op.when == nil {

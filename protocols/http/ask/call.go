@@ -1,6 +1,8 @@
 package ask
 
 import (
+	"slices"
+
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
@@ -18,6 +20,23 @@ func (a *Ask) Understand(b *content.Body) {
 		doc, _ = b.JSON()
 	}
 	f.Call = call.Of(a.Act.Service.Readings, f.Path, doc)
+	if _, s := f.parameter("query"); s != action.Absent && f.Call.GraphQL != nil {
+		f.Call.GraphQL = &call.GraphQL{Unclear: true} // servers differ in which of the two they take
+	}
+}
+
+// understandURL reads what a request without a body asks by its query.
+func (a *Ask) understandURL() {
+	f := &a.Facts
+	if f.Size != 0 || !slices.Contains(a.Act.Service.Readings, "graphql") {
+		return
+	}
+	f.Call = call.Of(a.Act.Service.Readings, f.Path, nil)
+	query, q := one(f.parameter("query"))
+	operation, o := one(f.parameter("operationName"))
+	if q == action.Known && o != action.Unknown {
+		f.Call.GraphQL = call.GraphQLOf(query, operation)
+	}
 }
 
 // asked gives what the body asks, or why that cannot be told. Where there is no
@@ -35,10 +54,24 @@ func (r *Request) asked() (*call.Call, action.State) {
 // readings are the ways in which an operation can have its body read.
 func readings() []action.Reading {
 	return []action.Reading{
+		{Name: "graphql", Facts: []string{"graphql."}, Cost: BodyFacts, Effects: graphqlEffects},
 		{Name: "jsonrpc", Facts: []string{"jsonrpc."}, Cost: BodyFacts},
 		{Name: "mcp", Facts: []string{"mcp.", "jsonrpc.", "http.tools"}, Cost: BodyFacts, Effects: mcpEffects},
 		{Name: "llm", Facts: []string{"llm.", "http.tools"}, Cost: BodyFacts, Effects: llmEffects},
 	}
+}
+
+func graphqlEffects(f action.Facts) (action.Effects, bool, action.State) {
+	r, ok := f.(*Request)
+	if !ok {
+		return 0, false, action.Unknown
+	}
+	c, s := r.asked()
+	if s != action.Known {
+		return 0, false, s
+	}
+	e, s := c.GraphQL.Effects()
+	return e, false, s
 }
 
 func mcpEffects(f action.Facts) (action.Effects, bool, action.State) {
@@ -71,6 +104,9 @@ func of[V any](get func(*call.Call) (V, action.State)) func(*Request) (V, action
 
 func callFacts() []action.FactSpec {
 	return []action.FactSpec{
+		action.Str("graphql.operation", "The name of the operation; absent if it has none.", BodyFacts, of(func(c *call.Call) (string, action.State) { return c.GraphQL.Operation() })),
+		action.Str("graphql.type", `"query", "mutation" or "subscription".`, BodyFacts, of(func(c *call.Call) (string, action.State) { return c.GraphQL.Type() })),
+		action.List("graphql.fields", "The root fields, through fragments, never aliases.", BodyFacts, of(func(c *call.Call) ([]string, action.State) { return c.GraphQL.Roots() })),
 		action.List("jsonrpc.methods", "The methods of every call in the message.", BodyFacts, of(func(c *call.Call) ([]string, action.State) { return c.RPC.AllMethods() })),
 		action.Str("mcp.method", "The method of the one call in the message.", BodyFacts, of(func(c *call.Call) (string, action.State) { return c.RPC.Method() })),
 		action.Str("mcp.tool", "The tool that the message calls.", BodyFacts, of(func(c *call.Call) (string, action.State) { return c.RPC.Tool() })),

@@ -1,5 +1,5 @@
 // Package call reads what a JSON body asks of an API that is spoken over HTTP:
-// JSON-RPC, the Model Context Protocol, language models. Which of them a body is,
+// GraphQL, JSON-RPC, the Model Context Protocol, language models. Which of them a body is,
 // the service's operations say; a body is never guessed by its look.
 package call
 
@@ -11,19 +11,23 @@ import (
 )
 
 // Kinds lists what a body can be read as.
-func Kinds() []string { return []string{"jsonrpc", "mcp", "llm"} }
+func Kinds() []string { return []string{"graphql", "jsonrpc", "mcp", "llm"} }
 
 // A Call is what a body asks, read in every way that the service declares. It is
 // recorded, so that it can be judged again.
 type Call struct {
-	RPC *RPC `json:"rpc,omitempty"`
-	LLM *LLM `json:"llm,omitempty"`
+	GraphQL *GraphQL `json:"graphql,omitempty"`
+	RPC     *RPC     `json:"rpc,omitempty"`
+	LLM     *LLM     `json:"llm,omitempty"`
 }
 
 // Of reads a document in the ways that kinds name. Without a document everything
 // about it is unknown.
 func Of(kinds []string, path string, doc *action.Node) *Call {
 	c := new(Call)
+	if slices.Contains(kinds, "graphql") {
+		c.GraphQL = graphql(doc)
+	}
 	if slices.Contains(kinds, "jsonrpc") || slices.Contains(kinds, "mcp") {
 		c.RPC = rpc(doc)
 	}
