@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/sql/setting"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/clause"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
@@ -165,10 +166,6 @@ func (w *walker) visit(m protoreflect.Message, sc *scope) {
 	}
 	switch n := m.Interface().(type) {
 	case *pgquery.Node:
-		if n.Node == nil {
-			w.foreign("node without a name")
-			return
-		}
 		w.children(m, sc)
 	case *pgquery.SelectStmt:
 		w.selectStmt(n, sc)
@@ -242,6 +239,9 @@ func (w *walker) children(m protoreflect.Message, sc *scope, skip ...protoreflec
 		}
 		list := v.List()
 		for i := range list.Len() {
+			if clause.IsEmpty(list.Get(i).Message()) && !clause.MayBeEmpty(fd) {
+				w.foreign("clause that it does not name")
+			}
 			w.visit(list.Get(i).Message(), sc)
 		}
 		return true

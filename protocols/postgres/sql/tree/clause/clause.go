@@ -2,7 +2,10 @@
 
 package clause
 
-import pgquery "github.com/pganalyze/pg_query_go/v6"
+import (
+	pgquery "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
 
 // IsOff reports whether the value of an option says off for certain.
 func IsOff(n *pgquery.Node) bool {
@@ -58,4 +61,22 @@ func DerivedName(n *pgquery.Node) string {
 		return n.GetJsonTable().Alias.Aliasname
 	}
 	return ""
+}
+
+// IsEmpty reports whether a node is none: the grammar hands over nothing in the
+// place of a node that its own writer does not know.
+func IsEmpty(m protoreflect.Message) bool {
+	n, ok := m.Interface().(*pgquery.Node)
+	return ok && n.Node == nil
+}
+
+// MayBeEmpty reports whether the grammar puts nothing into a list on purpose:
+// DISTINCT without ON, an operator of one argument, an aggregate of none, a
+// function in FROM without column definitions.
+func MayBeEmpty(fd protoreflect.FieldDescriptor) bool {
+	switch fd.FullName() {
+	case "pg_query.SelectStmt.distinct_clause", "pg_query.ObjectWithArgs.objargs", "pg_query.DefineStmt.args", "pg_query.List.items":
+		return true
+	}
+	return false
 }
