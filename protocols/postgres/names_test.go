@@ -27,7 +27,7 @@ func asksWrites(l *line) {
 
 // The server keeps 63 bytes of a name, in its own encoding: two names that differ
 // here may be one to it.
-func TestT39_NamesAreOneOnBothSides(t *testing.T) {
+func TestT37_NamesAreOneOnBothSides(t *testing.T) {
 	l := newLine(t, asksWrites)
 	cl := l.ready(t)
 	long := strings.Repeat("n", 63)

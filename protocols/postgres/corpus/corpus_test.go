@@ -16,9 +16,9 @@ import (
 // least is how many lines the corpus has at least.
 const least = 400
 
-// TestT39_Evasions holds every line against what a service answers, to a trial and
+// TestT36_Evasions holds every line against what a service answers, to a trial and
 // in a live session, and against what a server does with it.
-func TestT39_Evasions(t *testing.T) {
+func TestT36_Evasions(t *testing.T) {
 	if err := sql.Available(); err != nil {
 		t.Fatal(err)
 	}
@@ -129,9 +129,9 @@ func (w *world) prove(l *line) {
 	}
 }
 
-// TestT39_WhatCameBeforeChangesNothing reads every text with a cache that has seen
+// TestT36_WhatCameBeforeChangesNothing reads every text with a cache that has seen
 // all the others, in several orders, and without one.
-func TestT39_WhatCameBeforeChangesNothing(t *testing.T) {
+func TestT36_WhatCameBeforeChangesNothing(t *testing.T) {
 	var texts []string
 	for _, lines := range load(t) {
 		for _, l := range lines {
