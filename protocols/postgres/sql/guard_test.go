@@ -98,6 +98,16 @@ func TestT39_ForeignEncodings(t *testing.T) {
 			t.Errorf("%+v: passes", *s)
 		}
 	}
+	// Good UTF-8, too: in SJIS the last third of the character takes the backslash.
+	const valid = "SELECT E'あ\\'; DROP TABLE victim2; --'"
+	if parts, err := a.Parse(valid, confirmed()); err != nil || len(parts) != 1 {
+		t.Errorf("in UTF8 it is one statement: %d, %v", len(parts), err)
+	}
+	for _, s := range []*Session{{}, {StandardStrings: true}} {
+		if _, err := a.Parse(valid, s); err == nil {
+			t.Errorf("%+v: passes", *s)
+		}
+	}
 	for _, set := range []string{"SET client_encoding = 'SJIS'", "SET NAMES 'GBK'", "SET client_encoding TO big5", "SET client_encoding = utf8, sjis"} {
 		mustBe(t, a, set, action.EffectAdmin)
 	}
