@@ -10,6 +10,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/largeobject"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
@@ -246,21 +247,22 @@ func (s *session) fetch(ctx context.Context, m wire.Message, name string) error 
 // call judges a function call by object id, which is how libpq reaches large
 // objects.
 func (s *session) call(ctx context.Context, m wire.Message) error {
-	head, err := s.in.Peek(4)
+	head, err := s.in.Peek(largeobject.Enough)
 	if err != nil {
 		return err
 	}
 	if len(head) < 4 {
 		return fmt.Errorf("%w: a function call of %d bytes", wire.ErrMalformed, m.Body())
 	}
-	oid := binary.BigEndian.Uint32(head)
 	a := &ask{s: s, kind: ledger.Call, act: action.Action{Kind: "call"}, sent: int64(m.Size)}
-	name, ok := statement.LargeObject(oid)
+	name, does, ok := largeobject.Read(head)
 	if !ok {
+		oid := binary.BigEndian.Uint32(head)
 		a.act.Summary = fmt.Sprintf("call function %d", oid)
 		a.refuse(refusal.NoFunction(oid))
 		return s.do(ctx, a)
 	}
+	a.does = does
 	if err := s.readInto(ctx, a, "SELECT pg_catalog."+name+"()"); err != nil {
 		return err
 	}
@@ -328,6 +330,9 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 	if bar != nil {
 		a.refuse(bar)
 		return nil
+	}
+	if a.does != 0 {
+		parts = statement.Doing(parts, a.does)
 	}
 	a.settle(ctx, parts)
 	a.act.Summary = statement.SummaryOf(text, parts)

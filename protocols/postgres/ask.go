@@ -36,6 +36,7 @@ type ask struct {
 	plain  []action.Part // as the text alone tells them
 	behind []action.Part // what an EXECUTE in it may run
 	sent   int64
+	does   action.Effects // in place of what the text says; 0: it stays
 	item   ledger.Item
 	portal ledger.Portal
 

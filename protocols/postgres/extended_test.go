@@ -2,19 +2,25 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 func (l *line) connect(t testing.TB, extra string) *pgx.Conn {
@@ -251,14 +257,69 @@ type countWriter int
 
 func (c *countWriter) Write(b []byte) (int, error) { *c += countWriter(len(b)); return len(b), nil }
 
+// TestLargeObjectsThroughPsql: import, export and unlink, judged by what each call
+// does.
 func TestLargeObjectsThroughPsql(t *testing.T) {
+	dir := t.TempDir()
+	in := strings.Repeat("a large object\n", 20_000)
+	if err := os.WriteFile(dir+"/in", []byte(in), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	l := newLine(t)
-	out, err := l.psql("", "\\lo_import /etc/hostname\n\\lo_unlink :LASTOID\n")
+	out, err := l.psql("", "\\lo_import "+dir+"/in\n\\echo :LASTOID\n\\lo_export :LASTOID "+dir+"/out\n")
 	if err != nil || strings.Contains(out, "ERROR") {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if len(l.find("call")) == 0 {
-		t.Error("no function call was judged")
+	oid := out[strings.LastIndexByte(out, '\n')+1:]
+	if got, err := os.ReadFile(dir + "/out"); err != nil || string(got) != in {
+		t.Errorf("exported %d bytes of %d: %v", len(got), len(in), err)
+	}
+	does := map[string]action.Effects{}
+	for _, r := range l.find("call") {
+		does[r.act.Parts[0].Facts.(*sql.Facts).Functions[0]] |= r.act.Parts[0].Effects
+	}
+	const read, write = action.EffectRead, action.EffectRead | action.EffectWrite
+	want := map[string]action.Effects{
+		"pg_catalog.lo_creat": write, "pg_catalog.lo_open": write, "pg_catalog.lowrite": write, "pg_catalog.loread": read, "pg_catalog.lo_close": read,
+	}
+	if !maps.Equal(does, want) {
+		t.Errorf("%v, want %v", does, want)
+	}
+	reader := newLine(t, func(l *line) { l.service.Session.ReadOnly = true })
+	if out, err := reader.psql("", "\\lo_export "+oid+" "+dir+"/again\n"); err != nil || strings.Contains(out, "ERROR") {
+		t.Errorf("a read-only service: %v %s", err, out)
+	}
+	for _, text := range []string{"\\lo_unlink " + oid, "\\lo_import " + dir + "/in"} {
+		if out, _ := reader.psql("", text+"\n"); !strings.Contains(out, "read-only") {
+			t.Errorf("a read-only service: %s: %s", text, out)
+		}
+	}
+	if out, err := l.psql("", "\\lo_unlink "+oid+"\n\\lo_export "+oid+" "+dir+"/gone\n"); !strings.Contains(out, "does not exist") {
+		t.Errorf("after \\lo_unlink: %v %s", err, out)
+	}
+}
+
+// TestALargeAnswerOfACallIsRefused: what one call gives has a size, too.
+func TestALargeAnswerOfACallIsRefused(t *testing.T) {
+	l := newLine(t, func(l *line) { l.service.Session.MaxBytes = 1000 })
+	oid, err := needDatabase(t).psql("app", "SELECT lo_from_bytea(0, convert_to(repeat('x', 5000), 'UTF8')); ")
+	if err != nil {
+		t.Fatal(oid)
+	}
+	if out, err := needDatabase(t).psql("app", "ALTER LARGE OBJECT "+oid+" OWNER TO scram_ro"); err != nil {
+		t.Fatal(out)
+	}
+	n, _ := strconv.ParseUint(oid, 10, 32)
+	number := func(n uint64) []byte { return binary.BigEndian.AppendUint32(nil, uint32(n)) }
+	fn := func(function uint32, arguments ...[]byte) *pgproto3.FunctionCall {
+		return &pgproto3.FunctionCall{Function: function, ArgFormatCodes: []uint16{1}, Arguments: arguments, ResultFormatCode: 1}
+	}
+	cl := l.ready(t)
+	cl.send(query("BEGIN"), fn(952, number(n), number(0x40000)), fn(954, number(0), number(900)), fn(954, number(0), number(4000)), query("SELECT 1"))
+	for _, want := range []string{"C:BEGIN Z:T", "Z:T", "Z:T", "E:54000 Z:T", "D:1 C:SELECT 1 Z:T"} {
+		if got := cl.until('Z'); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
