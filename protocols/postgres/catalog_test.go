@@ -18,9 +18,7 @@ import (
 
 // world is what stands behind names in the tests: tables, and every way to reach
 // them by another name.
-const world = `SET client_min_messages = error;
-DROP SCHEMA IF EXISTS app CASCADE; DROP SCHEMA IF EXISTS hidden CASCADE; DROP SCHEMA IF EXISTS scram_ro CASCADE;
-DROP SCHEMA IF EXISTS closed CASCADE; DROP TABLE IF EXISTS public.twin, public.mine;
+const world = `
 CREATE SCHEMA app; CREATE SCHEMA hidden; CREATE SCHEMA closed;
 CREATE TABLE hidden.payments (id int PRIMARY KEY, amount int, number text);
 INSERT INTO hidden.payments VALUES (1, 100, '4111');
@@ -56,11 +54,18 @@ GRANT ALL ON ALL TABLES IN SCHEMA app, hidden, scram_ro, public TO PUBLIC;
 
 // abroad is a table of another server, which may be this one.
 const abroad = `
-CREATE EXTENSION IF NOT EXISTS postgres_fdw;
-DROP SERVER IF EXISTS loop CASCADE;
+CREATE EXTENSION postgres_fdw;
 CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw;
 CREATE FOREIGN TABLE app.abroad (id int, amount int) SERVER loop OPTIONS (schema_name 'hidden', table_name 'payments');
 GRANT ALL ON app.abroad TO PUBLIC;
+`
+
+// noWorld leaves nothing of it.
+const noWorld = `
+SET client_min_messages = error;
+DROP SCHEMA IF EXISTS app, hidden, closed, scram_ro CASCADE;
+DROP TABLE IF EXISTS public.twin, public.mine;
+DROP EXTENSION IF EXISTS postgres_fdw CASCADE;
 `
 
 // newWorld starts a line whose service has a catalog, in front of a database with
@@ -68,9 +73,14 @@ GRANT ALL ON app.abroad TO PUBLIC;
 func newWorld(t *testing.T, set ...func(*line)) *line {
 	t.Helper()
 	db := needDatabase(t)
-	if out, err := db.psql("app", world+abroad); err != nil {
+	if out, err := db.psql("app", noWorld+world+abroad); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	t.Cleanup(func() {
+		if out, err := db.psql("app", noWorld); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
 	return newLine(t, append([]func(*line){withCatalog}, set...)...)
 }
 
