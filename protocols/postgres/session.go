@@ -197,6 +197,8 @@ func (s *session) goodbye(err error) *pgproto3.ErrorResponse {
 		return refusal.Fatal("54000", lost.Error(), "Ask for less: LIMIT, WHERE or fewer columns.")
 	case errors.Is(lost, answer.ErrParted):
 		return nil
+	case errors.Is(lost, answer.ErrServer) && errors.Is(lost, wire.ErrMalformed):
+		return refusal.Fatal("08006", "the database broke the protocol, the session cannot go on", "")
 	case errors.Is(lost, answer.ErrServer):
 		return refusal.Fatal("08006", "the database closed the connection", "")
 	case errors.Is(err, wire.ErrMalformed):

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -63,17 +64,35 @@ func (p *Pump) Run() error {
 		if err == nil {
 			err = p.answer(m)
 		}
-		if err == nil {
-			continue
+		if err != nil {
+			p.count()
+			p.Stream.Flush() //nolint:errcheck // what came before; the agent may be gone
+			return p.reason(err)
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w closed the connection: %w", ErrServer, err)
-		}
-		if p.parted && errors.Is(err, ErrServer) {
-			err = fmt.Errorf("%w: %w", ErrParted, err)
-		}
-		return err
 	}
+}
+
+// count adds what came since the last event to the action that it was for.
+func (p *Pump) count() {
+	ledger.Deliver(p.Ledger.Hear(ledger.Event{Rows: p.meter.rows, Bytes: p.meter.bytes}, nil))
+}
+
+// reason tells whose fault an end is: the server's, unless the agent could not be
+// written to or the session closed the connection itself.
+func (p *Pump) reason(err error) error {
+	var broken *net.OpError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%w closed the connection: %w", ErrServer, err)
+	case errors.Is(err, wire.ErrMalformed):
+		err = fmt.Errorf("%w breaks the protocol: %w", ErrServer, err)
+	case errors.As(err, &broken) && broken.Op == "read" && !errors.Is(err, net.ErrClosed) && !broken.Timeout():
+		err = fmt.Errorf("%w is gone: %w", ErrServer, err)
+	}
+	if p.parted && errors.Is(err, ErrServer) {
+		return fmt.Errorf("%w: %w", ErrParted, err)
+	}
+	return err
 }
 
 // answer takes in one message of the server. What it means is known to the ledger

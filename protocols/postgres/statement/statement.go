@@ -25,8 +25,11 @@ func Read(a *sql.Analyzer, text string, s *sql.Session, named func(string) []act
 	}
 	if err != nil {
 		bar := &refusal.Bar{Code: refusal.Denied, Text: err.Error(), Hint: "Send a statement that PostgreSQL 17 can read."}
-		if errors.Is(err, sql.ErrSyntax) || errors.Is(err, lex.ErrOpen) {
-			bar.Code = "42601" // drivers tell a slip of the pen from a refusal by it
+		switch { // drivers tell a slip of the pen from a refusal by the code
+		case errors.Is(err, sql.ErrSyntax), errors.Is(err, lex.ErrOpen):
+			bar.Code = "42601"
+		case errors.Is(err, sql.ErrUnprepared):
+			bar.Code, bar.Hint = "26000", ""
 		}
 		return nil, bar
 	}
