@@ -206,7 +206,12 @@ func encodeFacts(f action.Facts, room int) (b json.RawMessage) {
 			b = Mark("could not be encoded")
 		}
 	}()
-	b, err := marshal(f)
+	var err error
+	if a, ok := f.(appender); ok {
+		b, err = a.AppendJSON(nil)
+	} else {
+		b, err = marshal(f)
+	}
 	switch {
 	case err != nil:
 		return Mark("could not be encoded")
@@ -214,6 +219,11 @@ func encodeFacts(f action.Facts, room int) (b json.RawMessage) {
 		return Mark(tooLong)
 	}
 	return b
+}
+
+// An appender writes itself as encoding/json would, in less time.
+type appender interface {
+	AppendJSON(b []byte) ([]byte, error)
 }
 
 const tooLong = "too long to be kept"

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"sallyport.dev/sallyport/action"
@@ -32,6 +33,44 @@ func TestRecordedFactsReadBack(t *testing.T) {
 			for _, spec := range table.Facts {
 				if got, want := value(spec, back), value(spec, p.Facts); !reflect.DeepEqual(got, want) {
 					t.Errorf("%s: %s is %v, was %v", text, spec.Name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestFactsAreEncodedAsTheirFieldsSay: the short cut of AppendJSON gives what
+// encoding/json gives, also of a shape that was changed after it was sealed.
+func TestFactsAreEncodedAsTheirFieldsSay(t *testing.T) {
+	a := New(0)
+	encoded := func(v any) string {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(v); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for _, text := range append(corpus(t), "SELECT '\x01\t\"\\ \u2028 é <&>' FROM \"<é>\"") {
+		s := confirmed()
+		s.Protocol, s.Role = "extended", "ré\"der"
+		parts, err := a.Parse(text, s)
+		if err != nil {
+			continue
+		}
+		for _, p := range parts {
+			f := p.Facts.(*Facts)
+			changed := *f.Shape
+			changed.Tables = append(changed.Tables, "more")
+			for _, f := range []*Facts{
+				f,
+				{Shape: &changed, Text: text, Params: []string{"", "a\nb"}, Catalog: CatalogKnown, Expanded: []string{"x.y"}},
+				{Text: text}, {Shape: f.Shape}, {Conversation: s.Conversation},
+			} {
+				got, err := f.AppendJSON([]byte("x"))
+				if want := "x" + encoded(f); err != nil || string(got)+"\n" != want {
+					t.Fatalf("%s: %v\n got %s\nwant %s", text, err, got, want)
 				}
 			}
 		}

@@ -165,6 +165,7 @@ func (e *entry) normalize(text string) {
 	for i := range e.stmts {
 		st := &e.stmts[i]
 		st.shape.Normalized, st.shape.Fingerprint = lex.Normal(e.textOf(i, text), st.shape.Verbatim)
+		st.shape.Seal()
 	}
 }
 
