@@ -35,7 +35,7 @@ func newRoot() *cobra.Command {
 	flags.BoolVar(&r.JSON, "json", false, "print JSON")
 	cmd.AddCommand(
 		r.serveCommand(), r.demoCommand(), r.initCommand(),
-		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(),
+		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(), r.diffCommand(),
 		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
 	cmd.AddCommand(admin.Commands(&r.Env)...)

@@ -173,8 +173,8 @@ func service(t *testing.T, name string) *hclsyntax.Body {
 // An operation is one entry of a catalogue, read as the tests need it.
 type operation struct {
 	name, effect, as string
-	match        []string
-	when         *cond.Cond
+	match            []string
+	when             *cond.Cond
 }
 
 type operations []operation
