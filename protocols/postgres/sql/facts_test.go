@@ -66,7 +66,9 @@ func TestFactsAreEncodedAsTheirFieldsSay(t *testing.T) {
 			for _, f := range []*Facts{
 				f,
 				{Shape: &changed, Text: text, Params: []string{"", "a\nb"}, Catalog: CatalogKnown, Expanded: []string{"x.y"}},
-				{Text: text}, {Shape: f.Shape}, {Conversation: s.Conversation},
+				{Text: text},
+				{Shape: f.Shape},
+				{Conversation: s.Conversation},
 			} {
 				got, err := f.AppendJSON([]byte("x"))
 				if want := "x" + encoded(f); err != nil || string(got)+"\n" != want {

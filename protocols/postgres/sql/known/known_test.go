@@ -40,11 +40,25 @@ func TestFunctionsOfOtherMajors(t *testing.T) {
 		major int
 		want  Kind
 	}{
-		{"lower", 0, Pure}, {"lower", 9, Pure}, {"lower", 13, Pure}, {"lower", 18, Pure}, {"lower", 30, Pure},
-		{"any_value", 0, Unclassified}, {"any_value", 12, Unclassified}, {"any_value", 13, Unclassified},
-		{"any_value", 15, Unclassified}, {"any_value", 16, Pure}, {"any_value", 18, Pure}, {"any_value", 19, Pure},
-		{"uuidv7", 17, Unclassified}, {"uuidv7", 18, Pure}, {"pg_is_in_backup", 14, Pure}, {"pg_is_in_backup", 15, Unclassified},
-		{"pg_sleep", 13, Flagged}, {"dblink", 13, Opaque}, {"query_to_xml", 18, Opaque},
+		{"lower", 0, Pure},
+		{"lower", 9, Pure},
+		{"lower", 13, Pure},
+		{"lower", 18, Pure},
+		{"lower", 30, Pure},
+		{"any_value", 0, Unclassified},
+		{"any_value", 12, Unclassified},
+		{"any_value", 13, Unclassified},
+		{"any_value", 15, Unclassified},
+		{"any_value", 16, Pure},
+		{"any_value", 18, Pure},
+		{"any_value", 19, Pure},
+		{"uuidv7", 17, Unclassified},
+		{"uuidv7", 18, Pure},
+		{"pg_is_in_backup", 14, Pure},
+		{"pg_is_in_backup", 15, Unclassified},
+		{"pg_sleep", 13, Flagged},
+		{"dblink", 13, Opaque},
+		{"query_to_xml", 18, Opaque},
 	}
 	for _, tt := range tests {
 		if got := f.KindOf("", tt.name, Server{tt.major, true}); got != tt.want {
