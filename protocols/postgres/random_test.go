@@ -19,7 +19,7 @@ import (
 )
 
 // conversations is how many random conversations are held twice.
-const conversations = 150
+const conversations = 100
 
 // forbidden is a text that must never reach the server. On the server itself a
 // text takes its place that no grammar accepts: the outcome of the two is one.
