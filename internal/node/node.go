@@ -97,6 +97,9 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if conf.Wireguard == nil {
 		return nil, errNoTransport
 	}
+	if conf.Limits.Memory > 0 {
+		debug.SetMemoryLimit(conf.Limits.Memory)
+	}
 	if err := n.keep(ctx, conf); err != nil {
 		return nil, err
 	}

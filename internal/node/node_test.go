@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,17 @@ func until(t *testing.T, logs *lab.Buffer, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not come; the log:\n%s", logs)
 		}
+	}
+}
+
+// limits.memory is the soft limit of the runtime.
+func TestMemoryIsLimited(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	o, _ := options(t, strings.Replace(rules(1), "gateway {", "gateway {\n  limits {\n    memory = \"300MiB\"\n  }", 1))
+	start(t, o)
+	if got := debug.SetMemoryLimit(-1); got != 300<<20 {
+		t.Errorf("the limit is %d", got)
 	}
 }
 

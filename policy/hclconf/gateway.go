@@ -41,8 +41,18 @@ func (d *decoder) gateway(b *hclsyntax.Block) {
 		case "limits":
 			with(inner.Body, "connections_per_agent", func(e hcl.Expression) { g.Limits.ConnectionsPerAgent = int(d.integer(e, 1<<20)) })
 			with(inner.Body, "body_inspect", func(e hcl.Expression) { g.Limits.BodyInspect = d.size(e) })
+			with(inner.Body, "memory", func(e hcl.Expression) { g.Limits.Memory = d.memory(e) })
 		}
 	}
+}
+
+// memory gives what the process may use; a gateway cannot work with less than 64 MiB.
+func (d *decoder) memory(e hcl.Expression) int64 {
+	n := d.size(e)
+	if n > 0 && n < 64<<20 {
+		d.fail(e.Range(), "Too little memory", `A gateway needs at least "64MiB", and some "256MiB" under load.`)
+	}
+	return n
 }
 
 // hostLabel gives a name that fits into DNS and a certificate.

@@ -91,6 +91,7 @@ type Record struct {
 type Limits struct {
 	ConnectionsPerAgent int
 	BodyInspect         int64
+	Memory              int64 // of the whole process; 0: as the environment says
 }
 
 // A Secret names what is injected and where it is kept.

@@ -61,7 +61,7 @@ func gatewayShape() *shape {
 			"wireguard": {attrs: []string{"listen", "endpoint", "subnet", "mtu"}},
 			"dns":       {attrs: []string{"resolvers", "unknown"}},
 			"record":    {attrs: []string{"keep", "strict"}, later: []string{"bodies"}},
-			"limits":    {attrs: []string{"connections_per_agent", "body_inspect"}, later: []string{"memory"}},
+			"limits":    {attrs: []string{"connections_per_agent", "body_inspect", "memory"}},
 		},
 	}
 }
