@@ -21,7 +21,7 @@ type Action struct {
 	Host    string         // the name the agent used; "" when it dialled an address
 	Dst     netip.AddrPort // where the agent's connection went
 
-	Kind    string // "request", "connect", "query", "execute", "call", "cancel"
+	Kind    string // "request", "connect", "query", "execute", "call", "cancel", "catalog"
 	Summary string // one line for people, at most MaxSummary bytes, never a secret
 	Parts   []Part // judged one by one, the strictest verdict stands for all
 	Prelude bool   // judged, but only a refusal is recorded; an ask is left to what follows

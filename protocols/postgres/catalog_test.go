@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // world is what stands behind names in the tests: tables, and every way to reach
@@ -93,7 +94,7 @@ func denies(table string) func(*line) {
 		l.decide = func(a *action.Action) action.Decision {
 			for _, p := range a.Parts {
 				names, state := tables(p.Facts)
-				if state == action.Unknown || slices.Contains(names, table) {
+				if state == action.Unknown || slices.Contains(names, table) || slices.Contains(names, "hidden.*") {
 					return action.Decision{Verdict: action.Deny, Rule: "no " + table, Reason: "Hands off."}
 				}
 			}
@@ -251,6 +252,8 @@ func TestCatalogSearchPath(t *testing.T) {
 		{"folded and quoted", `&search_path=%22APP%22,App`, nil, "SELECT * FROM twin", "app.twin"},
 		{"the server's own first", "", nil, "SELECT * FROM pg_class", "pg_catalog.pg_class"},
 		{"set", "", []string{"SET search_path TO app, public"}, "SELECT * FROM twin", "app.twin"},
+		{"set to a schema", "", []string{"SET SCHEMA 'app'"}, "SELECT * FROM twin", "app.twin"},
+		{"set by another name", "", []string{"UPDATE pg_settings SET setting = 'app' WHERE name = 'search_path'"}, "SELECT * FROM twin", "unknown"},
 		{"set and reset", "", []string{"SET search_path TO app", "RESET search_path"}, "SELECT * FROM twin", "app.twin public.twin"},
 		{"set in a transaction", "", []string{"BEGIN", "SET search_path TO app"}, "SELECT * FROM twin", "app.twin public.twin"},
 		{"set and taken back", "", []string{"BEGIN", "SET search_path TO app", "ROLLBACK"}, "SELECT * FROM twin", "app.twin public.twin"},
@@ -261,6 +264,7 @@ func TestCatalogSearchPath(t *testing.T) {
 		{"with its schema all the same", "", []string{"SET ROLE NONE"}, "SELECT * FROM app.twin", "app.twin"},
 		{"a temporary table", "", []string{"CREATE TEMP TABLE twin (id int)"}, "SELECT * FROM twin", "unknown"},
 		{"a temporary view", "", []string{"CREATE TEMP VIEW other AS SELECT * FROM hidden.payments"}, "SELECT * FROM other", "unknown"},
+		{"into a temporary table", "", []string{"SELECT 1 AS id INTO TEMP twin"}, "SELECT * FROM twin", "unknown"},
 		{"beside a temporary table", "", []string{"CREATE TEMP TABLE twin (id int)"}, "SELECT * FROM public.twin", "public.twin"},
 		{"what is temporary by name", "", nil, "SELECT * FROM pg_temp.twin", "unknown"},
 		{"code that may do anything", "", []string{"SELECT app.peek(1)"}, "SELECT * FROM twin", "unknown"},
@@ -372,10 +376,13 @@ func TestT36_ADeniedTableIsMetBehindEveryName(t *testing.T) {
 		"DELETE FROM plain", "UPDATE barrier SET amount = 0", "INSERT INTO redirected VALUES (1)", "INSERT INTO coded VALUES (1)",
 		"SELECT * FROM text", "WITH x AS (SELECT * FROM plain) SELECT * FROM x", "COPY (TABLE twice) TO STDOUT",
 		"CREATE TABLE mine2 AS SELECT * FROM twice", "CREATE TEMP VIEW v AS SELECT * FROM twice", "MERGE INTO notes USING plain ON notes.id = plain.id WHEN MATCHED THEN DELETE",
-		"LOCK TABLE plain", "DECLARE c CURSOR WITH HOLD FOR TABLE twice", "PREPARE p AS TABLE twice", "EXPLAIN ANALYZE TABLE twice",
+		"SET search_path = hidden; SELECT * FROM payments", "SET SCHEMA 'hidden'; SELECT * FROM payments", "SELECT (p).* FROM plain p",
+		"INSERT INTO notes SELECT id, 'x' FROM twice", "REFRESH MATERIALIZED VIEW kept", "SELECT * FROM app.app.twice",
+		"ALTER TABLE hidden.payments RENAME TO shown", "DROP SCHEMA hidden", "ALTER SCHEMA hidden RENAME TO shown", "LOCK TABLE plain", "DECLARE c CURSOR WITH HOLD FOR TABLE twice", "PREPARE p AS TABLE twice", "EXPLAIN ANALYZE TABLE twice",
 	} {
 		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeDescribeExec} {
-			if _, err := conn.Exec(t.Context(), text, mode); code(err) != "42501" {
+			var refused *pgconn.PgError
+			if _, err := conn.Exec(t.Context(), text, mode); !errors.As(err, &refused) || !strings.Contains(refused.Detail, "no hidden.payments") {
 				t.Errorf("%s: %v", text, err)
 			}
 		}

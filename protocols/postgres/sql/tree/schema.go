@@ -32,6 +32,9 @@ func (w *walker) schema(m protoreflect.Message, sc *scope) bool {
 		if n.Relation != nil && n.RenameType == pgquery.ObjectType_OBJECT_COLUMN {
 			w.column(ident.Dotted(n.Relation.Schemaname, n.Relation.Relname), n.Subname)
 		}
+		if n.RenameType == pgquery.ObjectType_OBJECT_SCHEMA { // every table in it gets another name
+			w.table(ident.Dotted(n.Subname)+".*", writing)
+		}
 		w.children(m, sc)
 	case *pgquery.VacuumStmt:
 		if !n.IsVacuumcmd {
