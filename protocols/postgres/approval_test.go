@@ -174,9 +174,9 @@ func TestAHangUpOrACancelEndsAWaitAndItsLocks(t *testing.T) {
 	}
 }
 
-// TestATransactionStaysOpenForAnApprovalOnlySoLong: then it fails, and its locks
+// TestT44_ATransactionStaysOpenForAnApprovalOnlySoLong: then it fails, and its locks
 // are given back although the agent does nothing.
-func TestATransactionStaysOpenForAnApprovalOnlySoLong(t *testing.T) {
+func TestT44_ATransactionStaysOpenForAnApprovalOnlySoLong(t *testing.T) {
 	short := func(l *line) { l.service.Session.IdleTimeout = 400 * time.Millisecond }
 	for way, message := range ways {
 		t.Run(way, func(t *testing.T) {
