@@ -172,15 +172,19 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 	switch {
 	case err != nil:
 		return err
-	case st != nil && !s.ledger.Prepared(name):
+	case st != nil && !s.ledger.Prepared(name) && statement.Executes(st.Parts) == "":
 		a.act.Summary, a.behind = st.Summary, st.Behind
 		a.settle(ctx, st.Parts)
 		if err := a.learnParams(m); err != nil {
 			return err
 		}
-	case name == "" || len(s.ledger.Named(name)) == 0:
+	case st == nil && (name == "" || len(s.ledger.Named(name)) == 0):
 		a.act.Summary = statement.Summary("execute " + name)
 		a.refuse(refusal.NoStatement(name))
+	case st != nil && !s.ledger.Prepared(name): // what it executes is what has that name now
+		if err := s.readInto(ctx, a, statement.Text(st.Parts)); err != nil {
+			return err
+		}
 	default: // perhaps made by SQL's PREPARE, which shares its names with Parse
 		if err := s.readInto(ctx, a, "EXECUTE "+statement.Quote(name)); err != nil {
 			return err
@@ -209,11 +213,16 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 	if p == nil {
 		return s.fetch(ctx, m, name)
 	}
+	held, ok := p.Held.(*ask)
+	if !ok {
+		return fmt.Errorf("a portal of another kind: %T", p.Held)
+	}
+	if n := statement.Executes(p.Statement.Parts); n != "" && !statement.Among(s.ledger.Named(n), held.behind) {
+		held.bar = refusal.Changed(n)
+		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: held.bar.Text}, nil)
+		return s.substitute(ledger.Execute, held.word(action.Decision{}))
+	}
 	if d := p.Held.Check(ctx); d.Verdict != action.Allow {
-		held, ok := p.Held.(*ask)
-		if !ok {
-			return fmt.Errorf("a portal of another kind: %T", p.Held)
-		}
 		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: "refused after the rules had changed"}, nil)
 		return s.substitute(ledger.Execute, held.word(d))
 	}

@@ -62,3 +62,61 @@ func TestT37_NamesAreOneOnBothSides(t *testing.T) {
 		t.Errorf("%q was written, %v", got, err)
 	}
 }
+
+// What an EXECUTE runs is what has the name when the server comes to it, not when
+// the EXECUTE was prepared or bound.
+func TestT37_AnExecuteIsJudgedByWhatItRuns(t *testing.T) {
+	l := newLine(t, asksWrites)
+	cl := l.ready(t)
+	const evil = "INSERT INTO doomed VALUES (37)"
+	play := func(name, want string, ms ...pgproto3.FrontendMessage) {
+		t.Helper()
+		cl.send(append(ms, syncNow)...)
+		if got := cl.until('Z'); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	drop := &pgproto3.Close{ObjectType: 'S', Name: "a"}
+	for _, wrapper := range []string{"", "b"} {
+		play("the name is harmless", "1 1 Z:I", prepare("a", "SELECT 7"), prepare(wrapper, "EXECUTE a"))
+		play("run as it is", "2 D:7 C:SELECT 1 Z:I", bind("", wrapper), run(""))
+		play("another meaning", "1 Z:I", drop, prepare("a", evil))
+		play("bound to another meaning", "E:42501 Z:I", bind("", wrapper), run(""))
+		play("harmless again", "1 Z:I", drop, prepare("a", "SELECT 8"))
+		play("changed between bind and execute", "E:42501 Z:I", bind("p", wrapper), drop, prepare("a", evil), run("p"))
+		play("the end of it", "Z:I", drop, &pgproto3.Close{ObjectType: 'S', Name: wrapper})
+	}
+	play("one executes the other", "1 1 Z:I", prepare("a", "SELECT 7"), prepare("b", "EXECUTE a"))
+	for _, text := range []string{"EXECUTE b", "EXPLAIN EXECUTE b", "EXPLAIN ANALYZE EXECUTE b", "EXPLAIN CREATE TABLE t AS EXECUTE b"} {
+		cl.send(query(text))
+		if got := cl.until('Z'); got != "E:42501 Z:I" {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+	play("itself", "Z:I", drop, prepare("a", "EXECUTE a"))
+	cl.send(query("EXPLAIN EXECUTE a"))
+	if got := cl.until('Z'); !strings.HasPrefix(got, "E:42501 ") {
+		t.Errorf("a server would run out of its stack: %s", got)
+	}
+	if got, err := needDatabase(t).psql("app", "DELETE FROM doomed WHERE id = 37 RETURNING id"); err != nil || got != "" {
+		t.Errorf("%q was written, %v", got, err)
+	}
+}
+
+// A COPY that was prepared by the protocol and is run by EXECUTE takes data, too.
+func TestT37_ACopyBehindANameIsACopy(t *testing.T) {
+	l := newLine(t)
+	cl := l.ready(t)
+	cl.send(prepare("c", "COPY loaded FROM STDIN"), syncNow)
+	cl.until('Z')
+	cl.send(query("EXECUTE c"))
+	if got := cl.until('G'); got != "G" {
+		t.Fatal(got)
+	}
+	cl.send(&pgproto3.CopyData{Data: []byte("3737\tx\n")}, &pgproto3.CopyDone{}, query("SELECT 5"))
+	if got := cl.until('Z') + " " + cl.until('Z'); got != "C:COPY 1 Z:I D:5 C:SELECT 1 Z:I" {
+		t.Error(got)
+	}
+	cl.send(query("DELETE FROM loaded WHERE id = 3737"))
+	cl.until('Z')
+}

@@ -24,6 +24,14 @@ func UnclearName(limit int) *Bar {
 	}
 }
 
+// Changed bars a portal that executes a name which has come to mean something else.
+func Changed(name string) *Bar {
+	return &Bar{
+		Code: Denied, Text: fmt.Sprintf("prepared statement %q is not what it was when it was judged", name),
+		Hint: "Bind the EXECUTE again.",
+	}
+}
+
 // TooMany bars a prepared statement too many.
 func TooMany() *Bar {
 	return &Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."}

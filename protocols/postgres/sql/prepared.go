@@ -29,6 +29,9 @@ func Resolve(parts []action.Part, lookup func(name string) []action.Part) ([]act
 		if len(behind) == 0 {
 			return nil, fmt.Errorf("prepared statement %q %w: PREPARE it in this session before EXECUTE", f.Executes, ErrUnprepared)
 		}
+		if slices.ContainsFunc(behind, executes) {
+			return nil, fmt.Errorf("prepared statement %q executes another one, which may change meanwhile: EXECUTE that one itself", f.Executes)
+		}
 		if &out[0] == &parts[0] {
 			out = slices.Clone(parts)
 		}
@@ -58,6 +61,14 @@ func prepared(parts []action.Part, name string) []action.Part {
 		}
 	}
 	return found
+}
+
+// executes reports whether a part runs what stands behind a name. Only the protocol
+// can prepare such a text, even one that executes itself: an EXPLAIN of that takes a
+// server down.
+func executes(p action.Part) bool {
+	f, ok := p.Facts.(*Facts)
+	return ok && f.Shape != nil && f.Executes != ""
 }
 
 // execute gives the part of an EXECUTE that runs one of behind.
@@ -103,6 +114,7 @@ func add(s, o *Shape, first bool) {
 	s.Settings = union(s.Settings, o.Settings)
 	s.Sets = slices.Concat(s.Sets, o.Sets)
 	s.HasWhere = s.HasWhere && o.HasWhere
+	s.CopyIn, s.CopyOut = s.CopyIn || o.CopyIn, s.CopyOut || o.CopyOut // the protocol prepares any statement
 	s.Opaque = s.Opaque || o.Opaque
 	limit := o.Limit
 	if limit == known.LimitParam || !first && limit != s.Limit {

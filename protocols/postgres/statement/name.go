@@ -1,6 +1,12 @@
 package statement
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
+)
 
 // MaxName is how much of a name a server keeps, in bytes.
 const MaxName = 63
@@ -15,4 +21,37 @@ func CertainName(name string) bool {
 		}
 	}
 	return len(name) <= MaxName
+}
+
+// Executes gives the prepared name that a single statement runs, "" if there is none.
+func Executes(parts []action.Part) string {
+	if len(parts) != 1 {
+		return ""
+	}
+	if s := Shape(parts[0]); s != nil {
+		return s.Executes
+	}
+	return ""
+}
+
+// Among reports whether every one of parts stands in list: the same statement, not
+// an equal one.
+func Among(parts, list []action.Part) bool {
+	for _, p := range parts {
+		if !slices.ContainsFunc(list, func(o action.Part) bool { return o.Facts == p.Facts }) {
+			return false
+		}
+	}
+	return true
+}
+
+// Text gives the text of a single statement.
+func Text(parts []action.Part) string {
+	if len(parts) != 1 {
+		return ""
+	}
+	if f, ok := parts[0].Facts.(*sql.Facts); ok {
+		return f.Text
+	}
+	return ""
 }
