@@ -182,8 +182,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	if err != nil {
 		return nil, nil, fmt.Errorf("reach %s: %w", p.act.Service.Name, err)
 	}
-	address := l.wire.address.String()
-	p.address.Store(&address)
+	p.address.Store(&l.wire.at)
 	p.route.Store(route)
 	if route.Auth == nil {
 		return l.link, nil, nil

@@ -119,6 +119,7 @@ func (g *Gateway) dialLink(ctx context.Context, f, owner *flow, r *action.Route,
 	if err != nil {
 		return nil, err
 	}
+	w.at = w.address.String()
 	l := &linked{wire: w, key: key, flow: owner, service: r.Service, peer: f.peer.Load().ID}
 	if owner != nil && !owner.keep(w) {
 		w.Close()

@@ -19,6 +19,7 @@ import (
 type wire struct {
 	net.Conn
 	address netip.AddrPort
+	at      string // the address in words, for records
 	route   *action.Route
 	cache   tls.ClientSessionCache
 	proven  atomic.Bool   // Secure verified the other end
