@@ -13,7 +13,7 @@ var errStuck = errors.New("a statement that runs longer than the service allows 
 func (s *session) watch() {
 	b := &s.f.Service.Session
 	w := watch.Watch{
-		Statement: b.StatementTimeout, Idle: b.IdleTimeout, Ledger: s.ledger, Heard: s.lastHeard,
+		Statement: b.StatementTimeout, Idle: b.IdleTimeout, Ledger: s.ledger, Heard: s.lastHeard, Blocked: s.agent.Blocked,
 		Over: s.live.Over, Tire: s.live.Tire, Lose: func() { s.live.Lose(errStuck) },
 		Cancel: func() { s.cancelRunning("the statement runs longer than the service allows") },
 	}

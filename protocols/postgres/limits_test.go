@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -255,6 +256,19 @@ func TestAStalledCopyInIsIdle(t *testing.T) {
 		t.Error(got)
 	}
 	await(t, "the lock is given back", func() bool { return !needDatabase(t).locked(t, "loaded") })
+}
+
+// TestAnAgentThatDoesNotListenIsIdle: the server would keep its snapshot for ever.
+func TestAnAgentThatDoesNotListenIsIdle(t *testing.T) {
+	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = 300 * time.Millisecond })
+	cl := l.ready(t)
+	cl.send(query("SELECT repeat('x', 10000) FROM generate_series(1, 1000000)"))
+	await(t, "the server's session ends", func() bool { return needDatabase(t).backend(t, cl) == "gone" })
+	await(t, "the session ends", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.serves) == 1 && errors.Is(l.serves[0], errIdle)
+	})
 }
 
 // TestSettingsOfTheServiceStay: what gives back the start gives back the limits.

@@ -71,7 +71,7 @@ type session struct {
 // serveSession logs in and runs a session to its end.
 func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protocols.Do, e *entry.Entry) (err error) {
 	wish, bar := entry.Read(e.Startup)
-	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, startup: e.Startup, agent: &wire.Mouth{Conn: e.Conn}}
+	s := &session{p: p, f: f, do: do, ctx: ctx, wish: wish, startup: e.Startup, agent: &wire.Mouth{Conn: e.Conn, Timed: f.Service.Session.IdleTimeout > 0}}
 	s.live.Agent, s.live.Lost = e.Conn, s.deliver
 	defer s.apologize(&err)
 	s.work, s.quit = context.WithCancel(ctx)

@@ -24,6 +24,7 @@ type Watch struct {
 	Statement, Idle time.Duration // 0: no limit
 	Ledger          *ledger.Ledger
 	Heard           func() time.Time // when the agent last said something; later than now while it may be silent
+	Blocked         func() time.Time // since when the agent takes no answer; zero: it does
 	Over            func() bool      // the session is ending
 	Tire            func()           // ends the session: nothing happens
 	Cancel          func()           // cancels what runs
@@ -44,7 +45,7 @@ func (w *Watch) Run(done <-chan struct{}) {
 				return
 			}
 			step, busy := w.Ledger.Busy()
-			if w.Idle > 0 && (!busy || w.Ledger.CopyIn()) && now.Sub(w.Heard()) >= w.Idle {
+			if w.idle(now, busy) {
 				w.Tire()
 			}
 			if !r.overdue(now, step, busy, w.Statement) {
@@ -57,6 +58,18 @@ func (w *Watch) Run(done <-chan struct{}) {
 			w.Cancel()
 		}
 	}
+}
+
+// idle reports whether nothing has happened for too long: the agent has nothing to
+// say, or does not listen.
+func (w *Watch) idle(now time.Time, busy bool) bool {
+	if w.Idle <= 0 {
+		return false
+	}
+	if at := w.Blocked(); !at.IsZero() && now.Sub(at) >= w.Idle {
+		return true
+	}
+	return (!busy || w.Ledger.CopyIn()) && now.Sub(w.Heard()) >= w.Idle
 }
 
 // running is what the server works on, as the watch has seen it.

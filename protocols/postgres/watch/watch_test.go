@@ -14,6 +14,7 @@ type session struct {
 	Watch
 	start     time.Time
 	heard     time.Time
+	blocked   time.Time
 	lost      bool
 	cancelled []int
 	tired     []int
@@ -24,7 +25,7 @@ func newSession(statement, idle time.Duration) *session {
 	since := func() int { return int(time.Since(s.start) / time.Second) }
 	s.Watch = Watch{
 		Statement: statement, Idle: idle, Ledger: ledger.New(ledger.Settings{}),
-		Heard: func() time.Time { return s.heard }, Over: func() bool { return s.lost || len(s.tired) > 0 },
+		Heard: func() time.Time { return s.heard }, Blocked: func() time.Time { return s.blocked }, Over: func() bool { return s.lost || len(s.tired) > 0 },
 		Tire:   func() { s.tired = append(s.tired, since()) },
 		Cancel: func() { s.cancelled = append(s.cancelled, since()) },
 		Lose:   func() { s.lost = true },
@@ -90,8 +91,12 @@ func TestIdle(t *testing.T) {
 		during func(*session)
 		tired  bool
 	}{
-		"nothing at all":     {func(*session) {}, true},
-		"busy":               {func(s *session) { s.Ledger.Push(ledger.Item{Kind: ledger.Query}) }, false},
+		"nothing at all": {func(*session) {}, true},
+		"busy":           {func(s *session) { s.Ledger.Push(ledger.Item{Kind: ledger.Query}) }, false},
+		"it does not listen": {func(s *session) {
+			s.Ledger.Push(ledger.Item{Kind: ledger.Query})
+			s.blocked = time.Now()
+		}, true},
 		"it is waited for":   {func(s *session) { s.heard = time.Now().Add(time.Hour) }, false},
 		"a COPY that stalls": {stalls, true},
 	} {

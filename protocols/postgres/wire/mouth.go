@@ -3,13 +3,18 @@ package wire
 import (
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // A Mouth speaks to one side of a session. One pump uses Put; whoever else has
 // something to say waits for the end of the message that is being sent.
 type Mouth struct {
 	Conn net.Conn
+	// Timed keeps track of how long a write takes, for Blocked. Set before use.
+	Timed bool
 
+	since   atomic.Int64 // when the write at hand began, in Unix nanoseconds; 0: there is none
 	mu      sync.Mutex
 	cut     bool   // a message is half sent; guarded by mu
 	waiting []byte // said meanwhile; guarded by mu
@@ -21,7 +26,7 @@ var _ Sink = (*Mouth)(nil)
 func (m *Mouth) Put(b []byte, cut bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, err := m.Conn.Write(b); err != nil {
+	if err := m.write(b); err != nil {
 		return err
 	}
 	m.cut = cut
@@ -29,8 +34,26 @@ func (m *Mouth) Put(b []byte, cut bool) error {
 		return nil
 	}
 	b, m.waiting = m.waiting, nil
+	return m.write(b)
+}
+
+// write is called with mu held.
+func (m *Mouth) write(b []byte) error {
+	if m.Timed {
+		m.since.Store(time.Now().UnixNano())
+		defer m.since.Store(0)
+	}
 	_, err := m.Conn.Write(b)
 	return err
+}
+
+// Blocked tells since when the other side takes nothing of what is said; zero if it
+// does.
+func (m *Mouth) Blocked() time.Time {
+	if at := m.since.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // Say writes whole messages, between those that pass.
@@ -41,8 +64,7 @@ func (m *Mouth) Say(b []byte) error {
 		m.waiting = append(m.waiting, b...)
 		return nil
 	}
-	_, err := m.Conn.Write(b)
-	return err
+	return m.write(b)
 }
 
 // An Encoder is any message of pgproto3.
