@@ -182,6 +182,11 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 		a.act.Summary = statement.Summary("execute " + name)
 		a.refuse(refusal.NoStatement(name))
 	case st != nil && !s.ledger.Prepared(name): // what it executes is what has that name now
+		if portal != "" { // FETCH would run it, whenever it likes
+			a.act.Summary = st.Summary
+			a.refuse(refusal.NoCursor())
+			break
+		}
 		if err := s.readInto(ctx, a, statement.Text(st.Parts)); err != nil {
 			return err
 		}

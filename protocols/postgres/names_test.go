@@ -83,21 +83,29 @@ func TestT37_AnExecuteIsJudgedByWhatItRuns(t *testing.T) {
 		play("another meaning", "1 Z:I", drop, prepare("a", evil))
 		play("bound to another meaning", "E:42501 Z:I", bind("", wrapper), run(""))
 		play("harmless again", "1 Z:I", drop, prepare("a", "SELECT 8"))
-		play("changed between bind and execute", "E:42501 Z:I", bind("p", wrapper), drop, prepare("a", evil), run("p"))
+		play("changed between bind and execute", "E:42501 Z:I", bind("", wrapper), drop, prepare("a", evil), run(""))
 		play("the end of it", "Z:I", drop, &pgproto3.Close{ObjectType: 'S', Name: wrapper})
 	}
-	play("one executes the other", "1 1 Z:I", prepare("a", "SELECT 7"), prepare("b", "EXECUTE a"))
-	for _, text := range []string{"EXECUTE b", "EXPLAIN EXECUTE b", "EXPLAIN ANALYZE EXECUTE b", "EXPLAIN CREATE TABLE t AS EXECUTE b"} {
+	say := func(text, want string) {
+		t.Helper()
 		cl.send(query(text))
-		if got := cl.until('Z'); got != "E:42501 Z:I" {
+		if got := cl.until('Z'); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", text, got)
 		}
 	}
-	play("itself", "Z:I", drop, prepare("a", "EXECUTE a"))
-	cl.send(query("EXPLAIN EXECUTE a"))
-	if got := cl.until('Z'); !strings.HasPrefix(got, "E:42501 ") {
-		t.Errorf("a server would run out of its stack: %s", got)
+	// FETCH runs a portal that was bound and not executed.
+	say("BEGIN", "C:BEGIN")
+	play("bound to be fetched", "E:42501 Z:E", prepare("a", "SELECT 7"), prepare("b", "EXECUTE a"), bind("p", "b"))
+	play("another meaning", "Z:E", drop, prepare("a", evil+" RETURNING id"))
+	say("FETCH ALL FROM p", "E:")
+	say("ROLLBACK", "C:ROLLBACK")
+	play("all of it is gone", "Z:I", drop, &pgproto3.Close{ObjectType: 'S', Name: "b"})
+	play("one executes the other", "1 1 Z:I", prepare("a", "SELECT 7"), prepare("b", "EXECUTE a"))
+	for _, text := range []string{"EXECUTE b", "EXPLAIN EXECUTE b", "EXPLAIN ANALYZE EXECUTE b", "EXPLAIN CREATE TABLE t AS EXECUTE b"} {
+		say(text, "E:42501 Z:I")
 	}
+	play("itself", "Z:I", drop, prepare("a", "EXECUTE a"))
+	say("EXPLAIN EXECUTE a", "E:42501 ") // a server would run out of its stack
 	if got, err := needDatabase(t).psql("app", "DELETE FROM doomed WHERE id = 37 RETURNING id"); err != nil || got != "" {
 		t.Errorf("%q was written, %v", got, err)
 	}

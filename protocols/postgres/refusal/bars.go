@@ -32,6 +32,14 @@ func Changed(name string) *Bar {
 	}
 }
 
+// NoCursor bars a named portal for an EXECUTE.
+func NoCursor() *Bar {
+	return &Bar{
+		Code: Denied, Text: "an EXECUTE may not be bound to a named portal: what it runs may change before it is fetched",
+		Hint: "Bind it to the unnamed portal, or bind the prepared statement itself.",
+	}
+}
+
 // TooMany bars a prepared statement too many.
 func TooMany() *Bar {
 	return &Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."}
