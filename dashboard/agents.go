@@ -17,7 +17,10 @@ type Agent struct {
 	ID       string    `json:"id"`
 	Roles    []string  `json:"roles,omitempty"`
 	Address  string    `json:"address"`
-	State    string    `json:"state"` // "active", "frozen", "expired"
+	State    string    `json:"state"`          // "active", "waiting", "frozen", "expired"
+	Node     string    `json:"node,omitempty"` // stable id of its tailnet node
+	User     string    `json:"user,omitempty"` // whose node it is
+	Tags     []string  `json:"tags,omitempty"`
 	Created  time.Time `json:"created"`
 	Expires  time.Time `json:"expires,omitzero"`
 	Link     Link      `json:"link"`
@@ -44,7 +47,7 @@ func (a *API) agents(*http.Request) (any, error) {
 	links := a.Links()
 	list := []Agent{}
 	for _, ag := range a.Roster.List() {
-		list = append(list, view(ag, links))
+		list = append(list, a.view(ag, links))
 	}
 	slices.SortFunc(list, func(x, y Agent) int { return strings.Compare(x.Name, y.Name) })
 	return list, nil
@@ -55,8 +58,12 @@ func (a *API) agent(r *http.Request) (any, error) {
 	if !ok {
 		return nil, notFound("no agent is called %q", r.PathValue("name"))
 	}
-	v := view(ag, a.Links())
+	v := a.view(ag, a.Links())
 	peer, live := a.Roster.Current(ag.ID)
+	if ag.Node != "" {
+		peer, live = a.Seen(ag)
+		live = live && peer != nil
+	}
 	if !live {
 		peer = &action.Peer{ID: ag.ID, Name: ag.Name, Enrolled: ag.Roles, Addr: ag.Addr}
 	}
@@ -68,6 +75,9 @@ func (a *API) addAgent(r *http.Request) (any, error) {
 	var e Enrolment
 	if err := decode(r, &e); err != nil {
 		return nil, err
+	}
+	if a.Config == nil {
+		return nil, conflict("the configuration has no wireguard transport; nodes of the tailnet are let in with: sallyport agent approve NODE")
 	}
 	if err := netstack.CheckName(e.Name); err != nil {
 		return nil, badRequest("%w", err)
@@ -92,7 +102,35 @@ func (a *API) addAgent(r *http.Request) (any, error) {
 		return nil, err
 	}
 	a.Logger.Info("agent added", "agent", ag.Name, "by", operator(r))
-	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
+	return Enrolled{a.view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
+}
+
+// approveAgent lets a node of the tailnet in that waits.
+func (a *API) approveAgent(r *http.Request) (any, error) {
+	var e Enrolment
+	if r.ContentLength != 0 {
+		if err := decode(r, &e); err != nil {
+			return nil, err
+		}
+	}
+	name := r.PathValue("name")
+	ag, ok := a.Roster.Get(name)
+	if !ok {
+		return nil, notFound("no agent is called %q", name)
+	}
+	if ag.Node == "" {
+		return nil, conflict("%q comes by WireGuard and was enrolled when it was added", name)
+	}
+	roles, err := a.rolesFor(name, e.Roles)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Roster.Approve(r.Context(), name, roles); err != nil {
+		return nil, err
+	}
+	a.Logger.Info("node approved", "agent", name, "node", ag.Node, "roles", roles, "by", operator(r))
+	ag, _ = a.Roster.Get(name)
+	return a.view(ag, nil), nil
 }
 
 // rolesFor checks roles; with none stated, the only role there is. An agent that
@@ -130,7 +168,7 @@ func (a *API) rekey(r *http.Request) (any, error) {
 		return nil, err
 	}
 	a.Logger.Info("agent rekeyed", "agent", ag.Name, "by", operator(r))
-	return Enrolled{view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
+	return Enrolled{a.view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
 }
 
 func (a *API) removeAgent(r *http.Request) (any, error) {
@@ -165,7 +203,7 @@ func (a *API) change(r *http.Request, what string, err error) (any, error) {
 	return struct{}{}, nil
 }
 
-func view(ag netstack.Agent, links map[string]Link) Agent {
+func (a *API) view(ag netstack.Agent, links map[string]Link) Agent {
 	state := "active"
 	switch {
 	case ag.Frozen:
@@ -173,8 +211,21 @@ func view(ag netstack.Agent, links map[string]Link) Agent {
 	case !ag.Expires.IsZero() && !ag.Expires.After(time.Now()):
 		state = "expired"
 	}
-	return Agent{
-		Name: ag.Name, ID: ag.ID, Roles: ag.Roles, Address: ag.Addr.String(), State: state,
+	v := Agent{
+		Name: ag.Name, ID: ag.ID, Roles: ag.Roles, State: state,
 		Created: ag.Created, Expires: ag.Expires, Link: links[ag.ID],
 	}
+	if ag.Node == "" {
+		v.Address = ag.Addr.String()
+		return v
+	}
+	v.Node = ag.Node
+	peer, enrolled := a.Seen(ag)
+	if peer != nil {
+		v.Address, v.User, v.Tags = peer.Addr.String(), peer.User, peer.Tags
+	}
+	if state == "active" && !ag.Approved && !enrolled {
+		v.State = "waiting"
+	}
+	return v
 }

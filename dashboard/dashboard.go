@@ -53,12 +53,18 @@ type API struct {
 	Vault   *vault.Vault
 	Log     *audit.Log
 	Rules   Rulebook
-	// Config makes the client configuration of an agent whose private key it is.
+	// Config makes the client configuration of an agent whose private key it is;
+	// nil: there is no WireGuard transport.
 	Config func(a netstack.Agent, privateKey string, split bool) string
 	Notice func() string          // what may keep that one from working; "": nothing
 	Links  func() map[string]Link // by agent id
-	Status func() Status          // what the rest of the gateway says of itself
-	Ready  func() error           // nil when every listener is up
+	// Logout makes the tailnet forget the gateway's node; nil: there is none.
+	Logout func(context.Context) error
+	// Seen tells who a node of the tailnet was when it was last seen, and whether
+	// the rules give it anything; p is nil for one that was not seen yet.
+	Seen   func(a netstack.Agent) (p *action.Peer, enrolled bool)
+	Status func() Status // what the rest of the gateway says of itself
+	Ready  func() error  // nil when every listener is up
 	CA     func() []byte
 	// SecretSet is called after a secret got another value.
 	SecretSet func()
@@ -85,6 +91,9 @@ func (a *API) Handler() http.Handler {
 	mux.Handle("POST /api/v1/agents/{name}/freeze", a.answer(a.freeze))
 	mux.Handle("POST /api/v1/agents/{name}/unfreeze", a.answer(a.unfreeze))
 	mux.Handle("POST /api/v1/agents/{name}/rekey", a.answer(a.rekey))
+	mux.Handle("POST /api/v1/agents/{name}/approve", a.answer(a.approveAgent))
+
+	mux.Handle("POST /api/v1/tailnet/logout", a.answer(a.logout))
 
 	mux.Handle("GET /api/v1/secrets", a.answer(a.secrets))
 	mux.Handle("PUT /api/v1/secrets/{name}", a.answer(a.setSecret))

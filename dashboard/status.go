@@ -21,11 +21,37 @@ type Status struct {
 	WireGuard   string         `json:"wireguard,omitempty"`  // where it listens
 	PublicKey   string         `json:"public_key,omitempty"` // WireGuard's
 	Address     string         `json:"address,omitempty"`    // inside the tunnel
+	Tailnet     *Tailnet       `json:"tailnet,omitempty"`
 	Warnings    []string       `json:"warnings,omitempty"`
 
 	// Accounts lists what is wrong with the accounts of services, by service, as
 	// their last sessions showed it.
 	Accounts map[string][]string `json:"account_warnings,omitempty"`
+}
+
+// A Tailnet is how the gateway stands as a node of one.
+type Tailnet struct {
+	State     string    `json:"state"` // "Running", or what it waits for
+	Name      string    `json:"name,omitempty"`
+	Tailnet   string    `json:"tailnet,omitempty"`
+	Addresses []string  `json:"addresses,omitempty"`
+	Tags      []string  `json:"tags,omitempty"`
+	Routes    []string  `json:"routes,omitempty"`  // advertised
+	Refused   []string  `json:"refused,omitempty"` // of these, not approved
+	Expiry    time.Time `json:"expiry,omitzero"`
+	HTTPS     bool      `json:"https"`
+	Problems  []string  `json:"problems,omitempty"`
+}
+
+func (a *API) logout(r *http.Request) (any, error) {
+	if a.Logout == nil {
+		return nil, conflict("the configuration has no tailnet transport")
+	}
+	if err := a.Logout(r.Context()); err != nil {
+		return nil, err
+	}
+	a.Logger.Warn("logged out of the tailnet", "by", operator(r))
+	return struct{}{}, nil
 }
 
 func (a *API) status(*http.Request) (any, error) {

@@ -74,7 +74,7 @@ func OpenCA(ctx context.Context, v *Vault, org string, names []string, now func(
 		return nil, fmt.Errorf("open CA: the root has expired on %s", root.cert.NotAfter.Format(time.DateOnly))
 	}
 	ca.root = root.cert
-	stored, err = v.internal(issuingName)
+	stored, err = v.GetInternal(issuingName)
 	if err == nil {
 		if ca.issuing, err = parseAuthority(stored); err == nil {
 			err = ca.issuing.cert.CheckSignatureFrom(ca.root)
@@ -128,7 +128,7 @@ func (ca *CA) authority() (*authority, error) {
 // issueLocked makes a new issuing CA. Leaves of the old one are dropped: their
 // chain may permit names that are gone.
 func (ca *CA) issueLocked(ctx context.Context, names constraints) error {
-	stored, err := ca.vault.internal(rootName)
+	stored, err := ca.vault.GetInternal(rootName)
 	if err != nil {
 		return fmt.Errorf("issue CA: %w", err)
 	}
@@ -156,7 +156,7 @@ func (ca *CA) issueLocked(ctx context.Context, names constraints) error {
 	if err != nil {
 		return fmt.Errorf("issue CA: %w", err)
 	}
-	if err := ca.vault.putInternal(ctx, issuingName, encoded); err != nil {
+	if err := ca.vault.PutInternal(ctx, issuingName, encoded); err != nil {
 		return fmt.Errorf("issue CA: %w", err)
 	}
 	ca.issuing = next

@@ -223,16 +223,29 @@ func (v *Vault) Internal(ctx context.Context, name string, make func() (Secret, 
 	return value, nil
 }
 
-// putInternal replaces a value that the gateway keeps for itself.
-func (v *Vault) putInternal(ctx context.Context, name string, value Secret) error {
+// Value gives one secret to the gateway itself, for what it is configured with.
+// It neither blocks nor reads the store.
+func (v *Vault) Value(name string) (Secret, error) {
+	e, ok := v.current.Load().entries[name]
+	if !ok {
+		return Secret{}, fmt.Errorf("secret %q: %w", name, ErrNotFound)
+	}
+	if e.err != nil {
+		return Secret{}, fmt.Errorf("secret %q: %w", name, e.err)
+	}
+	return e.value, nil
+}
+
+// PutInternal replaces a value that the gateway keeps for itself.
+func (v *Vault) PutInternal(ctx context.Context, name string, value Secret) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	_, err := v.saveLocked(ctx, reserved+name, value.Reveal())
 	return err
 }
 
-// internal gives a value that the gateway keeps for itself, or ErrNotFound.
-func (v *Vault) internal(name string) (Secret, error) {
+// GetInternal gives a value that the gateway keeps for itself, or ErrNotFound.
+func (v *Vault) GetInternal(name string) (Secret, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s, ok := v.sealed[reserved+name]

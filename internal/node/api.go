@@ -3,12 +3,9 @@ package node
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"sallyport.dev/sallyport/dashboard"
-	"sallyport.dev/sallyport/netstack"
-	"sallyport.dev/sallyport/netstack/wireguard"
 	"sallyport.dev/sallyport/protocols"
 )
 
@@ -20,12 +17,19 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	return &dashboard.API{
+	a := &dashboard.API{
 		Version: n.o.Version, Started: n.started,
 		Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
-		Config: n.clientConfig, Notice: n.notice, Links: n.links, Status: n.status, Ready: n.ready,
-		CA: n.CA.PEM, SecretSet: n.Gateway.Recheck, Metrics: metrics, Logger: n.o.Log,
-	}, nil
+		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
+		CA: n.CA.PEM, SecretSet: n.secretSet, Metrics: metrics, Logger: n.o.Log,
+	}
+	if n.WG != nil {
+		a.Config = n.clientConfig
+	}
+	if n.TS != nil {
+		a.Logout = n.TS.Logout
+	}
+	return a, nil
 }
 
 func (n *Node) ready() error {
@@ -38,13 +42,19 @@ func (n *Node) ready() error {
 func (n *Node) status() dashboard.Status {
 	p := n.Rules.Current()
 	loaded, bad := n.Rules.standing()
-	v4, _ := n.WG.Gateway()
-	return dashboard.Status{
+	s := dashboard.Status{
 		Config: n.o.Config, Loaded: loaded, ConfigError: bad,
 		Services: len(p.Services()), Rules: p.RuleCount(), Open: n.Gateway.Open(),
-		WireGuard: n.Endpoint(), PublicKey: n.WG.PublicKey(), Address: v4.String(),
-		Warnings: n.Warnings(), Accounts: n.accounts(),
+		Warnings: n.Warnings(), Accounts: n.accounts(), Tailnet: n.tailnetStatus(),
 	}
+	if n.WG != nil {
+		v4, _ := n.WG.Gateway()
+		s.WireGuard, s.PublicKey, s.Address = n.Endpoint(), n.WG.PublicKey(), v4.String()
+	}
+	if s.Tailnet != nil {
+		s.Warnings = append(s.Warnings, s.Tailnet.Problems...)
+	}
+	return s
 }
 
 // Warnings lists what keeps an allowed action from working.
@@ -73,33 +83,6 @@ func (n *Node) accounts() map[string][]string {
 		}
 	}
 	return found
-}
-
-func (n *Node) links() map[string]dashboard.Link {
-	links := make(map[string]dashboard.Link)
-	for id, s := range n.WG.Stats() {
-		links[id] = dashboard.Link{LastHandshake: s.LastHandshake, Received: uint64(s.RxBytes), Sent: uint64(s.TxBytes)}
-	}
-	return links
-}
-
-// clientConfig makes the wg-quick configuration of an agent.
-func (n *Node) clientConfig(a netstack.Agent, private string, split bool) string {
-	mtu := n.Rules.Current().Gateway().Wireguard.MTU
-	s := wireguard.NewSettings(n.Roster.Space(), a, private, n.WG.PublicKey(), n.Endpoint(), mtu)
-	if split {
-		s.AllowedIPs = slices.Concat(n.routes, n.Rules.Current().Prefixes())
-	}
-	return wireguard.ClientConfig(s)
-}
-
-// notice warns of an endpoint that was guessed.
-func (n *Node) notice() string {
-	if n.Rules.Current().Gateway().Wireguard.Endpoint != "" {
-		return ""
-	}
-	return fmt.Sprintf("the configuration names no endpoint, so agents dial this host's own address, %s; "+
-		"where they cannot reach it, set gateway { wireguard { endpoint = \"HOST:PORT\" } } and enrol again", n.Endpoint())
 }
 
 func (n *Node) gauges() []dashboard.Gauge {

@@ -11,12 +11,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +25,7 @@ import (
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/dns"
+	"sallyport.dev/sallyport/netstack/tailnet"
 	"sallyport.dev/sallyport/netstack/wireguard"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/protocols"
@@ -36,6 +35,9 @@ import (
 // virtualIPs is the pool that names are answered from (RFC 2544 benchmarking
 // addresses: nobody's, and outside every private range that a tailnet leaves out).
 const virtualIPs = "198.18.0.0/15"
+
+// unusedSubnet is where agents would live if there were a WireGuard transport.
+const unusedSubnet = "10.77.0.0/16"
 
 // A Build is what this program contains.
 type Build struct {
@@ -66,20 +68,21 @@ type Node struct {
 	Roster  *netstack.Roster
 	Desk    *approval.Desk
 	Gateway *gateway.Gateway
-	WG      *wireguard.Node
+	WG      *wireguard.Node // nil: no such transport
+	TS      *tailnet.Node   // nil: no such transport
 	API     *dashboard.API
 
 	o       Options
 	started time.Time
 	up      atomic.Bool
 	store   *store.Store
-	routes  []netip.Prefix // what a split tunnel must bring here: ourselves and the names
+	pools   []netip.Prefix // the virtual IPs
 }
 
 // ErrConfig means that the configuration has errors, which Options.Errs was told.
 var ErrConfig = errors.New("the configuration has errors")
 
-var errNoTransport = errors.New("the configuration enables no transport; write `gateway { wireguard {} }`")
+var errNoTransport = errors.New("the configuration enables no transport; write `gateway { wireguard {} }`, or a tailnet block, or both")
 
 // Start builds a gateway from its configuration; agents are served when it
 // returns. What it opened is closed again when a later part fails.
@@ -94,7 +97,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		}
 	}()
 	conf := n.Rules.Current().Gateway()
-	if conf.Wireguard == nil {
+	if conf.Wireguard == nil && conf.Tailnet == nil {
 		return nil, errNoTransport
 	}
 	if conf.Limits.Memory > 0 {
@@ -116,7 +119,11 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if n.API, err = n.newAPI(); err != nil {
 		return nil, err
 	}
-	n.Rules.prepare, n.Rules.changed = n.prepare, n.Gateway.Recheck
+	n.Rules.prepare = n.prepare
+	n.Rules.changed = func() {
+		n.Gateway.Recheck()
+		n.readvertise(ctx)
+	}
 	n.Roster.Subscribe(n.Gateway.Recheck)
 	return n, nil
 }
@@ -191,7 +198,7 @@ func (n *Node) line(conf policy.GatewayConfig) error {
 	return nil
 }
 
-// overlay brings the WireGuard node up, with the roster and the names.
+// overlay brings the nodes up, with one roster and one table of names.
 func (n *Node) overlay(ctx context.Context, conf policy.GatewayConfig) error {
 	secret, err := n.Vault.Internal(ctx, "wireguard", func() (vault.Secret, error) {
 		private, _, err := netstack.NewKey()
@@ -205,32 +212,49 @@ func (n *Node) overlay(ctx context.Context, conf policy.GatewayConfig) error {
 	if err != nil {
 		return err
 	}
-	if n.Roster, err = netstack.NewRoster(ctx, n.store, conf.Wireguard.Subnet, agents, time.Now); err != nil {
+	subnet := netip.MustParsePrefix(unusedSubnet)
+	if conf.Wireguard != nil {
+		subnet = conf.Wireguard.Subnet
+	}
+	if n.Roster, err = netstack.NewRoster(ctx, n.store, subnet, agents, time.Now); err != nil {
 		return err
 	}
 	pool, err := dns.NewPool(ctx, n.store, netip.MustParsePrefix(virtualIPs), names, time.Now)
 	if err != nil {
 		return fmt.Errorf("virtual IPs: %w", err)
 	}
-	n.Gateway.Peers = n.Roster
-	v4, v6 := n.Roster.Space().Gateway()
-	n.routes = []netip.Prefix{netip.PrefixFrom(v4, 32), netip.MustParsePrefix(virtualIPs), names}
-	if v6.IsValid() {
-		n.routes = append(n.routes, netip.PrefixFrom(v6, 128))
+	n.pools = []netip.Prefix{netip.MustParsePrefix(virtualIPs), names}
+	srv := n.server(conf, pool)
+	if conf.Wireguard != nil {
+		n.WG, err = wireguard.Start(ctx, wireguard.Config{
+			Listen: conf.Wireguard.Listen, PrivateKey: private, Subnet: subnet, ULA: agents,
+			MTU: conf.Wireguard.MTU, State: filepath.Join(n.Dir, "wireguard.state"),
+		}, n.Roster, srv, n.o.Log)
 	}
-	srv := &netstack.Server{
+	if err == nil && n.TS != nil {
+		err = n.TS.Start(ctx, srv)
+	}
+	return err
+}
+
+// server makes what stands between the transports and the line.
+func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Server {
+	peers := netstack.Table{n.Roster}
+	v4, v6 := n.Roster.Space().Gateway()
+	resolver := &dns.Server{Pool: pool, Gateway: [2]netip.Addr{v4, v6}, Declared: n.Rules.declares, Log: n.o.Log}
+	if conf.Tailnet != nil {
+		n.TS = n.newTailnet(conf)
+		peers = append(peers, n.TS)
+		resolver.Tailnet = n.TS.Gateway
+	}
+	n.Gateway.Peers = peers
+	return &netstack.Server{
 		Handler: &dashboard.Inside{
 			Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Manifest: n.Rules.Manifest, Logger: n.o.Log,
 		},
-		Peers: n.Roster, Names: pool, Log: n.o.Log,
-		Resolver: &dns.Server{Pool: pool, Gateway: [2]netip.Addr{v4, v6}, Declared: n.Rules.declares, Log: n.o.Log},
-		Limits:   netstack.Limits{Flows: conf.Limits.ConnectionsPerAgent},
+		Peers: peers, Names: pool, Log: n.o.Log, Resolver: resolver,
+		Limits: netstack.Limits{Flows: conf.Limits.ConnectionsPerAgent},
 	}
-	n.WG, err = wireguard.Start(ctx, wireguard.Config{
-		Listen: conf.Wireguard.Listen, PrivateKey: private, Subnet: conf.Wireguard.Subnet, ULA: agents,
-		MTU: conf.Wireguard.MTU, State: filepath.Join(n.Dir, "wireguard.state"),
-	}, n.Roster, srv, n.o.Log)
-	return err
 }
 
 // ulas derives the gateway's own IPv6 prefixes (RFC 4193) from its key, so that
@@ -250,30 +274,10 @@ func ulas(private string) (agents, names netip.Prefix, err error) {
 	return agents, netip.PrefixFrom(netip.AddrFrom16(a), 64), nil
 }
 
-// Endpoint is what agents dial: what the operator wrote, or this host's address.
-func (n *Node) Endpoint() string {
-	conf := n.Rules.Current().Gateway().Wireguard
-	if conf.Endpoint != "" {
-		return conf.Endpoint
-	}
-	host := "127.0.0.1"
-	list, err := net.InterfaceAddrs()
-	if err != nil {
-		list = nil
-	}
-	for _, a := range list {
-		if p, ok := a.(*net.IPNet); ok && p.IP.IsGlobalUnicast() && p.IP.To4() != nil {
-			host = p.IP.String()
-			break
-		}
-	}
-	return net.JoinHostPort(host, strconv.Itoa(int(n.WG.Port())))
-}
-
 // prepare makes certificates and secrets of the new rules possible before any
 // agent is judged by them.
 func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
-	if p.Gateway().Wireguard == nil {
+	if p.Gateway().Wireguard == nil && p.Gateway().Tailnet == nil {
 		return errNoTransport
 	}
 	if err := n.CA.Constrain(ctx, p.Names()); err != nil {
@@ -286,6 +290,9 @@ func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
 // Close ends what Start opened, the way in first.
 func (n *Node) Close() {
 	var errs []error
+	if n.TS != nil {
+		errs = append(errs, n.TS.Close())
+	}
 	if n.WG != nil {
 		errs = append(errs, n.WG.Close())
 	}

@@ -62,8 +62,15 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 // announce says that everything is up, and what is still missing.
 func (n *Node) announce() {
 	n.up.Store(true)
-	v4, _ := n.WG.Gateway()
-	n.o.Log.Info("ready", "config", n.o.Config, "state", n.Dir, "wireguard", n.Endpoint(), "inside", v4.String())
+	up := []any{"config", n.o.Config, "state", n.Dir}
+	if n.WG != nil {
+		v4, _ := n.WG.Gateway()
+		up = append(up, "wireguard", n.Endpoint(), "inside", v4.String())
+	}
+	if t := n.tailnetStatus(); t != nil {
+		up = append(up, "tailnet", t.State, "node", t.Name, "addresses", t.Addresses)
+	}
+	n.o.Log.Info("ready", up...)
 	for _, w := range n.Warnings() {
 		n.o.Log.Warn(w)
 	}

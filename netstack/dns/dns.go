@@ -31,6 +31,9 @@ const (
 type Server struct {
 	Pool    *Pool
 	Gateway [2]netip.Addr // what sallyport.internal stands for; an invalid address is left out
+	// Tailnet gives what it stands for to agents that come by the tailnet, where
+	// Gateway may not be reached; nil: the same.
+	Tailnet func() (v4, v6 netip.Addr)
 	// Declared tells whether a service of this agent claims the name, in lower
 	// case without a final dot, and whether it does so by a wildcard only.
 	Declared func(p *action.Peer, name string) (declared, wildcard bool)
@@ -74,12 +77,21 @@ func (s *Server) resolve(p *action.Peer, q wire.Question, r *wire.Msg) {
 	case !ok || blocked(name):
 		noName(r, "not a name that resolves here")
 	case name == netstack.GatewayName:
-		addresses(r, q, s.Gateway)
+		addresses(r, q, s.gateway(p))
 	case isReverse(name):
 		s.reverse(p, name, q, r)
 	default:
 		s.forward(p, name, q, r)
 	}
+}
+
+// gateway is where an agent finds the gateway itself.
+func (s *Server) gateway(p *action.Peer) [2]netip.Addr {
+	if s.Tailnet == nil || p.Transport != "tailnet" {
+		return s.Gateway
+	}
+	v4, v6 := s.Tailnet()
+	return [2]netip.Addr{v4, v6}
 }
 
 // forward answers for a name of a service.
@@ -122,7 +134,7 @@ func (s *Server) reverse(p *action.Peer, name string, q wire.Question, r *wire.M
 		return
 	}
 	host, _ := s.Pool.Lookup(addr)
-	if addr == s.Gateway[0] || addr == s.Gateway[1] {
+	if own := s.gateway(p); addr == own[0] || addr == own[1] {
 		host = netstack.GatewayName
 	} else if host != "" {
 		if declared, _ := s.Declared(p, host); !declared {

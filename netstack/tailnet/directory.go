@@ -79,6 +79,18 @@ func (d *directory) current(id string) (*action.Peer, bool) {
 	return d.admit(k)
 }
 
+// seen gives the agent of an id, whatever it may do.
+func (d *directory) seen(id string) (*action.Peer, bool) {
+	d.mu.Lock()
+	k := d.byID[id]
+	d.mu.Unlock()
+	if k == nil {
+		return nil, false
+	}
+	_, ok := d.admit(k)
+	return k.peer, ok
+}
+
 // admit reports whether an agent may do anything at all now.
 func (d *directory) admit(k *known) (*action.Peer, bool) {
 	if k == nil || !k.until.IsZero() && !d.now().Before(k.until) {

@@ -28,6 +28,9 @@ func (n *Node) follow(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-n.keySet:
+			n.relogin(ctx)
+			continue
 		case <-n.who.wake:
 		case <-tick.C:
 		}
@@ -73,6 +76,9 @@ func (n *Node) listen(ctx context.Context) error {
 func (n *Node) hear(ctx context.Context, news ipn.Notify) {
 	if news.BrowseToURL != nil {
 		n.note(func() { n.login = *news.BrowseToURL })
+	}
+	if news.State != nil && *news.State == ipn.NeedsLogin {
+		n.KeySet()
 	}
 	if news.Health != nil {
 		n.note(func() { n.trouble = complaints(news.Health) })

@@ -135,13 +135,20 @@ type lab struct {
 
 	mu   sync.Mutex
 	tags []string // whose nodes the rules know; guarded by mu
+	auth string   // the auth key there is; guarded by mu
+}
+
+func (l *lab) authKey() (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.auth, nil
 }
 
 // newLab starts a tailnet with a gateway that is an exit node. Nodes with tag:ci
 // have a role.
 func newLab(t testing.TB, h netstack.Handler, change ...func(*Config, *netstack.Server)) *lab {
 	t.Helper()
-	l := &lab{t: t, store: &memory{}, tags: []string{"tag:ci"}}
+	l := &lab{t: t, store: &memory{}, tags: []string{"tag:ci"}, auth: "tskey-good"}
 	l.control = &testcontrol.Server{
 		DERPMap:   integration.RunDERPAndSTUN(t, logger.Discard, "127.0.0.1"),
 		DNSConfig: &tailcfg.DNSConfig{Proxied: true}, MagicDNSDomain: "corp.ts.net", Logf: logger.Discard,
@@ -154,7 +161,7 @@ func newLab(t testing.TB, h netstack.Handler, change ...func(*Config, *netstack.
 	t.Cleanup(func() { l.web.CloseClientConnections(); l.web.Close() })
 
 	l.cfg = Config{
-		Hostname: "sallyport", ControlURL: l.web.URL, AuthKey: "tskey-good", Tags: []string{"tag:sallyport"},
+		Hostname: "sallyport", ControlURL: l.web.URL, AuthKey: l.authKey, Tags: []string{"tag:sallyport"},
 		State: l.store, Dir: t.TempDir(), Enrolled: l.enrolled,
 		Routes: append(Exit(), vipPool, netip.MustParsePrefix("10.99.0.0/16")),
 	}
@@ -235,6 +242,32 @@ type agent struct {
 // join adds a machine that uses the gateway as its exit node.
 func (l *lab) join(name string, tags ...string) *agent {
 	l.t.Helper()
+	a := l.machine(name, tags...)
+	a.exitBy(l)
+	return a
+}
+
+// joinRoutes adds a machine that takes the gateway's routes, and no exit node.
+func (l *lab) joinRoutes(name string, tags ...string) *agent {
+	l.t.Helper()
+	a := l.machine(name, tags...)
+	client, err := a.ts.LocalClient()
+	if err == nil {
+		_, err = client.EditPrefs(context.Background(), &ipn.MaskedPrefs{Prefs: ipn.Prefs{RouteAll: true}, RouteAllSet: true})
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	gateway := l.key(l.node)
+	eventually(l.t, patience, "the routes are known", func() bool {
+		s, err := client.Status(context.Background())
+		return err == nil && s.Peer[gateway] != nil && s.Peer[gateway].PrimaryRoutes != nil
+	})
+	return a
+}
+
+func (l *lab) machine(name string, tags ...string) *agent {
+	l.t.Helper()
 	t := l.t
 	n, err := tun.New(tun.Options{MTU: mtu})
 	if err != nil {
@@ -258,7 +291,6 @@ func (l *lab) join(name string, tags ...string) *agent {
 			t.Fatal(terr)
 		}
 	}
-	a.exitBy(l)
 	return a
 }
 

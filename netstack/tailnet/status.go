@@ -110,7 +110,7 @@ func (n *Node) standstill(now *ipnstate.Status) string {
 		at := n.login
 		n.mu.Unlock()
 		text := "the node is not logged in to the tailnet: its auth key is missing, spent or wrong, or its own key has expired; " +
-			"set a new auth key, then run `sallyport tailnet logout` and start again"
+			"set a new one with `sallyport secret set`"
 		if at != "" {
 			text += ", or log it in at " + at
 		}
@@ -125,8 +125,10 @@ func (n *Node) standstill(now *ipnstate.Status) string {
 func (n *Node) problems() []error {
 	var errs []error
 	n.mu.Lock()
-	if n.lost != nil {
-		errs = append(errs, n.lost)
+	for _, err := range []error{n.lost, n.keyless} {
+		if err != nil {
+			errs = append(errs, err)
+		}
 	}
 	for _, t := range n.trouble {
 		errs = append(errs, errors.New(t))
@@ -136,13 +138,4 @@ func (n *Node) problems() []error {
 		errs = append(errs, err)
 	}
 	return errs
-}
-
-// Logout gives up the node's identity: the tailnet forgets it, and the next start
-// makes a new one.
-func (n *Node) Logout(ctx context.Context) error {
-	if err := n.client.Logout(ctx); err != nil {
-		return fmt.Errorf("log out of the tailnet: %w", err)
-	}
-	return nil
 }

@@ -34,9 +34,10 @@ const mtu = 1280
 type Config struct {
 	Hostname   string
 	ControlURL string // "": Tailscale's own
-	// AuthKey is an auth key, or the secret of an OAuth client that mints one. It
-	// is used only while the node has no identity, so that a restart mints none.
-	AuthKey string
+	// AuthKey gives an auth key, or the secret of an OAuth client that mints one;
+	// "": a person logs the node in. It is used only while the node has no
+	// identity, so that a restart mints none.
+	AuthKey func() (string, error)
 	Tags    []string
 	Dir     string // where the library may write what is no state
 	State   State
@@ -60,10 +61,13 @@ type Node struct {
 	cancel context.CancelFunc
 	joined sync.WaitGroup
 	own    atomic.Pointer[[]netip.Addr]
+	keySet chan struct{} // the auth key may be another one
 	up     chan struct{} // closed when the node runs for the first time
 	begin  sync.Once     // guards up
 
 	mu      sync.Mutex
+	key     string         // the auth key that is not to be tried again; guarded by mu
+	keyless error          // why there is no auth key; guarded by mu
 	routes  []netip.Prefix // guarded by mu
 	login   string         // where a person would log the node in; guarded by mu
 	trouble []string       // what the library complains of; guarded by mu
@@ -77,7 +81,7 @@ func New(cfg Config, roster *netstack.Roster, log *slog.Logger) *Node {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, roster: roster, log: log, up: make(chan struct{}), routes: cfg.Routes}
+	n := &Node{cfg: cfg, roster: roster, log: log, up: make(chan struct{}), keySet: make(chan struct{}, 1), routes: cfg.Routes}
 	n.own.Store(new([]netip.Addr))
 	n.who = newDirectory(n.whois, roster, cfg.Enrolled, log)
 	return n
@@ -111,12 +115,12 @@ func (n *Node) join() error {
 	if err != nil {
 		return err
 	}
-	key := n.cfg.AuthKey
-	if state.hasIdentity() {
-		key = ""
+	if !state.hasIdentity() {
+		key := n.authKey()
+		n.note(func() { n.key = key })
 	}
 	n.ts = &tsnet.Server{
-		Dir: n.cfg.Dir, Store: state, Hostname: n.cfg.Hostname, AuthKey: key, AdvertiseTags: n.cfg.Tags,
+		Dir: n.cfg.Dir, Store: state, Hostname: n.cfg.Hostname, AuthKey: n.key, AdvertiseTags: n.cfg.Tags,
 		ControlURL: n.cfg.ControlURL, Tun: newDevice(n.net.Device),
 		Logf:     func(format string, args ...any) { n.log.Debug("tailscale", "text", fmt.Sprintf(format, args...)) },
 		UserLogf: func(format string, args ...any) { n.log.Debug("tailscale", "text", fmt.Sprintf(format, args...)) },
@@ -154,6 +158,10 @@ func (n *Node) Lookup(addr netip.Addr) (*action.Peer, bool) {
 	}
 	return n.who.lookup(addr)
 }
+
+// Seen tells who an agent was when it was last seen, and whether it may do
+// anything now.
+func (n *Node) Seen(id string) (p *action.Peer, enrolled bool) { return n.who.seen(id) }
 
 // Current gives the agent of an id as it stands now.
 func (n *Node) Current(id string) (*action.Peer, bool) { return n.who.current(id) }

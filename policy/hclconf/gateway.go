@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +32,8 @@ func (d *decoder) gateway(b *hclsyntax.Block) {
 		switch inner.Type {
 		case "wireguard":
 			g.Wireguard = d.wireguard(inner.Body)
+		case "tailnet":
+			g.Tailnet = d.tailnet(inner.Body)
 		case "dns":
 			d.dns(inner.Body)
 		case "record":
@@ -108,7 +109,7 @@ func (d *decoder) wireguard(body *hclsyntax.Body) *Wireguard {
 	with(body, "listen", func(e hcl.Expression) { w.Listen = d.listen(e) })
 	with(body, "endpoint", func(e hcl.Expression) {
 		s := d.word(e)
-		if host, port, err := net.SplitHostPort(s.Value); s.Stated() && (err != nil || host == "" || !validPort(port)) {
+		if host, port, err := net.SplitHostPort(s.Value); s.Stated() && (err != nil || host == "" || !literal.Port(port)) {
 			d.fail(s.Range, "Bad endpoint", `%q is no endpoint; write what agents dial, like "gw.example.com:51820".`, s.Value)
 		}
 		w.Endpoint = s.Value
@@ -147,21 +148,16 @@ func (d *decoder) listen(e hcl.Expression) string {
 	if !s.Stated() {
 		return ""
 	}
-	if host, port, err := net.SplitHostPort(s.Value); err != nil || host != "" || !validPort(port) && port != "0" {
+	if host, port, err := net.SplitHostPort(s.Value); err != nil || host != "" || !literal.Port(port) && port != "0" {
 		d.fail(s.Range, "Bad address", `%q is no port to listen on; write it like ":51820". WireGuard answers on every address of the host.`, s.Value)
 	}
 	return s.Value
 }
 
-func validPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0
-}
-
 func (d *decoder) dns(body *hclsyntax.Body) {
 	with(body, "resolvers", func(e hcl.Expression) {
 		for _, s := range d.words(e) {
-			a, err := resolver(s.Value)
+			a, err := literal.Server(s.Value)
 			if err != nil {
 				d.fail(s.Range, "Bad resolver", `%q is no address; write it like "10.0.0.2" or "10.0.0.2:53".`, s.Value)
 				continue
@@ -178,13 +174,6 @@ func (d *decoder) dns(body *hclsyntax.Body) {
 			d.known(s, "answer", []string{"refuse"})
 		}
 	})
-}
-
-func resolver(s string) (netip.AddrPort, error) {
-	if a, err := netip.ParseAddr(s); err == nil {
-		return netip.AddrPortFrom(a, 53), nil
-	}
-	return netip.ParseAddrPort(s)
 }
 
 func (d *decoder) secret(b *hclsyntax.Block) {

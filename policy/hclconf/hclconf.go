@@ -63,6 +63,7 @@ type Gateway struct {
 	StateDir  string // "": the default of the host
 	Key       KeySource
 	Wireguard *Wireguard // nil: no such transport
+	Tailnet   *Tailnet   // nil: no such transport
 	Resolvers []netip.AddrPort
 	Record    Record
 	Limits    Limits

@@ -56,9 +56,10 @@ func language() *shape {
 func gatewayShape() *shape {
 	return &shape{
 		attrs: []string{"name", "state_dir", "key"},
-		later: []string{"store", "tailnet", "proxy", "dashboard", "slack", "telemetry"},
+		later: []string{"store", "proxy", "dashboard", "slack", "telemetry"},
 		blocks: map[string]*shape{
 			"wireguard": {attrs: []string{"listen", "endpoint", "subnet", "mtu"}},
+			"tailnet":   {attrs: []string{"hostname", "auth_key", "control_url", "tags", "capture"}},
 			"dns":       {attrs: []string{"resolvers", "unknown"}},
 			"record":    {attrs: []string{"keep", "strict"}, later: []string{"bodies"}},
 			"limits":    {attrs: []string{"connections_per_agent", "body_inspect", "memory"}},

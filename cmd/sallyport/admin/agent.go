@@ -19,7 +19,7 @@ import (
 
 func (r *commands) agentCommand() *cobra.Command {
 	return cli.Group("agent", "Enrol agents, look at them, cut them off",
-		r.agentAdd(), r.agentList(), r.agentShow(),
+		r.agentAdd(), r.agentApprove(), r.agentList(), r.agentShow(),
 		r.agentChange("rm", "Remove an agent; its connections end within a second", "removed", http.MethodDelete, ""),
 		r.agentFreeze("freeze", "Cut an agent off until it is unfrozen", "frozen"),
 		r.agentFreeze("unfreeze", "Let a frozen agent back in", "active again"),
@@ -86,6 +86,26 @@ func (r *commands) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, file
 	return nil
 }
 
+func (r *commands) agentApprove() *cobra.Command {
+	var e dashboard.Enrolment
+	cmd := &cobra.Command{
+		Use:   "approve NODE",
+		Short: "Let a node of the tailnet in that waits",
+		Long:  "Lets a node of the tailnet in that has come to the gateway and waits. `sallyport\nagent ls` shows whose it is: the name alone is its owner's choice. It keeps the\nname that it has now.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var got dashboard.Agent
+			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+url.PathEscape(args[0])+"/approve", e, &got); err != nil {
+				return err
+			}
+			cli.Say(cmd, "%s is approved%s.", got.Name, inRoles(got.Roles))
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "role to enrol it into (default: the only one there is)")
+	return cmd
+}
+
 func inRoles(roles []string) string {
 	if len(roles) == 0 {
 		return ", in no role"
@@ -111,13 +131,25 @@ func (r *commands) agentList() *cobra.Command {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "NAME\tADDRESS\tROLES\tSTATE\tLAST HANDSHAKE\tRECEIVED\tSENT")
 				for _, a := range agents {
-					cli.Printf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Address, cli.OrDash(strings.Join(a.Roles, ",")),
-						a.State, cli.Ago(a.Link.LastHandshake), cli.Size(a.Link.Received), cli.Size(a.Link.Sent))
+					cli.Printf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, cli.OrDash(a.Address), cli.OrDash(strings.Join(a.Roles, ",")),
+						stateOf(a), cli.Ago(a.Link.LastHandshake), cli.Size(a.Link.Received), cli.Size(a.Link.Sent))
 				}
 				return t.Flush()
 			})
 		},
 	}
+}
+
+// stateOf says whose a node is that nobody has approved.
+func stateOf(a dashboard.Agent) string {
+	owner := a.User
+	if len(a.Tags) > 0 {
+		owner = strings.Join(a.Tags, ",")
+	}
+	if a.State != "waiting" || owner == "" {
+		return a.State
+	}
+	return a.State + ", of " + owner
 }
 
 func (r *commands) agentShow() *cobra.Command {
@@ -133,7 +165,10 @@ func (r *commands) agentShow() *cobra.Command {
 			return r.Print(cmd, a, func(w io.Writer) error {
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				cli.Printf(t, "Agent:\t%s (%s)\n", a.Name, a.State)
-				cli.Printf(t, "Address:\t%s\n", a.Address)
+				cli.Printf(t, "Address:\t%s\n", cli.OrDash(a.Address))
+				if a.Node != "" {
+					cli.Printf(t, "Node:\t%s, of %s\n", a.Node, cli.OrDash(strings.Join(append(a.Tags, a.User), " ")))
+				}
 				cli.Printf(t, "Enrolled:\t%s%s\n", a.Created.Local().Format(time.DateTime), inRoles(a.Roles))
 				if !a.Expires.IsZero() {
 					cli.Printf(t, "Expires:\t%s\n", a.Expires.Local().Format(time.DateTime))

@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"text/tabwriter"
+	"time"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
@@ -42,6 +44,9 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 	if s.WireGuard != "" {
 		cli.Printf(t, "WireGuard:\t%s, public key %s, inside %s\n", s.WireGuard, s.PublicKey, s.Address)
 	}
+	if n := s.Tailnet; n != nil {
+		cli.Printf(t, "Tailnet:\t%s, %s at %s, key %s\n", n.State, cli.OrDash(n.Name), cli.OrDash(strings.Join(n.Addresses, " ")), keyLife(n.Expiry))
+	}
 	open := 0
 	for _, n := range s.Open {
 		open += n
@@ -66,6 +71,29 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 		return cli.PrintLines(w, "", "\n"+s.ConfigError)
 	}
 	return nil
+}
+
+func keyLife(end time.Time) string {
+	if end.IsZero() {
+		return "never expires"
+	}
+	return "ends " + end.Local().Format(time.DateTime)
+}
+
+func (r *commands) tailnetCommand() *cobra.Command {
+	return cli.Group("tailnet", "The gateway as a node of a tailnet", &cobra.Command{
+		Use:   "logout",
+		Short: "Give up the gateway's identity in the tailnet",
+		Long:  "Makes the tailnet forget the gateway: no agent of it comes in any more. A new auth\nkey (`sallyport secret set`) joins it again as a new node, whose routes and tags\nthe tailnet must approve anew.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/tailnet/logout", nil, nil); err != nil {
+				return err
+			}
+			cli.Say(cmd, "The gateway is logged out of the tailnet.")
+			return nil
+		},
+	})
 }
 
 func (r *commands) caCommand() *cobra.Command {
