@@ -25,6 +25,11 @@ const (
 	// names an hour, a flood of random ones fills 3 % of the pool in a day.
 	newNames      = 2048
 	newNamesEvery = time.Minute
+
+	// agentShare is the part of the pool that one agent may hold by wildcards. To
+	// hold a name it must go on asking for it: one that rested makes room.
+	agentShare = 8
+	leastShare = 64
 )
 
 // errQuota means that the agent, or all wildcards together, used up the new names.
@@ -62,6 +67,7 @@ type Pool struct {
 	order  *list.List               // of *entry, the last used in front
 	next   uint32                   // the lowest id that never stood for anything
 	agents map[string]*rate.Limiter // by agent id: new names it may still add
+	held   map[string]uint32        // by agent id: names that it has by wildcards
 }
 
 // entry is a name in use; guarded by Pool.mu.
@@ -70,6 +76,7 @@ type entry struct {
 	id    uint32
 	used  time.Time
 	saved time.Time // LastUsed in the store; zero: not there
+	agent string    // who has it by a wildcard, since it was last asked for by one; "": nobody
 }
 
 // NewPool loads the names of the store. v4 is usually 198.18.0.0/15, v6 a /64
@@ -89,7 +96,7 @@ func NewPool(ctx context.Context, store Store, v4, v6 netip.Prefix, now func() t
 		store: store, v4: v4.Masked(), v6: v6.Masked(), now: now, started: now(),
 		size:   1<<(32-v4.Bits()) - 2, // neither the network nor the broadcast address
 		byName: make(map[string]*list.Element), byID: make(map[uint32]*list.Element),
-		order: list.New(), next: 1, agents: make(map[string]*rate.Limiter),
+		order: list.New(), next: 1, agents: make(map[string]*rate.Limiter), held: make(map[string]uint32),
 	}
 	slices.SortFunc(names, func(a, b Name) int { return b.LastUsed.Compare(a.LastUsed) })
 	for _, n := range names {
@@ -167,6 +174,9 @@ func (p *Pool) take(name, agentID string) (n Name, known, due bool, err error) {
 		p.byName[name], p.byID[id] = e, e
 	}
 	t := p.touch(e)
+	if agentID != "" {
+		p.charge(t, agentID)
+	}
 	return Name{Host: t.host, ID: t.id, LastUsed: t.used}, !t.saved.IsZero(), t.used.Sub(t.saved) >= touchEvery, nil
 }
 
@@ -186,6 +196,9 @@ func (p *Pool) free(agentID string) (uint32, error) {
 	}
 	oldest := p.order.Back()
 	fresh := p.next <= limit
+	if agentID != "" && p.held[agentID] >= max(leastShare, p.size/agentShare) {
+		fresh, oldest = false, p.oldestOf(agentID)
+	}
 	full := !fresh && (oldest == nil || !p.rested(oldest.Value.(*entry)))
 	if agentID != "" && (full || !p.allowance(agentID).AllowN(p.now(), 1)) {
 		return 0, errQuota
@@ -198,9 +211,36 @@ func (p *Pool) free(agentID string) (uint32, error) {
 		return p.next - 1, nil
 	}
 	t := p.order.Remove(oldest).(*entry)
+	p.charge(t, "")
 	delete(p.byName, t.host)
 	delete(p.byID, t.id)
 	return t.id, nil
+}
+
+// oldestOf gives the name that an agent has left alone the longest, nil for none.
+func (p *Pool) oldestOf(agentID string) *list.Element {
+	for e := p.order.Back(); e != nil && p.rested(e.Value.(*entry)); e = e.Prev() {
+		if e.Value.(*entry).agent == agentID {
+			return e
+		}
+	}
+	return nil
+}
+
+// charge counts a name as the agent's who asks for it by a wildcard, if it is
+// nobody's yet, or as nobody's any more.
+func (p *Pool) charge(t *entry, agentID string) {
+	if t.agent == agentID || t.agent != "" && agentID != "" {
+		return
+	}
+	if agentID == "" {
+		if p.held[t.agent]--; p.held[t.agent] == 0 {
+			delete(p.held, t.agent)
+		}
+	} else {
+		p.held[agentID]++
+	}
+	t.agent = agentID
 }
 
 // rested reports whether nobody can still use the id. Connections that a former

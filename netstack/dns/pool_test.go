@@ -116,6 +116,42 @@ func TestT14_WildcardsLeaveRoom(t *testing.T) {
 	assign(t, p, "db.corp", "")
 }
 
+// An agent that keeps asking for every name it ever made up holds its share and no
+// more, however long it goes on.
+func TestT14_OneAgentHoldsItsShare(t *testing.T) {
+	c := &clock{start}
+	p := newPool(t, &memStore{}, netip.MustParsePrefix("198.18.0.0/21"), c)
+	share := int(p.size / agentShare)
+	name := func(i int) string { return fmt.Sprintf("n%d.wild.test", i) }
+	for i := range share {
+		assign(t, p, name(i), "a1")
+	}
+	for day := range 3 {
+		for i := range share {
+			assign(t, p, name(i), "a1")
+		}
+		if _, _, err := p.Assign("one-more.wild.test", "a1"); !errors.Is(err, errQuota) {
+			t.Fatalf("day %d: beyond the share: %v", day, err)
+		}
+		c.t = c.t.Add(24 * time.Hour)
+	}
+	assign(t, p, "n0.wild.test", "b1")
+	assign(t, p, "other.wild.test", "b1")
+	assign(t, p, "db.corp", "")
+
+	rests := assign(t, p, name(1), "a1")
+	c.t = c.t.Add(2 * time.Hour)
+	for i := range share {
+		if i != 1 {
+			assign(t, p, name(i), "a1")
+		}
+	}
+	c.t = c.t.Add(24 * time.Hour)
+	if got := assign(t, p, "new.wild.test", "a1"); got != rests {
+		t.Errorf("the new name stands at %s, not at %s, which its agent left alone", got, rests)
+	}
+}
+
 func TestPoolWritesOncePerHour(t *testing.T) {
 	store, c := &memStore{}, &clock{start}
 	p := newPool(t, store, pool4, c)
