@@ -11,19 +11,21 @@ service "github" {
   auth        = basic("x-access-token", secret.github)
   posture     = "guarded"
 
-  # git over HTTPS. A push may be anything from a new branch to a rewritten
-  # history; until its refs can be read it is asked.
+  # git over HTTPS. A push says which refs it creates, moves and removes; whether a
+  # moved one keeps its history it does not say, so that is asked.
   operation "git.refs" {
     match  = "GET /*/*/info/refs"
     effect = "read"
+    as     = "git"
   }
   operation "git.fetch" {
     match  = "POST /*/*/git-upload-pack"
     effect = "read"
+    as     = "git"
   }
   operation "git.push" {
-    match  = "POST /*/*/git-receive-pack"
-    effect = "unknown"
+    match = "POST /*/*/git-receive-pack"
+    as    = "git"
   }
   # Large files go up and down by the same request.
   operation "git.lfs" {

@@ -100,7 +100,7 @@ func TestEffects(t *testing.T) {
 		{"github", "POST /graphql#mutation+deleteRepositoryRuleset", "destructive admin body graphql graphql.admin graphql.delete"},
 		{"github", "GET /acme/site.git/info/refs", "read git.refs"},
 		{"github", "POST /acme/site.git/git-upload-pack", "read git.fetch"},
-		{"github", "POST /acme/site.git/git-receive-pack", "unknown git.push"},
+		{"github", "POST /acme/site.git/git-receive-pack", "body git.push"},
 		{"github", "POST /acme/site.git/info/lfs/objects/batch", "unknown git.lfs"},
 		{"github", "POST /something/new", "write"},
 
@@ -210,7 +210,7 @@ func catalogue(t *testing.T, preset string) operations {
 			case "effect":
 				op.effect = texts(t, attr.Expr)[0]
 			case "as":
-				if op.as = texts(t, attr.Expr)[0]; op.as != "llm" && op.as != "graphql" {
+				if op.as = texts(t, attr.Expr)[0]; op.as != "llm" && op.as != "graphql" && op.as != "git" {
 					t.Errorf("%s: operation %q is read as %q", preset, op.name, op.as)
 				}
 			case "when":
@@ -222,7 +222,7 @@ func catalogue(t *testing.T, preset string) operations {
 				t.Errorf("%s: operation %q has %q", preset, op.name, name)
 			}
 		}
-		if _, ok := action.ParseEffect(op.effect); !ok && op.as != "graphql" || len(op.match) == 0 {
+		if _, ok := action.ParseEffect(op.effect); !ok && op.as != "graphql" && op.as != "git" || len(op.match) == 0 {
 			t.Errorf("%s: operation %q has effect %q and %d matches", preset, op.name, op.effect, len(op.match))
 		}
 		ops = append(ops, op)

@@ -9,7 +9,7 @@ func Lists() []string {
 }
 
 // Readings lists what the body of an operation may be read as.
-func Readings() []string { return []string{"graphql", "jsonrpc", "mcp", "llm"} }
+func Readings() []string { return []string{"graphql", "git", "jsonrpc", "mcp", "llm"} }
 
 // Methods lists the methods a rule may name: HTTP's own and those of WebDAV and
 // its kin that services are known to take.

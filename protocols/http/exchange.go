@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
@@ -47,6 +48,14 @@ var errTooLarge = errors.New("the body is larger than what may be held for appro
 // request. It waits for the agent to send it. A body that is too large to be held
 // tells no facts, and cannot be approved.
 func (x *exchange) Learn(ctx context.Context, need action.Need) error {
+	if x.Facts.Git.Pushes() && x.Facts.Unread && need&ask.BodyFacts != 0 {
+		if err := x.readPush(ctx); err != nil {
+			return err
+		}
+		if need &^= ask.BodyFacts; need == 0 {
+			return nil
+		}
+	}
 	err := x.take(ctx)
 	if large := errors.Is(err, errTooLarge) || errors.Is(err, errNoRoom); err != nil && !large {
 		return err
@@ -128,6 +137,31 @@ func (x *exchange) hold(ctx context.Context, limit int64) error {
 	}
 	x.noDeadline()
 	x.held = held
+	return nil
+}
+
+// readPush reads as much of a push as says which refs it changes; what follows may
+// be gigabytes. What was read stands before the rest again.
+func (x *exchange) readPush(ctx context.Context) error {
+	defer protocols.After(ctx, func() { x.deadline(-time.Second) })()
+	x.deadline(learnLimit)
+	x.Facts.Unread = false
+	if x.reserve(2*call.MaxCommands) != nil || len(x.r.Header["Content-Encoding"]) > 0 {
+		return nil // the push stays unknown
+	}
+	var head []byte
+	for buf := make([]byte, firstHold); ; {
+		n, err := x.r.Body.Read(buf)
+		head = append(head, buf[:n]...)
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("body: %w", err)
+		}
+		if x.Facts.Git.Commands(head, err == io.EOF) {
+			break
+		}
+	}
+	x.noDeadline()
+	x.r.Body = &resumed{Reader: io.MultiReader(bytes.NewReader(head), x.r.Body), Closer: x.r.Body}
 	return nil
 }
 

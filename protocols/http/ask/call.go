@@ -12,6 +12,10 @@ import (
 func (a *Ask) Understand(b *content.Body) {
 	f := &a.Facts
 	f.Unread, f.Body = false, b
+	if f.Git.Pushes() && !f.Git.Read && b != nil {
+		text, _ := b.Text()
+		f.Git.Commands([]byte(text), true)
+	}
 	if len(a.Act.Service.Readings) == 0 {
 		return
 	}
@@ -25,9 +29,14 @@ func (a *Ask) Understand(b *content.Body) {
 	}
 }
 
-// understandURL reads what a request without a body asks by its query.
+// understandURL reads what the request line asks: of git, and of GraphQL without a
+// body.
 func (a *Ask) understandURL() {
 	f := &a.Facts
+	if slices.Contains(a.Act.Service.Readings, "git") {
+		service, _ := one(f.parameter("service"))
+		f.Git = call.GitOf(f.Path, service)
+	}
 	if f.Size != 0 || !slices.Contains(a.Act.Service.Readings, "graphql") {
 		return
 	}
@@ -55,6 +64,7 @@ func (r *Request) asked() (*call.Call, action.State) {
 func readings() []action.Reading {
 	return []action.Reading{
 		{Name: "graphql", Facts: []string{"graphql."}, Cost: BodyFacts, Effects: graphqlEffects},
+		{Name: "git", Facts: []string{"git."}, Cost: BodyFacts, Effects: gitEffects},
 		{Name: "jsonrpc", Facts: []string{"jsonrpc."}, Cost: BodyFacts},
 		{Name: "mcp", Facts: []string{"mcp.", "jsonrpc.", "http.tools"}, Cost: BodyFacts, Effects: mcpEffects},
 		{Name: "llm", Facts: []string{"llm.", "http.tools"}, Cost: BodyFacts, Effects: llmEffects},
@@ -71,6 +81,15 @@ func graphqlEffects(f action.Facts) (action.Effects, bool, action.State) {
 		return 0, false, s
 	}
 	e, s := c.GraphQL.Effects()
+	return e, false, s
+}
+
+func gitEffects(f action.Facts) (action.Effects, bool, action.State) {
+	r, ok := f.(*Request)
+	if !ok {
+		return 0, false, action.Unknown
+	}
+	e, s := r.Git.Effects(r.Unread)
 	return e, false, s
 }
 
@@ -107,6 +126,18 @@ func callFacts() []action.FactSpec {
 		action.Str("graphql.operation", "The name of the operation; absent if it has none.", BodyFacts, of(func(c *call.Call) (string, action.State) { return c.GraphQL.Operation() })),
 		action.Str("graphql.type", `"query", "mutation" or "subscription".`, BodyFacts, of(func(c *call.Call) (string, action.State) { return c.GraphQL.Type() })),
 		action.List("graphql.fields", "The root fields, through fragments, never aliases.", BodyFacts, of(func(c *call.Call) ([]string, action.State) { return c.GraphQL.Roots() })),
+		action.Str("git.service", `"upload-pack" to fetch, "receive-pack" to push.`, 0, func(r *Request) (string, action.State) {
+			return r.Git.Word(func(g *call.Git) string { return g.Service })
+		}),
+		action.Str("git.repo", "The path of the repository, without .git.", 0, func(r *Request) (string, action.State) {
+			return r.Git.Word(func(g *call.Git) string { return g.Repo })
+		}),
+		action.List("git.refs", "Every ref that a push changes, in full.", BodyFacts, func(r *Request) ([]string, action.State) {
+			return r.Git.List(func(g *call.Git) []string { return g.Refs }, r.Unread)
+		}),
+		action.List("git.deletes", "The refs that a push removes.", BodyFacts, func(r *Request) ([]string, action.State) {
+			return r.Git.List(func(g *call.Git) []string { return g.Deletes }, r.Unread)
+		}),
 		action.List("jsonrpc.methods", "The methods of every call in the message.", BodyFacts, of(func(c *call.Call) ([]string, action.State) { return c.RPC.AllMethods() })),
 		action.Str("mcp.method", "The method of the one call in the message.", BodyFacts, of(func(c *call.Call) (string, action.State) { return c.RPC.Method() })),
 		action.Str("mcp.tool", "The tool that the message calls.", BodyFacts, of(func(c *call.Call) (string, action.State) { return c.RPC.Tool() })),

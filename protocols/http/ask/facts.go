@@ -26,6 +26,7 @@ type Request struct {
 	Size        int64  `json:"size"` // of the body; -1: not stated
 	WebSocket   bool   `json:"websocket,omitempty"`
 
+	Git    *call.Git     `json:"git,omitempty"`  // where an operation says so
 	Call   *call.Call    `json:"call,omitempty"` // what the body asks, where an operation says how to read it
 	Body   *content.Body `json:"-"`              // once it was read; it is not recorded
 	Unread bool          `json:"-"`              // the body is still to come, and may be learned

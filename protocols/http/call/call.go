@@ -11,7 +11,7 @@ import (
 )
 
 // Kinds lists what a body can be read as.
-func Kinds() []string { return []string{"graphql", "jsonrpc", "mcp", "llm"} }
+func Kinds() []string { return []string{"graphql", "jsonrpc", "mcp", "llm", "git"} }
 
 // A Call is what a body asks, read in every way that the service declares. It is
 // recorded, so that it can be judged again.
