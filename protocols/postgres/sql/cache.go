@@ -102,7 +102,7 @@ const (
 func (e *entry) size() int {
 	n := entryBytes
 	for _, st := range e.stmts {
-		n += statementBytes + len(st.shape.Normalized) + st.shape.Size()
+		n += statementBytes + len(st.shape.Normalized) + st.seal.Size()
 		for _, list := range st.shape.Lists() {
 			for _, name := range list {
 				n += nameBytes + len(name)

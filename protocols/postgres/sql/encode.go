@@ -3,7 +3,6 @@ package sql
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 )
@@ -13,9 +12,9 @@ import (
 func (f *Facts) AppendJSON(b []byte) ([]byte, error) {
 	w := writer{b: append(slices.Grow(b, usualFacts+len(f.Text)), '{')}
 	if f.Shape != nil {
-		fields, err := f.Shape.Fields()
+		fields, err := f.Shape.Fields(f.seal)
 		if err != nil {
-			return nil, fmt.Errorf("shape of a statement: %w", err)
+			return nil, err
 		}
 		w.b = append(w.b, fields...)
 	}

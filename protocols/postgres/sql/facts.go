@@ -24,8 +24,9 @@ type Facts struct {
 	Params []string `json:"params,omitempty"`
 	// Catalog says whether the names of the Shape are the server's; Expanded are the
 	// tables that they come down to.
-	Catalog  Catalog  `json:"catalog,omitempty"`
-	Expanded []string `json:"tables_expanded,omitempty"`
+	Catalog  Catalog     `json:"catalog,omitempty"`
+	Expanded []string    `json:"tables_expanded,omitempty"`
+	seal     *known.Seal // of the Shape that the statement was read as; nil: none
 	// Literals are made of Text where a rule reads them; nil before.
 	Literals *Literals `json:"-"`
 }

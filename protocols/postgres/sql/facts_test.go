@@ -65,7 +65,7 @@ func TestFactsAreEncodedAsTheirFieldsSay(t *testing.T) {
 			changed.Tables = append(changed.Tables, "more")
 			for _, f := range []*Facts{
 				f,
-				{Shape: &changed, Text: text, Params: []string{"", "a\nb"}, Catalog: CatalogKnown, Expanded: []string{"x.y"}},
+				{Shape: &changed, seal: f.seal, Text: text, Params: []string{"", "a\nb"}, Catalog: CatalogKnown, Expanded: []string{"x.y"}},
 				{Text: text},
 				{Shape: f.Shape},
 				{Conversation: s.Conversation},

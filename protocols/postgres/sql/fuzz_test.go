@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,8 @@ func cacheAgrees(t *testing.T, warm, cold *Analyzer, text string, seed uint64) {
 	for _, p := range parts {
 		invariants(t, p)
 	}
-	if _, err := Resolve(parts, func(string) []action.Part { return parts }); err != nil && len(parts) > 0 {
+	behind := slices.DeleteFunc(slices.Clone(parts), func(p action.Part) bool { return p.Facts.(*Facts).Executes != "" })
+	if _, err := Resolve(parts, func(string) []action.Part { return behind }); err != nil && len(behind) > 0 {
 		t.Errorf("%q: %v", text, err)
 	}
 	guarded, err := warm.Parse(text, &Session{})

@@ -92,7 +92,7 @@ func ours(a *Analyzer, text string) (string, bool) {
 
 // newer is SQL that a server of major 15 does not know and this grammar does.
 var newer = []string{
-	"JSON_OBJECT", "JSON_ARRAY", "JSON_TABLE", "IS JSON", "NOT MATCHED BY SOURCE", "1_0", "0x", "GENERIC_PLAN", "$1a", "$1e",
+	"\v", "JSON_OBJECT", "JSON_ARRAY", "JSON_TABLE", "IS JSON", "NOT MATCHED BY SOURCE", "1_0", "0x", "GENERIC_PLAN", "$1a", "$1e",
 }
 
 // differs says how server and grammar disagree about a text; "" if they do not.

@@ -155,6 +155,7 @@ type entry struct {
 // A statement is one of an entry; from and to are its place in the text.
 type statement struct {
 	shape    *Shape
+	seal     *known.Seal
 	effects  action.Effects
 	control  bool
 	from, to int
@@ -165,7 +166,7 @@ func (e *entry) normalize(text string) {
 	for i := range e.stmts {
 		st := &e.stmts[i]
 		st.shape.Normalized, st.shape.Fingerprint = lex.Normal(e.textOf(i, text), st.shape.Verbatim)
-		st.shape.Seal()
+		st.seal, _ = known.NewSeal(st.shape) // what cannot be encoded is found out when it is recorded
 	}
 }
 
@@ -203,7 +204,7 @@ func (st *statement) part(f *Facts) action.Part {
 }
 
 func facts(st *statement, text string, s *Session, n int) Facts {
-	return Facts{Shape: st.shape, Conversation: s.Conversation, Text: text, Statements: n, Protocol: s.Protocol}
+	return Facts{Shape: st.shape, seal: st.seal, Conversation: s.Conversation, Text: text, Statements: n, Protocol: s.Protocol}
 }
 
 // Verbs lists every verb that a statement may have.

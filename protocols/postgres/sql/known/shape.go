@@ -51,8 +51,6 @@ type Shape struct {
 	// Of a statement that executes another: what it does beside that.
 	Bare       action.Effects `json:"-"`
 	BareOpaque bool           `json:"-"`
-
-	seal seal
 }
 
 // A Set gives one setting a value, now or for sessions to come.
