@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -268,6 +269,44 @@ func TestDNSStream(t *testing.T) {
 		t.Errorf("after no answer: %v", err)
 	}
 	<-done
+}
+
+// Whoever is slow at DNS over TCP keeps its connection no longer than one question
+// may take.
+func TestT10_SlowDNSClientsAreCutOff(t *testing.T) {
+	clients := map[string]func(c net.Conn){
+		"it says nothing": func(net.Conn) {},
+		"it asks byte by byte": func(c net.Conn) {
+			for err := error(nil); err == nil; time.Sleep(time.Second) {
+				_, err = c.Write([]byte{1})
+			}
+		},
+		"it reads no answer": func(c net.Conn) {
+			for WriteFrame(c, []byte("one")) == nil {
+			}
+		},
+		"it reads an answer byte by byte": func(c net.Conn) {
+			err := WriteFrame(c, []byte("one"))
+			for ; err == nil; time.Sleep(time.Second) {
+				_, err = c.Read(make([]byte, 1))
+			}
+		},
+	}
+	for name, client := range clients {
+		synctest.Test(t, func(t *testing.T) {
+			agent, gateway := net.Pipe()
+			defer agent.Close()
+			var gone sync.WaitGroup
+			gone.Go(func() { client(agent) })
+			begin := time.Now()
+			err := serveDNS(gateway, &action.Peer{}, answers(func([]byte, bool) []byte { return make([]byte, 500) }))
+			defer gone.Wait()
+			gateway.Close()
+			if took := time.Since(begin); err != nil || took != dnsIdle {
+				t.Errorf("%s: it is served for %v, %v", name, took, err)
+			}
+		})
+	}
 }
 
 func TestQueryPanicDropsTheAnswer(t *testing.T) {

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +66,14 @@ func (r *raw) Close() error {
 // raw enrols an agent that speaks in packets.
 func (l *lab) raw(name string) *raw {
 	l.t.Helper()
+	r := l.rawOver(name, conn.NewStdNetBind())
+	l.t.Cleanup(r.device.Close)
+	return r
+}
+
+// rawOver is raw over a bind of its own. Close its device.
+func (l *lab) rawOver(name string, bind conn.Bind) *raw {
+	l.t.Helper()
 	s, err := ParseConfig(l.enrol(name))
 	if err != nil {
 		l.t.Fatal(err)
@@ -71,13 +82,12 @@ func (l *lab) raw(name string) *raw {
 		out: make(chan []byte), in: make(chan []byte, 1024), events: make(chan wgtun.Event, 1),
 		done: make(chan struct{}), addr: s.Addresses[0].Addr(),
 	}
-	r.device = device.NewDevice(r, conn.NewStdNetBind(), device.NewLogger(device.LogLevelSilent, ""))
+	r.device = device.NewDevice(r, bind, device.NewLogger(device.LogLevelSilent, ""))
 	uapi := fmt.Sprintf("private_key=%s\npublic_key=%s\nendpoint=%s\nallowed_ip=0.0.0.0/0\nallowed_ip=::/0\n",
 		hexKey(s.PrivateKey), hexKey(s.PublicKey), s.Endpoint)
 	if err := errors.Join(r.device.IpcSet(uapi), r.device.Up()); err != nil {
 		l.t.Fatal(err)
 	}
-	l.t.Cleanup(r.device.Close)
 	return r
 }
 
@@ -251,6 +261,78 @@ func TestT10_SYNFlood(t *testing.T) {
 	if n := len(l.node.net.Stack.RegisteredEndpoints()); n > 8+2 {
 		t.Errorf("the flood holds %d endpoints", n)
 	}
+}
+
+// silent is a Bind that keeps what is sent to itself.
+type silent struct {
+	conn.Bind
+	sent chan []byte
+}
+
+func (s silent) Send(bufs [][]byte, _ conn.Endpoint) error {
+	for _, b := range bufs {
+		select {
+		case s.sent <- append([]byte(nil), b...):
+		default:
+		}
+	}
+	return nil
+}
+
+// initiation is the first message of a handshake of a new agent, which the
+// gateway has not seen.
+func (l *lab) initiation(name string) []byte {
+	l.t.Helper()
+	s := silent{conn.NewStdNetBind(), make(chan []byte, 1)}
+	r := l.rawOver(name, s)
+	defer r.device.Close()
+	r.out <- r.packet4("1.2.3.4", 6, segment(1, 80, 1, 0, syn, 1000, ""))
+	return <-s.sent
+}
+
+// Handshakes of many agents, thousands a second, keep nobody from talking, nor a
+// new agent from beginning to.
+func TestT10_HandshakeFlood(t *testing.T) {
+	l := newLab(t, handlerFunc(echo))
+	conn := dial(t, l.agent("other"), "tcp", "1.2.3.4:80")
+	line(t, conn)
+	var flood sync.WaitGroup
+	stop, sent := make(chan struct{}), new(atomic.Int64)
+	for i := range 16 {
+		first := l.initiation(fmt.Sprintf("flood%d", i))
+		flood.Go(func() {
+			out, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", l.node.Port()))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer out.Close()
+			for pace := time.NewTicker(time.Millisecond); ; {
+				select {
+				case <-pace.C:
+				case <-stop:
+					return
+				}
+				out.Write(first) //nolint:errcheck // a full queue is what it is about
+				sent.Add(1)
+			}
+		})
+	}
+	defer flood.Wait()
+	defer close(stop)
+	eventually(t, 10*time.Second, "thousands of handshakes are begun", func() bool { return sent.Load() > 5000 })
+	begin := time.Now()
+	for range 20 {
+		if _, err := conn.Write([]byte("hello\n")); err != nil {
+			t.Fatal(err)
+		}
+		line(t, conn)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("20 lines of another agent took %v", took)
+	}
+	line(t, dial(t, l.agent("late"), "tcp", "1.2.3.4:80"))
+	t.Logf("among %d handshakes", sent.Load())
 }
 
 // A SYN on a connection that lives waits for the end of it, which does not come:
