@@ -321,6 +321,13 @@ func TestCatalogFollowsChanges(t *testing.T) {
 			t.Errorf("renamed, %s: %s", name, got)
 		}
 	}
+	// In the extended protocol the record of a statement ends before its transaction.
+	if _, err := conn.Exec(t.Context(), "CREATE OR REPLACE VIEW app.fresher AS SELECT id FROM hidden.payments", pgx.QueryExecModeDescribeExec); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.tables(t, other, "SELECT * FROM app.fresher"); got != "app.fresher hidden.payments" {
+		t.Errorf("replaced in the extended protocol: %s", got)
+	}
 	// Behind the gateway's back: a name that means nothing is looked up again.
 	if out, err := needDatabase(t).psql("app", "ALTER TABLE hidden.payments RENAME TO charges"); err != nil {
 		t.Fatal(out)
@@ -515,5 +522,27 @@ func TestT40_WhatAViewReadsIsWhatWasApproved(t *testing.T) {
 				t.Errorf("the session is of no use afterwards: %v", err)
 			}
 		})
+	}
+}
+
+// A session that commits and then does not read its answer has changed the catalog
+// all the same.
+func TestCatalogOfASessionThatStalls(t *testing.T) {
+	l := newWorld(t)
+	conn, other := dialLine(t, l, ""), dialLine(t, l, "")
+	if _, err := conn.Exec(t.Context(), "CREATE VIEW app.moved AS SELECT id FROM app.notes", pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.tables(t, other, "SELECT * FROM app.moved"); got != "app.moved app.notes" {
+		t.Fatal(got)
+	}
+	stalls := l.ready(t)
+	stalls.send(query("BEGIN; CREATE OR REPLACE VIEW app.moved AS SELECT id FROM hidden.payments; COMMIT; SELECT repeat('x', 1000) FROM generate_series(1, 100000)"))
+	await(t, "the change is committed", func() bool {
+		out, err := needDatabase(t).psql("app", "SELECT pg_get_viewdef('app.moved'::regclass)")
+		return err == nil && strings.Contains(out, "payments")
+	})
+	if got := l.tables(t, other, "SELECT * FROM app.moved"); got != "app.moved hidden.payments" {
+		t.Error(got)
 	}
 }

@@ -115,6 +115,9 @@ func (s *session) begin(g *upstream.Greeting) {
 	}
 	s.ledger = ledger.New(start)
 	s.ledger.Flush = s.in.Flush
+	if s.sight != nil {
+		s.ledger.Rest = s.sight.Rest
+	}
 	s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
 	s.link.Stream.SetSink(s.agent)
 	s.text = sql.Session{

@@ -196,6 +196,18 @@ func TestAChangeIsSeenByEveryAccount(t *testing.T) {
 	}
 }
 
+func TestPlacesAreBounded(t *testing.T) {
+	store := NewStore()
+	kept := store.entry(Key{Address: "kept"})
+	for i := range 5 * maxEntries {
+		kept.began = time.Now() // it is in use
+		store.entry(Key{Address: fmt.Sprint(i)})
+	}
+	if len(store.places) > 2*maxEntries || store.entry(Key{Address: "kept", Account: "another"}).place != kept.place {
+		t.Errorf("%d places", len(store.places))
+	}
+}
+
 func TestSessionsOfManyCatalogsAreBounded(t *testing.T) {
 	store := NewStore()
 	for i := range 2 * maxEntries {

@@ -17,7 +17,8 @@ import (
 
 // A Sight is what one session can see of its server's catalog. nil is that of a
 // service without one: its methods then do nothing. Begin comes before the others;
-// Expand, Same and Sent are for the agent's pump, Done may be called beside them.
+// Expand, Same and Sent are for the agent's pump, Done and Rest may be called beside
+// them.
 type Sight struct {
 	Way  Way
 	Work context.Context   // of look-ups, once the session is open
@@ -42,6 +43,7 @@ func (s *Sight) Begin(ctx context.Context, store *Store, login *upstream.Login, 
 	s.Way.Login = *login
 	s.Way.Login.Password, s.Way.Login.Parameters = nil, nil
 	s.store, s.entry = store, store.entry(s.Way.key())
+	context.AfterFunc(s.Work, s.end)
 	s.lookUp = func(ctx context.Context) (*Snapshot, error) { return s.Way.look(ctx, store.functions) }
 	ctx, stop := context.WithTimeout(ctx, 2*patience)
 	defer stop()
@@ -120,8 +122,7 @@ func (s *Sight) settled(at time.Time) state {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.altered && s.Idle() {
-		s.outdate(at)
-		s.state.altered = false
+		s.changed(at)
 	}
 	return s.state
 }
@@ -133,6 +134,9 @@ func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, a
 	}
 	if now.altered {
 		return unknown(shape)
+	}
+	if s.entry.place.changing.Load() > 0 { // another session's change may be there by now
+		since = arrived.UnixNano()
 	}
 	snap, refresh := s.entry.current(arrived, since)
 	switch {
@@ -187,8 +191,31 @@ func (s *Sight) get(ctx context.Context, since int64) *Snapshot {
 	return s.entry.get(ctx, since, s.Go, func() (*Snapshot, error) { return s.lookUp(s.Work) })
 }
 
-// outdate says that the catalog changed.
-func (s *Sight) outdate(at time.Time) { s.store.outdate(s.Way.key(), at) }
+// changed takes in that what the session has changed is there for everybody, or
+// will never be; mu is held.
+func (s *Sight) changed(at time.Time) {
+	s.state.altered = false
+	s.store.outdate(s.Way.key(), at)
+	s.entry.place.changing.Add(-1)
+}
+
+// Rest takes in that the server has answered everything and is in no transaction.
+func (s *Sight) Rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.altered && s.Idle() { // nothing was sent since
+		s.changed(time.Now())
+	}
+}
+
+// end takes in that the session is over, whatever it was doing.
+func (s *Sight) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.altered {
+		s.changed(time.Now())
+	}
+}
 
 // Sent takes in that parts, as Expand gave them, are about to reach the server,
 // once they count as under way.
@@ -198,8 +225,12 @@ func (s *Sight) Sent(parts []action.Part) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := s.state.altered
 	for _, shape := range shapes(parts) {
 		s.state.apply(shape, s.entry.snap.Load())
+	}
+	if s.state.altered && !before {
+		s.entry.place.changing.Add(1)
 	}
 }
 
@@ -217,8 +248,7 @@ func (s *Sight) Done(parts []action.Part, failed bool) {
 		return
 	}
 	if s.state.altered {
-		s.outdate(time.Now())
-		s.state.altered = false
+		s.changed(time.Now())
 	}
 	if settles {
 		s.state.settle(p)

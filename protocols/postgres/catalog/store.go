@@ -37,12 +37,19 @@ type Store struct {
 	functions *known.Functions
 
 	mu      sync.Mutex
-	entries map[Key]*entry // guarded by mu
+	entries map[Key]*entry       // guarded by mu
+	places  map[[2]string]*place // by address and database, those of entries; guarded by mu
+}
+
+// A place is one database of one server: what a session changes there every
+// account sees.
+type place struct {
+	changing atomic.Int32 // sessions with a change that the server may carry out at any time
 }
 
 // NewStore makes an empty store.
 func NewStore() *Store {
-	return &Store{functions: known.NewFunctions(), entries: make(map[Key]*entry)}
+	return &Store{functions: known.NewFunctions(), entries: make(map[Key]*entry), places: make(map[[2]string]*place)}
 }
 
 // entry gives the catalog of a key. When there are too many, the one that was read
@@ -53,19 +60,43 @@ func (s *Store) entry(k Key) *entry {
 	if e := s.entries[k]; e != nil {
 		return e
 	}
-	e := &entry{}
+	e := &entry{place: s.place(k)}
 	for len(s.entries) >= maxEntries {
-		var oldest Key
-		var at time.Time
-		for k, e := range s.entries {
-			if began := e.lastBegan(); at.IsZero() || began.Before(at) {
-				oldest, at = k, began
-			}
-		}
-		delete(s.entries, oldest)
+		delete(s.entries, s.oldest())
 	}
 	s.entries[k] = e
 	return e
+}
+
+// oldest gives the key of the catalog that was read longest ago, or never; mu is
+// held.
+func (s *Store) oldest() (oldest Key) {
+	var at time.Time
+	first := true
+	for k, e := range s.entries {
+		if began := e.lastBegan(); first || began.Before(at) {
+			oldest, at, first = k, began, false
+		}
+	}
+	return oldest
+}
+
+// place gives the place of a key; mu is held. Those that no entry has are forgotten
+// when there are many.
+func (s *Store) place(k Key) *place {
+	at := [2]string{k.Address, k.Database}
+	if p := s.places[at]; p != nil {
+		return p
+	}
+	if len(s.places) >= 2*maxEntries {
+		used := make(map[[2]string]*place)
+		for k, e := range s.entries {
+			used[[2]string{k.Address, k.Database}] = e.place
+		}
+		s.places = used
+	}
+	s.places[at] = &place{}
+	return s.places[at]
 }
 
 // outdate says that a catalog changed at a time, whoever looks at it.
@@ -82,6 +113,7 @@ func (s *Store) outdate(k Key, at time.Time) {
 // An entry is one catalog: its snapshot, swapped whole, and the look-up that makes
 // the next one.
 type entry struct {
+	place *place
 	snap  atomic.Pointer[Snapshot]
 	floor atomic.Int64 // a snapshot that began before is out of date; Unix nanoseconds
 

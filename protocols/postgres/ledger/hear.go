@@ -11,6 +11,14 @@ type Event struct {
 
 // Hear takes an event in and adds the actions that are over by it to out.
 func (l *Ledger) Hear(ev Event, out []Outcome) []Outcome {
+	out = l.hear(ev, out)
+	if ev.Type == 'Z' && l.Rest != nil && l.Idle() {
+		l.Rest()
+	}
+	return out
+}
+
+func (l *Ledger) hear(ev Event, out []Outcome) []Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r := l.running(); r != nil {

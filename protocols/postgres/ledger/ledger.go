@@ -101,6 +101,9 @@ type Ledger struct {
 	// Flush is called before the agent's pump waits for the server: what the
 	// server must answer has to be on its way. Set once, before use.
 	Flush func() error
+	// Rest is called, without a lock, when the server has answered everything and
+	// is in no transaction; nil calls nobody. Set once, before use.
+	Rest func()
 
 	mu      sync.Mutex
 	changed sync.Cond // on mu
