@@ -51,6 +51,17 @@ func measureLoopDB(ctx context.Context, b *bench) error {
 	if err := measureLoopBulk(ctx, b, targets[:2]); err != nil {
 		return err
 	}
+	for _, name := range []string{"splice", "pgbouncer"} {
+		t, err := b.world.Target(ctx, name)
+		if errors.Is(err, world.ErrNoBouncer) {
+			b.report.Note("loopdb: no pgbouncer to compare with: %v", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t)
+	}
 	return measurePgbench(ctx, b, targets)
 }
 
@@ -86,6 +97,10 @@ func measurePgbench(ctx context.Context, b *bench, targets []*world.Target) erro
 		cost := s.Median("loop", key+" cpu")
 		b.report.Ratio("loopdb", "pgbench -S, 16 clients, "+m.name, s.Median("loop", key+" rate"), s.Median("direct", key+" rate"), "tx/s", "direct", report.AtLeast(m.ratio, "×"))
 		b.report.Value("loopdb", "the same, processor time of a transaction", cost, "µs", report.AtMost(38, "µs"))
+		for _, t := range targets[3:] {
+			b.report.Ratio("loopdb", "the same, "+t.Name, s.Median(t.Name, key+" rate"), s.Median("direct", key+" rate"), "tx/s", "direct", nil)
+			b.report.Value("loopdb", "the same, "+t.Name+", processor time of a transaction", s.Median(t.Name, key+" cpu"), "µs", nil)
+		}
 		b.report.Value("loopdb", "of that, audit (beside a gateway that writes nothing)", cost-s.Median("silent", key+" cpu"), "µs", report.AtMost(12, "µs"))
 	}
 	b.report.Ratio("loopdb", "pgbench -S, one client, simple", s.Median("loop", "simple 1 rate"), s.Median("direct", "simple 1 rate"), "tx/s", "direct", report.AtLeast(0.4, "×"))

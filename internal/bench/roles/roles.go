@@ -30,7 +30,8 @@ type role func(ctx context.Context, config []byte) (ready any, err error)
 
 func roles() map[string]role {
 	return map[string]role{
-		"upstream": serveUpstream, "forward": serveForward, "loop": serveLoop, "audit": fillAudit,
+		"upstream": serveUpstream, "forward": serveForward, "loop": serveLoop, "splice": serveSplice,
+		"audit": fillAudit,
 	}
 }
 

@@ -47,6 +47,24 @@ func (w *World) direct() (*Target, error) {
 	return t, err
 }
 
+// splice is a byte copy to the database, without a tunnel.
+func (w *World) splice() (*Target, error) {
+	var ready roles.SpliceReady
+	p, err := w.Spawn("splice", "splice", roles.SpliceConfig{Upstream: w.pg.Address()}, &ready)
+	if err != nil {
+		return nil, err
+	}
+	return w.beside("splice", ready.At, p)
+}
+
+// beside is a process that stands before the database, without a tunnel.
+func (w *World) beside(name, at string, p *Process) (*Target, error) {
+	t := &Target{Name: name, pids: []int{p.pid()}, At: make(map[string]netip.AddrPort)}
+	var err error
+	t.At[DBName], err = netip.ParseAddrPort(at)
+	return t, err
+}
+
 // forward starts a reference in a process of its own.
 func (w *World) forward(name string, o reference.Options, ca *pki.Authority) (*Target, error) {
 	var ready roles.ForwardReady

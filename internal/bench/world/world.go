@@ -148,6 +148,14 @@ func (w *World) startTarget(ctx context.Context, name string) (*Target, error) {
 		return w.forward(name, reference.Options{Ports: ports, Proxy: &reference.Proxy{
 			Cert: cert, Key: key, Roots: w.ca.PEM(), Upstream: w.upstream.HTTPS, Name: APIName, Token: APIToken,
 		}}, w.agentCA)
+	case "splice":
+		return w.splice()
+	case "pgbouncer":
+		bouncer, at, err := w.startBouncer()
+		if err != nil {
+			return nil, err
+		}
+		return w.beside(name, at, bouncer)
 	case "pgb":
 		bouncer, at, err := w.startBouncer()
 		if err != nil {
