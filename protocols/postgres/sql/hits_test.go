@@ -66,6 +66,11 @@ func TestHits(t *testing.T) {
 					}
 				}
 			}
+			a.Parse("SELEC 1", confirmed())    //nolint:errcheck // counted below
+			a.Parse("SELECT '\\'", &Session{}) //nolint:errcheck // counted below
+			if s := a.Stats(); s.Refused != 2 {
+				t.Errorf("two texts were refused: %+v", s)
+			}
 			if r := a.Stats().rate(); r < c.least {
 				t.Errorf("%.4f of the texts were known, want %v: %+v", r, c.least, a.Stats())
 			}

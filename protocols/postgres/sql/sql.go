@@ -42,7 +42,7 @@ type Analyzer struct {
 	fast, full, refused atomic.Uint64
 }
 
-// Stats counts the texts that were read, by the way it was done.
+// Stats counts texts by the way they were read, each once.
 type Stats struct {
 	Template uint64 // known but for their constants
 	Exact    uint64 // known word for word
@@ -125,12 +125,17 @@ func (a *Analyzer) parseMiss(text string, s *Session, server known.Server) (*ent
 // grammar reads a text that no cache knows: by the summary if it is plain enough,
 // else by a walk over its whole tree.
 func (a *Analyzer) grammar(text string, tokens int, s *Session, server known.Server) (*entry, error) {
-	if e, err := a.readPlain(text, tokens, s); e != nil || err != nil {
+	e, err := a.readPlain(text, tokens, s)
+	if e != nil {
 		a.fast.Add(1)
+	}
+	if e != nil || err != nil {
 		return e, err
 	}
-	a.full.Add(1)
-	return a.read(text, tokens, s, server)
+	if e, err = a.read(text, tokens, s, server); err == nil {
+		a.full.Add(1)
+	}
+	return e, err
 }
 
 func (a *Analyzer) remember(e *entry, text string, mode byte, exact []byte) {
