@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // world is what stands behind names in the tests: tables, and every way to reach
@@ -322,9 +323,14 @@ func TestCatalogFollowsChanges(t *testing.T) {
 		}
 	}
 	// In the extended protocol the record of a statement ends before its transaction.
-	if _, err := conn.Exec(t.Context(), "CREATE OR REPLACE VIEW app.fresher AS SELECT id FROM hidden.payments", pgx.QueryExecModeDescribeExec); err != nil {
-		t.Fatal(err)
+	raw := l.ready(t)
+	raw.send(prepare("", "CREATE OR REPLACE VIEW app.fresher AS SELECT id FROM hidden.payments"), bind("", ""), run(""), &pgproto3.Flush{})
+	raw.until('C')
+	if got := l.tables(t, other, "SELECT * FROM app.notes"); got != "app.notes" {
+		t.Errorf("before the Sync: %s", got)
 	}
+	raw.send(syncNow)
+	raw.until('Z')
 	if got := l.tables(t, other, "SELECT * FROM app.fresher"); got != "app.fresher hidden.payments" {
 		t.Errorf("replaced in the extended protocol: %s", got)
 	}

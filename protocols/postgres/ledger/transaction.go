@@ -51,11 +51,12 @@ func (l *Ledger) Transaction() Standing {
 	return Outside
 }
 
-// Idle reports whether the server has answered everything and is in no transaction.
+// Idle reports whether the server has answered everything and is in no transaction,
+// nor in one that only a Sync will end.
 func (l *Ledger) Idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.first == len(l.items) && l.status == 'I'
+	return l.first == len(l.items) && l.status == 'I' && l.stage == none
 }
 
 // Saved reports whether the transaction at hand may have a savepoint: an error then
