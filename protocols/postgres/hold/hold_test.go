@@ -26,14 +26,14 @@ func TestAWaitThatChangesNothingEnds(t *testing.T) {
 func TestAnAgentIsToldAtOnceAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		told := 0
-		w := Wait{Tell: func() error { told++; return nil }, Open: never, Moot: never, Most: time.Minute}
+		var told atomic.Int64
+		w := Wait{Tell: func() error { told.Add(1); return nil }, Open: never, Moot: never, Most: time.Minute}
 		done := make(chan error, 1)
 		go func() { done <- w.Run(ctx) }()
 		for i := range 4 {
 			synctest.Wait()
-			if told != i+1 {
-				t.Errorf("after %s: %d", time.Duration(i)*Reminder, told)
+			if told.Load() != int64(i+1) {
+				t.Errorf("after %s: %d", time.Duration(i)*Reminder, told.Load())
 			}
 			time.Sleep(Reminder)
 		}

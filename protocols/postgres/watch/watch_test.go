@@ -34,9 +34,15 @@ func newSession(statement, idle time.Duration) *session {
 }
 
 // watched runs f beside the watch and gives the session as it ended.
-func watched(t *testing.T, statement, idle time.Duration, f func(*session)) (s *session) {
+func watched(t *testing.T, statement, idle time.Duration, f func(*session)) *session {
+	return watchedAs(t, statement, idle, func(*session) {}, f)
+}
+
+// watchedAs is watched for a session that begins as begin makes it.
+func watchedAs(t *testing.T, statement, idle time.Duration, begin, f func(*session)) (s *session) {
 	synctest.Test(t, func(*testing.T) {
 		s = newSession(statement, idle)
+		begin(s)
 		done, over := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(over)
@@ -101,10 +107,7 @@ func TestIdle(t *testing.T) {
 		"a COPY that stalls": {stalls, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := watched(t, 0, 10*time.Second, func(s *session) {
-				c.during(s)
-				time.Sleep(20 * time.Second)
-			})
+			s := watchedAs(t, 0, 10*time.Second, c.during, func(*session) { time.Sleep(20 * time.Second) })
 			if tired := len(s.tired) > 0; tired != c.tired || tired && (s.tired[0] < 10 || s.tired[0] > 12) {
 				t.Errorf("tired at %v", s.tired)
 			}
