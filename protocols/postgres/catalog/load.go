@@ -6,6 +6,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/catalog/names"
 	"sallyport.dev/sallyport/protocols/postgres/catalog/rows"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/texts"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 )
 
@@ -32,20 +33,20 @@ func (l *loader) load() (*Snapshot, error) {
 		columns int
 		each    func([]string)
 	}{
-		{beginText, 0, none},
-		{selfText, 2, func(row []string) { l.snap.Path, l.snap.User = row[0], row[1] }},
-		{pathText, 0, none},
-		{schemasText, 3, l.schema},
-		{relationsText, 4, l.relation},
-		{parentsText, 2, l.parent},
-		{foreignText, 3, l.foreign},
-		{insteadText, 1, l.instead},
-		{codeText, 1, func(row []string) { l.snap.code[row[0]] = true }},
-		{rulesText, 4, l.rule},
-		{ruleTablesText, 2, l.ruleTable},
-		{ruleColumnsText, 3, l.ruleColumn},
-		{ruleFunctionsText, 3, l.ruleFunction},
-		{ruleVerbsText, 2, l.ruleVerb},
+		{texts.Begin, 0, none},
+		{texts.Self, 2, func(row []string) { l.snap.Path, l.snap.User = row[0], row[1] }},
+		{texts.Path, 0, none},
+		{texts.Schemas, 3, l.schema},
+		{texts.Relations, 4, l.relation},
+		{texts.Parents, 2, l.parent},
+		{texts.Foreign, 3, l.foreign},
+		{texts.Instead, 1, l.instead},
+		{texts.Code, 1, func(row []string) { l.snap.code[row[0]] = true }},
+		{texts.Rules, 4, l.rule},
+		{texts.RuleTables, 2, l.ruleTable},
+		{texts.RuleColumns, 3, l.ruleColumn},
+		{texts.RuleFunctions, 3, l.ruleFunction},
+		{texts.RuleVerbs, 2, l.ruleVerb},
 	} {
 		if err := l.Ask(q.text, q.columns, q.each); err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/catalog/texts"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
@@ -116,7 +117,7 @@ func lookAt(t *testing.T, answer func(string) []pgproto3.BackendMessage) (*peer,
 
 func TestALookUpOnlyReadsAndSaysNothingOfTheAgent(t *testing.T) {
 	p, d, s, res, err := lookAt(t, func(text string) []pgproto3.BackendMessage {
-		if text == selfText {
+		if text == texts.Self {
 			return []pgproto3.BackendMessage{&pgproto3.DataRow{Values: [][]byte{[]byte("public"), []byte("agent_ro")}}}
 		}
 		return []pgproto3.BackendMessage{&pgproto3.CommandComplete{CommandTag: []byte("SELECT 0")}}
@@ -128,13 +129,13 @@ func TestALookUpOnlyReadsAndSaysNothingOfTheAgent(t *testing.T) {
 		t.Error("it does not go to the session's own address")
 	}
 	want := []string{
-		beginText, selfText, pathText, schemasText, relationsText, parentsText, foreignText, insteadText, codeText,
-		rulesText, ruleTablesText, ruleColumnsText, ruleFunctionsText, ruleVerbsText,
+		texts.Begin, texts.Self, texts.Path, texts.Schemas, texts.Relations, texts.Parents, texts.Foreign, texts.Instead, texts.Code,
+		texts.Rules, texts.RuleTables, texts.RuleColumns, texts.RuleFunctions, texts.RuleVerbs,
 	}
 	if !slices.Equal(p.asked, want) {
 		t.Errorf("asked %q", p.asked)
 	}
-	if !strings.HasSuffix(beginText, "READ ONLY") || p.start.Parameters["default_transaction_read_only"] != "on" {
+	if !strings.HasSuffix(texts.Begin, "READ ONLY") || p.start.Parameters["default_transaction_read_only"] != "on" {
 		t.Errorf("it may write: %v", p.start.Parameters)
 	}
 	for name, value := range p.start.Parameters {
@@ -149,7 +150,7 @@ func TestALookUpOnlyReadsAndSaysNothingOfTheAgent(t *testing.T) {
 
 func TestALookUpThatTheServerRefusesFails(t *testing.T) {
 	_, _, s, res, err := lookAt(t, func(text string) []pgproto3.BackendMessage {
-		if text == ruleTablesText {
+		if text == texts.RuleTables {
 			return []pgproto3.BackendMessage{&pgproto3.ErrorResponse{Severity: "ERROR", Code: "42501", Message: "permission denied for table pg_rewrite"}}
 		}
 		return nil
