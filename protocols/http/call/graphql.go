@@ -1,7 +1,10 @@
 package call
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
+	"strings"
 
 	"sallyport.dev/sallyport/action"
 
@@ -13,7 +16,6 @@ import (
 const (
 	maxTokens    = 10_000
 	maxFragments = 20 // inside each other
-	maxSpreads   = 200
 )
 
 // GraphQL is what a GraphQL request executes; of a batch, what all of it does.
@@ -22,8 +24,6 @@ type GraphQL struct {
 	Types      []string `json:"types,omitempty"`      // "query", "mutation", "subscription"; each once
 	Fields     []string `json:"fields,omitempty"`     // of the roots, through fragments, never aliases
 	Unclear    bool     `json:"unclear,omitempty"`
-
-	spreads int
 }
 
 // graphql reads a request (GraphQL over HTTP, section 5.4): an object with the
@@ -64,15 +64,59 @@ func (g *GraphQL) done() *GraphQL {
 func (g *GraphQL) add(n *action.Node) {
 	query, q := word(n, "query")
 	operation, o := word(n, "operationName")
-	if q != action.Known || o == action.Unknown {
+	if q != action.Known || o == action.Unknown || stored(n, query) {
 		g.Unclear = true
 		return
 	}
 	g.execute(query, operation)
 }
 
+// stored reports whether a server may execute something else than the document
+// that is sent: what it keeps under a name that stands beside it.
+func stored(n *action.Node, query string) bool {
+	for _, key := range n.Keys {
+		switch key {
+		case "query", "operationName", "variables", "extensions":
+		default:
+			return true
+		}
+	}
+	more, state := n.Member("extensions")
+	if state != action.Known {
+		return state != action.Absent
+	}
+	kept, state := more.Member("persistedQuery")
+	if state != action.Known {
+		return state != action.Absent
+	}
+	sum := sha256.Sum256([]byte(query))
+	hash, state := word(kept, "sha256Hash")
+	return state != action.Known || hash != hex.EncodeToString(sum[:])
+}
+
+// GraphQLParam reports whether servers may take a parameter of the URL for a part
+// of the request, or for the name of a stored one.
+func GraphQLParam(name string) bool {
+	name, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(name)), "[")
+	switch strings.ReplaceAll(name, "_", "") {
+	case "query", "operationname", "extensions", "id", "docid", "documentid", "queryid", "hash", "sha256hash", "persistedquery":
+		return true
+	}
+	return false
+}
+
+// ambiguous reports whether servers differ in where a block string of the document
+// ends: some at the first three quotes of a longer run, some at the last.
+func ambiguous(query string) bool {
+	return strings.Contains(query, `"""`) && (strings.Contains(query, `""""`) || strings.Contains(query, `\"`))
+}
+
 // execute notes what a document does if that operation of it is executed.
 func (g *GraphQL) execute(query, operation string) {
+	if ambiguous(query) {
+		g.Unclear = true
+		return
+	}
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, maxTokens)
 	if err != nil {
 		g.Unclear = true
@@ -87,7 +131,8 @@ func (g *GraphQL) execute(query, operation string) {
 	if t := string(op.Operation); !slices.Contains(g.Types, t) {
 		g.Types = append(g.Types, t)
 	}
-	g.roots(doc, op.SelectionSet, nil)
+	r := rooter{g: g, doc: doc, seen: make(map[string]bool)}
+	r.roots(op.SelectionSet, nil)
 }
 
 // chosen is the operation that a name means; without one there may be but one.
@@ -105,8 +150,16 @@ func chosen(doc *ast.QueryDocument, name string) *ast.OperationDefinition {
 	return found
 }
 
+// A rooter collects the root fields of one operation.
+type rooter struct {
+	g    *GraphQL
+	doc  *ast.QueryDocument
+	seen map[string]bool // fragments whose fields were collected
+}
+
 // roots collects the fields of a selection; inside are the fragments around it.
-func (g *GraphQL) roots(doc *ast.QueryDocument, set ast.SelectionSet, inside []string) {
+func (r *rooter) roots(set ast.SelectionSet, inside []string) {
+	g := r.g
 	for _, s := range set {
 		if g.Unclear = g.Unclear || len(g.Fields) > maxWords; g.Unclear {
 			return
@@ -119,16 +172,25 @@ func (g *GraphQL) roots(doc *ast.QueryDocument, set ast.SelectionSet, inside []s
 				g.Fields = append(g.Fields, s.Name)
 			}
 		case *ast.InlineFragment:
-			g.roots(doc, s.SelectionSet, inside)
+			r.roots(s.SelectionSet, inside)
 		case *ast.FragmentSpread:
-			g.fragment(doc, s.Name, inside)
+			r.fragment(s.Name, inside)
 		}
 	}
 }
 
-func (g *GraphQL) fragment(doc *ast.QueryDocument, name string, inside []string) {
+// fragment collects the fields of a fragment once, however often it is spread.
+func (r *rooter) fragment(name string, inside []string) {
+	if slices.Contains(inside, name) || len(inside) > maxFragments {
+		r.g.Unclear = true
+		return
+	}
+	if r.seen[name] {
+		return
+	}
+	r.seen[name] = true
 	var found *ast.FragmentDefinition
-	for _, f := range doc.Fragments {
+	for _, f := range r.doc.Fragments {
 		if f.Name == name && found != nil {
 			found = nil
 			break
@@ -137,15 +199,11 @@ func (g *GraphQL) fragment(doc *ast.QueryDocument, name string, inside []string)
 			found = f
 		}
 	}
-	if found == nil || len(inside) > maxFragments || slices.Contains(inside, name) {
-		g.Unclear = true
+	if found == nil {
+		r.g.Unclear = true
 		return
 	}
-	if g.spreads++; g.spreads > maxSpreads {
-		g.Unclear = true
-		return
-	}
-	g.roots(doc, found.SelectionSet, append(inside[:len(inside):len(inside)], name))
+	r.roots(found.SelectionSet, append(inside[:len(inside):len(inside)], name))
 }
 
 // Operation is the name of the one operation; absent if it has none.

@@ -1,11 +1,14 @@
 package call
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 )
@@ -59,9 +62,59 @@ func TestGraphQL(t *testing.T) {
 		if b, err := json.Marshal(g); err != nil || json.Unmarshal(b, again) != nil {
 			t.Fatal(err)
 		}
-		if again.spreads = g.spreads; !reflect.DeepEqual(again, g) {
+		if !reflect.DeepEqual(again, g) {
 			t.Errorf("recorded as %+v, was %+v", again, g)
 		}
+	}
+}
+
+// Where servers could execute something else than what was read, nothing is known.
+func TestT27_GraphQLReadersDiffer(t *testing.T) {
+	const hidden = `mutation A { ...F deleteRef }`
+	sum := sha256.Sum256([]byte(`{ a }`))
+	hash := hex.EncodeToString(sum[:])
+	for name, text := range map[string]string{
+		// One reader ends the block string after three quotes and goes on with a string that
+		// another sees behind the end, so that each finds another operation.
+		"a mutation behind a block string": request(`fragment F on M { star(x: ["""q"""" ]) } query A { viewer } #" ]) } ` + hidden),
+		"a field behind a block string":    request(`mutation { star(x: ["""q"""" ]) { y } } #" ]) { y } deleteRef }`),
+		"backslashes before quotes":        request(`mutation { star(x: """q\\""") { y } } #""") { y } deleteRef }`),
+		"a stored document beside it":      request(`{ a }`, `, "documentId": "deleteRef"`),
+		"a stored document of Relay":       request(`{ a }`, `, "id": "7"`),
+		"a hash of another document":       request(`{ a }`, `, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "`+strings.Repeat("0", 64)+`"}}`),
+		"a hash by two names":              request(`{ a }`, `, "extensions": {"persistedQuery": {"sha256Hash": "`+hash+`"}, "PersistedQuery": {}}`),
+	} {
+		if g := Of([]string{"graphql"}, "/graphql", doc(text)).GraphQL; !g.Unclear {
+			t.Errorf("%s: %+v", name, g)
+		}
+	}
+	for name, text := range map[string]string{
+		"block strings":        request(`{ a(x: ["""q""", """ "r" """]) }`),
+		"its own hash":         request(`{ a }`, `, "variables": {}, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "`+hash+`"}}`),
+		"another extension":    request(`{ a }`, `, "extensions": {"trace": true}`),
+		"no extension":         request(`{ a }`, `, "extensions": null`),
+		"backslash and string": request(`{ a(x: "c:\\") }`),
+	} {
+		if g := Of([]string{"graphql"}, "/graphql", doc(text)).GraphQL; g.Unclear {
+			t.Errorf("%s is unclear", name)
+		}
+	}
+}
+
+// A fragment is read once, however often it is spread.
+func TestT53_GraphQLFragments(t *testing.T) {
+	var fields, spreads strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&fields, "a%d: %s%03d ", i, strings.Repeat("f", 200), i%100)
+		spreads.WriteString("...F ")
+	}
+	text := "{ " + spreads.String() + "} fragment F on Q { " + fields.String()[:120000] + "}"
+	start := time.Now()
+	if g := GraphQLOf(text, ""); g.Unclear || len(g.Fields) != 100 && len(g.Fields) != 101 {
+		t.Errorf("%d fields, unclear: %v", len(g.Fields), g.Unclear)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 
