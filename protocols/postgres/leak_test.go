@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
@@ -104,6 +105,7 @@ func TestT53_TheLargestMessages(t *testing.T) {
 		}
 	})
 	cl := l.ready(t)
+	cl.conn.SetDeadline(time.Now().Add(5 * time.Minute)) // a race build on a busy machine takes its time
 	const most = 65_535
 	oids := make([]uint32, most)
 	values := make([][]byte, most)
