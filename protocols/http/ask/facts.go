@@ -164,12 +164,16 @@ func (r *Request) parameter(name string) ([]string, action.State) {
 	if r.QueryUnclear {
 		return nil, action.Unknown
 	}
+	values, state := []string(nil), action.Absent
 	for i := range r.Query {
-		if r.Query[i].Name == name {
-			return r.Query[i].get()
+		switch f := &r.Query[i]; {
+		case f.Name == name:
+			values, state = f.get()
+		case normal.Alike(f.Name, name):
+			return nil, action.Unknown
 		}
 	}
-	return nil, action.Absent
+	return values, state
 }
 
 func (r *Request) header(name string) ([]string, action.State) {

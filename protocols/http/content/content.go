@@ -4,7 +4,9 @@
 package content
 
 import (
+	"bytes"
 	"mime"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -45,9 +47,23 @@ func Read(typ, encoding []string, raw []byte) *Body {
 		b.json, _ = parseJSON(plain) // what is no JSON is unknown, for whatever reason
 	case mediaType == "application/x-www-form-urlencoded":
 		b.form, b.isForm = normal.Query(b.text)
-		b.isForm = b.isForm && b.state == action.Known
+		b.isForm = b.isForm && b.state == action.Known && !compressed(encoding) && !looksLikeJSON(plain)
 	}
 	return b
+}
+
+// compressed reports whether a body says that it is. Many readers of forms do not
+// look, and find fields in what others skip, such as the name in gzip's head.
+func compressed(encoding []string) bool {
+	e := strings.TrimSpace(strings.Join(encoding, ""))
+	return e != "" && !strings.EqualFold(e, "identity")
+}
+
+// looksLikeJSON reports whether a reader that does not look at the type, as many
+// do, would take a form for a document: curl sends JSON as a form unless told.
+func looksLikeJSON(form []byte) bool {
+	form = bytes.TrimLeft(form, " \t\r\n\ufeff")
+	return len(form) > 0 && (form[0] == '{' || form[0] == '[')
 }
 
 // IsJSON reports whether a media type is that of JSON (RFC 8259, RFC 6839).
@@ -74,7 +90,8 @@ func (b *Body) JSON() (*action.Node, action.State) {
 	return b.json, action.Known
 }
 
-// Form gives the values of a field of the form.
+// Form gives the values of a field of the form; unknown if a field stands in it
+// that some readers take for the same.
 func (b *Body) Form(name string) ([]string, action.State) {
 	switch {
 	case b.empty:
@@ -82,12 +99,16 @@ func (b *Body) Form(name string) ([]string, action.State) {
 	case !b.isForm:
 		return nil, action.Unknown
 	}
+	values, state := []string(nil), action.Absent
 	for i := range b.form {
-		if b.form[i].Name == name {
-			return b.form[i].Values, action.Known
+		switch f := &b.form[i]; {
+		case f.Name == name:
+			values, state = f.Values, action.Known
+		case normal.Alike(f.Name, name):
+			return nil, action.Unknown
 		}
 	}
-	return nil, action.Absent
+	return values, state
 }
 
 // Arg gives the values that a name has at the top of the document or in the form,
@@ -106,7 +127,9 @@ func (b *Body) Arg(name string) ([]string, action.State) {
 	switch n.Kind {
 	case action.NodeNull:
 		return nil, action.Absent
-	case action.NodeString, action.NodeNumber, action.NodeBool:
+	case action.NodeNumber:
+		return []string{strconv.FormatFloat(n.Num, 'f', -1, 64)}, action.Known // 1e2 is 100
+	case action.NodeString, action.NodeBool:
 		return []string{n.Str}, action.Known
 	}
 	return nil, action.Unknown

@@ -16,17 +16,23 @@ const (
 )
 
 // decode undoes one layer of Content-Encoding (RFC 9110, section 8.4). It is false
-// for any other encoding, for two layers, and for what grows too much.
+// for any other encoding, for two layers, for what grows too much, and where
+// something follows that some readers take in and others leave.
 func decode(encoding string, raw []byte) ([]byte, bool) {
 	var r io.Reader
 	var err error
+	src := bytes.NewReader(raw)
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
 		return raw, true
 	case "gzip", "x-gzip":
-		r, err = gzip.NewReader(bytes.NewReader(raw))
+		var z *gzip.Reader
+		if z, err = gzip.NewReader(src); err == nil {
+			z.Multistream(false)
+		}
+		r = z
 	case "deflate":
-		r, err = zlib.NewReader(bytes.NewReader(raw))
+		r, err = zlib.NewReader(src)
 	default:
 		return nil, false
 	}
@@ -35,7 +41,7 @@ func decode(encoding string, raw []byte) ([]byte, bool) {
 	}
 	limit := grown(len(raw))
 	plain, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err != nil || len(plain) > limit {
+	if err != nil || len(plain) > limit || src.Len() > 0 {
 		return nil, false
 	}
 	return plain, true

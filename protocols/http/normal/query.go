@@ -46,6 +46,24 @@ func add(params []Param, name, value string) []Param {
 	return append(params, Param{name, []string{value}})
 }
 
+// Alike reports whether two names of parameters are the same for some readers: in
+// another case, with a space before, as a list (a[], a[0]) or an object (a[b]), or
+// with the characters that PHP makes underscores.
+func Alike(a, b string) bool {
+	a, b = strings.TrimLeft(a, " "), strings.TrimLeft(b, " ")
+	if a == "" || b == "" || a[0]|0x20 != b[0]|0x20 && a[0] < utf8.RuneSelf && b[0] < utf8.RuneSelf {
+		return a == b
+	}
+	return strings.EqualFold(stem(a), stem(b))
+}
+
+func stem(name string) string {
+	if i := strings.IndexByte(name, '['); i > 0 {
+		name = name[:i]
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(name, ".", "_"), " ", "_")
+}
+
 // unescape decodes a name or a value of a query.
 func unescape(s string) (string, bool) {
 	if !special(s) {
