@@ -35,9 +35,12 @@ type Tailnet struct {
 	Name      string    `json:"name,omitempty"`
 	Tailnet   string    `json:"tailnet,omitempty"`
 	Addresses []string  `json:"addresses,omitempty"`
+	Hostname  string    `json:"hostname"`
 	Tags      []string  `json:"tags,omitempty"`
-	Routes    []string  `json:"routes,omitempty"`  // advertised
-	Refused   []string  `json:"refused,omitempty"` // of these, not approved
+	Wanted    []string  `json:"wanted_tags,omitempty"` // what the configuration asks for
+	Members   []string  `json:"members,omitempty"`     // tags and users that roles name
+	Routes    []string  `json:"routes,omitempty"`      // advertised
+	Refused   []string  `json:"refused,omitempty"`     // of these, not approved
 	Expiry    time.Time `json:"expiry,omitzero"`
 	HTTPS     bool      `json:"https"`
 	Problems  []string  `json:"problems,omitempty"`

@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/place"
@@ -53,4 +54,21 @@ func (p *Policy) Prefixes() []netip.Prefix {
 		}
 	}
 	return list
+}
+
+// TailnetMembers lists the tags and users that roles name, as a tailnet's policy
+// spells them.
+func (p *Policy) TailnetMembers() []string {
+	var list []string
+	for _, r := range p.roles {
+		for _, m := range r.members {
+			if kind, name, _ := strings.Cut(m.Value, ":"); kind == "tag" {
+				list = append(list, m.Value)
+			} else if kind == "user" {
+				list = append(list, name)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }

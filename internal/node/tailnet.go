@@ -21,16 +21,20 @@ const tailnetState = "tailnet"
 
 // newTailnet makes the gateway's node of the tailnet, not started yet.
 func (n *Node) newTailnet(conf policy.GatewayConfig) *tailnet.Node {
-	hostname := conf.Tailnet.Hostname
-	if hostname == "" {
-		hostname = conf.Name
-	}
 	return tailnet.New(tailnet.Config{
-		Hostname: hostname, ControlURL: conf.Tailnet.ControlURL, AuthKey: n.authKey, Tags: conf.Tailnet.Tags,
+		Hostname: n.hostname(conf), ControlURL: conf.Tailnet.ControlURL, AuthKey: n.authKey, Tags: conf.Tailnet.Tags,
 		Dir: filepath.Join(n.Dir, "tailnet"), State: sealed{n.Vault}, Routes: n.tailnetRoutes(n.Rules.Current()),
 		Enrolled: func(p *action.Peer) bool { return len(n.Rules.RolesOf(p)) > 0 },
 		Changed:  n.Gateway.Recheck,
 	}, n.Roster, n.o.Log)
+}
+
+// hostname is what the node asks to be called.
+func (n *Node) hostname(conf policy.GatewayConfig) string {
+	if conf.Tailnet.Hostname != "" {
+		return conf.Tailnet.Hostname
+	}
+	return conf.Name
 }
 
 // authKey is what the node may join with; "": nothing, a person logs it in.
@@ -80,6 +84,11 @@ func (n *Node) tailnetStatus() *dashboard.Tailnet {
 	t := &dashboard.Tailnet{
 		State: s.State, Name: s.Name, Tailnet: s.Tailnet, Tags: s.Tags, Expiry: s.Expiry, HTTPS: s.HTTPS, Problems: s.Problems,
 		Routes: texts(s.Routes), Refused: texts(s.Refused),
+	}
+	p := n.Rules.Current()
+	t.Members = p.TailnetMembers()
+	if conf := p.Gateway().Tailnet; conf != nil {
+		t.Wanted, t.Hostname = conf.Tags, n.hostname(p.Gateway())
 	}
 	for _, a := range s.Addresses {
 		t.Addresses = append(t.Addresses, a.String())

@@ -176,3 +176,32 @@ func TestIdentityIsTagsBeforeUserAndGrants(t *testing.T) {
 		t.Errorf("an address of nobody: %v", err)
 	}
 }
+
+// A node that uses another as its exit node asks that one's peer API for names.
+// Ours must not answer: it would ask the host's resolvers, past every rule.
+func TestT04_ThePeerAPIAnswersNoDNS(t *testing.T) {
+	l := newLab(t, handlerFunc(echo)).up()
+	c := l.join("ci-1", "tag:ci")
+	client, err := c.ts.LocalClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var api []string
+	eventually(t, patience, "the peer API is announced", func() bool {
+		s, err := client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := s.Peer[l.key(l.node)]; p != nil {
+			api = p.PeerAPIURL
+		}
+		return len(api) > 0
+	})
+	for _, at := range api {
+		at = strings.TrimPrefix(at, "http://")
+		conn := c.dial(at)
+		if got, want := line(t, conn), "ci-1@tag:ci "+at+" sallyport.internal"; got != want {
+			t.Errorf("%s: announced %q, want %q", at, got, want)
+		}
+	}
+}

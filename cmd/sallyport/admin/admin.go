@@ -17,6 +17,6 @@ func Commands(env *cli.Env) []*cobra.Command {
 	r := &commands{env}
 	return []*cobra.Command{
 		r.agentCommand(), r.secretCommand(), r.approvalsCommand(),
-		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(), r.tailnetCommand(),
+		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(), r.tailnetCommand(), r.setupCommand(), r.doctorCommand(),
 	}
 }

@@ -80,22 +80,6 @@ func keyLife(end time.Time) string {
 	return "ends " + end.Local().Format(time.DateTime)
 }
 
-func (r *commands) tailnetCommand() *cobra.Command {
-	return cli.Group("tailnet", "The gateway as a node of a tailnet", &cobra.Command{
-		Use:   "logout",
-		Short: "Give up the gateway's identity in the tailnet",
-		Long:  "Makes the tailnet forget the gateway: no agent of it comes in any more. A new auth\nkey (`sallyport secret set`) joins it again as a new node, whose routes and tags\nthe tailnet must approve anew.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/tailnet/logout", nil, nil); err != nil {
-				return err
-			}
-			cli.Say(cmd, "The gateway is logged out of the tailnet.")
-			return nil
-		},
-	})
-}
-
 func (r *commands) caCommand() *cobra.Command {
 	return cli.Group("ca", "The CA that agents must trust", &cobra.Command{
 		Use:   "export",
