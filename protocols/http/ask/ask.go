@@ -146,7 +146,7 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 		Service: svc, Host: q.host, Kind: "request",
 		Summary: summary(q.method, q.host, path, a.Query), Parts: a.part[:],
 	}
-	a.understandURL()
+	a.Facts.understandURL(svc.Readings)
 	return nil
 }
 

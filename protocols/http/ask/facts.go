@@ -98,10 +98,6 @@ func Table() action.FactTable {
 	}
 }
 
-// Reopen makes what was not recorded of the body pending, so that a decision that
-// depends on it is told from one that does not.
-func (r *Request) Reopen() { r.Unread = r.Body == nil && r.Size != 0 }
-
 // body gives the body, or why there is none.
 func (r *Request) body() (*content.Body, action.State) {
 	switch {
