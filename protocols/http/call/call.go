@@ -34,15 +34,33 @@ func Of(kinds []string, path string, doc *action.Node) *Call {
 	if slices.Contains(kinds, "llm") {
 		c.LLM = llm(path, doc)
 	}
+	if c.RPC != nil && c.LLM != nil && isRPC(doc) && isLLM(doc) {
+		c.RPC, c.LLM = &RPC{Unclear: true}, &LLM{Provider: c.LLM.Provider, Unclear: true}
+	}
 	return c
 }
 
-// Tools are those that a message calls, or that a model may call.
+// isRPC reports whether a reader of JSON-RPC finds anything to do.
+func isRPC(doc *action.Node) bool {
+	return doc != nil && (doc.Kind == action.NodeList || hasKey(doc, "jsonrpc", "method", "params"))
+}
+
+// isLLM reports whether a model finds anything to answer.
+func isLLM(doc *action.Node) bool {
+	return doc != nil && hasKey(doc, "model", "tools", "functions", "messages", "input", "prompt")
+}
+
+func hasKey(doc *action.Node, keys ...string) bool {
+	return doc.Kind == action.NodeObject && slices.ContainsFunc(keys, func(key string) bool { return stated(doc, key) })
+}
+
+// Tools are those that a message calls, or that a model may call. Where a service has
+// both, a body is the one that it can be read as.
 func (c *Call) Tools() ([]string, action.State) {
-	if c.RPC != nil {
-		return c.RPC.AllTools()
+	if c.RPC == nil || c.LLM != nil && c.RPC.Unclear {
+		return c.LLM.Offered()
 	}
-	return c.LLM.Offered()
+	return c.RPC.AllTools()
 }
 
 // word gives a member that must be a text.

@@ -112,6 +112,59 @@ func TestLLM(t *testing.T) {
 	}
 }
 
+// A tool or a model has one name, wherever a service could look for it, or none that is
+// known.
+func TestT27_UnclearModelCalls(t *testing.T) {
+	const chat = "/v1/chat/completions"
+	for _, tt := range []struct {
+		path, text   string
+		model, tools string
+	}{
+		{chat, `{"model": "a", "functions": [{"name": "run"}]}`, "a", "run"},
+		{chat, `{"model": "a", "tools": [{"name": "x"}], "functions": [{"name": "run"}]}`, "a", "x,run"},
+		{chat, `{"model": "a", "tools": [{"type": "custom", "custom": {"name": "run"}}]}`, "a", "run"},
+		{chat, `{"model": "a", "tools": [{"type": "function", "name": "x", "function": {"name": "run"}}]}`, "?", "?"},
+		{chat, `{"model": "a", "tools": [{"type": "function", "function": {"name": "run"}, "Function": {}}]}`, "?", "?"},
+		{chat, `{"model": "a", "tools": [{"type": "function", "Function": {"name": "run"}}]}`, "?", "?"},
+		{chat, `{"model": "a", "Tools": [{"name": "run"}]}`, "?", "?"},
+		{chat, `{"model": "a", "tools": [{"type": "mcp", "server_label": "x"}]}`, "a", "?"},
+		{chat, `{"model": "a", "tools": [{"type": "namespace", "name": "x", "tools": [{"name": "run"}]}]}`, "a", "?"},
+		{chat, `{"model": "a", "mcp_servers": [{"url": "https://x"}]}`, "a", "?"},
+		{chat, `{"model": "a", "web_search_options": {}}`, "a", "web_search"},
+		{"/v1/responses", `{"model": "a", "prompt": {"id": "stored"}}`, "a", "?"},
+		{"/v1/completions", `{"model": "a", "prompt": "text"}`, "a", "-"},
+		{chat, `{"model": "a", "models": ["dear"]}`, "?", "?"},
+		{"/openai/deployments/dear/chat/completions", `{"model": "cheap"}`, "?", "?"},
+		{"/openai/deployments/dear/chat/completions", `{}`, "dear", "-"},
+		{"/v1/models/dear:generate", `{"model": "dear"}`, "dear", "-"},
+		{"/v1/engines/dear/completions", `{"Model": "dear"}`, "?", "?"},
+	} {
+		l := Of([]string{"llm"}, tt.path, doc(tt.text)).LLM
+		tools, s := l.Offered()
+		if model, tools := shown(l.Asked()), shown(strings.Join(tools, ","), s); model != tt.model || tools != tt.tools {
+			t.Errorf("%s %s: %s with %s", tt.path, tt.text, model, tools)
+		}
+	}
+}
+
+// Of a service that speaks both, a body that is a message and a question is neither.
+func TestT27_AMessageAndAQuestion(t *testing.T) {
+	for text, want := range map[string]string{
+		message("tools/call", `{"name": "run"}`):                                                      "run",
+		message("ping", `{}`):                                                                         "-",
+		`{"model": "a", "messages": [], "tools": [{"name": "run"}]}`:                                  "run",
+		`{"jsonrpc": "2.0", "method": "ping", "model": "a", "tools": [{"name": "run"}]}`:              "?",
+		`{"method": "tools/call", "params": {"name": "run"}, "model": "a", "tools": [{"name": "x"}]}`: "?",
+		`{"jsonrpc": "2.0", "method": "ping", "Functions": [{"name": "run"}]}`:                        "?",
+		`{}`: "?", `[]`: "?", `broken`: "?",
+	} {
+		tools, s := Of([]string{"mcp", "llm"}, "/x", doc(text)).Tools()
+		if got := shown(strings.Join(tools, ","), s); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
 // What was not declared is not read, and every fact has one answer for any body.
 func FuzzCall(f *testing.F) {
 	f.Add([]byte(message("tools/call", `{"name": "a"}`)))

@@ -13,8 +13,9 @@ type LLM struct {
 	Stream    bool     `json:"stream,omitempty"`
 	Tools     []string `json:"tools,omitempty"` // that the model may call
 	MaxTokens float64  `json:"max_tokens,omitempty"`
-	NoLimit   bool     `json:"no_limit,omitempty"` // max_tokens is not stated
-	Unclear   bool     `json:"unclear,omitempty"`  // some of it
+	OpenTools bool     `json:"open_tools,omitempty"` // and others, that the request does not name
+	NoLimit   bool     `json:"no_limit,omitempty"`   // max_tokens is not stated
+	Unclear   bool     `json:"unclear,omitempty"`    // some of it
 }
 
 // llm reads a request to a model. The shape is that of the path: Anthropic's
@@ -28,12 +29,10 @@ func llm(path string, doc *action.Node) *LLM {
 		l.Unclear = true
 		return l
 	}
-	model, state := word(doc, "model")
-	if state != action.Known || !fits(model) {
+	if !l.model(path, doc) {
 		l.Unclear = true
 		return l
 	}
-	l.Model = model
 	l.Stream = l.flag(doc, "stream")
 	l.tools(doc)
 	l.limit(doc)
@@ -52,40 +51,122 @@ func (l *LLM) flag(doc *action.Node, key string) bool {
 	return n.Num == 1
 }
 
+// model reads which model is asked. One in the path, as Azure and Google have it,
+// is what the service takes, whatever the body says; a list of others to fall back on
+// may each be the one.
+func (l *LLM) model(path string, doc *action.Node) bool {
+	for _, key := range []string{"models", "fallbacks", "fallback_models"} {
+		if _, state := doc.Member(key); state != action.Absent {
+			return false
+		}
+	}
+	model, state := word(doc, "model")
+	if named := pathModel(path); named != "" {
+		if state == action.Unknown || state == action.Known && model != named {
+			return false
+		}
+		model, state = named, action.Known
+	}
+	l.Model = model
+	if state != action.Known || !fits(model) {
+		l.Model = ""
+		return false
+	}
+	return true
+}
+
+// pathModel is the model that a path names, "" if it names none.
+func pathModel(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts[:len(parts)-1] {
+		switch strings.ToLower(p) {
+		case "deployments", "engines", "models", "model":
+			name, _, _ := strings.Cut(parts[i+1], ":")
+			return name
+		}
+	}
+	return ""
+}
+
 // tools reads the names of the tools; one that is built in has its type for a name.
+// What opens the way to others, such as an MCP server or a stored prompt, is noted.
 func (l *LLM) tools(doc *action.Node) {
-	list, state := doc.Member("tools")
-	if state == action.Absent || state == action.Known && list.Kind == action.NodeNull {
+	for _, key := range []string{"mcp_servers", "prompt_id", "assistant_id"} {
+		l.OpenTools = l.OpenTools || stated(doc, key)
+	}
+	if prompt, state := doc.Member("prompt"); state == action.Unknown || state == action.Known && prompt.Kind == action.NodeObject {
+		l.OpenTools = true
+	}
+	if stated(doc, "web_search_options") {
+		l.Tools = append(l.Tools, "web_search")
+	}
+	l.named(doc, "tools")
+	l.named(doc, "functions")
+	if l.Unclear {
+		l.Tools = nil
+	}
+}
+
+// stated reports whether something stands under a key.
+func stated(doc *action.Node, key string) bool {
+	n, state := doc.Member(key)
+	return state == action.Unknown || state == action.Known && n.Kind != action.NodeNull
+}
+
+func (l *LLM) named(doc *action.Node, key string) {
+	if !stated(doc, key) {
 		return
 	}
-	if state != action.Known || list.Kind != action.NodeList || len(list.Items) > maxWords {
+	list, state := doc.Member(key)
+	if state != action.Known || list.Kind != action.NodeList || len(l.Tools)+len(list.Items) > maxWords {
 		l.Unclear = true
 		return
 	}
 	for i := range list.Items {
 		name, ok := tool(&list.Items[i])
 		if !ok {
-			l.Unclear, l.Tools = true, nil
+			l.Unclear = true
 			return
 		}
+		l.OpenTools = l.OpenTools || opens(&list.Items[i])
 		l.Tools = append(l.Tools, name)
 	}
 }
 
+// opens reports whether a tool brings others with it.
+func opens(n *action.Node) bool {
+	typ, _ := word(n, "type")
+	return strings.HasPrefix(typ, "mcp") || stated(n, "tools")
+}
+
+// tool gives the name of a tool, wherever a service looks for it. Two that differ
+// are none.
 func tool(n *action.Node) (string, bool) {
-	if f, state := n.Member("function"); state == action.Known && f.Kind == action.NodeObject {
-		n = f
-	}
-	for _, key := range []string{"name", "type"} {
-		name, state := word(n, key)
-		if state == action.Known {
-			return name, fits(name)
+	found := ""
+	for _, in := range []string{"", "function", "custom"} {
+		m, state := n, action.Known
+		if in != "" {
+			m, state = n.Member(in)
 		}
-		if state == action.Unknown {
+		if state == action.Absent || state == action.Known && m.Kind == action.NodeNull {
+			continue
+		}
+		if state != action.Known || m.Kind != action.NodeObject {
 			return "", false
 		}
+		name, state := word(m, "name")
+		if state == action.Unknown || state == action.Known && (!fits(name) || found != "" && found != name) {
+			return "", false
+		}
+		if state == action.Known {
+			found = name
+		}
 	}
-	return "", false
+	if found != "" {
+		return found, true
+	}
+	name, state := word(n, "type")
+	return name, state == action.Known && fits(name)
 }
 
 // limit reads how many tokens the answer may have, by any of its names; two that
@@ -138,6 +219,8 @@ func (l *LLM) Offered() ([]string, action.State) {
 	switch {
 	case s != action.Known:
 		return nil, s
+	case l.OpenTools:
+		return nil, action.Unknown
 	case len(l.Tools) == 0:
 		return nil, action.Absent
 	}

@@ -85,7 +85,7 @@ func one(list []string, s action.State) (string, action.State) {
 	switch {
 	case s != action.Known:
 		return "", s
-	case len(list) > 1:
+	case len(list) != 1:
 		return "", action.Unknown
 	}
 	return list[0], action.Known
