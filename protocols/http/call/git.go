@@ -22,10 +22,14 @@ type Git struct {
 	Repo    string   `json:"repo"`              // its path, without .git
 	Refs    []string `json:"refs,omitempty"`    // that a push changes, in full
 	Deletes []string `json:"deletes,omitempty"` // those it removes
+	Creates bool     `json:"creates,omitempty"` // one is new
 	Moves   bool     `json:"moves,omitempty"`   // one is moved, which may rewrite its history
 	Asks    bool     `json:"asks,omitempty"`    // it only asks which refs there are
 	Read    bool     `json:"read,omitempty"`    // the push was read
 	Unclear bool     `json:"unclear,omitempty"`
+
+	next *Git // what was read of an unfinished push
+	used int  // bytes of it
 }
 
 // GitOf reads the request line of a request; service is the parameter of that name.
@@ -56,22 +60,24 @@ func cutGit(path string) (repo, rest string) {
 func (g *Git) Pushes() bool { return g != nil && g.Service == push && !g.Asks }
 
 // Commands takes in the beginning of a push. It is false if more of the body is
-// needed.
+// needed; then head must grow, and what was read of it is not read again.
 func (g *Git) Commands(head []byte, whole bool) (done bool) {
-	next := Git{Service: g.Service, Repo: g.Repo, Read: true}
+	if g.next == nil {
+		g.next = &Git{Service: g.Service, Repo: g.Repo, Read: true}
+	}
 	for {
-		line, rest, state := packetLine(head)
+		line, rest, state := packetLine(head[g.used:])
 		switch {
 		case state == action.Pending && !whole && len(head) <= MaxCommands:
 			return false
 		case state == action.Absent: // flush: the list of commands is over
-			*g = next
+			*g = *g.next
 			return true
-		case state != action.Known || !next.command(line):
+		case state != action.Known || !g.next.command(line):
 			*g = Git{Service: g.Service, Repo: g.Repo, Read: true, Unclear: true}
 			return true
 		}
-		head = rest
+		g.used = len(head) - len(rest)
 	}
 }
 
@@ -107,7 +113,9 @@ func (g *Git) command(line []byte) bool {
 	switch none := strings.Repeat("0", len(f[0])); {
 	case f[1] == none:
 		g.Deletes = append(g.Deletes, f[2])
-	case f[0] != none:
+	case f[0] == none:
+		g.Creates = true
+	default:
 		g.Moves = true
 	}
 	return true
@@ -168,7 +176,7 @@ func (g *Git) Effects(unread bool) (action.Effects, action.State) {
 	if g.Moves {
 		e |= action.EffectUnknown
 	}
-	if len(g.Refs) > len(g.Deletes) && !g.Moves {
+	if g.Creates || len(g.Refs) > len(g.Deletes) && !g.Moves {
 		e |= action.EffectWrite
 	}
 	return e, action.Known

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 )
@@ -52,7 +53,7 @@ func TestPush(t *testing.T) {
 	}{
 		{lines(create + "\x00report-status side-band-64k\n"), "refs/heads/new", "-", write},
 		{lines(move), "refs/heads/main", "-", unknown}, {lines(remove), "refs/tags/v1", "refs/tags/v1", destroy},
-		{lines(create+"\x00caps", move+"\n", remove), "refs/heads/new,refs/heads/main,refs/tags/v1", "refs/tags/v1", destroy | unknown},
+		{lines(create+"\x00caps", move+"\n", remove), "refs/heads/new,refs/heads/main,refs/tags/v1", "refs/tags/v1", write | destroy | unknown},
 		{lines(create, remove), "refs/heads/new,refs/tags/v1", "refs/tags/v1", write | destroy},
 		{lines("shallow "+one1, create), "refs/heads/new", "-", write}, {lines(), "-", "-", read},
 		{lines(strings.Repeat("a", 64) + " " + strings.Repeat("0", 64) + " refs/heads/x"), "refs/heads/x", "refs/heads/x", destroy},
@@ -99,6 +100,20 @@ func TestEndlessCommands(t *testing.T) {
 		if g := GitOf("/a/b/git-receive-pack", ""); !g.Commands([]byte(body), false) || !g.Unclear {
 			t.Errorf("%.20q… goes on: %+v", body, g)
 		}
+	}
+}
+
+// Nothing is read twice of a push that comes byte by byte.
+func TestT53_PushInPieces(t *testing.T) {
+	body := []byte(strings.Repeat(fmt.Sprintf("%04xshallow %s", 4+8+40, one1), MaxCommands/52))
+	g, start := GitOf("/a/b/git-receive-pack", ""), time.Now()
+	for n := range len(body) {
+		if g.Commands(body[:n], false) {
+			t.Fatalf("it ends after %d bytes: %+v", n, g)
+		}
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 
