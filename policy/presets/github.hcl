@@ -54,10 +54,18 @@ service "github" {
     as    = "graphql"
     when = graphql.type != "query" && anytrue([for f in graphql.fields : matches(f, join("|", [
       "Enterprise", "Organization", "IpAllowList", "BranchProtection", "Ruleset", "Environment", "Domain", "Migrat",
-      "IdentityProvider", "InteractionLimit", "Sponsors", "Setting", "Collaborator", "Team", "DeployKey",
+      "IdentityProvider", "InteractionLimit", "Sponsor", "Setting", "Collaborator", "Team", "DeployKey",
       "^(update|archive|unarchive|transfer|clone)Repository", "^importProject", "^createRepository",
+      "^(approve|reject)Deployments$", "^updateTopics$", "^accessUserNamespaceRepository$",
     ]))])
     effect = "admin"
+  }
+  # May be forced, and updateRefs removes what it moves to nothing.
+  operation "graphql.update_ref" {
+    match  = ["POST /graphql", "GET /graphql"]
+    as     = "graphql"
+    when   = graphql.type != "query" && anytrue([for f in graphql.fields : matches(f, "^updateRefs?$")])
+    effect = "unknown"
   }
 
   # POST, and yet only a read
