@@ -23,6 +23,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"tailscale.com/client/local"
 	"tailscale.com/ipn"
 	"tailscale.com/ipn/store/mem"
 	"tailscale.com/net/netns"
@@ -148,15 +149,27 @@ func (l *lab) authKey() (string, error) {
 // have a role.
 func newLab(t testing.TB, h netstack.Handler, change ...func(*Config, *netstack.Server)) *lab {
 	t.Helper()
+	return newLabAt(t, "127.0.0.1", h, change...)
+}
+
+// newLabAt is newLab with the control server and DERP at an address of the host.
+func newLabAt(t testing.TB, host string, h netstack.Handler, change ...func(*Config, *netstack.Server)) *lab {
+	t.Helper()
 	l := &lab{t: t, store: &memory{}, tags: []string{"tag:ci"}, auth: "tskey-good"}
 	l.control = &testcontrol.Server{
-		DERPMap:   integration.RunDERPAndSTUN(t, logger.Discard, "127.0.0.1"),
+		DERPMap:   integration.RunDERPAndSTUN(t, logger.Discard, host),
 		DNSConfig: &tailcfg.DNSConfig{Proxied: true}, MagicDNSDomain: "corp.ts.net", Logf: logger.Discard,
 		RequireAuthKey: "tskey-good", AllOnline: true,
 		TagOwners: map[string][]string{"tag:sallyport": nil, "tag:ci": nil},
 	}
 	l.web = httptest.NewUnstartedServer(l.control)
 	l.control.HTTPTestServer = l.web
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.web.Listener.Close()
+	l.web.Listener = ln
 	l.web.Start()
 	t.Cleanup(func() { l.web.CloseClientConnections(); l.web.Close() })
 
@@ -301,11 +314,16 @@ func (a *agent) exitBy(l *lab) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	useExit(a.t, l, client)
+}
+
+func useExit(t testing.TB, l *lab, client *local.Client) {
+	t.Helper()
 	gateway := l.key(l.node)
-	eventually(a.t, patience, "the exit node is in use", func() bool {
+	eventually(t, patience, "the exit node is in use", func() bool {
 		s, err := client.Status(context.Background())
 		if err != nil {
-			a.t.Fatal(err)
+			t.Fatal(err)
 		}
 		p := s.Peer[gateway]
 		if p == nil || !p.ExitNodeOption {
@@ -318,7 +336,7 @@ func (a *agent) exitBy(l *lab) {
 			Prefs: ipn.Prefs{ExitNodeID: p.ID, RouteAll: true}, ExitNodeIDSet: true, RouteAllSet: true,
 		})
 		if err != nil {
-			a.t.Fatal(err)
+			t.Fatal(err)
 		}
 		return false
 	})
