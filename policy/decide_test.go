@@ -776,6 +776,26 @@ rule "no keys" {
 	}
 }
 
+// GitHub finds a repository by any case of its name, so a rule about it must, too.
+func TestT20_GitHubKnowsNoCase(t *testing.T) {
+	p := loaded(t, `
+service "github" {}
+role "r" { use = [service.github] }
+rule "not this one" {
+  on      = [service.github]
+  paths   = ["/repos/acme/prod", "/repos/acme/prod/**"]
+  verdict = "deny"
+}
+`)
+	for path, want := range map[string]action.Verdict{
+		"/repos/acme/prod/issues": action.Deny, "/repos/Acme/PROD/issues": action.Deny, "/repos/acme/Prod": action.Deny, "/repos/acme/site/issues": action.Allow,
+	} {
+		if d := p.Decide(request(p, "github", "GET", path)); d.Verdict != want {
+			t.Errorf("%s: %s, want %s", path, d.Verdict, want)
+		}
+	}
+}
+
 // A service whose paths have no case is decided without the index of its rules;
 // over paths in small letters it must come to the same.
 func TestIndexChangesNothing(t *testing.T) {

@@ -10,6 +10,8 @@ service "github" {
   hosts       = ["api.github.com", "uploads.github.com", "github.com", "raw.githubusercontent.com", "codeload.github.com"]
   auth        = basic("x-access-token", secret.github)
   posture     = "guarded"
+  # A repository and its owner are found by any case of their names.
+  case_insensitive_paths = true
 
   # git over HTTPS. A push says which refs it creates, moves and removes; whether a
   # moved one keeps its history it does not say, so that is asked.
