@@ -69,7 +69,7 @@ func TestT27_GraphQLInTheURL(t *testing.T) {
 }
 
 // What a WebSocket will carry is unknown, whatever its handshake asks in passing.
-func TestT28_AHandshakeAsksNothing(t *testing.T) {
+func TestT27_AHandshakeAsksNothing(t *testing.T) {
 	a, err := Trial(&action.Service{Name: "api", Readings: []string{"graphql", "llm"}}, action.Trial{
 		URL: "/graphql?query={a}", Headers: map[string]string{"Connection": "Upgrade", "Upgrade": "websocket"},
 	})
