@@ -1,0 +1,90 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"tailscale.com/net/netns"
+	"tailscale.com/tailcfg"
+	"tailscale.com/tstest/integration"
+	"tailscale.com/tstest/integration/testcontrol"
+	"tailscale.com/types/logger"
+)
+
+// TestBothTransportsAtOnce starts a gateway that is a WireGuard peer and a node
+// of a tailnet, with its auth key from the vault and its state sealed there.
+func TestBothTransportsAtOnce(t *testing.T) {
+	netns.SetEnabled(false)
+	t.Setenv("SALLYPORT_TEST_AUTH_KEY", "tskey-canary")
+	control := &testcontrol.Server{
+		DERPMap:   integration.RunDERPAndSTUN(t, logger.Discard, "127.0.0.1"),
+		DNSConfig: &tailcfg.DNSConfig{Proxied: true}, MagicDNSDomain: "corp.ts.net", Logf: logger.Discard,
+		RequireAuthKey: "tskey-canary", TagOwners: map[string][]string{"tag:sallyport": nil},
+	}
+	web := httptest.NewUnstartedServer(control)
+	control.HTTPTestServer = web
+	web.Start()
+	t.Cleanup(func() { web.CloseClientConnections(); web.Close() })
+
+	o, logs := options(t, fmt.Sprintf(`
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+  tailnet {
+    hostname    = "gate"
+    auth_key    = secret.ts
+    control_url = %q
+    tags        = ["tag:sallyport"]
+  }
+}
+secret "ts" { env = "SALLYPORT_TEST_AUTH_KEY" }
+service "lan" {
+  hosts = ["10.40.0.0/16:443"]
+}
+role "ci" {
+  members = ["tag:ci"]
+  use     = [service.lan]
+}
+`, web.URL))
+	n := start(t, o)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := n.TS.Up(ctx); err != nil {
+		t.Fatalf("%v\n%s", err, logs)
+	}
+	s := n.API.Status()
+	if s.WireGuard == "" || s.Tailnet == nil || s.Tailnet.State != "Running" || s.Tailnet.Hostname != "gate" {
+		t.Fatalf("status %+v, %+v", s, s.Tailnet)
+	}
+	for _, route := range []string{"0.0.0.0/0", "::/0", "10.40.0.0/16", "198.18.0.0/15"} {
+		if !slices.Contains(s.Tailnet.Routes, route) || !slices.Contains(s.Tailnet.Refused, route) {
+			t.Errorf("route %s is not advertised and waiting: %+v", route, s.Tailnet)
+		}
+	}
+	if !slices.Equal(s.Tailnet.Members, []string{"tag:ci"}) {
+		t.Errorf("members %v", s.Tailnet.Members)
+	}
+	err := filepath.WalkDir(o.State, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, secret := range []string{"_machinekey", "tskey-canary"} {
+			if bytes.Contains(b, []byte(secret)) {
+				t.Errorf("%s holds %q in the clear", path, secret)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
