@@ -467,7 +467,7 @@ func TestT23_Methods(t *testing.T) {
 	for i, tt := range tests {
 		seen = ""
 		c := b.tlsDial("http/1.1")
-		raw(t, c, tt.method+" /x?_method=DELETE HTTP/1.1\r\nHost: api.example\r\nX-HTTP-Method-Override: DELETE\r\nX-Method-Override: DELETE\r\nX-HTTP-Method: DELETE\r\nContent-Length: 0\r\n\r\n", "\r\n\r\n")
+		raw(t, c, tt.method+" /x?_method=DELETE&.method=DELETE&%20_method=DELETE&+%5Fmethod=DELETE&%5Bmethod=DELETE&_Method=DELETE&_method%00x=DELETE HTTP/1.1\r\nHost: api.example\r\nX-HTTP-Method-Override: DELETE\r\nX-Method-Override: DELETE\r\nX-HTTP-Method: DELETE\r\nContent-Length: 0\r\n\r\n", "\r\n\r\n")
 		c.Close()
 		r := b.waitRecords(i + 1)[i]
 		if !tt.pass {

@@ -145,8 +145,12 @@ func CredentialParam(name string) bool {
 		len(name) > 6 && strings.EqualFold(name[:6], "x-amz-")
 }
 
-// OverrideParam reports whether a parameter would change the method.
-func OverrideParam(name string) bool { return name == "_method" }
+// OverrideParam reports whether a parameter would change the method, also where
+// PHP makes that name of it.
+func OverrideParam(name string) bool {
+	name, _, _ = strings.Cut(strings.TrimLeft(name, " "), "\x00")
+	return len(name) == len("_method") && strings.IndexByte("_.[", name[0]) >= 0 && strings.EqualFold(name[1:], "method")
+}
 
 // SecretName reports whether the value of a field or parameter of this name is
 // likely to be a secret, so that it must never be recorded.
