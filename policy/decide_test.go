@@ -864,12 +864,20 @@ rule "no model" {
 		body         action.State
 		want         string
 	}{
-		{"/mcp", "", action.Pending, "need"}, {"/mcp", "read", action.Known, "allow"}, {"/mcp", "write", action.Known, "ask"},
-		{"/mcp", "destructive", action.Known, "deny"}, {"/mcp", "", action.Known, "allow"}, {"/mcp", "read", action.Unknown, "ask"},
-		{"/chat", "x", action.Pending, "need"}, {"/chat", "dear", action.Known, "deny"}, {"/chat", "cheap", action.Known, "allow"},
+		{"/mcp", "", action.Pending, "need"},
+		{"/mcp", "read", action.Known, "allow"},
+		{"/mcp", "write", action.Known, "ask"},
+		{"/mcp", "destructive", action.Known, "deny"},
+		{"/mcp", "", action.Known, "allow"},
+		{"/mcp", "read", action.Unknown, "ask"},
+		{"/chat", "x", action.Pending, "need"},
+		{"/chat", "dear", action.Known, "deny"},
+		{"/chat", "cheap", action.Known, "allow"},
 		{"/chat", "cheap", action.Unknown, "deny"},
-		{"/perhaps", "dear", action.Unknown, "deny"}, {"/perhaps", "cheap", action.Known, "ask"},
-		{"/other", "dear", action.Known, "deny"}, {"/plain", "dear", action.Known, "ask"},
+		{"/perhaps", "dear", action.Unknown, "deny"},
+		{"/perhaps", "cheap", action.Known, "ask"},
+		{"/other", "dear", action.Known, "deny"},
+		{"/plain", "dear", action.Known, "ask"},
 	} {
 		s := p.byName["api"]
 		d := p.Decide(&action.Action{

@@ -35,7 +35,10 @@ func TestMCP(t *testing.T) {
 		{`{"jsonrpc": "2.0", "id": 1, "result": {}}`, "-", "-", read, true},
 		{"[" + message("ping", `{}`) + "," + message("tools/call", `{"name": "a"}`) + "]", "?", "a", write, false},
 		{"[" + message("tools/call", `{"name": "a"}`) + "," + message("tools/call", `{"name": "b"}`) + "]", "?", "?", write, false},
-		{`{}`, "?", "?", 0, false}, {`[]`, "?", "?", 0, false}, {`"x"`, "?", "?", 0, false}, {`broken`, "?", "?", 0, false},
+		{`{}`, "?", "?", 0, false},
+		{`[]`, "?", "?", 0, false},
+		{`"x"`, "?", "?", 0, false},
+		{`broken`, "?", "?", 0, false},
 		{`{"jsonrpc": "1.0", "method": "ping"}`, "?", "?", 0, false},
 		{`{"jsonrpc": "2.0", "method": "ping", "method": "tools/call"}`, "?", "?", 0, false},
 		{`{"jsonrpc": "2.0", "method": "ping", "Method": "tools/call"}`, "?", "?", 0, false},
@@ -93,13 +96,20 @@ func TestLLM(t *testing.T) {
 		path, text string
 		want       LLM
 	}{
-		{"/v1/chat/completions", `{"model": "gpt-5", "stream": true, "tools": [{"type": "function", "function": {"name": "run"}}], "max_completion_tokens": 100}`,
-			LLM{Provider: "openai", Model: "gpt-5", Stream: true, Tools: []string{"run"}, MaxTokens: 100}},
-		{"/v1/responses", `{"model": "gpt-5", "tools": [{"type": "web_search"}, {"type": "function", "name": "run"}]}`,
-			LLM{Provider: "openai", Model: "gpt-5", Tools: []string{"web_search", "run"}, NoLimit: true}},
-		{"/v1/messages", `{"model": "claude", "max_tokens": 5, "tools": [{"name": "run", "input_schema": {}}], "stream": null}`,
-			LLM{Provider: "anthropic", Model: "claude", Tools: []string{"run"}, MaxTokens: 5}},
-		{"/v1/messages", `{}`, LLM{Provider: "anthropic", Unclear: true}}, {"/v1/messages", `[]`, LLM{Provider: "anthropic", Unclear: true}},
+		{
+			"/v1/chat/completions", `{"model": "gpt-5", "stream": true, "tools": [{"type": "function", "function": {"name": "run"}}], "max_completion_tokens": 100}`,
+			LLM{Provider: "openai", Model: "gpt-5", Stream: true, Tools: []string{"run"}, MaxTokens: 100},
+		},
+		{
+			"/v1/responses", `{"model": "gpt-5", "tools": [{"type": "web_search"}, {"type": "function", "name": "run"}]}`,
+			LLM{Provider: "openai", Model: "gpt-5", Tools: []string{"web_search", "run"}, NoLimit: true},
+		},
+		{
+			"/v1/messages", `{"model": "claude", "max_tokens": 5, "tools": [{"name": "run", "input_schema": {}}], "stream": null}`,
+			LLM{Provider: "anthropic", Model: "claude", Tools: []string{"run"}, MaxTokens: 5},
+		},
+		{"/v1/messages", `{}`, LLM{Provider: "anthropic", Unclear: true}},
+		{"/v1/messages", `[]`, LLM{Provider: "anthropic", Unclear: true}},
 		{"/x", `{"model": "a", "model": "b"}`, LLM{Provider: "openai", Unclear: true}},
 		{"/x", `{"model": "a", "tools": {}}`, LLM{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},
 		{"/x", `{"model": "a", "tools": [{}]}`, LLM{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},

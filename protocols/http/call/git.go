@@ -153,7 +153,7 @@ func (g *Git) List(get func(*Git) []string, unread bool) ([]string, action.State
 	return get(g), action.Known
 }
 
-// Effects: to fetch reads, a new ref is written, one that is removed is destroyed,
+// Effects says what it does: to fetch reads, a new ref is written, one that is removed is destroyed,
 // and of one that is moved nobody can tell whether its history stays.
 func (g *Git) Effects(unread bool) (action.Effects, action.State) {
 	switch {

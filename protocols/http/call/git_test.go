@@ -34,8 +34,10 @@ func TestGitRequests(t *testing.T) {
 		{"/acme/site/info/refs", "git-receive-pack", Git{Service: "receive-pack", Repo: "acme/site", Asks: true}},
 		{"/acme/site/git-upload-pack", "", Git{Service: "upload-pack", Repo: "acme/site"}},
 		{"/a/b/c/git-receive-pack", "git-upload-pack", Git{Service: "receive-pack", Repo: "a/b/c"}},
-		{"/acme/site/info/refs", "", Git{Unclear: true}}, {"/acme/site/info/refs", "other", Git{Unclear: true}},
-		{"/acme/site", "git-upload-pack", Git{Unclear: true}}, {"/git-upload-pack", "", Git{Unclear: true}},
+		{"/acme/site/info/refs", "", Git{Unclear: true}},
+		{"/acme/site/info/refs", "other", Git{Unclear: true}},
+		{"/acme/site", "git-upload-pack", Git{Unclear: true}},
+		{"/git-upload-pack", "", Git{Unclear: true}},
 	} {
 		if got := GitOf(tt.path, tt.service); !reflect.DeepEqual(*got, tt.want) {
 			t.Errorf("%s?service=%s is %+v", tt.path, tt.service, *got)
@@ -52,15 +54,23 @@ func TestPush(t *testing.T) {
 		effects       action.Effects // 0: unknown
 	}{
 		{lines(create + "\x00report-status side-band-64k\n"), "refs/heads/new", "-", write},
-		{lines(move), "refs/heads/main", "-", unknown}, {lines(remove), "refs/tags/v1", "refs/tags/v1", destroy},
+		{lines(move), "refs/heads/main", "-", unknown},
+		{lines(remove), "refs/tags/v1", "refs/tags/v1", destroy},
 		{lines(create+"\x00caps", move+"\n", remove), "refs/heads/new,refs/heads/main,refs/tags/v1", "refs/tags/v1", write | destroy | unknown},
 		{lines(create, remove), "refs/heads/new,refs/tags/v1", "refs/tags/v1", write | destroy},
-		{lines("shallow "+one1, create), "refs/heads/new", "-", write}, {lines(), "-", "-", read},
+		{lines("shallow "+one1, create), "refs/heads/new", "-", write},
+		{lines(), "-", "-", read},
 		{lines(strings.Repeat("a", 64) + " " + strings.Repeat("0", 64) + " refs/heads/x"), "refs/heads/x", "refs/heads/x", destroy},
-		{lines("push-cert\x00caps\n", create), "?", "?", 0}, {lines(create + " more"), "?", "?", 0}, {lines(one1 + " refs/heads/x"), "?", "?", 0},
+		{lines("push-cert\x00caps\n", create), "?", "?", 0},
+		{lines(create + " more"), "?", "?", 0},
+		{lines(one1 + " refs/heads/x"), "?", "?", 0},
 		{lines(strings.ToUpper(strings.Repeat("a", 40)) + " " + none + " refs/heads/x"), "?", "?", 0},
 		{lines(one1 + " " + strings.Repeat("0", 64) + " refs/heads/x"), "?", "?", 0},
-		{"00", "?", "?", 0}, {"zzzz", "?", "?", 0}, {"0003", "?", "?", 0}, {"ffff" + create, "?", "?", 0}, {"", "?", "?", 0},
+		{"00", "?", "?", 0},
+		{"zzzz", "?", "?", 0},
+		{"0003", "?", "?", 0},
+		{"ffff" + create, "?", "?", 0},
+		{"", "?", "?", 0},
 		{strings.TrimSuffix(lines(create), "0000PACK…"), "?", "?", 0},
 	} {
 		g := GitOf("/a/b/git-receive-pack", "")

@@ -235,7 +235,7 @@ func (g *GraphQL) listOf(get func(*GraphQL) []string) ([]string, action.State) {
 	return get(g), action.Known
 }
 
-// Effects: a mutation writes, everything else reads.
+// Effects says what it does: a mutation writes, everything else reads.
 func (g *GraphQL) Effects() (action.Effects, action.State) {
 	switch {
 	case g == nil || g.Unclear:

@@ -39,9 +39,16 @@ func TestJSON(t *testing.T) {
 		want  string
 		state action.State
 	}{
-		{"amount", "12.5", action.Known}, {"currency", "EUR", action.Known}, {"force", "true", action.Known},
-		{"in.Key", "v", action.Known}, {"in.key", "", action.Unknown}, {"in.other", "", action.Absent},
-		{"missing", "", action.Absent}, {"Amount", "", action.Unknown}, {"none.x", "", action.Absent}, {"amount.x", "", action.Unknown},
+		{"amount", "12.5", action.Known},
+		{"currency", "EUR", action.Known},
+		{"force", "true", action.Known},
+		{"in.Key", "v", action.Known},
+		{"in.key", "", action.Unknown},
+		{"in.other", "", action.Absent},
+		{"missing", "", action.Absent},
+		{"Amount", "", action.Unknown},
+		{"none.x", "", action.Absent},
+		{"amount.x", "", action.Unknown},
 	} {
 		if got, state := at(doc, strings.Split(tt.path, ".")...); got != tt.want || state != tt.state {
 			t.Errorf("%s is %q, %v", tt.path, got, state)
@@ -141,10 +148,15 @@ func TestArg(t *testing.T) {
 		want      string
 		state     action.State
 	}{
-		{"application/json", `{"a": "x"}`, "x", action.Known}, {"application/json", `{"a": 1.50}`, "1.5", action.Known}, {"application/json", `{"a": 1e2}`, "100", action.Known},
-		{"application/json", `{"a": false}`, "false", action.Known}, {"application/json", `{"a": null}`, "", action.Absent},
-		{"application/json", `{"a": [1]}`, "", action.Unknown}, {"application/json", `[{"a": 1}]`, "", action.Unknown},
-		{"application/x-www-form-urlencoded", "a=x", "x", action.Known}, {"application/x-www-form-urlencoded", "b=x", "", action.Absent},
+		{"application/json", `{"a": "x"}`, "x", action.Known},
+		{"application/json", `{"a": 1.50}`, "1.5", action.Known},
+		{"application/json", `{"a": 1e2}`, "100", action.Known},
+		{"application/json", `{"a": false}`, "false", action.Known},
+		{"application/json", `{"a": null}`, "", action.Absent},
+		{"application/json", `{"a": [1]}`, "", action.Unknown},
+		{"application/json", `[{"a": 1}]`, "", action.Unknown},
+		{"application/x-www-form-urlencoded", "a=x", "x", action.Known},
+		{"application/x-www-form-urlencoded", "b=x", "", action.Absent},
 	} {
 		got, state := read(tt.typ, tt.text).Arg("a")
 		if strings.Join(got, ",") != tt.want || state != tt.state {
