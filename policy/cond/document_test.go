@@ -1,7 +1,9 @@
 package cond
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 )
@@ -128,5 +130,27 @@ func TestDocumentNeedsNoAllocation(t *testing.T) {
 	env := &Env{Part: &action.Part{Facts: &docFacts{refund(), action.Known}}}
 	if n := testing.AllocsPerRun(100, func() { c.Eval(env) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// To look into a large object for every element of a large list is given up.
+func TestT53_DocumentsInLoops(t *testing.T) {
+	var items []any
+	var pairs []any
+	for i := range 5000 {
+		items, pairs = append(items, i+1), append(pairs, fmt.Sprintf("%032d", i), 0)
+	}
+	n := obj(append(pairs, "items", items, "limit", 0)...)
+	env := &Env{Part: &action.Part{Facts: &docFacts{root: &n, state: action.Known}}}
+	compiled, diags := docSchema().Compile(parse(t, `anytrue([for x in http.json.items : x < http.json.limit])`))
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	start := time.Now()
+	if got, need := compiled.Eval(env); got != Unknown || need != 0 {
+		t.Errorf("it is %v", got)
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
