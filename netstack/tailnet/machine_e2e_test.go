@@ -12,10 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/internal/notrun"
+	"sallyport.dev/sallyport/netstack"
 
 	"tailscale.com/client/local"
 	"tailscale.com/ipn"
+	"tailscale.com/tailcfg"
+	"tailscale.com/types/dnstype"
 	"tailscale.com/types/preftype"
 )
 
@@ -88,8 +92,10 @@ func (m *machine) daemon() {
 	m.t.Helper()
 	dir := m.t.TempDir()
 	m.client = &local.Client{Socket: filepath.Join(dir, "sock"), UseSocketOnly: true}
-	cmd := exec.Command("ip", "netns", "exec", m.netns, filepath.Join(os.Getenv("SALLYPORT_BIN"), "tailscaled"),
-		"--tun=ts0", "--state=mem:", "--statedir="+dir, "--socket="+m.client.Socket, "--port=0", "--no-logs-no-support")
+	// Its /etc is its own: it may set the machine's resolver there.
+	cmd := exec.Command("ip", "netns", "exec", m.netns, "unshare", "-m", "bash", "-c",
+		`mount -t tmpfs none /etc && echo "nameserver 192.0.2.1" > /etc/resolv.conf && exec "$@"`, "-",
+		filepath.Join(os.Getenv("SALLYPORT_BIN"), "tailscaled"), "--tun=ts0", "--state=mem:", "--statedir="+dir, "--socket="+m.client.Socket, "--port=0", "--no-logs-no-support")
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		m.t.Fatal(err)
@@ -117,7 +123,7 @@ func (m *machine) join(l *lab) {
 	ctx := context.Background()
 	err := m.client.Start(ctx, ipn.Options{AuthKey: "tskey-good", UpdatePrefs: &ipn.Prefs{
 		ControlURL: l.web.URL, Hostname: "ci-1", WantRunning: true, AdvertiseTags: []string{"tag:ci"}, RouteAll: true,
-		NetfilterMode: preftype.NetfilterOff,
+		CorpDNS: true, NetfilterMode: preftype.NetfilterOff,
 	}})
 	if err == nil {
 		err = m.client.StartLoginInteractive(ctx)
@@ -161,5 +167,47 @@ func TestStockClientThroughTheGateway(t *testing.T) {
 	})
 	if out, err := m.try("exec 3<>/dev/tcp/1.2.3.4/80 && head -n1 <&3"); err == nil {
 		t.Errorf("%v after the tag was taken away a connection gave %q", time.Since(begin), out)
+	}
+}
+
+// nobody answers every question with "no such name".
+type nobody struct{ asked chan string }
+
+func (n nobody) Answer(p *action.Peer, q []byte, _ bool) []byte {
+	select {
+	case n.asked <- p.Name:
+	default:
+	}
+	a := append([]byte(nil), q...)
+	a[2] |= 0x80
+	a[3] = a[3]&0xf0 | 3
+	return a
+}
+
+// TestStockClientAsksTheGatewayForNames is a tailnet whose global nameserver is
+// the gateway, to be used with an exit node, too.
+func TestStockClientAsksTheGatewayForNames(t *testing.T) {
+	m := newMachine(t)
+	dns := nobody{make(chan string, 1)}
+	l := newLabAt(t, hostIP, handlerFunc(echo), func(_ *Config, s *netstack.Server) { s.Resolver = dns })
+	l.control.DNSConfig = &tailcfg.DNSConfig{
+		Proxied: true, Resolvers: []*dnstype.Resolver{{Addr: "100.64.0.1", UseWithExitNode: true}},
+	}
+	l.up()
+	m.daemon()
+	m.join(l)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	answer, from, err := m.client.QueryDNS(ctx, "secret-data.example.com.", "A")
+	if err != nil || len(answer) < 4 || answer[3]&0xf != 3 {
+		t.Fatalf("answer %x of %v: %v", answer, from, err)
+	}
+	select {
+	case who := <-dns.asked:
+		if who != "ci-1@tag:ci" {
+			t.Errorf("%s asked", who)
+		}
+	default:
+		t.Errorf("the gateway was not asked, but %v", from)
 	}
 }
