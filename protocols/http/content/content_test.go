@@ -92,7 +92,7 @@ func TestCost(t *testing.T) {
 		encoding []string
 		n        int
 		want     int64
-	}{{nil, 100, 100 + 100*nodeSize}, {nil, 1 << 20, 1<<20 + maxNodes*nodeSize}, {[]string{"gzip"}, 1 << 20, 16<<20 + maxNodes*nodeSize}} {
+	}{{nil, 100, 400 + 100*nodeSize}, {nil, 1 << 20, 4<<20 + maxNodes*nodeSize}, {[]string{"gzip"}, 1 << 20, 24<<20 + maxNodes*nodeSize}} {
 		if got := Cost(tt.encoding, tt.n); got != tt.want {
 			t.Errorf("%v of %d costs %d, want %d", tt.encoding, tt.n, got, tt.want)
 		}

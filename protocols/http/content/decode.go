@@ -50,10 +50,13 @@ func decode(encoding string, raw []byte) ([]byte, bool) {
 // grown is the most that n compressed bytes may become.
 func grown(n int) int { return min(maxPlain, max(minPlain, maxRatio*n)) }
 
-// Cost is the memory that reading n bytes may take.
+// Cost is the memory that reading n bytes may take: the text, what the decoder has
+// of it, and the strings and nodes made of it.
 func Cost(encoding []string, n int) int64 {
+	text := 4 * n
 	if len(encoding) > 0 {
-		n = 2 * grown(n) // while it grows
+		n = grown(n)
+		text = 3 * n // hardly anything grows that far
 	}
-	return int64(n + min(n*nodeSize, maxNodes*nodeSize))
+	return int64(text + min(n, maxNodes)*nodeSize)
 }
