@@ -35,12 +35,12 @@ func Read(typ, encoding []string, raw []byte) *Body {
 	if !ok {
 		return b
 	}
+	mediaType, ok := unicodeType(typ)
+	if !ok {
+		return b
+	}
 	if utf8.Valid(plain) {
 		b.text, b.state = string(plain), action.Known
-	}
-	mediaType, params, err := mime.ParseMediaType(strings.Join(typ, ""))
-	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
-		return b
 	}
 	switch {
 	case IsJSON(mediaType):
@@ -50,6 +50,17 @@ func Read(typ, encoding []string, raw []byte) *Body {
 		b.isForm = b.isForm && b.state == action.Known && !compressed(encoding) && !looksLikeJSON(plain)
 	}
 	return b
+}
+
+// unicodeType gives the media type, "" if none is stated. It is false where the text
+// may be in another character set than UTF-8.
+func unicodeType(typ []string) (mediaType string, ok bool) {
+	if len(typ) == 0 {
+		return "", true
+	}
+	mediaType, params, err := mime.ParseMediaType(typ[0])
+	charset := params["charset"]
+	return mediaType, err == nil && (charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "us-ascii"))
 }
 
 // compressed reports whether a body says that it is. Many readers of forms do not

@@ -254,6 +254,26 @@ func TestT27_UnclearForms(t *testing.T) {
 	}
 }
 
+// A text in another character set is not what it looks like.
+func TestT27_OtherCharacters(t *testing.T) {
+	for typ, text := range map[string]string{
+		"text/plain; charset=utf-16le": "d\x00r\x00o\x00p\x00", "text/plain; charset=UTF-7": "+AGQ-rop", "text/plain; charset=ibm037": "x",
+		"text/plain; charset*=utf-8''utf-7": "+AGQ-rop", "text/plain; charset=utf-8; charset=utf-7": "+AGQ-rop", "text/plain, x; charset=utf-7": "+AGQ-rop",
+	} {
+		if got, state := read(typ, text).Text(); state != action.Unknown {
+			t.Errorf("%s: %q, %v", typ, got, state)
+		}
+	}
+	for _, typ := range []string{"text/plain", "text/plain; charset=UTF-8", `text/plain; charset="us-ascii"`, "multipart/form-data; boundary=x"} {
+		if got, state := read(typ, "drop").Text(); state != action.Known || got != "drop" {
+			t.Errorf("%s: %q, %v", typ, got, state)
+		}
+	}
+	if _, state := Read(nil, nil, []byte("drop")).Text(); state != action.Known {
+		t.Errorf("without a type: %v", state)
+	}
+}
+
 // Whatever a body is, reading it ends, and what it says of a key does not depend on
 // the order in which it is asked.
 func FuzzRead(f *testing.F) {
