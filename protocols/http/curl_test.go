@@ -36,8 +36,11 @@ func (b *bench) listen() string {
 			go func() {
 				defer b.served.Done()
 				defer c.Close()
+				b.mu.Lock()
+				dst := b.dst
+				b.mu.Unlock()
 				b.p.Serve(context.Background(), protocols.Flow{ //nolint:errcheck // curl says what was wrong
-					Peer: &action.Peer{ID: "peer-1", Name: "curl"}, Service: b.svc, Host: b.host, Dst: b.dst,
+					Peer: &action.Peer{ID: "peer-1", Name: "curl"}, Service: b.svc, Host: b.host, Dst: dst,
 					Accept: func() (net.Conn, error) { return c, nil },
 					Leaf:   func(name string) (*tls.Certificate, error) { return b.ca.leaf(b.t, name), nil },
 				}, b.do)

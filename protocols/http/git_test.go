@@ -51,7 +51,9 @@ func TestGit(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := netip.MustParseAddrPort(b.listen())
+	b.mu.Lock()
 	b.dst = netip.AddrPortFrom(b.dst.Addr(), at.Port()) // git asks for the port that it connects to
+	b.mu.Unlock()
 	site := fmt.Sprintf("https://api.example:%d/acme/site.git", at.Port())
 	run := func(in string, args ...string) (string, error) {
 		cmd := exec.Command(git, append([]string{

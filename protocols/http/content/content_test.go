@@ -60,7 +60,7 @@ func TestJSON(t *testing.T) {
 func TestT27_UnclearJSON(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing but space": " ", "two documents": `{} {}`, "a byte order mark": "\xef\xbb\xbf{}",
-		"broken off": `{"a": 1`, "not UTF-8": "{\"a\": \"\xff\"}", "a key not UTF-16": `{"\ud800": 1}`,
+		"broken off": `{"a": 1`, "not UTF-8": "{\"a\": \"\xff\"}", "a key not UTF-16": `{"\ud800": 1}`, "a key with an end inside": `{"a\u0000b": 1}`,
 		"too deep": strings.Repeat("[", 100) + strings.Repeat("]", 100), "a comment": `{} // x`, "a bare word": `{a: 1}`,
 		"too many values": "[" + strings.Repeat("0,", maxNodes) + "0]",
 	} {
@@ -70,7 +70,7 @@ func TestT27_UnclearJSON(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"twice": `{"a": 1, "a": 2}`, "thrice": `{"a": 1, "a": 1, "a": 1}`, "but for case": `{"a": 1, "A": 2}`,
-		"escaped": `{"a": 1, "\u0061": 2}`, "Kelvin": `{"k": 1, "\u212a": 1, "a": "\ud800"}`,
+		"escaped": `{"a": 1, "\u0061": 2}`, "an end inside": `{"a": "admin\u0000"}`, "Kelvin": `{"k": 1, "\u212a": 1, "a": "\ud800"}`,
 		"too fine": `{"a": 50.000000000000001}`, "too large": `{"a": 9007199254740993}`, "huge": `{"a": 1e999999999}`, "tiny": `{"a": 1e-400}`,
 	} {
 		doc, state := read("application/json", text).JSON()

@@ -77,10 +77,12 @@ func (p *parser) value(depth int) (action.Node, error) {
 	return action.Node{Kind: action.NodeNull}, nil
 }
 
-// text is a string, unless half of a surrogate pair stands in it, which readers
-// replace, keep or refuse.
+// odd reports whether half of a surrogate pair stands in a string, which readers
+// replace, keep or refuse, or a zero, where it ends for some.
+func odd(s string) bool { return strings.ContainsRune(s, utf8.RuneError) || strings.ContainsRune(s, 0) }
+
 func text(s string) action.Node {
-	if strings.ContainsRune(s, utf8.RuneError) {
+	if odd(s) {
 		return action.Node{}
 	}
 	return action.Node{Kind: action.NodeString, Str: s}
@@ -110,7 +112,7 @@ func (p *parser) object(depth int) (action.Node, error) {
 			return n, err
 		}
 		key, ok := t.(string)
-		if !ok || strings.ContainsRune(key, utf8.RuneError) {
+		if !ok || odd(key) {
 			return n, errUnclear
 		}
 		item, err := p.value(depth + 1)
