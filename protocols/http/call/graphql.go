@@ -16,6 +16,7 @@ import (
 const (
 	maxTokens    = 10_000
 	maxFragments = 20 // inside each other
+	maxBatch     = 32 // documents; clients send ten
 )
 
 // GraphQL is what a GraphQL request executes; of a batch, what all of it does.
@@ -35,7 +36,7 @@ func graphql(doc *action.Node) *GraphQL {
 	case doc == nil:
 		g.Unclear = true
 	case doc.Kind == action.NodeList:
-		g.Unclear = len(doc.Items) == 0 || len(doc.Items) > maxWords
+		g.Unclear = len(doc.Items) == 0 || len(doc.Items) > maxBatch
 		for i := range doc.Items {
 			if !g.Unclear {
 				g.add(&doc.Items[i])

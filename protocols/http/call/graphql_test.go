@@ -126,6 +126,21 @@ func TestT53_GraphQLFragments(t *testing.T) {
 	}
 }
 
+// A batch that packs small and costs much is not read.
+func TestT53_GraphQLBatches(t *testing.T) {
+	one := request("{" + strings.Repeat("a ", maxTokens-10) + "}")
+	for n, unclear := range map[int]bool{maxBatch: false, maxBatch + 1: true} {
+		batch := doc("["+strings.Repeat(one+",", n-1)+one+"]")
+		start := time.Now()
+		if g := Of([]string{"graphql"}, "/graphql", batch).GraphQL; g.Unclear != unclear {
+			t.Errorf("%d documents are unclear: %v", n, g.Unclear)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("%d documents took %v", n, took)
+		}
+	}
+}
+
 // Reading a document ends, and a mutation is never taken for a query.
 func FuzzGraphQL(f *testing.F) {
 	f.Add(`mutation M { ...f } fragment f on M { a: b }`, "M")
