@@ -130,7 +130,7 @@ func TestT53_GraphQLFragments(t *testing.T) {
 func TestT53_GraphQLBatches(t *testing.T) {
 	one := request("{" + strings.Repeat("a ", maxTokens-10) + "}")
 	for n, unclear := range map[int]bool{maxBatch: false, maxBatch + 1: true} {
-		batch := doc("["+strings.Repeat(one+",", n-1)+one+"]")
+		batch := doc("[" + strings.Repeat(one+",", n-1) + one + "]")
 		start := time.Now()
 		if g := Of([]string{"graphql"}, "/graphql", batch).GraphQL; g.Unclear != unclear {
 			t.Errorf("%d documents are unclear: %v", n, g.Unclear)
