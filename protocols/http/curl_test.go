@@ -20,10 +20,22 @@ import (
 // listen serves what connects to the address that it gives, as if it came out of a
 // tunnel.
 func (b *bench) listen() string {
+	l := b.loopback()
+	b.serveOn(l)
+	return l.Addr().String()
+}
+
+func (b *bench) loopback() net.Listener {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// serveOn is listen on a listener that is there.
+func (b *bench) serveOn(l net.Listener) {
 	b.served.Add(1)
 	go func() {
 		defer b.served.Done()
@@ -36,19 +48,14 @@ func (b *bench) listen() string {
 			go func() {
 				defer b.served.Done()
 				defer c.Close()
-				b.mu.Lock()
-				dst := b.dst
-				b.mu.Unlock()
 				b.p.Serve(context.Background(), protocols.Flow{ //nolint:errcheck // curl says what was wrong
-					Peer: &action.Peer{ID: "peer-1", Name: "curl"}, Service: b.svc, Host: b.host, Dst: dst,
+					Peer: &action.Peer{ID: "peer-1", Name: "curl"}, Service: b.svc, Host: b.host, Dst: b.dst,
 					Accept: func() (net.Conn, error) { return c, nil },
 					Leaf:   func(name string) (*tls.Certificate, error) { return b.ca.leaf(b.t, name), nil },
 				}, b.do)
 			}()
 		}
 	}()
-	b.t.Cleanup(func() { l.Close() })
-	return l.Addr().String()
 }
 
 // curl as it is, with nothing but the root certificate.

@@ -50,10 +50,10 @@ func TestGit(t *testing.T) {
 	if err := os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.ca.cert.Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at := netip.MustParseAddrPort(b.listen())
-	b.mu.Lock()
+	l := b.loopback()
+	at := netip.MustParseAddrPort(l.Addr().String())
 	b.dst = netip.AddrPortFrom(b.dst.Addr(), at.Port()) // git asks for the port that it connects to
-	b.mu.Unlock()
+	b.serveOn(l)
 	site := fmt.Sprintf("https://api.example:%d/acme/site.git", at.Port())
 	run := func(in string, args ...string) (string, error) {
 		cmd := exec.Command(git, append([]string{

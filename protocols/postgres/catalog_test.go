@@ -430,8 +430,7 @@ func TestCatalogThatCannotBeRead(t *testing.T) {
 }
 
 func TestCatalogIsLookedUpByAnActionOfItsOwn(t *testing.T) {
-	var seen strings.Builder
-	l := newWorld(t, func(l *line) { l.tap = func(b []byte) { seen.Write(b) } })
+	l := newWorld(t)
 	conn := dialLine(t, l, "&application_name=canary-agent")
 	dialLine(t, l, "")
 	for range 20 {

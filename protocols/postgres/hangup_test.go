@@ -149,6 +149,7 @@ func TestACancelMeansWhatIsBeingRead(t *testing.T) {
 	before := s.heard.Load()
 	cl.send(query("SELECT pg_sleep(20)"))
 	await(t, "the query is heard", func() bool { return s.heard.Load() > before })
+	time.Sleep(200 * time.Millisecond) // from there to the lock it cannot be watched
 	canceled := make(chan struct{})
 	go func() {
 		defer close(canceled)
