@@ -42,7 +42,9 @@ type World struct {
 	agentCA   *pki.Authority // signs what the proxy shows
 	upstream  roles.UpstreamReady
 	pg        *pgserver.Server
-	binary    string // of the gateway
+	binary    string   // of the gateway
+	bouncer   *Process // nil until a reference needs it
+	bouncerAt string
 	processes []*Process
 	targets   map[string]*Target
 	agents    []*agent.Client
@@ -174,8 +176,11 @@ func (w *World) startTarget(ctx context.Context, name string) (*Target, error) {
 // ErrNoBouncer means that a reference is not to be had here.
 var ErrNoBouncer = errors.New("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
 
-// startBouncer runs pgbouncer, which refuses to be root.
+// startBouncer runs pgbouncer, once, which refuses to be root.
 func (w *World) startBouncer() (*Process, string, error) {
+	if w.bouncer != nil {
+		return w.bouncer, w.bouncerAt, nil
+	}
 	path, err := exec.LookPath("pgbouncer")
 	if err != nil {
 		if path, err = exec.LookPath("/usr/sbin/pgbouncer"); err != nil {
@@ -204,8 +209,8 @@ func (w *World) startBouncer() (*Process, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	at := fmt.Sprintf("127.0.0.1:%d", port)
-	return p, at, awaitTCP(at, 5*time.Second)
+	w.bouncer, w.bouncerAt = p, fmt.Sprintf("127.0.0.1:%d", port)
+	return p, w.bouncerAt, awaitTCP(w.bouncerAt, 5*time.Second)
 }
 
 // give hands a file to a user without rights, and gives the user.
