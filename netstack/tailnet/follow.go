@@ -86,7 +86,7 @@ func (n *Node) hear(ctx context.Context, news ipn.Notify) {
 	if news.SelfChange != nil || news.InitialStatus != nil || news.State != nil && *news.State == ipn.Running {
 		n.learnSelf(ctx)
 	}
-	if news.State != nil || news.SelfChange != nil || news.NetMap != nil || news.InitialStatus != nil ||
+	if news.State != nil || news.SelfChange != nil || news.InitialStatus != nil ||
 		len(news.PeersChanged) > 0 || len(news.PeersRemoved) > 0 || len(news.UserProfiles) > 0 {
 		n.who.heard()
 	}

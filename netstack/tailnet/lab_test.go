@@ -20,9 +20,8 @@ import (
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/tun"
 
-	"gvisor.dev/gvisor/pkg/tcpip/stack"
-
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"tailscale.com/client/local"
 	"tailscale.com/ipn"
 	"tailscale.com/ipn/store/mem"

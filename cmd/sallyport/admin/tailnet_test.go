@@ -16,7 +16,8 @@ func TestTheTailnetsPolicy(t *testing.T) {
 		want string
 	}{
 		{
-			"exit node", dashboard.Tailnet{
+			"exit node",
+			dashboard.Tailnet{
 				Wanted: []string{"tag:sallyport"}, Members: []string{"bo@acme.dev", "tag:ci"},
 				Routes: []string{"0.0.0.0/0", "198.18.0.0/15", "::/0"},
 			},
@@ -26,7 +27,8 @@ func TestTheTailnetsPolicy(t *testing.T) {
 				`{"src":["bo@acme.dev","tag:ci"],"dst":["autogroup:internet","198.18.0.0/15"],"ip":["*"]}]}`,
 		},
 		{
-			"services only, nothing stated", dashboard.Tailnet{Routes: []string{"198.18.0.0/15", "10.4.0.0/24"}},
+			"services only, nothing stated",
+			dashboard.Tailnet{Routes: []string{"198.18.0.0/15", "10.4.0.0/24"}},
 			`{"tagOwners":{"tag:agent":["autogroup:admin"],"tag:sallyport":["autogroup:admin"]},` +
 				`"autoApprovers":{"routes":{"10.4.0.0/24":["tag:sallyport"],"198.18.0.0/15":["tag:sallyport"]}},` +
 				`"grants":[{"src":["tag:agent"],"dst":["tag:sallyport"],"ip":["tcp:53","udp:53","tcp:80"]},` +
