@@ -20,7 +20,7 @@ func (p *Policy) Replay(a *action.Action, at time.Time) (d action.Decision, know
 			return refuse(r.Reason), true
 		}
 	}
-	if again.Service.Name != a.Service.Name && again.Service.Protocol != a.Service.Protocol {
+	if again.Service.Protocol != a.Service.Protocol {
 		return action.Decision{}, false // another protocol would have had other things to judge
 	}
 	for _, part := range a.Parts {

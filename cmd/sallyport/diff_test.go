@@ -53,6 +53,11 @@ rule "orders may go" {
 	if r.code != 1 || strings.Count(r.stdout, `"new": "deny"`) != 2 {
 		t.Errorf("a service that is gone: exit %d\n%s", r.code, r.stdout)
 	}
+	opaque := strings.Replace(strings.Replace(oneRole, "auth  = bearer(secret.shop)\n", "protocol = \"tcp\"\n", 1), `"shop.example.com"`, `"shop.example.com:443"`, 1)
+	r = d.call("diff", same, conf("opaque", opaque))
+	if r.code != 0 || !strings.Contains(r.stderr, "3 actions replayed: 0 changes, 3 cannot be told.") {
+		t.Errorf("another protocol: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
 	for _, args := range [][]string{{"diff", same}, {"diff", same, filepath.Join(dir, "none.hcl")}, {"diff", same, same, "--since", "yesterday"}} {
 		if r := d.call(args...); r.code != 2 {
 			t.Errorf("%v: exit %d\n%s", args, r.code, r.stderr)
