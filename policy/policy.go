@@ -14,6 +14,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/hclconf/host"
 	"sallyport.dev/sallyport/policy/lint"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/presets"
@@ -40,9 +41,9 @@ type (
 	// Files is the text of a configuration, for diagnostics.
 	Files = source.Files
 	// GatewayConfig is the gateway block with its defaults.
-	GatewayConfig = hclconf.Gateway
+	GatewayConfig = host.Gateway
 	// SecretConfig is a secret block.
-	SecretConfig = hclconf.Secret
+	SecretConfig = host.Secret
 )
 
 // A Policy is one configuration, compiled. It is immutable and safe for

@@ -1,9 +1,11 @@
 package hclconf
 
 import (
-	"fmt"
 	"slices"
 
+	"sallyport.dev/sallyport/policy/hclconf/host"
+	"sallyport.dev/sallyport/policy/hclconf/shape"
+	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
@@ -12,11 +14,9 @@ import (
 
 // A decoder turns bodies into a Config and collects every complaint.
 type decoder struct {
-	files   *source.Files
+	*value.Reader
 	presets Presets
-	noFiles bool // inside a preset
 	cfg     *Config
-	diags   hcl.Diagnostics
 }
 
 // Presets gives the text of a preset, and the names there are.
@@ -30,24 +30,26 @@ type Presets interface {
 // find the rest.
 func Parse(path string, presets Presets) (*Config, *source.Files, hcl.Diagnostics) {
 	files, bodies, diags := source.Read(path)
-	d := &decoder{files: files, presets: presets, cfg: &Config{Gateway: defaults()}, diags: diags}
+	d := &decoder{
+		Reader:  &value.Reader{Files: files, Diags: diags},
+		presets: presets, cfg: &Config{Gateway: host.Defaults()},
+	}
 	d.config(bodies)
 	if diags.HasErrors() {
-		return nil, files, d.diags
+		return nil, files, d.Diags
 	}
-	return d.cfg, files, d.diags
+	return d.cfg, files, d.Diags
 }
 
 // config decodes the bodies of all files as if they were one.
 func (d *decoder) config(bodies []*hclsyntax.Body) {
-	lang := language()
 	first := map[string]hcl.Range{}
 	for _, body := range bodies {
-		for _, name := range sortedAttrs(body) {
-			d.fail(body.Attributes[name].NameRange, "Unexpected attribute", "%q stands outside of any block.", name)
+		for _, name := range shape.Attrs(body) {
+			d.Fail(body.Attributes[name].NameRange, "Unexpected attribute", "%q stands outside of any block.", name)
 		}
 		for _, b := range body.Blocks {
-			d.checkBlock(b, lang, "", first)
+			shape.CheckBlock(d.Reader, b, first)
 			d.block(b)
 		}
 	}
@@ -60,9 +62,9 @@ func (d *decoder) block(b *hclsyntax.Block) {
 	}
 	switch b.Type {
 	case "gateway":
-		d.gateway(b)
+		host.ReadGateway(d.Reader, b, &d.cfg.Gateway)
 	case "secret":
-		d.secret(b)
+		d.cfg.Secrets = append(d.cfg.Secrets, host.ReadSecret(d.Reader, b))
 	case "service":
 		d.service(b)
 	case "role":
@@ -72,37 +74,6 @@ func (d *decoder) block(b *hclsyntax.Block) {
 	case "test":
 		d.test(b)
 	}
-}
-
-// fail adds an error at a place.
-func (d *decoder) fail(at hcl.Range, summary, format string, args ...any) {
-	d.diags = append(d.diags, &hcl.Diagnostic{
-		Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: at.Ptr(),
-	})
-}
-
-// attr gives the expression of an attribute, or nil.
-func attr(body *hclsyntax.Body, name string) hcl.Expression {
-	if a, ok := body.Attributes[name]; ok {
-		return a.Expr
-	}
-	return nil
-}
-
-// with calls f with the expression of an attribute if it is stated.
-func with(body *hclsyntax.Body, name string, f func(hcl.Expression)) {
-	if e := attr(body, name); e != nil {
-		f(e)
-	}
-}
-
-// identifier checks that a name can stand in a reference.
-func (d *decoder) identifier(b *hclsyntax.Block) string {
-	name := b.Labels[0]
-	if !hclsyntax.ValidIdentifier(name) {
-		d.fail(b.LabelRanges[0], "Bad name", "%q cannot stand in a reference like %s.NAME; use letters, digits, _ and -, and begin with a letter.", name, b.Type)
-	}
-	return name
 }
 
 // references checks that whatever is referred to exists.
@@ -137,7 +108,7 @@ func (d *decoder) references() {
 			d.exist([]Ref{t.Service}, services)
 		}
 		if t.Rule.Stated() && !slices.Contains(rules, t.Rule.Value) {
-			d.fail(t.Rule.Range, "Unknown rule", "No rule is named %q.%s", t.Rule.Value, source.DidYouMean(t.Rule.Value, rules))
+			d.Fail(t.Rule.Range, "Unknown rule", "No rule is named %q.%s", t.Rule.Value, source.DidYouMean(t.Rule.Value, rules))
 		}
 	}
 }
@@ -145,7 +116,7 @@ func (d *decoder) references() {
 func (d *decoder) exist(refs []Ref, names []string) {
 	for _, r := range refs {
 		if !slices.Contains(names, r.Name) {
-			d.fail(r.Range, "Unknown "+r.Kind, "No %s is named %q.%s", r.Kind, r.Name, source.DidYouMean(r.Name, names))
+			d.Fail(r.Range, "Unknown "+r.Kind, "No %s is named %q.%s", r.Kind, r.Name, source.DidYouMean(r.Name, names))
 		}
 	}
 }

@@ -5,11 +5,12 @@
 package hclconf
 
 import (
-	"net/netip"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/account"
+	"sallyport.dev/sallyport/policy/hclconf/host"
+	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/place"
 
 	"github.com/hashicorp/hcl/v2"
@@ -18,89 +19,25 @@ import (
 // A Config is what the files say, checked value by value. It is not changed
 // after Parse has returned it.
 type Config struct {
-	Gateway  Gateway
+	Gateway  host.Gateway
 	Services []*Service
-	Secrets  []*Secret
+	Secrets  []*host.Secret
 	Roles    []*Role
 	Rules    []*Rule
 	Tests    []*Test
 }
 
-// A Str is a string and where it stands; one that was not stated has no range.
-type Str struct {
-	Value string
-	Range hcl.Range
-}
-
-// Stated reports whether the configuration, or a preset, says it.
-func (s Str) Stated() bool { return s.Range.Filename != "" }
-
-// Texts gives the values of a list.
-func Texts(list []Str) []string {
-	var out []string
-	for _, s := range list {
-		out = append(out, s.Value)
-	}
-	return out
-}
-
-// A Ref is a reference such as service.github.
-type Ref struct {
-	Kind, Name string
-	Range      hcl.Range
-}
-
-// Refs is a list of references, or "*" where that is allowed.
-type Refs struct {
-	All   bool
-	Items []Ref
-	Range hcl.Range
-}
-
-// A Gateway is the host block of that name, with its defaults filled in.
-type Gateway struct {
-	Name      string
-	StateDir  string // "": the default of the host
-	Key       KeySource
-	Wireguard *Wireguard // nil: no such transport
-	Tailnet   *Tailnet   // nil: no such transport
-	Resolvers []netip.AddrPort
-	Record    Record
-	Limits    Limits
-	Range     hcl.Range
-}
-
-// A KeySource says where the key that seals the vault is; zero is the state
-// directory.
-type KeySource struct{ File, Env string }
-
-// Wireguard is the transport of that name.
-type Wireguard struct {
-	Listen   string
-	Endpoint string // "": the host's address
-	Subnet   netip.Prefix
-	MTU      int
-}
-
-// Record says how much of what happened is kept, and for how long.
-type Record struct {
-	Keep   time.Duration
-	Strict bool // refuse when the audit log cannot be written
-}
-
-// Limits bound what agents may cost.
-type Limits struct {
-	ConnectionsPerAgent int
-	BodyInspect         int64
-	Memory              int64 // of the whole process; 0: as the environment says
-}
-
-// A Secret names what is injected and where it is kept.
-type Secret struct {
-	Name      string
-	Env, File string // both empty: sealed in the vault
-	Range     hcl.Range
-}
+// The values that a Config is made of.
+type (
+	// Str is a string and where it stands.
+	Str = value.Str
+	// Bool is a flag and where it stands.
+	Bool = value.Bool
+	// Ref is a reference such as service.github.
+	Ref = value.Ref
+	// Refs is a list of references, or "*" where that is allowed.
+	Refs = value.Refs
+)
 
 // A Service is where an agent may go, its preset already merged in.
 type Service struct {
@@ -126,12 +63,6 @@ type Service struct {
 	Passthrough       Bool
 	InsecureInjection bool
 	Range             hcl.Range
-}
-
-// A Bool is a flag and where it stands.
-type Bool struct {
-	Value bool
-	Range hcl.Range
 }
 
 // A Host is one element of hosts.
@@ -209,3 +140,6 @@ type Test struct {
 	Expect   action.Verdict
 	Range    hcl.Range
 }
+
+// Texts gives the values of a list.
+func Texts(list []Str) []string { return value.Texts(list) }

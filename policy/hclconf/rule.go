@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/source"
 	"sallyport.dev/sallyport/policy/vocab"
 
@@ -12,20 +13,20 @@ import (
 )
 
 func (d *decoder) role(b *hclsyntax.Block) {
-	r := &Role{Name: d.identifier(b), Range: b.DefRange()}
-	with(b.Body, "members", func(e hcl.Expression) { r.Members = d.members(e) })
-	with(b.Body, "use", func(e hcl.Expression) { r.Use = d.refs(e, "service", false) })
-	with(b.Body, "until", func(e hcl.Expression) { r.Until = d.moment(e) })
+	r := &Role{Name: d.Identifier(b), Range: b.DefRange()}
+	value.With(b.Body, "members", func(e hcl.Expression) { r.Members = d.members(e) })
+	value.With(b.Body, "use", func(e hcl.Expression) { r.Use = d.Refs(e, "service", false) })
+	value.With(b.Body, "until", func(e hcl.Expression) { r.Until = d.Moment(e) })
 	d.cfg.Roles = append(d.cfg.Roles, r)
 }
 
 func (d *decoder) members(e hcl.Expression) []Str {
-	list := d.words(e)
+	list := d.Words(e)
 	for _, m := range list {
 		kind, name, ok := strings.Cut(m.Value, ":")
 		known := kind == "tag" || kind == "user" || kind == "agent"
 		if m.Value != "*" && (!ok || !known || name == "") {
-			d.fail(m.Range, "Bad member", `%q is no member; write "tag:NAME", "user:LOGIN", "agent:NAME" or "*".`, m.Value)
+			d.Fail(m.Range, "Bad member", `%q is no member; write "tag:NAME", "user:LOGIN", "agent:NAME" or "*".`, m.Value)
 		}
 	}
 	return list
@@ -34,42 +35,36 @@ func (d *decoder) members(e hcl.Expression) []Str {
 func (d *decoder) rule(b *hclsyntax.Block) {
 	r := &Rule{
 		Name: b.Labels[0], Range: b.DefRange(), Lists: map[string]List{},
-		When: attr(b.Body, "when"), Unless: attr(b.Body, "unless"),
+		When: value.Attr(b.Body, "when"), Unless: value.Attr(b.Body, "unless"),
 	}
-	with(b.Body, "on", func(e hcl.Expression) { r.On = d.refs(e, "service", true) })
-	with(b.Body, "roles", func(e hcl.Expression) { r.Roles = d.refs(e, "role", false) })
-	with(b.Body, "reason", func(e hcl.Expression) { r.Reason = strings.TrimSpace(d.text(e).Value) })
-	with(b.Body, "mode", func(e hcl.Expression) { r.Observe = d.oneOf(e, "mode", "enforce", "observe").Value == "observe" })
-	with(b.Body, "until", func(e hcl.Expression) { r.Until = d.moment(e) })
-	with(b.Body, "verdict", func(e hcl.Expression) { r.Verdict, r.VerdictAt = d.verdict(e), e.Range() })
-	with(b.Body, "otherwise", func(e hcl.Expression) {
+	value.With(b.Body, "on", func(e hcl.Expression) { r.On = d.Refs(e, "service", true) })
+	value.With(b.Body, "roles", func(e hcl.Expression) { r.Roles = d.Refs(e, "role", false) })
+	value.With(b.Body, "reason", func(e hcl.Expression) { r.Reason = strings.TrimSpace(d.Text(e).Value) })
+	value.With(b.Body, "mode", func(e hcl.Expression) { r.Observe = d.OneOf(e, "mode", "enforce", "observe").Value == "observe" })
+	value.With(b.Body, "until", func(e hcl.Expression) { r.Until = d.Moment(e) })
+	value.With(b.Body, "verdict", func(e hcl.Expression) { r.Verdict, r.VerdictAt = d.verdict(e), e.Range() })
+	value.With(b.Body, "otherwise", func(e hcl.Expression) {
 		r.Otherwise = Str{Value: d.verdict(e).String(), Range: e.Range()}
-		if r.When == nil && r.Unless == nil && attr(b.Body, "hours") == nil {
-			d.fail(b.Body.Attributes["otherwise"].NameRange, "Nothing else", "otherwise is for when the attributes match but when, unless or hours do not hold; the rule states none of them.")
+		if r.When == nil && r.Unless == nil && value.Attr(b.Body, "hours") == nil {
+			d.Fail(b.Body.Attributes["otherwise"].NameRange, "Nothing else", "otherwise is for when the attributes match but when, unless or hours do not hold; the rule states none of them.")
 		}
 	})
 	for _, name := range vocab.Lists() {
 		if a, ok := b.Body.Attributes[name]; ok {
-			r.Lists[name] = List{Items: d.words(a.Expr), Range: a.SrcRange}
+			r.Lists[name] = List{Items: d.Words(a.Expr), Range: a.SrcRange}
 		}
 	}
 	d.vocabulary(r)
-	d.required(b, "on", `on = [service.NAME] or on = "*"`)
-	d.required(b, "verdict", `verdict = "deny", "ask" or "allow"`)
+	d.Required(b, "on", `on = [service.NAME] or on = "*"`)
+	d.Required(b, "verdict", `verdict = "deny", "ask" or "allow"`)
 	d.cfg.Rules = append(d.cfg.Rules, r)
 }
 
-func (d *decoder) required(b *hclsyntax.Block, name, cure string) {
-	if attr(b.Body, name) == nil {
-		d.fail(b.DefRange(), "Attribute missing", "A %s needs %s.", b.Type, cure)
-	}
-}
-
 func (d *decoder) verdict(e hcl.Expression) action.Verdict {
-	s := d.word(e)
+	s := d.Word(e)
 	v, ok := action.ParseVerdict(s.Value)
 	if s.Stated() && !ok {
-		d.fail(s.Range, "Unknown verdict", "%q is no verdict; a verdict is allow, ask or deny.%s", s.Value, source.DidYouMean(s.Value, []string{"allow", "ask", "deny"}))
+		d.Fail(s.Range, "Unknown verdict", "%q is no verdict; a verdict is allow, ask or deny.%s", s.Value, source.DidYouMean(s.Value, []string{"allow", "ask", "deny"}))
 	}
 	return v
 }
@@ -77,7 +72,7 @@ func (d *decoder) verdict(e hcl.Expression) action.Verdict {
 // vocabulary checks the attributes whose words are fixed.
 func (d *decoder) vocabulary(r *Rule) {
 	for _, s := range r.Lists["effects"].Items {
-		d.known(bare(s), "effect", action.EffectNames())
+		d.Known(bare(s), "effect", action.EffectNames())
 	}
 	for _, s := range r.Lists["methods"].Items {
 		d.method(bare(s))
@@ -95,7 +90,7 @@ func bare(s Str) Str {
 
 func (d *decoder) method(s Str) {
 	if up := strings.ToUpper(s.Value); up != s.Value {
-		d.fail(s.Range, "Unknown method", "Methods are in capitals: %q.", up)
+		d.Fail(s.Range, "Unknown method", "Methods are in capitals: %q.", up)
 		return
 	}
 	d.knownShort(s, "method", vocab.Methods())
@@ -103,7 +98,7 @@ func (d *decoder) method(s Str) {
 
 func (d *decoder) verb(s Str) {
 	if low := strings.ToLower(s.Value); low != s.Value {
-		d.fail(s.Range, "Unknown verb", "Verbs are in lower case: %q.", low)
+		d.Fail(s.Range, "Unknown verb", "Verbs are in lower case: %q.", low)
 		return
 	}
 	d.knownShort(s, "verb", vocab.Verbs())
@@ -116,34 +111,34 @@ func (d *decoder) knownShort(s Str, what string, words []string) {
 			return
 		}
 	}
-	d.fail(s.Range, "Unknown "+what, "There is no %s %q.%s", what, s.Value, source.DidYouMean(s.Value, words))
+	d.Fail(s.Range, "Unknown "+what, "There is no %s %q.%s", what, s.Value, source.DidYouMean(s.Value, words))
 }
 
 func (d *decoder) test(b *hclsyntax.Block) {
 	body := b.Body
 	t := &Test{Name: b.Labels[0], Range: b.DefRange()}
-	with(body, "role", func(e hcl.Expression) { t.Roles = d.refs(e, "role", false) })
-	with(body, "service", func(e hcl.Expression) { t.Service, _ = d.ref(e, "service") })
-	with(body, "request", func(e hcl.Expression) { t.Request = d.word(e) })
-	with(body, "headers", func(e hcl.Expression) { t.Headers = d.stringMap(e) })
-	with(body, "body", func(e hcl.Expression) { t.Body = d.text(e) })
-	with(body, "sql", func(e hcl.Expression) { t.SQL = d.word(e) })
-	with(body, "database", func(e hcl.Expression) { t.Database = d.word(e).Value })
-	with(body, "agent", func(e hcl.Expression) { t.Agent = d.word(e).Value })
-	with(body, "user", func(e hcl.Expression) { t.User = d.word(e).Value })
-	with(body, "tags", func(e hcl.Expression) { t.Tags = d.words(e) })
-	with(body, "at", func(e hcl.Expression) { t.At = d.moment(e) })
-	with(body, "rule", func(e hcl.Expression) { t.Rule = d.word(e) })
-	with(body, "expect", func(e hcl.Expression) { t.Expect = d.verdict(e) })
-	d.required(b, "expect", `expect = "deny", "ask" or "allow"`)
+	value.With(body, "role", func(e hcl.Expression) { t.Roles = d.Refs(e, "role", false) })
+	value.With(body, "service", func(e hcl.Expression) { t.Service, _ = d.Ref(e, "service") })
+	value.With(body, "request", func(e hcl.Expression) { t.Request = d.Word(e) })
+	value.With(body, "headers", func(e hcl.Expression) { t.Headers = d.StringMap(e) })
+	value.With(body, "body", func(e hcl.Expression) { t.Body = d.Text(e) })
+	value.With(body, "sql", func(e hcl.Expression) { t.SQL = d.Word(e) })
+	value.With(body, "database", func(e hcl.Expression) { t.Database = d.Word(e).Value })
+	value.With(body, "agent", func(e hcl.Expression) { t.Agent = d.Word(e).Value })
+	value.With(body, "user", func(e hcl.Expression) { t.User = d.Word(e).Value })
+	value.With(body, "tags", func(e hcl.Expression) { t.Tags = d.Words(e) })
+	value.With(body, "at", func(e hcl.Expression) { t.At = d.Moment(e) })
+	value.With(body, "rule", func(e hcl.Expression) { t.Rule = d.Word(e) })
+	value.With(body, "expect", func(e hcl.Expression) { t.Expect = d.verdict(e) })
+	d.Required(b, "expect", `expect = "deny", "ask" or "allow"`)
 	if len(t.Roles.Items) == 0 && t.Agent == "" && t.User == "" && len(t.Tags) == 0 {
-		d.required(b, "role", "role = role.NAME")
+		d.Required(b, "role", "role = role.NAME")
 	}
 	if t.Request.Stated() && t.SQL.Stated() {
-		d.fail(t.SQL.Range, "Two actions", "A test states a request or a sql, not both.")
+		d.Fail(t.SQL.Range, "Two actions", "A test states a request or a sql, not both.")
 	}
-	if t.Service.Kind == "" && attr(body, "service") == nil && !strings.Contains(t.Request.Value, "://") {
-		d.fail(t.Range, "Attribute missing", `A test needs service = service.NAME, or a request with a whole URL.`)
+	if t.Service.Kind == "" && value.Attr(body, "service") == nil && !strings.Contains(t.Request.Value, "://") {
+		d.Fail(t.Range, "Attribute missing", `A test needs service = service.NAME, or a request with a whole URL.`)
 	}
 	d.cfg.Tests = append(d.cfg.Tests, t)
 }

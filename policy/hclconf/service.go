@@ -7,6 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/account"
+	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/source"
 	"sallyport.dev/sallyport/policy/vocab"
@@ -16,7 +17,7 @@ import (
 )
 
 func (d *decoder) service(b *hclsyntax.Block) {
-	s := &Service{Name: d.identifier(b), Range: b.DefRange()}
+	s := &Service{Name: d.Identifier(b), Range: b.DefRange()}
 	d.preset(b, s)
 	d.serviceBody(b.Body, s)
 	d.settle(b, s)
@@ -25,23 +26,23 @@ func (d *decoder) service(b *hclsyntax.Block) {
 
 // serviceBody lays what a body states over what s holds already.
 func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
-	with(body, "protocol", func(e hcl.Expression) { s.Protocol = d.word(e) })
-	with(body, "hosts", func(e hcl.Expression) { s.Hosts = d.hosts(e) })
-	with(body, "upstream", func(e hcl.Expression) { s.Upstream, s.UpstreamHost = d.upstream(e) })
-	with(body, "auth", func(e hcl.Expression) {
+	value.With(body, "protocol", func(e hcl.Expression) { s.Protocol = d.Word(e) })
+	value.With(body, "hosts", func(e hcl.Expression) { s.Hosts = d.hosts(e) })
+	value.With(body, "upstream", func(e hcl.Expression) { s.Upstream, s.UpstreamHost = d.upstream(e) })
+	value.With(body, "auth", func(e hcl.Expression) {
 		a, diags := account.Read(e)
-		s.Auth, d.diags = a, append(d.diags, diags...)
+		s.Auth, d.Diags = a, append(d.Diags, diags...)
 	})
-	with(body, "databases", func(e hcl.Expression) { s.Databases = d.words(e) })
-	with(body, "catalog", func(e hcl.Expression) { s.Catalog = d.flag(e) })
-	with(body, "tls", func(e hcl.Expression) { s.TLS = d.tls(e) })
-	with(body, "posture", func(e hcl.Expression) { s.Posture = d.oneOf(e, "posture", "guarded", "locked", "open") })
-	with(body, "mode", func(e hcl.Expression) { s.Mode = d.oneOf(e, "mode", "enforce", "observe") })
-	with(body, "path_encoding", func(e hcl.Expression) { s.EncodedPaths = d.oneOf(e, "path encoding", "allow").Stated() })
-	with(body, "case_insensitive_paths", func(e hcl.Expression) { s.FoldPaths = d.flag(e).Value })
-	with(body, "insecure_injection", func(e hcl.Expression) { s.InsecureInjection = d.flag(e).Value })
-	with(body, "passthrough", func(e hcl.Expression) { s.Passthrough = d.flag(e) })
-	with(body, "description", func(e hcl.Expression) { s.Description = d.text(e).Value })
+	value.With(body, "databases", func(e hcl.Expression) { s.Databases = d.Words(e) })
+	value.With(body, "catalog", func(e hcl.Expression) { s.Catalog = d.Flag(e) })
+	value.With(body, "tls", func(e hcl.Expression) { s.TLS = d.tls(e) })
+	value.With(body, "posture", func(e hcl.Expression) { s.Posture = d.OneOf(e, "posture", "guarded", "locked", "open") })
+	value.With(body, "mode", func(e hcl.Expression) { s.Mode = d.OneOf(e, "mode", "enforce", "observe") })
+	value.With(body, "path_encoding", func(e hcl.Expression) { s.EncodedPaths = d.OneOf(e, "path encoding", "allow").Stated() })
+	value.With(body, "case_insensitive_paths", func(e hcl.Expression) { s.FoldPaths = d.Flag(e).Value })
+	value.With(body, "insecure_injection", func(e hcl.Expression) { s.InsecureInjection = d.Flag(e).Value })
+	value.With(body, "passthrough", func(e hcl.Expression) { s.Passthrough = d.Flag(e) })
+	value.With(body, "description", func(e hcl.Expression) { s.Description = d.Text(e).Value })
 	for _, inner := range body.Blocks {
 		switch {
 		case inner.Type == "session":
@@ -54,14 +55,14 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 
 func (d *decoder) hosts(e hcl.Expression) []Host {
 	var out []Host
-	for _, s := range d.words(e) {
+	for _, s := range d.Words(e) {
 		p, err := place.Parse(s.Value)
 		if err != nil {
-			d.fail(s.Range, "Bad host", "%s. A host is a name, *.suffix, IP or CIDR, each with an optional port.", source.UpperFirst(err.Error()))
+			d.Fail(s.Range, "Bad host", "%s. A host is a name, *.suffix, IP or CIDR, each with an optional port.", source.UpperFirst(err.Error()))
 			continue
 		}
 		if p.Kind <= place.Suffix && (p.Name == "sallyport.internal" || strings.HasSuffix(p.Name, ".sallyport.internal")) {
-			d.fail(s.Range, "Bad host", "sallyport.internal is the gateway itself.")
+			d.Fail(s.Range, "Bad host", "sallyport.internal is the gateway itself.")
 			continue
 		}
 		out = append(out, Host{Place: p, Range: s.Range})
@@ -70,13 +71,13 @@ func (d *decoder) hosts(e hcl.Expression) []Host {
 }
 
 func (d *decoder) upstream(e hcl.Expression) (Str, place.Target) {
-	s := d.word(e)
+	s := d.Word(e)
 	if !s.Stated() {
 		return s, place.Target{}
 	}
 	t, err := place.ParseTarget(s.Value)
 	if err != nil {
-		d.fail(s.Range, "Bad upstream", `%s. An upstream is one host, like "10.4.0.12:5432" or "db.corp".`, source.UpperFirst(err.Error()))
+		d.Fail(s.Range, "Bad upstream", `%s. An upstream is one host, like "10.4.0.12:5432" or "db.corp".`, source.UpperFirst(err.Error()))
 	}
 	return s, t
 }
@@ -85,11 +86,11 @@ func (d *decoder) upstream(e hcl.Expression) (Str, place.Target) {
 func (d *decoder) tls(e hcl.Expression) TLS {
 	t := TLS{Range: e.Range()}
 	mode := func(e hcl.Expression) {
-		s := d.word(e)
+		s := d.Word(e)
 		if slices.Contains([]string{"require", "prefer", "allow", "verify-ca"}, s.Value) {
-			d.fail(s.Range, "Unknown tls mode", `%q does not prove who answers; write "verify-full" (with ca or server_name where needed) or "disable".`, s.Value)
+			d.Fail(s.Range, "Unknown tls mode", `%q does not prove who answers; write "verify-full" (with ca or server_name where needed) or "disable".`, s.Value)
 		} else if s.Stated() {
-			d.known(s, "tls mode", []string{"verify-full", "disable"})
+			d.Known(s, "tls mode", []string{"verify-full", "disable"})
 		}
 		t.Disable = s.Value == "disable"
 	}
@@ -97,25 +98,25 @@ func (d *decoder) tls(e hcl.Expression) TLS {
 		mode(e)
 		return t
 	}
-	d.object(e, func(key string, at hcl.Range, value hcl.Expression) {
+	d.Object(e, func(key string, at hcl.Range, value hcl.Expression) {
 		switch key {
 		case "mode":
 			mode(value)
 		case "ca":
-			t.CA = d.text(value)
+			t.CA = d.Text(value)
 			if t.CA.Stated() && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.CA.Value)) {
-				d.fail(value.Range(), "No certificate", `This holds no PEM certificate; write ca = file("ca.pem").`)
+				d.Fail(value.Range(), "No certificate", `This holds no PEM certificate; write ca = file("ca.pem").`)
 			}
 		case "server_name":
-			t.ServerName = d.word(value).Value
+			t.ServerName = d.Word(value).Value
 		case "negotiation":
-			t.Negotiation = d.oneOf(value, "negotiation", "postgres", "direct")
+			t.Negotiation = d.OneOf(value, "negotiation", "postgres", "direct")
 		default:
-			d.fail(at, "Unknown attribute", "tls has no %q.%s", key, source.DidYouMean(key, []string{"mode", "ca", "server_name", "negotiation"}))
+			d.Fail(at, "Unknown attribute", "tls has no %q.%s", key, source.DidYouMean(key, []string{"mode", "ca", "server_name", "negotiation"}))
 		}
 	})
 	if t.Disable && (t.CA.Stated() || t.ServerName != "" || t.Negotiation.Stated()) {
-		d.fail(e.Range(), "Contradiction", "Without TLS there is no certificate to check: take out ca, server_name and negotiation, or the mode.")
+		d.Fail(e.Range(), "Contradiction", "Without TLS there is no certificate to check: take out ca, server_name and negotiation, or the mode.")
 	}
 	return t
 }
@@ -123,43 +124,43 @@ func (d *decoder) tls(e hcl.Expression) TLS {
 func (d *decoder) session(b *hclsyntax.Block, s *Service) {
 	body, t := b.Body, &s.Session
 	s.SessionRange = b.DefRange()
-	with(body, "read_only", func(e hcl.Expression) { t.ReadOnly = d.flag(e).Value })
-	with(body, "statement_timeout", func(e hcl.Expression) { t.StatementTimeout = d.duration(e) })
-	with(body, "lock_timeout", func(e hcl.Expression) { t.LockTimeout = d.duration(e) })
-	with(body, "idle_timeout", func(e hcl.Expression) { t.IdleTimeout = d.duration(e) })
-	with(body, "max_rows", func(e hcl.Expression) { t.MaxRows = d.integer(e, 1<<53) })
-	with(body, "max_bytes", func(e hcl.Expression) { t.MaxBytes = d.size(e) })
-	with(body, "max_connections", func(e hcl.Expression) { t.MaxConnections = int(d.integer(e, 1<<20)) })
+	value.With(body, "read_only", func(e hcl.Expression) { t.ReadOnly = d.Flag(e).Value })
+	value.With(body, "statement_timeout", func(e hcl.Expression) { t.StatementTimeout = d.Duration(e) })
+	value.With(body, "lock_timeout", func(e hcl.Expression) { t.LockTimeout = d.Duration(e) })
+	value.With(body, "idle_timeout", func(e hcl.Expression) { t.IdleTimeout = d.Duration(e) })
+	value.With(body, "max_rows", func(e hcl.Expression) { t.MaxRows = d.Integer(e, 1<<53) })
+	value.With(body, "max_bytes", func(e hcl.Expression) { t.MaxBytes = d.Size(e) })
+	value.With(body, "max_connections", func(e hcl.Expression) { t.MaxConnections = int(d.Integer(e, 1<<20)) })
 }
 
 // reading checks what a body is read as.
 func (d *decoder) reading(s Str) Str {
 	if s.Value == "grpc" {
-		d.fail(s.Range, "Not in this version", "%q is not in this version; there are %s.", s.Value, strings.Join(vocab.Readings(), ", "))
+		d.Fail(s.Range, "Not in this version", "%q is not in this version; there are %s.", s.Value, strings.Join(vocab.Readings(), ", "))
 		return Str{}
 	}
 	if s.Stated() {
-		d.known(s, "reading", vocab.Readings())
+		d.Known(s, "reading", vocab.Readings())
 	}
 	return s
 }
 
 // operation adds an operation, in place of one of the same name.
 func (d *decoder) operation(b *hclsyntax.Block, s *Service) {
-	op := &Operation{Name: b.Labels[0], When: attr(b.Body, "when"), Range: b.DefRange()}
-	with(b.Body, "match", func(e hcl.Expression) { op.Match = d.words(e) })
-	with(b.Body, "effect", func(e hcl.Expression) { op.Effects = d.words(e) })
-	with(b.Body, "as", func(e hcl.Expression) { op.As = d.reading(d.word(e)) })
-	if len(op.Match) == 0 && attr(b.Body, "match") == nil {
-		d.fail(op.Range, "Attribute missing", `Operation %q says nothing to match: match = "POST /v1/refunds".`, op.Name)
+	op := &Operation{Name: b.Labels[0], When: value.Attr(b.Body, "when"), Range: b.DefRange()}
+	value.With(b.Body, "match", func(e hcl.Expression) { op.Match = d.Words(e) })
+	value.With(b.Body, "effect", func(e hcl.Expression) { op.Effects = d.Words(e) })
+	value.With(b.Body, "as", func(e hcl.Expression) { op.As = d.reading(d.Word(e)) })
+	if len(op.Match) == 0 && value.Attr(b.Body, "match") == nil {
+		d.Fail(op.Range, "Attribute missing", `Operation %q says nothing to match: match = "POST /v1/refunds".`, op.Name)
 	}
 	for _, e := range op.Effects {
-		d.known(e, "effect", action.EffectNames())
+		d.Known(e, "effect", action.EffectNames())
 	}
 	for _, m := range op.Match {
 		method, path, _ := strings.Cut(m.Value, " ")
 		if !strings.HasPrefix(path, "/") && path != "**" {
-			d.fail(m.Range, "Bad match", `%q is no method and path; write it like "POST /v1/refunds" or "* /v1/**".`, m.Value)
+			d.Fail(m.Range, "Bad match", `%q is no method and path; write it like "POST /v1/refunds" or "* /v1/**".`, m.Value)
 			continue
 		}
 		if method != "*" {

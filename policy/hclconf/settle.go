@@ -2,6 +2,8 @@ package hclconf
 
 import (
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/hclconf/shape"
+	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/source"
 	"sallyport.dev/sallyport/policy/vocab"
@@ -13,9 +15,9 @@ import (
 // preset fills s with the preset that the block takes, if it takes one.
 func (d *decoder) preset(b *hclsyntax.Block, s *Service) {
 	name := Str{Value: s.Name, Range: b.LabelRanges[0]}
-	stated := attr(b.Body, "preset")
+	stated := value.Attr(b.Body, "preset")
 	if stated != nil {
-		name = d.word(stated)
+		name = d.Word(stated)
 		if !name.Stated() {
 			return
 		}
@@ -23,24 +25,26 @@ func (d *decoder) preset(b *hclsyntax.Block, s *Service) {
 	src, ok := d.presets.Get(name.Value)
 	switch {
 	case stated != nil && !ok:
-		d.fail(name.Range, "Unknown preset", "There is no preset %q.%s", name.Value, source.DidYouMean(name.Value, d.presets.List()))
+		d.Fail(name.Range, "Unknown preset", "There is no preset %q.%s", name.Value, source.DidYouMean(name.Value, d.presets.List()))
 		return
-	case stated == nil && (!ok || attr(b.Body, "hosts") != nil):
+	case stated == nil && (!ok || value.Attr(b.Body, "hosts") != nil):
 		return
 	}
 	s.Preset = name.Value
 	file := "preset " + name.Value
-	body, diags := d.files.Parse(src, file)
-	d.diags = append(d.diags, diags...)
+	body, diags := d.Files.Parse(src, file)
+	d.Diags = append(d.Diags, diags...)
 	if body == nil || len(body.Blocks) != 1 || body.Blocks[0].Type != "service" {
-		d.fail(name.Range, "Broken preset", "The preset %q is not one service.", name.Value)
+		d.Fail(name.Range, "Broken preset", "The preset %q is not one service.", name.Value)
 		return
 	}
+	reader := *d.Reader
+	reader.NoFiles = true
 	inside := *d
-	inside.noFiles = true
-	inside.check(body.Blocks[0].Body, serviceShape(), file)
+	inside.Reader = &reader
+	shape.Check(inside.Reader, body.Blocks[0].Body, shape.Service(), file)
 	inside.serviceBody(body.Blocks[0].Body, s)
-	d.diags = inside.diags
+	d.Diags = inside.Diags
 }
 
 // settle fills in what the rest of a service implies, and refuses what its
@@ -53,11 +57,11 @@ func (d *decoder) settle(b *hclsyntax.Block, s *Service) {
 		s.Posture.Value = "guarded"
 	}
 	switch {
-	case len(s.Hosts) > 0 || attr(b.Body, "hosts") != nil:
+	case len(s.Hosts) > 0 || value.Attr(b.Body, "hosts") != nil:
 	case s.Preset != "":
-		d.fail(s.Range, "Attribute missing", `The preset %q knows no hosts: state them, and preset = %q.`, s.Preset, s.Preset)
-	case attr(b.Body, "preset") == nil:
-		d.fail(s.Range, "Attribute missing", `Service %q says no hosts, and no preset has its name.%s`, s.Name, source.DidYouMean(s.Name, d.presets.List()))
+		d.Fail(s.Range, "Attribute missing", `The preset %q knows no hosts: state them, and preset = %q.`, s.Preset, s.Preset)
+	case value.Attr(b.Body, "preset") == nil:
+		d.Fail(s.Range, "Attribute missing", `Service %q says no hosts, and no preset has its name.%s`, s.Name, source.DidYouMean(s.Name, d.presets.List()))
 	}
 	d.settleProtocol(s)
 	d.settleHosts(s)
@@ -66,9 +70,9 @@ func (d *decoder) settle(b *hclsyntax.Block, s *Service) {
 	}
 	switch {
 	case s.Passthrough.Value:
-		d.fail(s.Auth.Range, "Contradiction", "A passthrough service is spliced unseen and takes no secret.")
+		d.Fail(s.Auth.Range, "Contradiction", "A passthrough service is spliced unseen and takes no secret.")
 	case s.TLS.Disable && !s.InsecureInjection:
-		d.fail(s.Auth.Range, "Secret without TLS", "The upstream speaks without TLS, so the secret would travel in the clear; if that is meant, write insecure_injection = true.")
+		d.Fail(s.Auth.Range, "Secret without TLS", "The upstream speaks without TLS, so the secret would travel in the clear; if that is meant, write insecure_injection = true.")
 	}
 }
 
@@ -76,7 +80,7 @@ func (d *decoder) settleProtocol(s *Service) {
 	proto := s.Protocol.Value
 	refuse := func(at hcl.Range, stated bool, what string) {
 		if stated {
-			d.fail(at, "Nothing reads this", "%s means nothing on a service of protocol %q.", what, proto)
+			d.Fail(at, "Nothing reads this", "%s means nothing on a service of protocol %q.", what, proto)
 		}
 	}
 	if proto != "http" {
@@ -94,29 +98,29 @@ func (d *decoder) settleProtocol(s *Service) {
 	}
 	if proto == "tcp" || s.Passthrough.Value {
 		if s.TLS.Range.Filename != "" {
-			d.fail(s.TLS.Range, "Nothing reads this", "What passes unseen has no tls of its own: the agent's TLS ends at the upstream.")
+			d.Fail(s.TLS.Range, "Nothing reads this", "What passes unseen has no tls of its own: the agent's TLS ends at the upstream.")
 		}
 	}
 	if s.Passthrough.Value {
 		for _, op := range s.Operations {
-			d.fail(op.Range, "Nothing reads this", "A passthrough service has no requests to classify.")
+			d.Fail(op.Range, "Nothing reads this", "A passthrough service has no requests to classify.")
 		}
 	}
 	if s.Auth == nil {
 		return
 	}
 	if proto == "tcp" {
-		d.fail(s.Auth.Range, "Contradiction", "A tcp service is opaque and takes no secret.")
+		d.Fail(s.Auth.Range, "Contradiction", "A tcp service is opaque and takes no secret.")
 		return
 	}
 	s.Auth.Each(func(a action.Auth, at hcl.Range) {
 		switch password := a.Scheme == "password"; {
 		case proto == "postgres" && !password:
-			d.fail(at, "Wrong auth", `A postgres service takes password("user", secret.S).`)
+			d.Fail(at, "Wrong auth", `A postgres service takes password("user", secret.S).`)
 		case proto == "http" && password:
-			d.fail(at, "Wrong auth", `An http service takes no password(…); write basic("user", secret.S) for HTTP's own.`)
+			d.Fail(at, "Wrong auth", `An http service takes no password(…); write basic("user", secret.S) for HTTP's own.`)
 		case a.Least == "scram-sha-256-plus" && s.TLS.Disable:
-			d.fail(at, "Contradiction", "Without TLS there is no certificate that %s could be bound to.", a.Least)
+			d.Fail(at, "Contradiction", "Without TLS there is no certificate that %s could be bound to.", a.Least)
 		}
 	})
 }
@@ -132,19 +136,19 @@ func (d *decoder) settleHosts(s *Service) {
 	ports := vocab.DefaultPorts(s.Protocol.Value)
 	for i, h := range s.Hosts {
 		if h.Port == 0 && ports == nil {
-			d.fail(h.Range, "Port missing", `A %s service states its port: "%s:PORT".`, s.Protocol.Value, h.Place)
+			d.Fail(h.Range, "Port missing", `A %s service states its port: "%s:PORT".`, s.Protocol.Value, h.Place)
 		}
 		if h.Kind == place.Any && s.Auth != nil {
-			d.fail(h.Range, "Contradiction", `"*" is any host, and a service of any host takes no secret; name the hosts it is for.`)
+			d.Fail(h.Range, "Contradiction", `"*" is any host, and a service of any host takes no secret; name the hosts it is for.`)
 		}
 		if h.Kind == place.Any && s.Protocol.Value != "http" {
-			d.fail(h.Range, "Contradiction", `"*" catches names, which only http tells; name the hosts.`)
+			d.Fail(h.Range, "Contradiction", `"*" catches names, which only http tells; name the hosts.`)
 		}
 		a := place.Claim{Place: h.Place, Defaults: ports}
 		for _, other := range s.Hosts[:i] {
 			b := place.Claim{Place: other.Place, Defaults: ports}
 			if _, same := place.Same(&a, &b); same {
-				d.fail(h.Range, "Stated twice", "%s stands in this list already.", h.Place)
+				d.Fail(h.Range, "Stated twice", "%s stands in this list already.", h.Place)
 			}
 		}
 	}

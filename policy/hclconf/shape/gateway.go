@@ -1,0 +1,58 @@
+package shape
+
+func gateway() *Shape {
+	return &Shape{
+		Doc:  "The gateway itself.",
+		Host: true,
+		Attrs: []Attr{
+			{Name: "name", Type: "string", Default: `"sallyport"`, Doc: "Subject of the CA."},
+			{Name: "state_dir", Type: "path", Default: "$XDG_STATE_HOME/sallyport, for root /var/lib/sallyport", Doc: "Where everything durable is kept."},
+			{Name: "key", Type: `file("…") or env("…")`, Default: "the file key in the state directory", Doc: "What seals the vault."},
+		},
+		Later: []string{"store", "proxy", "dashboard", "slack", "telemetry"},
+		Blocks: map[string]*Shape{
+			"wireguard": {
+				Doc: "The WireGuard transport.",
+				Attrs: []Attr{
+					{Name: "listen", Type: "string", Default: `":51820"`, Doc: "UDP port, on every address of the host."},
+					{Name: "endpoint", Type: "string", Default: "the host's own address", Doc: "What agents dial."},
+					{Name: "subnet", Type: "string", Default: `"10.77.0.0/16"`, Doc: "The agents' IPv4 network; the first host of it is the gateway."},
+					{Name: "mtu", Type: "number", Default: "1420", Doc: "From 1280 to 65000."},
+				},
+			},
+			"tailnet": {
+				Doc: "The tailnet transport.",
+				Attrs: []Attr{
+					{Name: "hostname", Type: "string", Default: "name", Doc: "The node's name in the tailnet."},
+					{Name: "auth_key", Type: "secret reference", Default: "a person logs the node in", Doc: "An auth key, or the secret of an OAuth client."},
+					{Name: "control_url", Type: "string", Default: "Tailscale's", Doc: "A control server of your own."},
+					{Name: "tags", Type: "list of strings", Doc: "What the node asks to be tagged with."},
+					{Name: "capture", Type: "exit-node or services", Default: "exit-node", Doc: "Everything that agents send, or the virtual IPs and what services declare."},
+				},
+			},
+			"dns": {
+				Doc: "Names.",
+				Attrs: []Attr{
+					{Name: "resolvers", Type: "list of strings", Default: "the host's", Doc: "For the gateway's own look-ups."},
+					{Name: "unknown", Type: "refuse", Default: "refuse", Doc: "What names that no service declares are answered."},
+				},
+			},
+			"record": {
+				Doc: "What is kept of what happened.",
+				Attrs: []Attr{
+					{Name: "keep", Type: "duration", Default: `"90d"`, Doc: "Months older than this are dropped."},
+					{Name: "strict", Type: "bool", Default: "false", Doc: "No action runs whose record cannot be kept."},
+				},
+				Later: []string{"bodies"},
+			},
+			"limits": {
+				Doc: "What agents may cost.",
+				Attrs: []Attr{
+					{Name: "connections_per_agent", Type: "number", Default: "256", Doc: "Open connections of one agent."},
+					{Name: "body_inspect", Type: "size", Default: `"256KiB"`, Doc: "Bytes of a body that may be held to be read."},
+					{Name: "memory", Type: "size", Default: "as GOMEMLIMIT says", Doc: "What the process tries to stay within, at least 64MiB."},
+				},
+			},
+		},
+	}
+}

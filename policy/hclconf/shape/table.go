@@ -1,0 +1,146 @@
+// Package shape is the table of what may stand where in a configuration, with a
+// sentence about each, and the check of bodies against it. The reference and
+// the language server tell what stands here.
+package shape
+
+import (
+	"slices"
+
+	"sallyport.dev/sallyport/policy/vocab"
+)
+
+// A Shape is what one kind of block may hold.
+type Shape struct {
+	Doc      string
+	Labelled bool // takes one label, its name
+	Host     bool // only somebody with a shell on the host may change it
+	Attrs    []Attr
+	Blocks   map[string]*Shape
+	Later    []string // of the language, but without code yet
+}
+
+// An Attr is one attribute of a block.
+type Attr struct {
+	Name, Type string
+	Default    string // in words, as the reference prints it; "": none
+	Doc        string
+}
+
+// names lists the attributes.
+func (s *Shape) names() []string {
+	out := make([]string, len(s.Attrs))
+	for i, a := range s.Attrs {
+		out[i] = a.Name
+	}
+	return out
+}
+
+// has reports whether there is an attribute of that name.
+func (s *Shape) has(name string) bool {
+	return slices.ContainsFunc(s.Attrs, func(a Attr) bool { return a.Name == name })
+}
+
+// Language is the one table of what may stand where. What it lists as later is
+// refused at its place instead of being accepted and ignored.
+func Language() *Shape {
+	return &Shape{
+		Later: []string{"operators", "approver", "judge", "budget", "plugin"},
+		Blocks: map[string]*Shape{
+			"gateway": gateway(),
+			"secret":  secret(),
+			"service": Service(),
+			"role":    role(),
+			"rule":    rule(),
+			"test":    test(),
+		},
+	}
+}
+
+func secret() *Shape {
+	return &Shape{
+		Doc:      "A value that is injected and that no agent sees. Without a source it is sealed in the vault and set with `sallyport secret set`.",
+		Labelled: true,
+		Attrs: []Attr{
+			{Name: "env", Type: "string", Doc: "The environment variable of the gateway that holds it."},
+			{Name: "file", Type: "path", Doc: "The file that holds it, relative to the configuration."},
+		},
+		Later: []string{"exec", "refresh", "vault", "aws", "gcp"},
+	}
+}
+
+func role() *Shape {
+	return &Shape{
+		Doc:      "Who may use which services.",
+		Labelled: true,
+		Attrs: []Attr{
+			{Name: "members", Type: "list of strings", Default: "the agents that were enrolled into it", Doc: `"tag:NAME", "user:LOGIN", "agent:NAME", or "*" for every enrolled agent.`},
+			{Name: "use", Type: "list of service references", Doc: "The services that its members may use."},
+			{Name: "until", Type: "time", Doc: "From then on the role has no members."},
+		},
+		Later: []string{"budgets"},
+	}
+}
+
+func rule() *Shape {
+	s := &Shape{
+		Doc:      "What is allowed, asked or denied. It matches when every attribute it states matches, `when` is true and `unless` is false; the strictest matching rule wins.",
+		Labelled: true,
+		Attrs: []Attr{
+			{Name: "on", Type: `list of service references, or "*"`, Doc: "The services it is for; required."},
+			{Name: "roles", Type: "list of role references", Default: "every role", Doc: "The agents it is for."},
+			{Name: "when", Type: "condition", Doc: "What must be true of the facts."},
+			{Name: "unless", Type: "condition", Doc: "What must be false of the facts."},
+			{Name: "verdict", Type: "allow, ask or deny", Doc: "What becomes of the action; required."},
+			{Name: "reason", Type: "string", Doc: "What the agent, and whoever is asked, is told."},
+			{Name: "otherwise", Type: "allow, ask or deny", Doc: "The verdict where the attributes match, but when, unless or hours does not hold."},
+			{Name: "mode", Type: "enforce or observe", Default: "enforce", Doc: "observe: recorded as what it would do, never enforced."},
+			{Name: "until", Type: "time", Doc: "From then on the rule has no force."},
+		},
+		Later: []string{"approvers", "limit", "per", "namespaces", "resources"},
+	}
+	for _, name := range vocab.Lists() {
+		s.Attrs = append(s.Attrs, Attr{Name: name, Type: "list of strings", Default: "everything", Doc: listDoc(name)})
+	}
+	return s
+}
+
+// listDoc tells what a plain list of a rule matches.
+func listDoc(name string) string {
+	return map[string]string{
+		"effects":    "What the action does: read, write, destructive, admin, unknown.",
+		"hosts":      "Globs over the name that the agent used.",
+		"methods":    "HTTP methods, in capitals.",
+		"paths":      "Globs over the normalised path, without the query.",
+		"operations": "Names of operations of the service or its preset.",
+		"verbs":      "What SQL statements carry out: select, insert, update, …",
+		"tables":     "Globs over schema.name; a bare name means any schema.",
+		"functions":  "Globs over schema.name of the functions that a statement calls.",
+		"databases":  "Globs over the name of the database.",
+		"columns":    "Globs over table.column or schema.table.column, of every column named anywhere in the statement.",
+		"tools":      "Globs over the tools of MCP and LLM calls.",
+		"models":     "Globs over the model of LLM calls.",
+		"hours":      `Times such as "mon-fri 09:00-18:00 Europe/Berlin"; without a zone they are UTC.`,
+	}[name]
+}
+
+func test() *Shape {
+	return &Shape{
+		Doc:      "An action and the verdict it must get. Tests run at every load and keep a bad configuration out.",
+		Labelled: true,
+		Attrs: []Attr{
+			{Name: "role", Type: "list of role references", Doc: "The roles of the agent."},
+			{Name: "service", Type: "service reference", Doc: "The service; a request with a whole URL needs none."},
+			{Name: "request", Type: "string", Doc: `"GET /path", or a method and a whole URL.`},
+			{Name: "headers", Type: "object of strings", Doc: "Header fields of the request."},
+			{Name: "body", Type: "string", Doc: "Body of the request."},
+			{Name: "sql", Type: "string", Doc: "What a client sends as one query."},
+			{Name: "database", Type: "string", Doc: "The database that the session is in."},
+			{Name: "agent", Type: "string", Doc: "Name of the agent."},
+			{Name: "user", Type: "string", Doc: "Whose node the agent's is."},
+			{Name: "tags", Type: "list of strings", Doc: "Tags of the agent's node."},
+			{Name: "at", Type: "time", Doc: "When; a verdict that depends on the time needs it."},
+			{Name: "rule", Type: "string", Doc: "Name of the rule that must have decided."},
+			{Name: "expect", Type: "allow, ask or deny", Doc: "The verdict; required."},
+		},
+	}
+}
