@@ -54,7 +54,7 @@ func (j *judge) trace() PartTrace {
 	o := j.posture()
 	t := PartTrace{Effects: j.effects.String(), Control: j.control, Posture: j.service.posture.Name, Verdict: o.posture.String()}
 	for i := range j.ops {
-		t.Operations = append(t.Operations, j.ops[i].op.name)
+		t.Operations = append(t.Operations, j.ops[i].Name)
 	}
 	if out, bound := j.bound(); bound {
 		t.Rules = append(t.Rules, RuleTrace{Rule: "databases", Verdict: "deny", Outcome: "denies", Because: out.reason})

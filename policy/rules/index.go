@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/rules/operation"
 )
 
 // An index leaves out of sight the rules that a known value of one cheap fact
@@ -56,7 +57,7 @@ func (c *compiler) newIndex(s *Service) *index {
 // pathKeys gives the first segments that the paths of a rule have; nil is any.
 func pathKeys(r *Rule) []string {
 	return keysOf(r, "paths", func(pattern string) (string, bool) {
-		first := firstSegment(pattern)
+		first := operation.FirstSegment(pattern)
 		return first, !strings.Contains(first, "*")
 	})
 }
@@ -92,7 +93,7 @@ func (x *index) rules(j *judge) []*Rule {
 		if state != action.Known {
 			return j.service.rules
 		}
-		key = firstSegment(path)
+		key = operation.FirstSegment(path)
 	} else {
 		verbs, state := x.verbs(j.part.Facts)
 		if state != action.Known || len(verbs) != 1 {

@@ -6,6 +6,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/rules/operation"
 )
 
 // A judge is the working memory of one decision, taken from a pool.
@@ -19,7 +20,7 @@ type judge struct {
 	env         cond.Env
 	effects     action.Effects // all that the part may have
 	sureEffects action.Effects // those that no pending fact takes away
-	ops         []hit
+	ops         []operation.Hit
 	opsNeed     action.Need // pending conditions and readings of operations
 	control     bool        // the part only steers the conversation
 	opsUnknown  bool        // which operations it is cannot be told
@@ -137,7 +138,7 @@ func (j *judge) look(part *action.Part) {
 	j.sureEffects = j.sure()
 	j.env.Effects = j.effects
 	for i := range j.ops {
-		if !j.ops[i].sure {
+		if !j.ops[i].Sure {
 			j.env.Effects |= action.EffectUnknown // which one is the strongest cannot be told
 		}
 	}
@@ -145,8 +146,9 @@ func (j *judge) look(part *action.Part) {
 
 // classify replaces the effects that the protocol knows by those of the
 // operations that fit. One that only may fit adds to them.
-func (j *judge) classify(c *catalog) {
-	if !c.find(j) {
+func (j *judge) classify(c *operation.Catalog) {
+	var told bool
+	if j.ops, told = c.Find(&j.env, j.ops); !told {
 		j.opsUnknown, j.env.MayRead = true, ^uint8(0)
 		j.effects |= action.EffectUnknown
 		return
@@ -156,8 +158,8 @@ func (j *judge) classify(c *catalog) {
 	for i := range j.ops {
 		h := &j.ops[i]
 		effects |= j.doneBy(h, known)
-		certain = certain || h.sure
-		j.opsNeed |= h.need
+		certain = certain || h.Sure
+		j.opsNeed |= h.Need
 	}
 	if !certain {
 		effects |= known
@@ -167,18 +169,18 @@ func (j *judge) classify(c *catalog) {
 
 // doneBy gives the effects of one operation: those that it states, else what its
 // reading tells, else what the protocol knows.
-func (j *judge) doneBy(h *hit, known action.Effects) action.Effects {
-	r := h.op.reading
+func (j *judge) doneBy(h *operation.Hit, known action.Effects) action.Effects {
+	r := h.Reading
 	switch {
-	case h.op.effects != 0:
-		return h.op.effects
+	case h.Operation.Effects != 0:
+		return h.Operation.Effects
 	case r == nil || r.Effects == nil:
 		return known
 	}
 	e, control, state := r.Effects(j.part.Facts)
 	switch state {
 	case action.Known:
-		j.control = j.control || control && h.sure && len(j.ops) == 1
+		j.control = j.control || control && h.Sure && len(j.ops) == 1
 		return e
 	case action.Pending:
 		j.readNeed |= r.Cost
@@ -193,20 +195,11 @@ func (j *judge) sure() action.Effects {
 	}
 	var sure action.Effects
 	for i := range j.ops {
-		if j.ops[i].sure {
-			sure |= j.ops[i].op.effects
+		if j.ops[i].Sure {
+			sure |= j.ops[i].Operation.Effects
 		}
 	}
 	return sure
-}
-
-func (j *judge) hasOp(op *operation) bool {
-	for i := range j.ops {
-		if j.ops[i].op == op {
-			return true
-		}
-	}
-	return false
 }
 
 // host is the declared name that the agent used, or the address it dialled: a

@@ -52,15 +52,15 @@ func operations(set glob.Set) func(*judge) match.Found {
 		f := match.Found{Whole: len(j.ops) > 0}
 		for i := range j.ops {
 			hit := &j.ops[i]
-			switch named := set.Match(hit.op.name); {
+			switch named := set.Match(hit.Name); {
 			case !named:
 				f.Whole = false
-				f.Need |= hit.need
-			case hit.sure:
+				f.Need |= hit.Need
+			case hit.Sure:
 				f.Some = cond.True
 			default:
 				perhapsFound(&f)
-				f.Need |= hit.need
+				f.Need |= hit.Need
 			}
 		}
 		if j.opsUnknown {
@@ -81,7 +81,7 @@ func perhapsFound(f *match.Found) {
 func (j *judge) operations() string {
 	names := make([]string, len(j.ops))
 	for i := range j.ops {
-		names[i] = j.ops[i].op.name
+		names[i] = j.ops[i].Name
 	}
 	return match.Show(action.Known, names...)
 }

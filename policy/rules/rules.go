@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/match"
 	"sallyport.dev/sallyport/policy/posture"
+	"sallyport.dev/sallyport/policy/rules/operation"
 	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
@@ -44,7 +45,7 @@ type Service struct {
 	opaque  bool // tcp, passthrough: no facts, the effect is unknown
 	observe bool // the posture is recorded, not enforced
 	timed   bool
-	catalog *catalog // nil: no operations
+	catalog *operation.Catalog // nil: no operations
 	// database reads the database of a part; nil where databases bind nothing.
 	database   func(action.Facts) (string, action.State)
 	noDatabase string // reason of a refusal
@@ -89,7 +90,7 @@ func (c *compiler) service(s Site, conf *hclconf.Service, files *source.Files) {
 		opaque:  s.Protocol == "tcp" || s.Passthrough,
 		observe: conf.Mode.Value == "observe",
 		posture: posture.New(s.Name, conf.Posture.Value),
-		catalog: c.newCatalog(conf),
+		catalog: operation.New(&c.Compiler, c.schema, conf),
 	}
 	if spec, ok := c.Fact("sql.database"); ok && len(s.Databases) > 0 {
 		out.database = spec.Str
@@ -110,12 +111,7 @@ func (set *Set) assign(s *Service) {
 			s.timed = s.timed || r.states.time
 		}
 	}
-	if s.catalog == nil {
-		return
-	}
-	for _, op := range s.catalog.all {
-		s.timed = s.timed || op.when != nil && op.when.UsesTime()
-	}
+	s.timed = s.timed || s.catalog != nil && s.catalog.Timed()
 }
 
 func (set *Set) named(name string) *Service {

@@ -1,0 +1,151 @@
+package operation
+
+import (
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/glob"
+	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/match"
+)
+
+// A Catalog is the operations of one service. It is immutable.
+type Catalog struct {
+	method, path func(action.Facts) (string, action.State)
+	fold         bool
+	byMethod     map[string][]entry
+	any          []entry
+	all          []*Operation
+}
+
+// An entry is one match line of an operation.
+type entry struct {
+	first string // its first segment, if that is plain text: a cheap look before the glob
+	path  glob.Glob
+	op    *Operation
+}
+
+// A compiler makes a Catalog and collects complaints in those of its caller.
+type compiler struct {
+	*match.Compiler
+	schema *cond.Schema
+}
+
+// New compiles the operations of a service; nil if it has none.
+func New(m *match.Compiler, schema *cond.Schema, s *hclconf.Service) *Catalog {
+	if len(s.Operations) == 0 {
+		return nil
+	}
+	c := &compiler{m, schema}
+	method, okMethod := c.Fact("http.method")
+	path, okPath := c.Fact("http.path")
+	if !okMethod || !okPath {
+		c.Fail(s.Operations[0].Range, "Not in this version", "This build reads no http facts, so operations have nothing to match.")
+		return nil
+	}
+	out := &Catalog{method: method.Str, path: path.Str, fold: s.FoldPaths, byMethod: map[string][]entry{}}
+	for _, conf := range s.Operations {
+		op := &Operation{Name: conf.Name}
+		out.all = append(out.all, op)
+		for _, e := range conf.Effects {
+			bit, _ := action.ParseEffect(e.Value)
+			op.Effects |= bit
+		}
+		op.Reading, op.reads = c.reading(conf.As)
+		if conf.When != nil {
+			when, diags := c.schema.Compile(conf.When)
+			op.when = when
+			c.Diags = append(c.Diags, diags...)
+		}
+		for _, m := range conf.Match {
+			out.add(c, m, op)
+		}
+	}
+	return out
+}
+
+// add files one match line. HEAD asks what GET would answer, so it is every
+// operation that GET is.
+func (c *Catalog) add(l *compiler, m hclconf.Str, op *Operation) {
+	method, path, _ := strings.Cut(m.Value, " ")
+	l.Paths(hclconf.List{Items: []hclconf.Str{{Value: path, Range: m.Range}}})
+	g, err := glob.Compile(path, '/')
+	if err != nil {
+		l.Fail(m.Range, "Bad pattern", "%s.", err)
+		return
+	}
+	e := entry{first: FirstSegment(path), path: g, op: op}
+	if strings.Contains(e.first, "*") || c.fold {
+		e.first = ""
+	}
+	if c.fold {
+		e.path = g.Fold()
+	}
+	switch method {
+	case "*":
+		c.any = append(c.any, e)
+	case "GET":
+		c.byMethod["HEAD"] = append(c.byMethod["HEAD"], e)
+		fallthrough
+	default:
+		c.byMethod[method] = append(c.byMethod[method], e)
+	}
+}
+
+// reading finds the way to read an action that an operation declares.
+func (c *compiler) reading(as hclconf.Str) (*action.Reading, uint8) {
+	if !as.Stated() {
+		return nil, 0
+	}
+	for _, t := range c.Tables {
+		for i := range t.Readings {
+			if t.Readings[i].Name == as.Value {
+				return &t.Readings[i], 1 << i
+			}
+		}
+	}
+	c.Fail(as.Range, "Not in this version", "This build cannot read %q.", as.Value)
+	return nil, 0
+}
+
+// Timed reports whether what an action is may change by the mere passing of time.
+func (c *Catalog) Timed() bool {
+	return slices.ContainsFunc(c.all, func(op *Operation) bool { return op.when != nil && op.when.UsesTime() })
+}
+
+// Find appends to hits the operations that a part is, whose facts env holds. known
+// is false when the request line itself cannot be told.
+func (c *Catalog) Find(env *cond.Env, hits []Hit) (_ []Hit, known bool) {
+	method, a := c.method(env.Part.Facts)
+	path, b := c.path(env.Part.Facts)
+	if a != action.Known || b != action.Known {
+		return hits, false
+	}
+	hits = scan(c.byMethod[method], path, env, hits)
+	hits = scan(c.any, path, env, hits)
+	env.Reads, env.MayRead = Open(hits)
+	return hits, true
+}
+
+func scan(entries []entry, path string, env *cond.Env, hits []Hit) []Hit {
+	first := FirstSegment(path)
+	for i := range entries {
+		e := &entries[i]
+		if e.first != "" && e.first != first || !e.path.Match(path) || Has(hits, e.op) {
+			continue
+		}
+		h := Hit{Operation: e.op, Sure: true}
+		if e.op.when != nil {
+			env.Reads, env.MayRead = e.op.reads, 0
+			var t cond.Tri
+			if t, h.Need = e.op.when.Eval(env); t == cond.False && h.Need == 0 {
+				continue
+			}
+			h.Sure = t == cond.True && h.Need == 0
+		}
+		hits = append(hits, h)
+	}
+	return hits
+}
