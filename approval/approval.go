@@ -132,7 +132,14 @@ func (d *Desk) file(a *action.Action, dec action.Decision) (*Request, error) {
 }
 
 // Answer gives a person's answer to a waiting ask.
-func (d *Desk) Answer(id string, yes bool, by, note string) (Request, error) {
+func (d *Desk) Answer(id string, yes bool, who action.Person, note string, scope Scope) (Request, error) {
+	if err := scope.Check(); err != nil {
+		return Request{}, err
+	}
+	if scope.Lasts() {
+		return Request{}, fmt.Errorf("%w: only once, in this version", ErrScope)
+	}
+	by := who.Name
 	d.mu.Lock()
 	r := d.waiting[id]
 	done := slices.ContainsFunc(d.answered, func(r Request) bool { return r.ID == id })

@@ -13,6 +13,11 @@ import (
 	"sallyport.dev/sallyport/action"
 )
 
+var (
+	ana = action.Person{Name: "ana"}
+	bo  = action.Person{Name: "bo"}
+)
+
 func newDesk() *Desk {
 	return &Desk{Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 }
@@ -49,13 +54,13 @@ func TestAnAnswerSettlesTheAsk(t *testing.T) {
 			if list := d.List(); len(list) != 1 || list[0].Summary != "DELETE /repos/acme/site" || list[0].Digest != "0102" {
 				t.Fatalf("waiting: %+v", list)
 			}
-			if _, err := d.Answer("1", c.yes, "ana", "not today"); err != nil {
+			if _, err := d.Answer("1", c.yes, ana, "not today", Scope{}); err != nil {
 				t.Fatal(err)
 			}
 			if dec := <-got; dec.Verdict != c.want || dec.Reason != c.reason {
 				t.Errorf("yes=%v gives %v %q", c.yes, dec.Verdict, dec.Reason)
 			}
-			if _, err := d.Answer("1", true, "bo", ""); !errors.Is(err, ErrAnswered) {
+			if _, err := d.Answer("1", true, bo, "", Scope{}); !errors.Is(err, ErrAnswered) {
 				t.Errorf("a second answer: %v", err)
 			}
 		})
@@ -87,7 +92,7 @@ func TestT44_AHangUpDenies(t *testing.T) {
 		if dec := <-got; dec.Verdict != action.Deny || time.Now() != hung {
 			t.Errorf("after %v: %+v", time.Since(hung), dec)
 		}
-		if _, err := d.Answer("1", true, "ana", ""); !errors.Is(err, ErrAnswered) {
+		if _, err := d.Answer("1", true, ana, "", Scope{}); !errors.Is(err, ErrAnswered) {
 			t.Errorf("an answer to nobody: %v", err)
 		}
 	})
@@ -112,7 +117,7 @@ func TestOneAgentCannotFillTheDesk(t *testing.T) {
 }
 
 func TestAnAnswerToNothing(t *testing.T) {
-	if _, err := newDesk().Answer("none", true, "ana", ""); !errors.Is(err, ErrUnknown) {
+	if _, err := newDesk().Answer("none", true, ana, "", Scope{}); !errors.Is(err, ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 )
 
@@ -33,7 +34,7 @@ func (a *API) vote(r *http.Request, yes bool) (any, error) {
 			return nil, err
 		}
 	}
-	req, err := a.Desk.Answer(r.PathValue("id"), yes, operator(r), v.Note)
+	req, err := a.Desk.Answer(r.PathValue("id"), yes, action.Person{Name: operator(r), Via: "admin.sock"}, v.Note, approval.Scope{})
 	switch {
 	case errors.Is(err, approval.ErrUnknown):
 		return nil, notFound("%w", err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/netstack/wireguard"
@@ -90,7 +91,7 @@ func (l *Lab) Answer(yes bool) approval.Request {
 	for {
 		changed := l.Desk.Changed()
 		if list := l.Desk.List(); len(list) > 0 {
-			got, err := l.Desk.Answer(list[0].ID, yes, "tester", "")
+			got, err := l.Desk.Answer(list[0].ID, yes, action.Person{Name: "tester", Via: "admin.sock"}, "", approval.Scope{})
 			must(l.t, err)
 			return got
 		}
