@@ -79,9 +79,10 @@ type Explanation struct {
 }
 
 // Explain decides an action once more and tells every step.
-func (p *Policy) Explain(a *action.Action) Explanation { return p.explainAt(a, p.now()) }
+func (p *Policy) Explain(a *action.Action) Explanation { return p.ExplainAt(a, p.now()) }
 
-func (p *Policy) explainAt(a *action.Action, now time.Time) Explanation {
+// ExplainAt is Explain at another time.
+func (p *Policy) ExplainAt(a *action.Action, now time.Time) Explanation {
 	e := Explanation{Decision: p.DecideAt(a, now)}
 	s, m, refused := p.standing(a, now)
 	if s == nil {
@@ -93,21 +94,15 @@ func (p *Policy) explainAt(a *action.Action, now time.Time) Explanation {
 	return e
 }
 
-// Try explains an action that nobody sent.
-func (p *Policy) Try(h Hypothesis) (Explanation, error) {
-	at, err := p.attempt(h)
-	if err != nil {
-		return Explanation{}, err
+// NextChange gives a moment after which verdicts may be others by the mere
+// passing of time, or the zero Time; the gateway judges open connections again
+// then.
+func (p *Policy) NextChange(after time.Time) time.Time {
+	next := p.rules.NextChange(after)
+	for _, r := range p.roles {
+		if r.until.After(after) && (next.IsZero() || r.until.Before(next)) {
+			next = r.until
+		}
 	}
-	now := h.At
-	if now.IsZero() {
-		now = p.now()
-	}
-	a, refused := at.action(now)
-	if a == nil {
-		return Explanation{Decision: refuse(refused), Refused: refused}, nil
-	}
-	e := p.explainAt(a, now)
-	e.Unsure = at.unsure(a)
-	return e, nil
+	return next
 }
