@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/dashboard/route"
 )
 
 // heartbeat keeps an event stream alive through whatever stands between.
 const heartbeat = 15 * time.Second
 
-func (a *API) actions(r *http.Request) (any, error) {
+func (a *API) actions(r *http.Request) ([]audit.Record, error) {
 	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
 	if err != nil {
-		return nil, badRequest("query: %w", err)
+		return nil, route.BadRequest("query: %w", err)
 	}
 	got, err := a.Log.Query(r.Context(), q)
 	if err != nil {
@@ -28,32 +29,31 @@ func (a *API) actions(r *http.Request) (any, error) {
 	return got, nil
 }
 
-func (a *API) action(r *http.Request) (any, error) {
+func (a *API) action(r *http.Request) (audit.Record, error) {
 	id := r.PathValue("id")
 	got, err := a.Log.Query(r.Context(), audit.Query{Terms: []audit.Term{{Field: "id", Values: []string{id}}}, Limit: 1})
 	if err != nil {
-		return nil, fmt.Errorf("look up action %s: %w", id, err)
+		return audit.Record{}, fmt.Errorf("look up action %s: %w", id, err)
 	}
 	if len(got) == 0 {
-		return nil, notFound("no action has the id %s", id)
+		return audit.Record{}, route.NotFound("no action has the id %s", id)
 	}
 	return got[0], nil
 }
 
-func (a *API) verify(r *http.Request) (any, error) {
+func (a *API) verify(r *http.Request) (audit.Report, error) {
 	report, err := a.Log.Verify(r.Context())
 	if err != nil {
-		return nil, fmt.Errorf("verify: %w", err)
+		return audit.Report{}, fmt.Errorf("verify: %w", err)
 	}
 	return report, nil
 }
 
 // events streams new records as server-sent events until the client hangs up.
-func (a *API) events(w http.ResponseWriter, r *http.Request) {
+func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
 	if err != nil {
-		a.fail(w, r, badRequest("query: %w", err))
-		return
+		return route.BadRequest("query: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -66,18 +66,19 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		select {
 		case e, ok := <-records:
 			if !ok {
-				return
+				return nil
 			}
 			if err := writeEvent(w, e); err != nil {
 				a.Logger.Error("a record could not be sent", "id", e.Record.ID, "err", err)
-				return
+				return nil
 			}
 		case <-beat.C:
 			fmt.Fprint(w, ": beat\n\n")
 		case <-r.Context().Done():
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
 // writeEvent sends a record; before it, how many a slow reader missed.

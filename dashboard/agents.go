@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/netstack"
 )
 
@@ -43,7 +44,7 @@ type Enrolled struct {
 	Notice string `json:"notice,omitempty"` // what may keep the configuration from working
 }
 
-func (a *API) agents(*http.Request) (any, error) {
+func (a *API) agents(*http.Request) ([]Agent, error) {
 	links := a.Links()
 	list := []Agent{}
 	for _, ag := range a.Roster.List() {
@@ -53,10 +54,10 @@ func (a *API) agents(*http.Request) (any, error) {
 	return list, nil
 }
 
-func (a *API) agent(r *http.Request) (any, error) {
+func (a *API) agent(r *http.Request) (Agent, error) {
 	ag, ok := a.Roster.Get(r.PathValue("name"))
 	if !ok {
-		return nil, notFound("no agent is called %q", r.PathValue("name"))
+		return Agent{}, route.NotFound("no agent is called %q", r.PathValue("name"))
 	}
 	v := a.view(ag, a.Links())
 	peer, live := a.Roster.Current(ag.ID)
@@ -71,64 +72,54 @@ func (a *API) agent(r *http.Request) (any, error) {
 	return v, nil
 }
 
-func (a *API) addAgent(r *http.Request) (any, error) {
-	var e Enrolment
-	if err := decode(r, &e); err != nil {
-		return nil, err
-	}
+func (a *API) addAgent(r *http.Request, e Enrolment) (Enrolled, error) {
 	if a.Config == nil {
-		return nil, conflict("the configuration has no wireguard transport; nodes of the tailnet are let in with: sallyport agent approve NODE")
+		return Enrolled{}, route.Conflict("the configuration has no wireguard transport; nodes of the tailnet are let in with: sallyport agent approve NODE")
 	}
 	if err := netstack.CheckName(e.Name); err != nil {
-		return nil, badRequest("%w", err)
+		return Enrolled{}, route.BadRequest("%w", err)
 	}
 	roles, err := a.rolesFor(e.Name, e.Roles)
 	if err != nil {
-		return nil, err
+		return Enrolled{}, err
 	}
 	var expires time.Time
 	if e.Expires != "" {
 		d, err := time.ParseDuration(e.Expires)
 		if err != nil || d <= 0 {
-			return nil, badRequest("expires %q is no duration such as 8h", e.Expires)
+			return Enrolled{}, route.BadRequest("expires %q is no duration such as 8h", e.Expires)
 		}
 		expires = time.Now().Add(d)
 	}
 	if old, ok := a.Roster.Get(e.Name); ok && !old.Expired(time.Now()) {
-		return nil, conflict("an agent called %q is enrolled already; rekey it, or remove it first", e.Name)
+		return Enrolled{}, route.Conflict("an agent called %q is enrolled already; rekey it, or remove it first", e.Name)
 	}
 	ag, key, err := a.Roster.Add(r.Context(), e.Name, roles, expires)
 	if err != nil {
-		return nil, err
+		return Enrolled{}, err
 	}
-	a.Logger.Info("agent added", "agent", ag.Name, "by", operator(r))
+	a.Logger.Info("agent added", "agent", ag.Name, "by", route.Name(r))
 	return Enrolled{a.view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
 }
 
 // approveAgent lets a node of the tailnet in that waits.
-func (a *API) approveAgent(r *http.Request) (any, error) {
-	var e Enrolment
-	if r.ContentLength != 0 {
-		if err := decode(r, &e); err != nil {
-			return nil, err
-		}
-	}
+func (a *API) approveAgent(r *http.Request, e Enrolment) (Agent, error) {
 	name := r.PathValue("name")
 	ag, ok := a.Roster.Get(name)
 	if !ok {
-		return nil, notFound("no agent is called %q", name)
+		return Agent{}, route.NotFound("no agent is called %q", name)
 	}
 	if ag.Node == "" {
-		return nil, conflict("%q comes by WireGuard and was enrolled when it was added", name)
+		return Agent{}, route.Conflict("%q comes by WireGuard and was enrolled when it was added", name)
 	}
 	roles, err := a.rolesFor(name, e.Roles)
 	if err != nil {
-		return nil, err
+		return Agent{}, err
 	}
 	if err := a.Roster.Approve(r.Context(), name, roles); err != nil {
-		return nil, err
+		return Agent{}, err
 	}
-	a.Logger.Info("node approved", "agent", name, "node", ag.Node, "roles", roles, "by", operator(r))
+	a.Logger.Info("node approved", "agent", name, "node", ag.Node, "roles", roles, "by", route.Name(r))
 	ag, _ = a.Roster.Get(name)
 	return a.view(ag, nil), nil
 }
@@ -139,68 +130,62 @@ func (a *API) rolesFor(name string, roles []string) ([]string, error) {
 	known := a.Rules.Roles()
 	switch {
 	case len(known) == 0:
-		return nil, badRequest("the configuration has no role; an agent in none can do nothing")
+		return nil, route.BadRequest("the configuration has no role; an agent in none can do nothing")
 	case len(roles) == 0 && len(known) == 1:
 		return known, nil
 	case len(roles) == 0 && len(a.Rules.RolesOf(&action.Peer{Name: name})) == 0:
-		return nil, badRequest("name a role for %q: the configuration has %s", name, strings.Join(known, ", "))
+		return nil, route.BadRequest("name a role for %q: the configuration has %s", name, strings.Join(known, ", "))
 	}
 	for _, r := range roles {
 		if !slices.Contains(known, r) {
-			return nil, badRequest("no role is called %q; the configuration has %s", r, strings.Join(known, ", "))
+			return nil, route.BadRequest("no role is called %q; the configuration has %s", r, strings.Join(known, ", "))
 		}
 	}
 	return roles, nil
 }
 
-func (a *API) rekey(r *http.Request) (any, error) {
-	var e Enrolment
-	if r.ContentLength != 0 {
-		if err := decode(r, &e); err != nil {
-			return nil, err
-		}
-	}
+func (a *API) rekey(r *http.Request, e Enrolment) (Enrolled, error) {
 	ag, key, err := a.Roster.Rekey(r.Context(), r.PathValue("name"))
 	if errors.Is(err, netstack.ErrNoAgent) {
-		return nil, notFound("%w", err)
+		return Enrolled{}, route.NotFound("%w", err)
 	}
 	if err != nil {
-		return nil, err
+		return Enrolled{}, err
 	}
-	a.Logger.Info("agent rekeyed", "agent", ag.Name, "by", operator(r))
+	a.Logger.Info("agent rekeyed", "agent", ag.Name, "by", route.Name(r))
 	return Enrolled{a.view(ag, nil), a.Config(ag, key, e.Split), a.Notice()}, nil
 }
 
-func (a *API) removeAgent(r *http.Request) (any, error) {
+func (a *API) removeAgent(r *http.Request) (route.Nothing, error) {
 	return a.change(r, "agent removed", a.Roster.Remove(r.Context(), r.PathValue("name")))
 }
 
-func (a *API) freeze(r *http.Request) (any, error) {
+func (a *API) freeze(r *http.Request) (route.Nothing, error) {
 	return a.change(r, "agent frozen", a.Roster.Freeze(r.Context(), r.PathValue("name")))
 }
 
-func (a *API) unfreeze(r *http.Request) (any, error) {
+func (a *API) unfreeze(r *http.Request) (route.Nothing, error) {
 	return a.change(r, "agent unfrozen", a.Roster.Unfreeze(r.Context(), r.PathValue("name")))
 }
 
-func (a *API) freezeAll(r *http.Request) (any, error) {
+func (a *API) freezeAll(r *http.Request) (route.Nothing, error) {
 	return a.change(r, "all agents frozen", a.Roster.FreezeAll(r.Context()))
 }
 
-func (a *API) unfreezeAll(r *http.Request) (any, error) {
+func (a *API) unfreezeAll(r *http.Request) (route.Nothing, error) {
 	return a.change(r, "all agents unfrozen", a.Roster.UnfreezeAll(r.Context()))
 }
 
 // change logs what an operator did, or tells why not.
-func (a *API) change(r *http.Request, what string, err error) (any, error) {
+func (a *API) change(r *http.Request, what string, err error) (route.Nothing, error) {
 	if errors.Is(err, netstack.ErrNoAgent) {
-		return nil, notFound("%w", err)
+		return route.Nothing{}, route.NotFound("%w", err)
 	}
 	if err != nil {
-		return nil, err
+		return route.Nothing{}, err
 	}
-	a.Logger.Info(what, "agent", r.PathValue("name"), "by", operator(r))
-	return struct{}{}, nil
+	a.Logger.Info(what, "agent", r.PathValue("name"), "by", route.Name(r))
+	return route.Nothing{}, nil
 }
 
 func (a *API) view(ag netstack.Agent, links map[string]Link) Agent {

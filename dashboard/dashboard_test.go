@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/lab"
 )
 
@@ -57,8 +58,16 @@ role "helper" {
 func ask(t *testing.T, l *lab.Lab, method, path, body string) *http.Response {
 	t.Helper()
 	w := httptest.NewRecorder()
-	l.API.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+	ctx := route.WithCaller(t.Context(), route.Host("root"))
+	l.API.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body)))
 	return w.Result()
+}
+
+// asHost serves the API to somebody at admin.sock.
+func asHost(api *dashboard.API) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api.Handler().ServeHTTP(w, r.WithContext(route.WithCaller(r.Context(), route.Host("root"))))
+	})
 }
 
 func text(t *testing.T, resp *http.Response) string {
@@ -113,7 +122,7 @@ func TestEveryRoute(t *testing.T) {
 		{"POST", "/api/v1/agents/nobody/rekey", "", 404, "no such agent"},
 		{"DELETE", "/api/v1/agents/ci", "", 200, "{}"},
 		{"DELETE", "/api/v1/agents/ci", "", 404, "no such agent"},
-		{"PUT", "/api/v1/agents/ci", "", 405, ""},
+		{"PUT", "/api/v1/agents/ci", "", 405, "not allowed"},
 		{"GET", "/api/v1/secrets", "", 200, `"elsewhere"`},
 		{"PUT", "/api/v1/secrets/shop", `{"value":"s3cret"}`, 200, "{}"},
 		{"PUT", "/api/v1/secrets/shop", `{"value":""}`, 400, "empty"},
@@ -125,7 +134,7 @@ func TestEveryRoute(t *testing.T) {
 		{"DELETE", "/api/v1/secrets/shop", "", 404, "no such secret"},
 		{"DELETE", "/api/v1/secrets/9x", "", 400, "secret name"},
 		{"DELETE", "/api/v1/secrets/elsewhere", "", 409, "remove it there"},
-		{"GET", "/api/v1/secrets/shop", "", 405, ""},
+		{"GET", "/api/v1/secrets/shop", "", 405, "not allowed"},
 		{"GET", "/api/v1/approvals", "", 200, "[]"},
 		{"GET", "/api/v1/approvals/X", "", 404, "no such approval"},
 		{"POST", "/api/v1/approvals/X/approve", "", 404, "no such approval"},
@@ -137,8 +146,8 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/api/v1/actions/X", "", 404, "no action has the id X"},
 		{"GET", "/api/v1/events?q=color:red", "", 400, "is no field"},
 		{"GET", "/api/v1/audit/verify", "", 200, `"records":0`},
-		{"GET", "/", "", 404, ""},
-		{"GET", "/api/v1/", "", 404, ""},
+		{"GET", "/", "", 404, "not found"},
+		{"GET", "/api/v1/", "", 404, "not found"},
 		{"GET", "/api/v1/agents/..%2fsecrets", "", 404, "no agent is called"},
 	} {
 		resp := ask(t, l, tt.method, tt.path, tt.body)
@@ -216,7 +225,7 @@ func TestAVoteCountsOnce(t *testing.T) {
 
 func TestEventsAreStreamed(t *testing.T) {
 	l := lab.New(t, rules)
-	srv := httptest.NewServer(l.API.Handler())
+	srv := httptest.NewServer(asHost(l.API))
 	defer srv.Close()
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
@@ -276,12 +285,12 @@ func TestReadyTellsWhatIsMissing(t *testing.T) {
 	api := *l.API
 	api.Ready = func() error { return errors.New("the disk is full") }
 	w := httptest.NewRecorder()
-	api.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+	asHost(&api).ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
 	if w.Code != 503 || !strings.Contains(w.Body.String(), "the disk is full") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	w = httptest.NewRecorder()
-	api.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/status", nil))
+	asHost(&api).ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/status", nil))
 	if !strings.Contains(w.Body.String(), `"ready":"the disk is full"`) {
 		t.Errorf("status: %s", w.Body)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -16,47 +17,43 @@ type SecretValue struct {
 	Value string `json:"value"`
 }
 
-func (a *API) secrets(*http.Request) (any, error) { return a.Vault.List(), nil }
+func (a *API) secrets(*http.Request) ([]vault.Info, error) { return a.Vault.List(), nil }
 
-func (a *API) setSecret(r *http.Request) (any, error) {
-	var v SecretValue
-	if err := decode(r, &v); err != nil {
-		return nil, err
-	}
+func (a *API) setSecret(r *http.Request, v SecretValue) (route.Nothing, error) {
 	name := r.PathValue("name")
 	switch {
 	case v.Value == "":
-		return nil, badRequest("the value of secret %q is empty", name)
+		return route.Nothing{}, route.BadRequest("the value of secret %q is empty", name)
 	case len(v.Value) > maxSecret:
-		return nil, badRequest("the value of secret %q is longer than %d bytes", name, maxSecret)
+		return route.Nothing{}, route.BadRequest("the value of secret %q is longer than %d bytes", name, maxSecret)
 	case vault.CheckName(name) != nil:
-		return nil, badRequest("%w", vault.CheckName(name))
+		return route.Nothing{}, route.BadRequest("%w", vault.CheckName(name))
 	}
 	if err := a.changeable(name, "change"); err != nil {
-		return nil, err
+		return route.Nothing{}, err
 	}
 	if err := a.Vault.Put(r.Context(), name, vault.NewSecret([]byte(v.Value))); err != nil {
-		return nil, err
+		return route.Nothing{}, err
 	}
 	a.SecretSet()
-	a.Logger.Info("secret set", "secret", name, "by", operator(r))
-	return struct{}{}, nil
+	a.Logger.Info("secret set", "secret", name, "by", route.Name(r))
+	return route.Nothing{}, nil
 }
 
-func (a *API) removeSecret(r *http.Request) (any, error) {
+func (a *API) removeSecret(r *http.Request) (route.Nothing, error) {
 	name := r.PathValue("name")
 	if err := vault.CheckName(name); err != nil {
-		return nil, badRequest("%w", err)
+		return route.Nothing{}, route.BadRequest("%w", err)
 	}
 	switch err := a.Vault.Delete(r.Context(), name); {
 	case errors.Is(err, vault.ErrNotFound):
-		return nil, notFound("%w", err)
+		return route.Nothing{}, route.NotFound("%w", err)
 	case err != nil:
-		return nil, cmp.Or(a.changeable(name, "remove"), err)
+		return route.Nothing{}, cmp.Or(a.changeable(name, "remove"), err)
 	}
 	a.SecretSet()
-	a.Logger.Info("secret removed", "secret", name, "by", operator(r))
-	return struct{}{}, nil
+	a.Logger.Info("secret removed", "secret", name, "by", route.Name(r))
+	return route.Nothing{}, nil
 }
 
 // changeable fails for a secret whose value the configuration takes from
@@ -64,7 +61,7 @@ func (a *API) removeSecret(r *http.Request) (any, error) {
 func (a *API) changeable(name, what string) error {
 	for _, s := range a.Vault.List() {
 		if s.Name == name && s.Source != "sealed" {
-			return conflict("secret %q is read from %s; %s it there", name, s.Source, what)
+			return route.Conflict("secret %q is read from %s; %s it there", name, s.Source, what)
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/http"
 	"time"
+
+	"sallyport.dev/sallyport/dashboard/route"
 )
 
 // Status is how the gateway stands.
@@ -46,18 +48,18 @@ type Tailnet struct {
 	Problems  []string  `json:"problems,omitempty"`
 }
 
-func (a *API) logout(r *http.Request) (any, error) {
+func (a *API) logout(r *http.Request) (route.Nothing, error) {
 	if a.Logout == nil {
-		return nil, conflict("the configuration has no tailnet transport")
+		return route.Nothing{}, route.Conflict("the configuration has no tailnet transport")
 	}
 	if err := a.Logout(r.Context()); err != nil {
-		return nil, err
+		return route.Nothing{}, err
 	}
-	a.Logger.Warn("logged out of the tailnet", "by", operator(r))
-	return struct{}{}, nil
+	a.Logger.Warn("logged out of the tailnet", "by", route.Name(r))
+	return route.Nothing{}, nil
 }
 
-func (a *API) status(*http.Request) (any, error) {
+func (a *API) status(*http.Request) (Status, error) {
 	s := a.Status()
 	s.Version, s.Started, s.Ready = a.Version, a.Started, "ready"
 	if err := a.Ready(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/door"
 )
 
 // hostile is text that steers a terminal: colours, a title, a carriage return
@@ -102,7 +103,7 @@ func hostileGateway(t *testing.T) string {
 func onSocket(t *testing.T, h http.Handler) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := dashboard.ListenAdmin(path)
+	l, err := door.ListenAdmin(path)
 	if err != nil {
 		t.Fatal(err)
 	}

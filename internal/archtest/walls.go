@@ -34,12 +34,12 @@ var may = map[string][]string{
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {
-		"action", "vault", "netstack/...", "protocols", "policy", "approval", "audit", "gateway", "dashboard", "internal/store",
+		"action", "vault", "netstack/...", "protocols", "policy", "approval", "audit", "gateway", "dashboard/...", "internal/store",
 	},
 	"internal/demo": {"internal/pgserver", "internal/pki"},
 	"cmd": {
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval", "audit/...", "gateway",
-		"dashboard", "internal/node", "internal/demo",
+		"dashboard/...", "internal/node", "internal/demo",
 	},
 
 	// Beside the house: tests and what serves them

@@ -21,6 +21,7 @@ import (
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/netstack"
@@ -249,7 +250,7 @@ func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Serve
 	}
 	n.Gateway.Peers = peers
 	return &netstack.Server{
-		Handler: &dashboard.Inside{
+		Handler: &inside.Pages{
 			Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Manifest: n.Rules.Manifest, Logger: n.o.Log,
 		},
 		Peers: peers, Names: pool, Log: n.o.Log, Resolver: resolver,

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/door"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -24,12 +24,12 @@ const shutdownTimeout = 5 * time.Second
 // Run opens the API and keeps the gateway going until ctx ends or a part of it
 // fails. It calls ready once, when every listener is up.
 func (n *Node) Run(ctx context.Context, ready func()) error {
-	admin, err := dashboard.ListenAdmin(filepath.Join(n.Dir, AdminSocket))
+	admin, err := door.ListenAdmin(filepath.Join(n.Dir, AdminSocket))
 	if err != nil {
 		return err
 	}
 	srv := &http.Server{
-		Handler: n.API.Handler(), ConnContext: dashboard.ConnContext, ReadHeaderTimeout: 10 * time.Second,
+		Handler: n.API.Handler(), ConnContext: door.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(n.o.Log.Handler(), slog.LevelDebug),
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -1,4 +1,4 @@
-package dashboard
+package door
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"sallyport.dev/sallyport/dashboard/route"
 )
 
 // ListenAdmin opens the admin socket at path, mode 0600. Only the user that runs
@@ -31,11 +33,11 @@ func ListenAdmin(path string) (net.Listener, error) {
 	return adminListener{l}, nil
 }
 
-// ConnContext puts the operator's name where the API finds it; it is the
-// http.Server's hook of that name.
+// ConnContext puts who connected to the admin socket where the API finds it; it is
+// the http.Server's hook of that name.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if a, ok := c.(adminConn); ok {
-		return withOperator(ctx, a.operator)
+		return route.WithCaller(ctx, route.Host(a.operator))
 	}
 	return ctx
 }

@@ -1,4 +1,4 @@
-package dashboard_test
+package inside_test
 
 import (
 	"bufio"
@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/netstack"
 )
 
@@ -27,9 +27,9 @@ func (n next) ServeFlow(_ context.Context, f netstack.Flow) error {
 	return nil
 }
 
-func inside() (*dashboard.Inside, next) {
+func pages() (*inside.Pages, next) {
 	n := next{make(chan string, 8)}
-	return &dashboard.Inside{
+	return &inside.Pages{
 		Next: n, CA: func() []byte { return []byte("PEM\n") },
 		Roles: func(*action.Peer) []string { return []string{"buyer"} },
 		Manifest: func(p *action.Peer) (string, any) {
@@ -41,7 +41,7 @@ func inside() (*dashboard.Inside, next) {
 
 // visit opens a flow to the gateway itself. The end of ServeFlow closes the
 // agent's end, as the transport does.
-func visit(t *testing.T, in *dashboard.Inside, port uint16) (agent net.Conn, done <-chan error, accepted *bool) {
+func visit(t *testing.T, in *inside.Pages, port uint16) (agent net.Conn, done <-chan error, accepted *bool) {
 	t.Helper()
 	agent, gateway := net.Pipe()
 	t.Cleanup(func() { agent.Close() })
@@ -62,7 +62,7 @@ func visit(t *testing.T, in *dashboard.Inside, port uint16) (agent net.Conn, don
 }
 
 func TestThePagesInside(t *testing.T) {
-	in, _ := inside()
+	in, _ := pages()
 	for _, tt := range []struct {
 		request string
 		status  int
@@ -107,7 +107,7 @@ func TestThePagesInside(t *testing.T) {
 }
 
 func TestOnlyPort80IsOpenInside(t *testing.T) {
-	in, _ := inside()
+	in, _ := pages()
 	for _, port := range []uint16{1, 22, 79, 81, 443, 5432, 8080, 8484, 51820} {
 		c, done, accepted := visit(t, in, port)
 		c.Close()
@@ -118,7 +118,7 @@ func TestOnlyPort80IsOpenInside(t *testing.T) {
 }
 
 func TestOtherFlowsGoOn(t *testing.T) {
-	in, n := inside()
+	in, n := pages()
 	for _, host := range []string{"", "api.example.com", "x.sallyport.internal"} {
 		if err := in.ServeFlow(t.Context(), netstack.Flow{Peer: &action.Peer{}, Host: host, Dst: netip.MustParseAddrPort("198.18.0.1:80")}); err != nil {
 			t.Fatal(err)
@@ -130,7 +130,7 @@ func TestOtherFlowsGoOn(t *testing.T) {
 }
 
 func TestAHeadInsideIsBounded(t *testing.T) {
-	in, _ := inside()
+	in, _ := pages()
 	c, done, _ := visit(t, in, 80)
 	go func() {
 		fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: sallyport.internal\r\n")
@@ -150,7 +150,7 @@ func TestAHeadInsideIsBounded(t *testing.T) {
 }
 
 func TestTheEndOfAFlowEndsItsPages(t *testing.T) {
-	in, _ := inside()
+	in, _ := pages()
 	ctx, stop := context.WithCancel(t.Context())
 	agent, gateway := net.Pipe()
 	defer agent.Close()

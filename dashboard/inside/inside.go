@@ -1,4 +1,7 @@
-package dashboard
+// Package inside is what agents read inside the tunnel, at http://sallyport.internal:
+// how to set themselves up and what they may use. It answers about the agent that
+// asks and nobody else, and takes no orders.
+package inside
 
 import (
 	"context"
@@ -16,10 +19,10 @@ import (
 	"sallyport.dev/sallyport/netstack"
 )
 
-// Inside answers agents at http://sallyport.internal with what they need to set
+// Pages answer agents at http://sallyport.internal with what they need to set
 // themselves up: /ca.pem, /whoami and /manifest. Flows to anything else go on to
 // Next.
-type Inside struct {
+type Pages struct {
 	Next     netstack.Handler
 	CA       func() []byte
 	Roles    func(*action.Peer) []string
@@ -29,7 +32,7 @@ type Inside struct {
 
 // ServeFlow answers one connection to the gateway itself, or hands it on. Only
 // port 80 is open.
-func (in *Inside) ServeFlow(ctx context.Context, f netstack.Flow) error {
+func (in *Pages) ServeFlow(ctx context.Context, f netstack.Flow) error {
 	if f.Host != netstack.GatewayName {
 		return in.Next.ServeFlow(ctx, f)
 	}
@@ -58,9 +61,12 @@ func (in *Inside) ServeFlow(ctx context.Context, f netstack.Flow) error {
 	return nil
 }
 
-func (in *Inside) pages(p *action.Peer) http.Handler {
+func (in *Pages) pages(p *action.Peer) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ca.pem", func(w http.ResponseWriter, _ *http.Request) { writePEM(w, in.CA()) })
+	mux.HandleFunc("GET /ca.pem", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-pem-file")
+		w.Write(in.CA()) //nolint:errcheck // whoever asked has gone
+	})
 	mux.HandleFunc("GET /whoami", func(w http.ResponseWriter, _ *http.Request) {
 		in.json(w, map[string]any{"agent": p.Name, "address": p.Addr.String(), "roles": in.Roles(p), "user": p.User, "tags": p.Tags})
 	})
@@ -81,7 +87,7 @@ func (in *Inside) pages(p *action.Peer) http.Handler {
 	return mux
 }
 
-func (in *Inside) json(w http.ResponseWriter, v any) {
+func (in *Pages) json(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		in.Logger.Debug("an agent hung up", "err", err)

@@ -1,4 +1,4 @@
-package dashboard_test
+package door_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/internal/lab"
 	"sallyport.dev/sallyport/internal/notrun"
 )
@@ -31,7 +31,7 @@ func listen(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	path := filepath.Join(dir, "admin.sock")
-	l, err := dashboard.ListenAdmin(path)
+	l, err := door.ListenAdmin(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func listen(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	srv := &http.Server{ConnContext: dashboard.ConnContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	srv := &http.Server{ConnContext: door.ConnContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "hello")
 	})}
 	done := make(chan struct{})
@@ -111,20 +111,26 @@ func TestTheAdminSocketRefusesOthers(t *testing.T) {
 func TestAnOldSocketIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	for range 2 {
-		l, err := dashboard.ListenAdmin(path)
+		l, err := door.ListenAdmin(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		l.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false) // as after kill -9
 		l.Close()
 	}
-	if _, err := dashboard.ListenAdmin(filepath.Join(path, "x")); err == nil {
+	if _, err := door.ListenAdmin(filepath.Join(path, "x")); err == nil {
 		t.Error("a socket below a file")
 	}
 }
 
 func TestWhoActedIsLogged(t *testing.T) {
-	l := lab.New(t, rules)
+	l := lab.New(t, `
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+}
+`)
 	c := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer

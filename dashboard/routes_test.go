@@ -1,0 +1,96 @@
+package dashboard_test
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/internal/lab"
+)
+
+// open lists the routes that whoever reaches the listener may take. A new one
+// needs a reason that is as good as theirs.
+func open() []string {
+	return []string{
+		"GET /healthz", "GET /readyz", // a load balancer has no login
+		"GET /api/v1/ca.pem", // public by nature
+	}
+}
+
+func TestEveryRouteHasARight(t *testing.T) {
+	l := lab.New(t, rules)
+	seen := make(map[string]bool)
+	for _, rt := range l.API.Routes() {
+		name := rt.Method + " " + rt.Pattern
+		switch {
+		case rt.Right < route.None || rt.Right > route.Admin:
+			t.Errorf("%s: who may take it?", name)
+		case rt.Right == route.None && !slices.Contains(open(), name):
+			t.Errorf("%s is open to everybody; is that meant?", name)
+		case rt.Right == route.Viewer && rt.Method != "GET":
+			t.Errorf("%s: a viewer only looks", name)
+		case !strings.HasSuffix(rt.Doc, "."):
+			t.Errorf("%s: what is it for?", name)
+		case seen[name]:
+			t.Errorf("%s stands twice", name)
+		}
+		seen[name] = true
+	}
+	for _, name := range open() {
+		if !seen[name] {
+			t.Errorf("%s is no route", name)
+		}
+	}
+}
+
+// fill puts something into the names of a pattern.
+func fill(pattern string) string {
+	return strings.NewReplacer("{name}", "nobody", "{id}", "X", "{$}", "").Replace(pattern)
+}
+
+// Every route is held against every set of rights: it lets in those that have its
+// right, and answers all others with 401 or 403 before its handler is reached.
+func TestRightsMatrix(t *testing.T) {
+	l := lab.New(t, rules)
+	people := map[string]route.Rights{
+		"nobody": 0, "viewer": route.RightsOf(route.Viewer), "approver": route.RightsOf(route.Approver),
+		"editor": route.RightsOf(route.Editor), "admin": route.RightsOf(route.Admin),
+	}
+	may := map[route.Right][]string{
+		route.None:   {"unproven", "nobody", "viewer", "approver", "editor", "admin"},
+		route.Known:  {"nobody", "viewer", "approver", "editor", "admin"},
+		route.Viewer: {"viewer", "approver", "editor", "admin"}, route.Approver: {"approver", "admin"},
+		route.Editor: {"editor", "admin"}, route.Admin: {"admin"},
+	}
+	for _, rt := range l.API.Routes() {
+		reached := false
+		row := rt
+		row.Do = route.Out(func(*http.Request) (string, error) { reached = true; return "", nil })
+		h := route.Table{row}.Handler(l.API.Logger, nil)
+		for _, who := range append(slices.Sorted(maps.Keys(people)), "unproven") {
+			for _, fresh := range []bool{false, true} {
+				for _, shared := range []bool{false, true} {
+					reached = false
+					r := httptest.NewRequest(rt.Method, fill(rt.Pattern), nil)
+					if rights, ok := people[who]; ok {
+						r = r.WithContext(route.WithCaller(r.Context(), route.Caller{
+							Person: action.Person{Name: who}, Rights: rights, Fresh: fresh, Shared: shared,
+						}))
+					}
+					w := httptest.NewRecorder()
+					h.ServeHTTP(w, r)
+					proven := fresh || rt.Right == route.None || !rt.StepUp && (!shared || rt.Method == "GET")
+					want := slices.Contains(may[rt.Right], who) && proven
+					if reached != want || want != (w.Code == 200) {
+						t.Errorf("%s %s, %s, fresh %v, shared %v: %d, reached %v, want %v", rt.Method, rt.Pattern, who, fresh, shared, w.Code, reached, want)
+					}
+				}
+			}
+		}
+	}
+}
