@@ -1,0 +1,171 @@
+// Package scrub finds values, and the forms an origin may write them in, in
+// streams of bytes and puts stars in their place. It keeps the length of what it
+// is given and never delays a byte that cannot be part of a value; what an
+// origin does to a value beyond these forms it cannot see.
+package scrub
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+)
+
+const (
+	gram = 4 // bytes that the tables look at at once
+	mark = '*'
+)
+
+// A Matcher looks for a fixed set of values. It is immutable and safe for
+// concurrent use; nil finds nothing. It holds the values in the clear.
+//
+// The search is that of Wu and Manber (A Fast Algorithm for Multi-Pattern
+// Searching, 1994): a table says by the last four bytes of a window how far the
+// window may move, which is nearly its whole length where no value stands.
+type Matcher struct {
+	patterns [][]byte
+	window   int                   // length of the shortest pattern
+	longest  int                   // length of the longest
+	bits     uint                  // the tables have 1<<bits entries
+	shift    []uint8               // by the last gram of the window; 0: a pattern may end it
+	ends     []int32               // head of the patterns whose window ends in a gram, or -1
+	starts   []int32               // head of the patterns that begin with a gram, or -1
+	nextEnd  []int32               // by pattern
+	nextFrom []int32               // by pattern
+	short    [gram]map[string]bool // beginnings of less than a gram, by length
+}
+
+// New makes a Matcher of every form of the values; values shorter than Least are
+// left out. It is nil if nothing is left. The values are copied.
+func New(values ...[]byte) *Matcher {
+	var patterns [][]byte
+	for _, v := range values {
+		if len(v) >= Least {
+			patterns = append(patterns, forms(v)...)
+		}
+	}
+	slices.SortFunc(patterns, bytes.Compare)
+	patterns = slices.CompactFunc(patterns, bytes.Equal)
+	if len(patterns) == 0 {
+		return nil
+	}
+	m := &Matcher{patterns: patterns, window: len(patterns[0])}
+	for _, p := range patterns {
+		m.window, m.longest = min(m.window, len(p)), max(m.longest, len(p))
+	}
+	m.window = min(m.window, 255+gram-1)
+	m.fill()
+	return m
+}
+
+// fill makes the tables; they grow with the number of patterns, so that most
+// entries stay empty.
+func (m *Matcher) fill() {
+	for m.bits = 16; m.bits < 22 && len(m.patterns)*m.window > 1<<(m.bits-1); m.bits++ {
+	}
+	size := 1 << m.bits
+	m.shift = bytes.Repeat([]byte{uint8(m.window - gram + 1)}, size)
+	m.ends = slices.Repeat([]int32{-1}, size)
+	m.starts = slices.Repeat([]int32{-1}, size)
+	m.nextEnd = make([]int32, len(m.patterns))
+	m.nextFrom = make([]int32, len(m.patterns))
+	for n := 1; n < gram; n++ {
+		m.short[n] = map[string]bool{}
+	}
+	for i, p := range m.patterns {
+		for end := gram; end <= m.window; end++ {
+			h := m.hash(p[end-gram:])
+			m.shift[h] = min(m.shift[h], uint8(m.window-end))
+		}
+		last, first := m.hash(p[m.window-gram:]), m.hash(p)
+		m.nextEnd[i], m.ends[last] = m.ends[last], int32(i)
+		m.nextFrom[i], m.starts[first] = m.starts[first], int32(i)
+		for n := 1; n < gram; n++ {
+			m.short[n][string(p[:n])] = true
+		}
+	}
+}
+
+// hash places the gram at the beginning of b in the tables.
+func (m *Matcher) hash(b []byte) uint32 {
+	return binary.LittleEndian.Uint32(b) * 0x9E3779B1 >> (32 - m.bits)
+}
+
+// A span is where a value stands.
+type span struct{ from, to int }
+
+// find appends the places of all values in b, overlapping ones too.
+func (m *Matcher) find(b []byte, found []span) []span {
+	shift, bits := m.shift, 32-m.bits
+	for end := m.window; end <= len(b); {
+		h := binary.LittleEndian.Uint32(b[end-gram:]) * 0x9E3779B1 >> bits
+		if s := shift[h]; s > 0 {
+			end += int(s)
+			continue
+		}
+		from := end - m.window
+		for i := m.ends[h]; i >= 0; i = m.nextEnd[i] {
+			if bytes.HasPrefix(b[from:], m.patterns[i]) {
+				found = append(found, span{from, from + len(m.patterns[i])})
+			}
+		}
+		end++
+	}
+	return found
+}
+
+// begun gives the length of the longest end of b that a value may begin with and
+// that is not whole.
+func (m *Matcher) begun(b []byte) int {
+	for from := max(0, len(b)-m.longest+1); from < len(b); from++ {
+		if rest := b[from:]; m.begins(rest) {
+			return len(rest)
+		}
+	}
+	return 0
+}
+
+// begins reports whether a value that is longer than b begins with it.
+func (m *Matcher) begins(b []byte) bool {
+	if len(b) < gram {
+		return m.short[len(b)][string(b)]
+	}
+	for i := m.starts[m.hash(b)]; i >= 0; i = m.nextFrom[i] {
+		if p := m.patterns[i]; len(p) > len(b) && bytes.HasPrefix(p, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// Mask puts stars over every value in b and reports whether there was one.
+func (m *Matcher) Mask(b []byte) bool {
+	if m == nil {
+		return false
+	}
+	var room [4]span
+	found := m.find(b, room[:0])
+	cover(b, found)
+	return len(found) > 0
+}
+
+// MaskString is Mask for a string, which is given back as it is where nothing
+// stands in it.
+func (m *Matcher) MaskString(s string) string {
+	if m == nil || len(s) < m.window {
+		return s
+	}
+	b := []byte(s)
+	if m.Mask(b) {
+		return string(b)
+	}
+	return s
+}
+
+// cover puts stars over places of b.
+func cover(b []byte, places []span) {
+	for _, p := range places {
+		for i := max(0, p.from); i < min(p.to, len(b)); i++ {
+			b[i] = mark
+		}
+	}
+}
