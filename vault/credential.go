@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 // A Credential is an opened account of one service, ready to be used on one
@@ -15,6 +16,7 @@ import (
 type Credential struct {
 	auth   action.Auth
 	values []Secret // in the order of auth.Secrets
+	used   *scrub.Matcher
 }
 
 // NewCredential joins an Auth and its opened secrets.
@@ -61,6 +63,15 @@ func (c *Credential) Password() (user string, password Secret, err error) {
 		return "", Secret{}, fmt.Errorf("a %s credential has no password", c.auth.Scheme)
 	}
 	return c.auth.Name, c.values[0], nil
+}
+
+// Used finds this credential's secrets, and whatever else the vault has given out,
+// in what an upstream answers; nil finds nothing.
+func (c *Credential) Used() *scrub.Matcher {
+	if c == nil {
+		return nil
+	}
+	return c.used
 }
 
 // Least gives the weakest method by which a PostgreSQL password may be proved; ""

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 // A Backend keeps sealed secrets. SaveSealed replaces what has the same name,
@@ -48,6 +49,7 @@ type Vault struct {
 	key     Key
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
+	used    scrub.Set // every value that left in a credential
 
 	mu       sync.Mutex
 	sealed   map[string]Sealed  // guarded by mu; the reserved ones too
@@ -187,7 +189,14 @@ func (v *Vault) Credential(_ context.Context, auth action.Auth) (*Credential, er
 		}
 		values[i] = e.value
 	}
-	return NewCredential(auth, values...)
+	c, err := NewCredential(auth, values...)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range auth.Secrets {
+		c.used = v.used.With(name, entries[name].turn, entries[name].value.Reveal())
+	}
+	return c, nil
 }
 
 // Generation changes whenever the value of one of auth's secrets does; it is 0

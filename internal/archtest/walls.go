@@ -10,7 +10,7 @@ const module = "sallyport.dev/sallyport"
 var may = map[string][]string{
 	// Floor 1
 	"action": {},
-	"vault":  {"action"},
+	"vault":  {"action", "vault/scrub"},
 
 	// Floor 2: none imports another
 	"netstack":           {"action"},
@@ -20,7 +20,7 @@ var may = map[string][]string{
 	"netstack/wireguard": {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"netstack/tailnet":   {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"protocols":          {"action", "vault"},
-	"protocols/http":     {"action", "vault", "protocols", "protocols/tcp"}, // an upgraded connection is an opaque one
+	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp"}, // an upgraded connection is an opaque one
 	"protocols/postgres": {"action", "vault", "protocols"},
 	"protocols/tcp":      {"action", "vault", "protocols"},
 	"policy":             {"action"},
