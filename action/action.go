@@ -26,6 +26,10 @@ type Action struct {
 	Parts   []Part // judged one by one, the strictest verdict stands for all
 	Prelude bool   // judged, but only a refusal is recorded; an ask is left to what follows
 
+	// Spent names the rules whose limit had no room for the action. The gateway
+	// adds to it between two rounds of judging; zero counters leave it empty.
+	Spent []string
+
 	// Digest is the SHA-256 of all that Forward will send. Sample is it as a person
 	// reads it: a line for each named thing, bodies and texts line by line behind
 	// SampleMargin, so that nothing the agent chose can pass for another part of
@@ -33,6 +37,10 @@ type Action struct {
 	Digest []byte
 	Sample []byte
 	Hidden int64
+	// Alike is what the action does without its values, such as "POST /v1/refunds"
+	// or "update public.users": two actions with the same do the same kind of thing.
+	// Learn(Whole) sets it; "" where that cannot be told.
+	Alike string
 }
 
 // SampleMargin stands before every line of a Sample that the agent wrote.

@@ -101,6 +101,7 @@ func TestSameAsking(t *testing.T) {
 		{Rule: "other", Reason: "why", Approvers: a.Approvers},
 		{Rule: "r", Reason: "else", Approvers: a.Approvers},
 		{Rule: "r", Reason: "why"},
+		{Rule: "r", Reason: "why", Approvers: a.Approvers, Terms: "2 of ana, bo"},
 	} {
 		if a.Same(b) {
 			t.Errorf("%+v is taken for %+v", b, a)

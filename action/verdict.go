@@ -1,9 +1,14 @@
 package action
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
+
+// ErrPatience is the cause of a context that ends because a client would not wait
+// longer for an answer: it is to be told to come back.
+var ErrPatience = errors.New("the client would not wait longer")
 
 // A Verdict is what the rules say. The zero Verdict is Deny, so that whatever
 // was not decided is refused.
@@ -55,7 +60,11 @@ type Decision struct {
 	Reason  string   `json:"reason,omitempty"` // for the agent that reads it; a sentence, no secret, no internals
 	Asks    []Asking `json:"asks,omitempty"`   // each must be answered; only with Ask
 	Would   []string `json:"would,omitempty"`  // rules in observe mode that would have made it stricter
-	Need    Need     `json:"-"`                // not decided yet: these facts must be learned first
+	Counts  []Count  `json:"counts,omitempty"` // rules whose limit it needs room in before it is sent
+	// Approval is the id of the ask that waits for an answer, or had one; "" where
+	// nobody was asked.
+	Approval string `json:"approval,omitempty"`
+	Need     Need   `json:"-"` // not decided yet: these facts must be learned first
 }
 
 // An Asking is one ask rule that an action met.
@@ -63,10 +72,13 @@ type Asking struct {
 	Rule      string   `json:"rule,omitempty"`
 	Reason    string   `json:"reason,omitempty"`
 	Approvers []string `json:"approvers,omitempty"` // "approver.oncall", "judge.pii"; none: any operator who may approve
+	// Terms tells one declaration of these approvers from another: who they are and
+	// how many must agree. A yes given on other terms is none.
+	Terms string `json:"terms,omitempty"`
 }
 
 // Same reports whether b asks the same people for the same reason, so that a yes
 // to one is a yes to the other.
 func (a Asking) Same(b Asking) bool {
-	return a.Rule == b.Rule && a.Reason == b.Reason && slices.Equal(a.Approvers, b.Approvers)
+	return a.Rule == b.Rule && a.Reason == b.Reason && a.Terms == b.Terms && slices.Equal(a.Approvers, b.Approvers)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/policy/rules"
+	"sallyport.dev/sallyport/policy/rules/trace"
 )
 
 // Decide says what the rules have to say about an action, by the clock of the
@@ -66,11 +66,11 @@ func refuse(reason string) action.Decision {
 
 // An Explanation says how a decision came about.
 type Explanation struct {
-	Decision action.Decision   `json:"decision"`
-	Service  string            `json:"service,omitempty"`
-	Refused  string            `json:"refused,omitempty"` // before any rule was asked
-	Roles    []string          `json:"roles,omitempty"`
-	Parts    []rules.PartTrace `json:"parts,omitempty"`
+	Decision action.Decision `json:"decision"`
+	Service  string          `json:"service,omitempty"`
+	Refused  string          `json:"refused,omitempty"` // before any rule was asked
+	Roles    []string        `json:"roles,omitempty"`
+	Parts    []trace.Part    `json:"parts,omitempty"`
 	// Silent names rules on the service that speak of something its actions do
 	// not have.
 	Silent []string `json:"silent,omitempty"`

@@ -776,6 +776,40 @@ rule "no keys" {
 	}
 }
 
+// A rule meets a path however its pattern spells it: the index looks for it where
+// the path is, not where the text would be.
+func TestT20_RulesAreFoundByTheSpellingOfPaths(t *testing.T) {
+	p := loaded(t, `
+service "api" {
+  hosts   = ["api.test"]
+  posture = "open"
+  operation "keys" {
+    match  = "GET /ключи/*"
+    effect = "admin"
+  }
+}
+role "r" { use = [service.api] }
+rule "no" {
+  on      = [service.api]
+  paths   = ["/café/**", "/%61dmin/**", "/a b"]
+  verdict = "deny"
+}
+rule "keys" {
+  on         = [service.api]
+  operations = ["keys"]
+  verdict    = "deny"
+}
+`)
+	for path, want := range map[string]action.Verdict{
+		"/caf%C3%A9/x": action.Deny, "/admin/x": action.Deny, "/a%20b": action.Deny, "/cafe/x": action.Allow,
+		"/%D0%BA%D0%BB%D1%8E%D1%87%D0%B8/1": action.Deny,
+	} {
+		if d := p.Decide(request(p, "api", "GET", path)); d.Verdict != want {
+			t.Errorf("%s: %s, want %s", path, d.Verdict, want)
+		}
+	}
+}
+
 // GitHub finds a repository by any case of its name, so a rule about it must, too.
 func TestT20_GitHubKnowsNoCase(t *testing.T) {
 	p := loaded(t, `

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/policy/rules"
+	"sallyport.dev/sallyport/policy/rules/trace"
 )
 
 const explainConf = `
@@ -93,7 +93,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func checksOf(traces []rules.RuleTrace, rule string) string {
+func checksOf(traces []trace.Rule, rule string) string {
 	var b strings.Builder
 	for _, r := range traces {
 		for _, c := range r.Checks {

@@ -13,7 +13,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy"
-	"sallyport.dev/sallyport/policy/rules"
+	"sallyport.dev/sallyport/policy/rules/trace"
 
 	"github.com/spf13/cobra"
 )
@@ -165,7 +165,7 @@ func writeExplanation(w io.Writer, e policy.Explanation) error {
 }
 
 // writePart tells how one statement, or one request, was judged.
-func writePart(w io.Writer, part *rules.PartTrace) {
+func writePart(w io.Writer, part *trace.Part) {
 	effect := part.Effects
 	if len(part.Operations) > 0 {
 		effect += " by operation " + cli.Printable(strings.Join(part.Operations, ", "))

@@ -109,11 +109,20 @@ type Rule struct {
 	Unless    hcl.Expression
 	Verdict   action.Verdict
 	Otherwise Str
+	Limit     Limit
 	Reason    string
 	Observe   bool
 	Until     time.Time
 	Range     hcl.Range // of the header: rule "name"
 	VerdictAt hcl.Range
+}
+
+// A Limit says how often a rule may match; the zero Limit is none.
+type Limit struct {
+	Text   string // "20/hour"
+	Count  int
+	Window time.Duration
+	Per    string // "agent", "role" or "all"
 }
 
 // A List is a plain attribute of a rule.

@@ -6,6 +6,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/units"
 	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
@@ -45,10 +46,11 @@ func (d *decoder) rule(b *hclsyntax.Block) {
 	value.With(b.Body, "verdict", func(e hcl.Expression) { r.Verdict, r.VerdictAt = d.verdict(e), e.Range() })
 	value.With(b.Body, "otherwise", func(e hcl.Expression) {
 		r.Otherwise = Str{Value: d.verdict(e).String(), Range: e.Range()}
-		if r.When == nil && r.Unless == nil && value.Attr(b.Body, "hours") == nil {
-			d.Fail(b.Body.Attributes["otherwise"].NameRange, "Nothing else", "otherwise is for when the attributes match but when, unless or hours do not hold; the rule states none of them.")
+		if r.When == nil && r.Unless == nil && value.Attr(b.Body, "hours") == nil && value.Attr(b.Body, "limit") == nil {
+			d.Fail(b.Body.Attributes["otherwise"].NameRange, "Nothing else", "otherwise is for when the attributes match but when, unless, hours or limit does not hold; the rule states none of them.")
 		}
 	})
+	d.limit(b, r)
 	for _, name := range vocab.Lists() {
 		if a, ok := b.Body.Attributes[name]; ok {
 			r.Lists[name] = List{Items: d.Words(a.Expr), Range: a.SrcRange}
@@ -58,6 +60,35 @@ func (d *decoder) rule(b *hclsyntax.Block) {
 	d.Required(b, "on", `on = [service.NAME] or on = "*"`)
 	d.Required(b, "verdict", `verdict = "deny", "ask" or "allow"`)
 	d.cfg.Rules = append(d.cfg.Rules, r)
+}
+
+// limit reads how often a rule may match, and for whom that is counted.
+func (d *decoder) limit(b *hclsyntax.Block, r *Rule) {
+	value.With(b.Body, "limit", func(e hcl.Expression) {
+		s := d.Word(e)
+		if !s.Stated() {
+			return
+		}
+		count, window, err := units.ParseRate(s.Value)
+		if err != nil {
+			d.Fail(s.Range, "Bad limit", `%s. Write it like "20/hour" or "3/day".`, source.UpperFirst(err.Error()))
+			return
+		}
+		r.Limit = Limit{Text: s.Value, Count: count, Window: window, Per: "agent"}
+		switch {
+		case r.Verdict == action.Deny:
+			d.Fail(s.Range, "Limit of a deny", "A limit counts what is let through or asked, and this rule denies; turn it around: allow or ask with the limit, and otherwise = \"deny\".")
+		case !r.Otherwise.Stated():
+			d.Fail(s.Range, "Attribute missing", "A limit needs otherwise: the verdict once %s is used up.", s.Value)
+		}
+	})
+	value.With(b.Body, "per", func(e hcl.Expression) {
+		per := d.OneOf(e, "per", "agent", "role", "all")
+		if value.Attr(b.Body, "limit") == nil {
+			d.Fail(b.Body.Attributes["per"].NameRange, "Nothing to count", "per says for whom a limit is counted, and the rule states none.")
+		}
+		r.Limit.Per = per.Value
+	})
 }
 
 func (d *decoder) verdict(e hcl.Expression) action.Verdict {

@@ -40,10 +40,8 @@ func (c *compiler) rule(conf *hclconf.Rule) {
 	}
 	r.states.time = r.states.time || len(r.hours) > 0 || !r.until.IsZero()
 	c.opaque(r)
-	r.clauses = append(r.clauses, newClause(conf, conf.Verdict, false))
-	if v, ok := action.ParseVerdict(conf.Otherwise.Value); conf.Otherwise.Stated() && ok {
-		r.clauses = append(r.clauses, newClause(conf, v, true))
-	}
+	r.limit = newLimit(conf)
+	r.clauses, r.spent = newClauses(conf, r.limit)
 	slices.SortStableFunc(r.lists, func(a, b list) int { return int(a.cost) - int(b.cost) })
 	c.set.rules = append(c.set.rules, r)
 }
@@ -153,12 +151,25 @@ func (c *compiler) opaque(r *Rule) {
 	}
 }
 
+// newClauses makes the clauses of a rule, and those for when its limit has no room.
+func newClauses(conf *hclconf.Rule, l *limit) (usual, spent []clause) {
+	usual = append(usual, newClause(conf, conf.Verdict, false, ""))
+	if v, ok := action.ParseVerdict(conf.Otherwise.Value); conf.Otherwise.Stated() && ok {
+		usual = append(usual, newClause(conf, v, true, ""))
+		if l != nil {
+			spent = append(spent, usual[0], newClause(conf, v, true, " because its limit of "+l.text+" is used up"))
+		}
+	}
+	return usual, spent
+}
+
 // newClause makes the words of a verdict.
-func newClause(conf *hclconf.Rule, v action.Verdict, opposite bool) clause {
+func newClause(conf *hclconf.Rule, v action.Verdict, opposite bool, because string) clause {
 	c := clause{verdict: v, opposite: opposite}
 	does := map[action.Verdict]string{
 		action.Deny: "denies this", action.Ask: "has someone asked first", action.Allow: "allows this",
 	}[v]
+	does += because
 	c.reason = fmt.Sprintf("Rule %q %s.", conf.Name, does)
 	if conf.Reason != "" && v != action.Allow {
 		c.reason = fmt.Sprintf("Rule %q %s: %s", conf.Name, does, conf.Reason)

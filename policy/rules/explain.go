@@ -8,40 +8,16 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
 	"sallyport.dev/sallyport/policy/match"
-	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/rules/trace"
 )
 
-// A PartTrace is one part and every rule that was held against it.
-type PartTrace struct {
-	Effects    string      `json:"effects"`
-	Operations []string    `json:"operations,omitempty"`
-	Control    bool        `json:"control,omitempty"`
-	Posture    string      `json:"posture"`
-	Verdict    string      `json:"verdict"` // of the posture
-	Rules      []RuleTrace `json:"rules,omitempty"`
-}
-
-// A RuleTrace is one rule held against one part.
-type RuleTrace struct {
-	Rule    string      `json:"rule"`
-	Verdict string      `json:"verdict"`
-	Outcome string      `json:"outcome"` // "denies", "asks", "allows", "would …", "does not match", "pending"
-	Because string      `json:"because"` // what decided
-	Checks  []CheckStep `json:"checks,omitempty"`
-}
-
-// A CheckStep is one attribute or sub-expression and what it was held against.
-type CheckStep struct {
-	What    string `json:"what"`
-	Value   string `json:"value"`
-	Matches string `json:"matches"` // "yes", "partly", "no", "unknown", "pending"; "" for a sub-expression
-	Depth   int    `json:"depth,omitempty"`
-}
+// PartTrace is one part and every rule that was held against it.
+type PartTrace = trace.Part
 
 // Trace holds every rule of the service against every part of an action.
-func (s *Service) Trace(a *action.Action, m *Member, now time.Time) []PartTrace {
+func (s *Service) Trace(a *action.Action, m *Member, now time.Time) []trace.Part {
 	j := &judge{action: a, service: s, member: m, now: now}
-	parts := make([]PartTrace, 0, len(a.Parts))
+	parts := make([]trace.Part, 0, len(a.Parts))
 	for i := range a.Parts {
 		j.look(&a.Parts[i])
 		parts = append(parts, j.trace())
@@ -50,14 +26,14 @@ func (s *Service) Trace(a *action.Action, m *Member, now time.Time) []PartTrace 
 }
 
 // trace holds every rule against the part that j looks at.
-func (j *judge) trace() PartTrace {
+func (j *judge) trace() trace.Part {
 	o := j.posture()
-	t := PartTrace{Effects: j.effects.String(), Control: j.control, Posture: j.service.posture.Name, Verdict: o.posture.String()}
+	t := trace.Part{Effects: j.effects.String(), Control: j.control, Posture: j.service.posture.Name, Verdict: o.posture.String()}
 	for i := range j.ops {
 		t.Operations = append(t.Operations, j.ops[i].Name)
 	}
 	if out, bound := j.bound(); bound {
-		t.Rules = append(t.Rules, RuleTrace{Rule: "databases", Verdict: "deny", Outcome: "denies", Because: out.reason})
+		t.Rules = append(t.Rules, trace.Rule{Rule: "databases", Verdict: "deny", Outcome: "denies", Because: out.reason})
 	}
 	for _, r := range j.service.rules {
 		t.Rules = append(t.Rules, r.trace(j))
@@ -66,12 +42,12 @@ func (j *judge) trace() PartTrace {
 }
 
 // trace holds one rule against the part, attribute by attribute.
-func (r *Rule) trace(j *judge) RuleTrace {
-	t := RuleTrace{Rule: r.name, Verdict: r.clauses[0].verdict.String()}
+func (r *Rule) trace(j *judge) trace.Rule {
+	t := trace.Rule{Rule: r.name, Verdict: r.clauses[0].verdict.String()}
 	stop := ""
 	check := func(what, value string, f match.Found) {
 		word := f.Word()
-		t.Checks = append(t.Checks, CheckStep{What: what, Value: value, Matches: word})
+		t.Checks = append(t.Checks, trace.Check{What: what, Value: value, Matches: word})
 		if word == "no" && stop == "" {
 			stop = fmt.Sprintf("%s: %s", what, value)
 		}
@@ -91,24 +67,28 @@ func (r *Rule) trace(j *judge) RuleTrace {
 	if len(r.hours) > 0 {
 		check("hours", j.now.UTC().Format("Mon 15:04 MST"), match.One(within(r.hours, j.now) == cond.True))
 	}
-	t.conditions(j.service.files, "when", r.when, j)
-	t.conditions(j.service.files, "unless", r.unless, j)
+	t.Checks = j.conditions(t.Checks, "when", r.when)
+	t.Checks = j.conditions(t.Checks, "unless", r.unless)
+	if r.limit != nil {
+		check("limit", r.limit.String(), match.One(!j.spent(r)))
+	}
 	t.Outcome, t.Because = r.outcome(j, stop)
 	return t
 }
 
 // conditions adds the sub-expressions of a condition and their values.
-func (t *RuleTrace) conditions(files *source.Files, what string, c *cond.Cond, j *judge) {
+func (j *judge) conditions(checks []trace.Check, what string, c *cond.Cond) []trace.Check {
 	if c == nil {
-		return
+		return checks
 	}
 	for _, step := range c.Explain(&j.env) {
 		text := what
-		if f, ok := files.HCL[step.Range.Filename]; ok {
+		if f, ok := j.service.files.HCL[step.Range.Filename]; ok {
 			text = what + " " + strings.Join(strings.Fields(step.Text(f.Bytes)), " ")
 		}
-		t.Checks = append(t.Checks, CheckStep{What: text, Value: step.Value, Depth: step.Depth})
+		checks = append(checks, trace.Check{What: text, Value: step.Value, Depth: step.Depth})
 	}
+	return checks
 }
 
 // outcome puts into words what a rule does to the part of j.
@@ -122,7 +102,7 @@ func (r *Rule) outcome(j *judge, stop string) (outcome, because string) {
 		would = "would "
 	}
 	for i := range r.clauses {
-		c := &r.clauses[i]
+		c := r.clause(i, &m)
 		tight, need := m.tightens(c)
 		loose, _ := m.loosens(c)
 		words := map[action.Verdict]string{action.Deny: "deny", action.Ask: "ask", action.Allow: "allow"}[c.verdict]

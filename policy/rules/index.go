@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/glob"
 	"sallyport.dev/sallyport/policy/rules/operation"
 )
 
@@ -13,16 +14,20 @@ import (
 type index struct {
 	path    func(action.Facts) (string, action.State)   // nil: no such fact
 	verbs   func(action.Facts) ([]string, action.State) // nil: no such fact
+	fold    bool                                        // paths have no case; keys are in small letters
 	byKey   map[string][]*Rule
 	general []*Rule // those that any key may meet
 }
 
+// maxKey bounds a key that is folded; a longer one is looked for in all rules.
+const maxKey = 64
+
 // newIndex indexes the rules of a service, which are in the order of names.
 func (c *compiler) newIndex(s *Service) *index {
-	x := &index{byKey: map[string][]*Rule{}}
-	keys := pathKeys
+	x := &index{byKey: map[string][]*Rule{}, fold: s.service.FoldPaths}
+	keys := x.pathKeys
 	switch spec, ok := c.Fact("http.path"); {
-	case s.opaque || s.service.FoldPaths:
+	case s.opaque:
 		return nil
 	case s.service.Protocol == "http" && ok:
 		x.path = spec.Str
@@ -36,29 +41,29 @@ func (c *compiler) newIndex(s *Service) *index {
 		return nil
 	}
 	for _, r := range s.rules {
-		for _, k := range keys(r) {
-			x.byKey[k] = nil
-		}
-	}
-	for _, r := range s.rules {
 		of := keys(r)
 		if of == nil {
 			x.general = append(x.general, r)
 		}
-		for k, list := range x.byKey {
-			if of == nil || slices.Contains(of, k) {
-				x.byKey[k] = append(list, r)
-			}
+		for _, k := range slices.Compact(slices.Sorted(slices.Values(of))) {
+			x.byKey[k] = append(x.byKey[k], r)
 		}
 	}
 	return x
 }
 
 // pathKeys gives the first segments that the paths of a rule have; nil is any.
-func pathKeys(r *Rule) []string {
+func (x *index) pathKeys(r *Rule) []string {
 	return keysOf(r, "paths", func(pattern string) (string, bool) {
-		first := operation.FirstSegment(pattern)
-		return first, !strings.Contains(first, "*")
+		g, err := glob.Compile(pattern, '/') // which spells it as paths are spelt
+		if err != nil {
+			return "", false
+		}
+		key := g.First()
+		if x.fold {
+			key = strings.ToLower(key)
+		}
+		return key, key != "" && (!x.fold || len(key) <= maxKey)
 	})
 }
 
@@ -82,27 +87,59 @@ func keysOf(r *Rule, attribute string, key func(string) (string, bool)) []string
 	return keys
 }
 
-// rules gives the rules of the service that may meet the part of j.
+// rules gives the rules of the service that may meet the part of j, in the order
+// of names.
 func (x *index) rules(j *judge) []*Rule {
 	if x == nil {
 		return j.service.rules
 	}
-	key := ""
 	if x.path != nil {
 		path, state := x.path(j.part.Facts)
 		if state != action.Known {
 			return j.service.rules
 		}
-		key = operation.FirstSegment(path)
-	} else {
-		verbs, state := x.verbs(j.part.Facts)
-		if state != action.Known || len(verbs) != 1 {
-			return j.service.rules
+		return x.under(j, operation.FirstSegment(path))
+	}
+	verbs, state := x.verbs(j.part.Facts)
+	if state != action.Known || len(verbs) != 1 {
+		return j.service.rules
+	}
+	return j.both(x.byKey[verbs[0]], x.general)
+}
+
+// under gives the rules for paths below a first segment.
+func (x *index) under(j *judge, first string) []*Rule {
+	if !x.fold {
+		return j.both(x.byKey[first], x.general)
+	}
+	var low [maxKey]byte
+	if len(first) > maxKey {
+		return j.service.rules
+	}
+	for i := range len(first) {
+		if low[i] = first[i]; 'A' <= first[i] && first[i] <= 'Z' {
+			low[i] += 'a' - 'A'
 		}
-		key = verbs[0]
 	}
-	if rules, ok := x.byKey[key]; ok {
-		return rules
+	return j.both(x.byKey[string(low[:len(first)])], x.general)
+}
+
+// both merges two lists that are in the order of names.
+func (j *judge) both(a, b []*Rule) []*Rule {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
 	}
-	return x.general
+	j.merged = j.merged[:0]
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].order < b[0].order {
+			j.merged, a = append(j.merged, a[0]), a[1:]
+		} else {
+			j.merged, b = append(j.merged, b[0]), b[1:]
+		}
+	}
+	j.merged = append(append(j.merged, a...), b...)
+	return j.merged
 }

@@ -26,6 +26,7 @@ type judge struct {
 	opsUnknown  bool        // which operations it is cannot be told
 	readNeed    action.Need // pending readings, without which nothing can be said
 	rules       []*Rule     // of the service, those that may meet the part
+	merged      []*Rule     // room for rules
 	meetings    []meeting   // by index in rules
 
 	total ruling
@@ -40,6 +41,7 @@ type ruling struct {
 	shared  bool // asks belongs to a rule and must be copied before it grows
 	would   []string
 	need    action.Need
+	counts  []*Rule // rules with a limit that matched
 }
 
 // Decide says what the rules of the service have to say about an action of an
@@ -60,7 +62,7 @@ func (s *Service) Decide(a *action.Action, m *Member, now time.Time) action.Deci
 // release empties a judge, so that the pool holds on to no action.
 func (s *Service) release(j *judge) {
 	clear(j.ops[:cap(j.ops)])
-	*j = judge{ops: j.ops[:0], meetings: j.meetings[:0]}
+	*j = judge{ops: j.ops[:0], meetings: j.meetings[:0], merged: j.merged[:0]}
 	s.judges.Put(j)
 }
 
@@ -83,7 +85,7 @@ func (j *judge) decide() action.Decision {
 	if t.need != 0 {
 		return action.Decision{Need: t.need}
 	}
-	return action.Decision{Verdict: t.verdict, Rule: t.by, Reason: t.reason, Asks: t.asks, Would: t.would}
+	return action.Decision{Verdict: t.verdict, Rule: t.by, Reason: t.reason, Asks: t.asks, Would: t.would, Counts: j.counts()}
 }
 
 // join adds the ruling on one more part.
@@ -92,6 +94,11 @@ func (t *ruling) join(r ruling) {
 	for _, w := range r.would {
 		if !slices.Contains(t.would, w) {
 			t.would = append(t.would, w)
+		}
+	}
+	for _, rule := range r.counts {
+		if !slices.Contains(t.counts, rule) {
+			t.counts = append(t.counts, rule)
 		}
 	}
 	if r.verdict > t.verdict {

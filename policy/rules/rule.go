@@ -12,6 +12,7 @@ import (
 // A Rule is one compiled rule. It is immutable.
 type Rule struct {
 	name    string
+	order   int // by name
 	conf    *hclconf.Rule
 	roles   []int // indexes; nil: any
 	effects action.Effects
@@ -22,7 +23,9 @@ type Rule struct {
 	until   time.Time
 	states  states
 	observe bool
+	limit   *limit   // nil: as often as it matches
 	clauses []clause // its verdict, and otherwise
+	spent   []clause // the same, in the words for a limit that has no room; nil without one
 }
 
 // states is what a rule speaks of, beside what every action has.
@@ -54,6 +57,7 @@ type meeting struct {
 	whole              bool
 	touchNeed, addNeed action.Need // pending: for touch; for whole beyond it
 	condNeed           action.Need
+	spent              bool // the limit of the rule has no room for the action
 }
 
 // meet holds a rule against the part of j.
@@ -150,6 +154,10 @@ func (r *Rule) condition(j *judge, m *meeting) {
 	if r.unless != nil && m.cond != cond.False {
 		t, need := r.unless.Eval(&j.env)
 		and(not(t), need)
+	}
+	if r.limit != nil && j.spent(r) {
+		m.spent = m.cond == cond.True
+		and(cond.False, 0)
 	}
 }
 

@@ -45,6 +45,7 @@ type Service struct {
 	opaque  bool // tcp, passthrough: no facts, the effect is unknown
 	observe bool // the posture is recorded, not enforced
 	timed   bool
+	limited bool               // a rule has a limit
 	catalog *operation.Catalog // nil: no operations
 	// database reads the database of a part; nil where databases bind nothing.
 	database   func(action.Facts) (string, action.State)
@@ -77,6 +78,9 @@ func Compile(conf *hclconf.Config, files *source.Files, sites []Site, tables []a
 		c.rule(r)
 	}
 	slices.SortFunc(c.set.rules, func(a, b *Rule) int { return strings.Compare(a.name, b.name) })
+	for i, r := range c.set.rules {
+		r.order = i
+	}
 	for _, s := range c.set.Services {
 		c.set.assign(s)
 		s.index = c.newIndex(s)
@@ -109,6 +113,7 @@ func (set *Set) assign(s *Service) {
 		default:
 			s.rules = append(s.rules, r)
 			s.timed = s.timed || r.states.time
+			s.limited = s.limited || r.limit != nil
 		}
 	}
 	s.timed = s.timed || s.catalog != nil && s.catalog.Timed()

@@ -42,6 +42,7 @@ func (j *judge) decidePart() ruling {
 	o.settle(j)
 	if o.need == 0 {
 		j.observe(&o)
+		j.count(&o)
 	}
 	return o.ruling
 }
@@ -77,7 +78,7 @@ func (j *judge) posture() outline {
 // and in whole.
 func (o *outline) loosen(r *Rule, m *meeting) {
 	for i := range r.clauses {
-		c := &r.clauses[i]
+		c := r.clause(i, m)
 		if c.verdict == action.Deny {
 			continue
 		}
@@ -98,7 +99,7 @@ func (o *outline) loosen(r *Rule, m *meeting) {
 // is asked about only where the rule names its verb or operation.
 func (o *outline) tighten(r *Rule, m *meeting, control bool) {
 	for i := range r.clauses {
-		c := &r.clauses[i]
+		c := r.clause(i, m)
 		if c.verdict == action.Allow || c.verdict == action.Ask && control && !r.states.steering {
 			continue
 		}

@@ -1,5 +1,5 @@
-// Package units reads the quantities of the configuration language: durations
-// and sizes. It accepts what is positive and within range, and nothing else. It
+// Package units reads the quantities of the configuration language: durations,
+// sizes and rates. It accepts what is positive and within range, and nothing else. It
 // knows nothing of where they are written.
 package units
 
@@ -63,4 +63,26 @@ func ParseSize(s string) (int64, error) {
 		return 0, fmt.Errorf("%s is out of range", s)
 	}
 	return n * unit, nil
+}
+
+// MaxRate is how many a rate may name.
+const MaxRate = 1_000_000
+
+// ParseRate reads a number of things within a span of time: "20/hour".
+func ParseRate(s string) (count int, window time.Duration, err error) {
+	number, unit, ok := strings.Cut(s, "/")
+	if !ok {
+		return 0, 0, fmt.Errorf("%q needs a number, a slash and a span", s)
+	}
+	count, err = strconv.Atoi(number)
+	if err != nil || count < 1 || count > MaxRate || number != strconv.Itoa(count) {
+		return 0, 0, fmt.Errorf("%q is no number from 1 to %d", number, MaxRate)
+	}
+	window, ok = map[string]time.Duration{
+		"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour, "week": 7 * 24 * time.Hour,
+	}[unit]
+	if !ok {
+		return 0, 0, fmt.Errorf("%q is no span; there are second, minute, hour, day and week", unit)
+	}
+	return count, window, nil
 }

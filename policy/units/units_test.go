@@ -47,3 +47,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestParseRate(t *testing.T) {
+	for text, want := range map[string]struct {
+		n int
+		d time.Duration
+	}{"20/hour": {20, time.Hour}, "1/second": {1, time.Second}, "5/minute": {5, time.Minute}, "1000000/week": {1_000_000, 7 * 24 * time.Hour}, "3/day": {3, 24 * time.Hour}} {
+		if n, d, err := ParseRate(text); n != want.n || d != want.d || err != nil {
+			t.Errorf("%q: %d, %v, %v", text, n, d, err)
+		}
+	}
+	for _, bad := range []string{"", "20", "/hour", "0/hour", "-1/hour", "+1/hour", "01/hour", "1.5/hour", "1000001/day", "20/h", "20/hours", "20 / hour", "20/hour/hour", "$25/day", "9999999999999999999/day"} {
+		if n, d, err := ParseRate(bad); err == nil {
+			t.Errorf("%q: %d, %v", bad, n, d)
+		}
+	}
+}

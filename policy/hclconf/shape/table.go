@@ -92,11 +92,13 @@ func rule() *Shape {
 			{Name: "unless", Type: "condition", Doc: "What must be false of the facts."},
 			{Name: "verdict", Type: "allow, ask or deny", Doc: "What becomes of the action; required."},
 			{Name: "reason", Type: "string", Doc: "What the agent, and whoever is asked, is told."},
-			{Name: "otherwise", Type: "allow, ask or deny", Doc: "The verdict where the attributes match, but when, unless or hours does not hold."},
+			{Name: "limit", Type: "rate", Default: "none", Doc: `How many actions the rule may match in any span of that length: "20/hour", or per second, minute, day, week. Needs otherwise; with allow or ask only.`},
+			{Name: "per", Type: "agent, role or all", Default: "agent", Doc: "Whose actions the limit counts together."},
+			{Name: "otherwise", Type: "allow, ask or deny", Doc: "The verdict where the attributes match, but when, unless, hours or limit does not hold."},
 			{Name: "mode", Type: "enforce or observe", Default: "enforce", Doc: "observe: recorded as what it would do, never enforced."},
 			{Name: "until", Type: "time", Doc: "From then on the rule has no force."},
 		},
-		Later: []string{"approvers", "limit", "per", "namespaces", "resources"},
+		Later: []string{"approvers", "namespaces", "resources"},
 	}
 	for _, name := range vocab.Lists() {
 		s.Attrs = append(s.Attrs, Attr{Name: name, Type: "list of strings", Default: "everything", Doc: listDoc(name)})

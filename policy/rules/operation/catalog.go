@@ -76,12 +76,10 @@ func (c *Catalog) add(l *compiler, m hclconf.Str, op *Operation) {
 		l.Fail(m.Range, "Bad pattern", "%s.", err)
 		return
 	}
-	e := entry{first: FirstSegment(path), path: g, op: op}
-	if strings.Contains(e.first, "*") || c.fold {
-		e.first = ""
-	}
+	e := entry{first: g.First(), path: g, op: op}
 	if c.fold {
 		e.path = g.Fold()
+		e.first = ""
 	}
 	switch method {
 	case "*":
