@@ -34,6 +34,8 @@ type Options struct {
 	// Trials make the action of a test block, on the road of live traffic.
 	Trials map[string]func(*action.Service, action.Trial) (*action.Action, error)
 	Now    func() time.Time // nil: time.Now
+	// Overlay is text that stands in place of files: a draft of a configuration.
+	Overlay source.Overlay
 }
 
 // Types that cross from the configuration to its consumers.
@@ -108,7 +110,7 @@ func byPlace(a, b *hcl.Diagnostic) int {
 // then, too, and the diagnostics say nothing of them. Such a Policy must not come
 // into force.
 func Draft(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
-	conf, files, diags := hclconf.Parse(path, library{})
+	conf, files, diags := hclconf.Parse(path, o.Overlay, library{})
 	if conf == nil {
 		return nil, files, diags
 	}

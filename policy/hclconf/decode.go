@@ -25,11 +25,11 @@ type Presets interface {
 	List() []string
 }
 
-// Parse reads the configuration at path. The Config is nil if the text itself
-// cannot be read; with other errors it holds what is right, for the compiler to
-// find the rest.
-func Parse(path string, presets Presets) (*Config, *source.Files, hcl.Diagnostics) {
-	files, bodies, diags := source.Read(path)
+// Parse reads the configuration at path, under an overlay. The Config is nil if
+// the text itself cannot be read; with other errors it holds what is right, for
+// the compiler to find the rest.
+func Parse(path string, over source.Overlay, presets Presets) (*Config, *source.Files, hcl.Diagnostics) {
+	files, bodies, diags := source.Read(path, over)
 	d := &decoder{
 		Reader:  &value.Reader{Files: files, Diags: diags},
 		presets: presets, cfg: &Config{Gateway: host.Defaults()},

@@ -5,9 +5,9 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// tooDeep finds the first place where the parser, which recurses, would go
+// TooDeep finds the first place where the parser, which recurses, would go
 // deeper than anybody writes.
-func tooDeep(src []byte, name string) (hcl.Range, bool) {
+func TooDeep(src []byte, name string) (hcl.Range, bool) {
 	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos) // the parser reports what is wrong
 	var open []hclsyntax.TokenType
 	length := 0

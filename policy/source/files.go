@@ -36,17 +36,28 @@ type Files struct {
 // them, or of its directory, is a change of the configuration.
 func (f *Files) Paths() []string { return slices.Clone(f.read) }
 
-// Read parses one file, or every *.hcl of a directory in name order.
-func Read(path string) (*Files, []*hclsyntax.Body, hcl.Diagnostics) {
-	files := &Files{Dir: filepath.Dir(path), HCL: map[string]*hcl.File{}}
-	names, err := list(path, files)
+// An Overlay is text that stands in place of what is on disk, by path. Nil means
+// that the file is gone.
+type Overlay map[string][]byte
+
+// Read parses one file, or every *.hcl of a directory in name order, as they would
+// be under an overlay.
+func Read(path string, over Overlay) (*Files, []*hclsyntax.Body, hcl.Diagnostics) {
+	names, dir, err := List(path)
+	files := &Files{Dir: dir, HCL: map[string]*hcl.File{}}
+	if err == nil {
+		names = over.on(names, dir, path)
+	}
 	if err != nil {
 		return files, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: UpperFirst(err.Error()) + "."}}
 	}
 	var diags hcl.Diagnostics
 	var bodies []*hclsyntax.Body
 	for _, name := range names {
-		src, err := readFile(name)
+		src, laid := over[name]
+		if !laid {
+			src, err = File(name)
+		}
 		if err != nil {
 			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Cannot read the configuration", Detail: UpperFirst(err.Error()) + "."})
 			continue
@@ -61,37 +72,50 @@ func Read(path string) (*Files, []*hclsyntax.Body, hcl.Diagnostics) {
 	return files, bodies, diags
 }
 
-// list gives the names of the files to read, and sets the directory.
-func list(path string, files *Files) ([]string, error) {
+// on gives the files that there are under the overlay.
+func (over Overlay) on(names []string, dir, path string) []string {
+	for name := range over {
+		if filepath.Clean(dir) == filepath.Clean(path) && filepath.Dir(name) == filepath.Clean(dir) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { text, laid := over[name]; return laid && text == nil })
+	slices.Sort(names)
+	return names
+}
+
+// List gives the paths of the files of a configuration, and the directory that
+// file("x") stays inside: path itself, or the one that holds it.
+func List(path string) (names []string, dir string, err error) {
+	dir = filepath.Dir(path)
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, dir, err
 	}
 	if !info.IsDir() {
-		return []string{path}, nil
+		return []string{path}, dir, nil
 	}
-	files.Dir = path
+	dir = path
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, err
+		return nil, dir, err
 	}
-	var names []string
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".hcl") && !strings.HasPrefix(e.Name(), ".") && !e.IsDir() {
 			names = append(names, filepath.Join(path, e.Name()))
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("directory %s holds no *.hcl file", path)
+		return nil, dir, fmt.Errorf("directory %s holds no *.hcl file", path)
 	}
 	if len(names) > maxFiles {
-		return nil, fmt.Errorf("directory %s holds more than %d files", path, maxFiles)
+		return nil, dir, fmt.Errorf("directory %s holds more than %d files", path, maxFiles)
 	}
-	return names, nil
+	return names, dir, nil
 }
 
-// readFile reads a regular file of at most maxFile bytes.
-func readFile(name string) ([]byte, error) {
+// File reads a regular file of at most maxFile bytes.
+func File(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -116,7 +140,7 @@ func readBounded(f fs.File, name string) ([]byte, error) {
 
 // Parse parses one text and keeps it for diagnostics.
 func (f *Files) Parse(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
-	if at, deep := tooDeep(src, name); deep {
+	if at, deep := TooDeep(src, name); deep {
 		f.HCL[name] = &hcl.File{Bytes: src}
 		return nil, hcl.Diagnostics{{
 			Severity: hcl.DiagError, Summary: "Nested too deeply",

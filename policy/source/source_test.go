@@ -88,3 +88,42 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// An overlay is what the files would be: changed, new and gone.
+func TestReadUnderAnOverlay(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.hcl": "a {}\n", "b.hcl": "b {}\n", "note.md": "no"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kinds := func(path string, over Overlay) (list []string) {
+		_, bodies, diags := Read(path, over)
+		if diags.HasErrors() {
+			return []string{diags.Error()}
+		}
+		for _, body := range bodies {
+			for _, b := range body.Blocks {
+				list = append(list, b.Type)
+			}
+		}
+		return list
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for name, tt := range map[string]struct {
+		path string
+		over Overlay
+		want string
+	}{
+		"none":                 {dir, nil, "a b"},
+		"changed":              {dir, Overlay{at("a.hcl"): []byte("x {}\n")}, "x b"},
+		"new and gone":         {dir, Overlay{at("c.hcl"): []byte("c {}\n"), at("b.hcl"): nil}, "a c"},
+		"elsewhere":            {dir, Overlay{"/elsewhere/c.hcl": []byte("c {}\n")}, "a b"},
+		"a single file":        {at("b.hcl"), Overlay{at("b.hcl"): []byte("y {}\n"), at("c.hcl"): []byte("c {}\n")}, "y"},
+		"emptied, to the byte": {dir, Overlay{at("a.hcl"): []byte("")}, "b"},
+	} {
+		if got := strings.Join(kinds(tt.path, tt.over), " "); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
