@@ -1,0 +1,202 @@
+// Package leak keeps injected secrets out of what an origin answers: it asks for
+// codings that can be read, undoes them, and masks every form of a secret in
+// head, body and trailers. What it cannot read it refuses; it judges nothing.
+package leak
+
+import (
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"sallyport.dev/sallyport/vault/scrub"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+// ErrCoding means that an answer cannot be searched.
+var ErrCoding = errors.New("its coding cannot be searched for the secret")
+
+const (
+	maxWindow = 8 << 20 // of zstd (RFC 9659)
+	maxDrain  = 4 << 10 // behind the end of a coding, before the end of the message
+)
+
+// A Guard watches the answers to one request. The zero Guard watches none, as for
+// a service without a secret.
+type Guard struct{ used *scrub.Matcher }
+
+// New makes a Guard against what used finds.
+func New(used *scrub.Matcher) Guard { return Guard{used} }
+
+// On reports whether there is anything to look for.
+func (g Guard) On() bool { return g.used != nil }
+
+// Sent gives the values of a request's field that go to the origin: no ranges,
+// which could be laid so that a secret is in none of them whole, and only codings
+// that can be undone.
+func (g Guard) Sent(name string, values []string) []string {
+	if g.used == nil {
+		return values
+	}
+	switch name {
+	case "Range", "If-Range":
+		return nil
+	case "Accept-Encoding":
+		return readable(values)
+	}
+	return values
+}
+
+// readable keeps the codings that can be undone, with their weights.
+func readable(values []string) []string {
+	var keep []string
+	for _, v := range values {
+		for coding := range strings.SplitSeq(v, ",") {
+			coding = textproto.TrimString(coding)
+			name, _, _ := strings.Cut(coding, ";")
+			switch strings.ToLower(textproto.TrimString(name)) {
+			case "gzip", "x-gzip", "deflate", "br", "zstd", "identity":
+				keep = append(keep, coding)
+			}
+		}
+	}
+	if len(keep) == 0 {
+		return []string{"identity"} // none at all would mean any (RFC 9110, 12.5.3)
+	}
+	return []string{strings.Join(keep, ", ")}
+}
+
+// Fields masks secrets in the values and names of fields, in place.
+func (g Guard) Fields(h http.Header) {
+	if g.used == nil {
+		return
+	}
+	for name, values := range h {
+		for i, v := range values {
+			values[i] = g.used.MaskString(v)
+		}
+		if masked := g.used.MaskString(name); masked != name {
+			delete(h, name)
+			h[masked] = values
+		}
+	}
+}
+
+// Answer makes resp safe to hand on: its fields are masked, and its body is read
+// without coding and without secrets. The fields tell so.
+func (g Guard) Answer(resp *http.Response, head bool) error {
+	if g.used == nil {
+		return nil
+	}
+	g.Fields(resp.Header)
+	coding := strings.ToLower(textproto.TrimString(strings.Join(resp.Header["Content-Encoding"], ",")))
+	coded := coding != "" && coding != "identity"
+	if coded {
+		delete(resp.Header, "Content-Encoding")
+		delete(resp.Header, "Content-Length")
+		delete(resp.Header, "Accept-Ranges")
+	}
+	if head || resp.Body == http.NoBody {
+		return nil
+	}
+	if coded && resp.StatusCode == http.StatusPartialContent {
+		return fmt.Errorf("%w: a part of %q", ErrCoding, coding)
+	}
+	plain := io.Reader(resp.Body)
+	if coded {
+		d, err := decoder(coding, resp.Body)
+		if err != nil {
+			return err
+		}
+		resp.ContentLength = -1
+		plain = &drained{Reader: d, src: resp.Body}
+	}
+	resp.Body = body{g.used.Reader(plain), plain}
+	return nil
+}
+
+// A body is what the agent gets; closing it gives back what its decoder holds.
+type body struct {
+	io.Reader
+	under io.Reader
+}
+
+func (b body) Close() error {
+	if d, ok := b.under.(*drained); ok {
+		return d.Close()
+	}
+	return nil
+}
+
+// A drained reader reads to the end of the message behind the end of the coding,
+// where nothing may stand.
+type drained struct {
+	io.Reader
+	src io.Reader
+}
+
+func (d *drained) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		rest, derr := io.Copy(io.Discard, io.LimitReader(d.src, maxDrain))
+		if derr != nil {
+			return n, derr
+		}
+		if rest > 0 {
+			return n, fmt.Errorf("%w: %d bytes stand behind its end", ErrCoding, rest)
+		}
+	}
+	return n, err
+}
+
+func (d *drained) Close() error {
+	if c, ok := d.Reader.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// decoder undoes one coding (RFC 9110, 8.4.1; RFC 7932; RFC 8878) as its bytes
+// come.
+func decoder(coding string, src io.Reader) (io.Reader, error) {
+	switch coding {
+	case "gzip", "x-gzip":
+		return lazy(func() (io.Reader, error) { return gzip.NewReader(src) }), nil
+	case "deflate":
+		return lazy(func() (io.Reader, error) { return zlib.NewReader(src) }), nil
+	case "br":
+		return brotli.NewReader(src), nil
+	case "zstd":
+		z, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		return z.IOReadCloser(), nil
+	}
+	return nil, fmt.Errorf("%w: %q", ErrCoding, coding)
+}
+
+// lazy makes a reader when it is read: a head must not wait for the body.
+func lazy(open func() (io.Reader, error)) io.Reader { return &opened{open: open} }
+
+type opened struct {
+	open func() (io.Reader, error)
+	r    io.Reader
+}
+
+func (o *opened) Read(p []byte) (int, error) {
+	if o.r == nil {
+		r, err := o.open()
+		if err != nil {
+			return 0, err
+		}
+		o.r = r
+	}
+	return o.r.Read(p)
+}
