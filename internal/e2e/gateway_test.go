@@ -24,13 +24,19 @@ import (
 // canary is the secret that no agent, log or disk may ever show.
 const canary = "sk-canary-7d1f0b5e2a9c4863"
 
+// A transport is how agents reach the gateway: a block of its configuration, and
+// who has the role without being enrolled into it, an attribute of it.
+type transport struct{ block, members string }
+
+var overWireGuard = transport{block: `wireguard {
+    listen   = ":51820"
+    endpoint = "198.51.100.1:51820"
+  }`}
+
 const configuration = `
 gateway {
   state_dir = "%[1]s/state"
-  wireguard {
-    listen   = ":51820"
-    endpoint = "198.51.100.1:51820"
-  }
+  %[4]s
 }
 
 service "api" {
@@ -51,6 +57,7 @@ service "db" {
 
 role "agents" {
   use = [service.api, service.db]
+  %[5]s
 }
 
 rule "writes are fine on scratch" {
@@ -73,6 +80,7 @@ type site struct {
 	t    *testing.T
 	dir  string
 	log  string
+	env  []string // more of the gateway's environment
 	cmd  *exec.Cmd
 	db   *pgserver.Server
 	seen chan string // what the HTTPS upstream saw, when the test looks
@@ -81,13 +89,25 @@ type site struct {
 // newSite starts upstreams and a gateway that holds their secrets.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), seen: make(chan string, 64)}
+	return newSiteOver(t, overWireGuard)
+}
+
+// newSiteOver is newSite with another transport, and with more in the gateway's
+// environment.
+func newSiteOver(t *testing.T, over transport, env ...string) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), env: env, seen: make(chan string, 64)}
 	s.log = filepath.Join(s.dir, "gateway.log")
+	t.Cleanup(func() {
+		if text := s.logged(); t.Failed() {
+			t.Logf("gateway: %s", text[max(0, len(text)-8000):])
+		}
+	})
 	ca, err := pki.New("e2e upstreams")
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(s.dir, "upstream.pem"), ca.PEM(), 0o644))
 	s.startDB(ca)
-	conf := fmt.Sprintf(configuration, s.dir, s.startAPI(ca), s.db.Address())
+	conf := fmt.Sprintf(configuration, s.dir, s.startAPI(ca), s.db.Address(), over.block, over.members)
 	must(t, os.WriteFile(filepath.Join(s.dir, "sallyport.hcl"), []byte(conf), 0o644))
 	s.start()
 	s.sallyport(canary, "secret", "set", "api")
@@ -142,6 +162,7 @@ func (s *site) start() {
 	before := s.logged()
 	s.cmd = exec.Command(s.binary(), "serve", "-c", filepath.Join(s.dir, "sallyport.hcl"))
 	s.cmd.Stdout, s.cmd.Stderr = logs, logs
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	must(s.t, s.cmd.Start())
 	s.t.Cleanup(func() { s.stop(syscall.SIGTERM) })
