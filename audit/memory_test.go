@@ -64,6 +64,17 @@ func (m *memory) Append(_ context.Context, rs []Record) error {
 	return nil
 }
 
+func (m *memory) FirstSince(_ context.Context, at time.Time) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if !r.Recorded.Before(at) {
+			return r.Seq, nil
+		}
+	}
+	return uint64(len(m.rows)) + 1, nil
+}
+
 func (m *memory) Tail(context.Context) (Tail, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -2,6 +2,9 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -84,5 +87,57 @@ func TestSlowFollowerIsToldWhatItLost(t *testing.T) {
 	do(t, l, act("/"), allow, ok)
 	if e := <-events; e.Lost != 50 || e.Record.Seq != all+1 {
 		t.Errorf("lost %d before %d", e.Lost, e.Record.Seq)
+	}
+}
+
+func TestExport(t *testing.T) {
+	m := newMemory()
+	l := openLog(t, m, Options{})
+	do(t, l, act("/yes"), allow, ok)
+	do(t, l, act("/no"), deny, ok)
+	do(t, l, act("/yes/again"), allow, ok)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.rows[0].Recorded = m.rows[0].Recorded.Add(-2 * time.Hour)
+	export := func(query string) (got []string) {
+		t.Helper()
+		q, err := ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = l.Export(t.Context(), q, func(line []byte) error {
+			var r Record
+			if err := json.Unmarshal(line, &r); err != nil {
+				return err
+			}
+			if r.Hash != Hash(sha256.Sum256(m.rows[r.Seq-1].Body)) {
+				t.Errorf("record %d has another hash", r.Seq)
+			}
+			got = append(got, r.Summary)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for query, want := range map[string]string{
+		"":                       "[GET /yes GET /no GET /yes/again]",
+		"limit:1":                "[GET /yes GET /no GET /yes/again]",
+		"since:1h":               "[GET /no GET /yes/again]",
+		"since:1h verdict:allow": "[GET /yes/again]",
+		"before:3":               "[GET /yes GET /no]",
+		"until:2020-01-01":       "[]",
+		"since:2099-01-01":       "[]",
+		"!verdict:allow":         "[GET /no]",
+	} {
+		if got := fmt.Sprint(export(query)); got != want {
+			t.Errorf("%q: %s, want %s", query, got, want)
+		}
+	}
+	failed := errors.New("enough")
+	if err := l.Export(t.Context(), Query{}, func([]byte) error { return failed }); !errors.Is(err, failed) {
+		t.Errorf("%v", err)
 	}
 }

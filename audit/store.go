@@ -61,6 +61,9 @@ type Reader interface {
 	// Scan calls f with every row in the order of Seq, beginning at from. The rows
 	// are as found: they may contradict their bodies.
 	Scan(ctx context.Context, from uint64, f func(Row) error) error
+	// FirstSince gives the Seq of the first record that was written at a time or
+	// later; if there is none, one that no record has yet.
+	FirstSince(ctx context.Context, at time.Time) (uint64, error)
 	// Months lists the months there are, oldest first.
 	Months(ctx context.Context) ([]Month, error)
 	// DropMonth removes the records of a month.

@@ -103,6 +103,8 @@ func (a *API) recordRoutes() route.Table {
 	return route.Table{
 		{Method: "GET", Pattern: "/api/v1/actions", Right: route.Viewer, Do: route.Out(a.actions),
 			Doc: "Recorded actions that a query finds."},
+		{Method: "GET", Pattern: "/api/v1/actions.jsonl", Right: route.Viewer, Do: route.Raw("application/jsonl", a.export),
+			Doc: "Every recorded action that a query finds, one a line, oldest first; its limit is not looked at, and since is by when it was written."},
 		{Method: "GET", Pattern: "/api/v1/actions/{id}", Right: route.Viewer, Do: route.Out(a.action),
 			Doc: "One recorded action."},
 		{Method: "GET", Pattern: "/api/v1/events", Right: route.Viewer, Do: route.Raw("text/event-stream", a.events),

@@ -4,30 +4,72 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/rules/trace"
 )
 
 // Replay decides a recorded action as if this policy had been in force at a time:
 // it finds the service that the connection would have been for, then asks the
-// rules. known is false if what the rules would have to know was not recorded.
+// rules. known is false if what the rules would have to know was not recorded. The
+// facts are the caller's alone: they are opened, and read from what was kept.
 func (p *Policy) Replay(a *action.Action, at time.Time) (d action.Decision, known bool) {
-	again := *a
+	again, d, known := p.again(a, at)
+	if again == nil {
+		return d, known
+	}
+	reopen(a)
+	if d = p.DecideAt(again, at); d.Need != 0 && recall(a) {
+		d = p.DecideAt(again, at)
+	}
+	return d, d.Need == 0
+}
+
+// ReplayTrace holds every rule against a recorded action. There is nothing to hold
+// them against where it would have been refused before.
+func (p *Policy) ReplayTrace(a *action.Action, at time.Time) []trace.Part {
+	again, _, _ := p.again(a, at)
+	if again == nil {
+		return nil
+	}
+	reopen(a)
+	recall(a)
+	return p.ExplainAt(again, at).Parts
+}
+
+// again gives the action for the service that it would have been for. Where there
+// is none the decision stands, if that is known.
+func (p *Policy) again(a *action.Action, at time.Time) (again *action.Action, d action.Decision, known bool) {
+	own := *a
 	if a.Dst.IsValid() && a.Peer != nil {
 		r := p.resolve(a.Peer, a.Host, a.Dst, at)
 		switch {
 		case r.Service != nil:
-			again.Service = r.Service
+			own.Service = r.Service
 		case !r.NeedsName:
-			return refuse(r.Reason), true
+			return nil, refuse(r.Reason), true
 		}
 	}
-	if again.Service.Protocol != a.Service.Protocol {
-		return action.Decision{}, false // another protocol would have had other things to judge
+	if own.Service.Protocol != a.Service.Protocol {
+		return nil, action.Decision{}, false // another protocol would have had other things to judge
 	}
+	return &own, action.Decision{}, true
+}
+
+// reopen makes pending what was not recorded.
+func reopen(a *action.Action) {
 	for _, part := range a.Parts {
 		if f, ok := part.Facts.(interface{ Reopen() }); ok {
 			f.Reopen()
 		}
 	}
-	d = p.DecideAt(&again, at)
-	return d, d.Need == 0
+}
+
+// recall reads what costs something from what was kept for it, and reports whether
+// there was anything.
+func recall(a *action.Action) (found bool) {
+	for _, part := range a.Parts {
+		if f, ok := part.Facts.(interface{ Recall() bool }); ok {
+			found = f.Recall() || found
+		}
+	}
+	return found
 }

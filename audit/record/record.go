@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -262,51 +261,21 @@ func (r *Record) Keep() Record {
 	return k
 }
 
-// Action gives the action back, to be decided again. Facts that were not kept, or
-// are of a protocol that tables do not list, are an error.
-func (r *Record) Action(tables []action.FactTable) (*action.Action, error) {
-	a := &action.Action{
-		ID: r.ID, Time: r.Time, Session: r.Session, Host: r.Host, Kind: r.Kind, Summary: r.Summary,
-		Sample: []byte(r.Sample), Hidden: r.Hidden,
-		Peer:    &action.Peer{ID: r.Agent.ID, Name: r.Agent.Name, User: r.Agent.User, Tags: r.Agent.Tags, Enrolled: r.Agent.Roles},
-		Service: &action.Service{Name: r.Service, Protocol: r.Protocol},
-	}
-	a.Digest, _ = hex.DecodeString(r.Digest)
-	a.Dst, _ = netip.ParseAddrPort(r.Dst)
-	a.Peer.Addr, _ = netip.ParseAddr(r.Agent.Addr)
-	for i, p := range r.Parts {
-		part := action.Part{Control: p.Control}
-		for name := range splitList(p.Effects) {
-			e, _ := action.ParseEffect(name)
-			part.Effects |= e
-		}
-		var err error
-		if part.Facts, err = decodeFacts(tables, r.Protocol, p.Facts); err != nil {
-			return nil, fmt.Errorf("record %s: part %d: %w", r.ID, i+1, err)
-		}
-		a.Parts = append(a.Parts, part)
-	}
-	return a, nil
-}
-
-func decodeFacts(tables []action.FactTable, protocol string, raw json.RawMessage) (action.Facts, error) {
+func decodeFacts(table *action.FactTable, protocol string, raw json.RawMessage) (action.Facts, error) {
 	if raw == nil {
 		return nil, nil
 	}
 	if why, ok := marked(raw); ok {
 		return nil, fmt.Errorf("the facts are %s", why)
 	}
-	for _, t := range tables {
-		if t.Protocol != protocol || t.New == nil {
-			continue
-		}
-		f := t.New()
-		if err := json.Unmarshal(raw, f); err != nil {
-			return nil, fmt.Errorf("facts of %s: %w", protocol, err)
-		}
-		return f, nil
+	if table == nil || table.New == nil {
+		return nil, fmt.Errorf("this build does not know the facts of %q", protocol)
 	}
-	return nil, fmt.Errorf("this build does not know the facts of %q", protocol)
+	f := table.New()
+	if err := json.Unmarshal(raw, f); err != nil {
+		return nil, fmt.Errorf("facts of %s: %w", protocol, err)
+	}
+	return f, nil
 }
 
 // splitList goes through a list with commas; "" is empty.

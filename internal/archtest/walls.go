@@ -36,10 +36,11 @@ var may = map[string][]string{
 	"internal/node": {
 		"action", "vault", "netstack/...", "protocols", "policy", "approval", "audit", "gateway", "dashboard/...", "internal/store",
 	},
+	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
 	"internal/demo": {"internal/pgserver", "internal/pki"},
 	"cmd": {
 		"action", "vault", "netstack/...", "protocols/...", "policy/...", "approval", "audit/...", "gateway",
-		"dashboard/...", "internal/node", "internal/demo",
+		"dashboard/...", "internal/node", "internal/past", "internal/demo",
 	},
 
 	// Beside the house: tests and what serves them

@@ -105,7 +105,8 @@ func step(ctx context.Context, db *sql.DB, statements string, version int) error
 	return tx.Commit()
 }
 
-// stateSchema is state.db: things by bucket and key, and what has begun.
+// stateSchema is state.db: things by bucket and key, what has begun, and what the
+// limits of rules have counted.
 func stateSchema() []string {
 	return []string{
 		`CREATE TABLE kv (
@@ -118,6 +119,13 @@ func stateSchema() []string {
 		CREATE TABLE intents (
 			id   TEXT PRIMARY KEY,
 			body BLOB NOT NULL
+		) WITHOUT ROWID;`,
+		`CREATE TABLE tally (
+			rule TEXT NOT NULL,
+			of   TEXT NOT NULL,
+			at   INTEGER NOT NULL, -- nanoseconds
+			n    INTEGER NOT NULL,
+			PRIMARY KEY (rule, of, at)
 		) WITHOUT ROWID;`,
 	}
 }

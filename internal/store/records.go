@@ -157,6 +157,50 @@ func (b *batchRow) fill(args []driver.NamedValue, r *audit.Record) {
 	args[0].Value, args[1].Value, args[2].Value, args[3].Value, args[4].Value = int64(r.Seq), r.ID, r.Agent.Name, b.recorded, r.Body()
 }
 
+// FirstSince gives the Seq of the first record that was written at a time or later.
+func (s *Store) FirstSince(ctx context.Context, at time.Time) (uint64, error) {
+	all := s.months.all()
+	next := uint64(0)
+	for i, mo := range all {
+		if !at.IsZero() && mo.name < audit.MonthOf(at) && i < len(all)-1 {
+			continue
+		}
+		seq, last, err := mo.firstSince(ctx, at)
+		if err != nil {
+			return 0, fmt.Errorf("audit %s: %w", mo.name, err)
+		}
+		if seq > 0 {
+			return seq, nil
+		}
+		next = max(next, last+1)
+	}
+	return next, nil
+}
+
+// firstSince halves the numbers of the month: what was written never goes back. It
+// gives zero if there is none, and the last number.
+func (mo *month) firstSince(ctx context.Context, at time.Time) (first, last uint64, err error) {
+	var low, high int64
+	if err := mo.read.QueryRowContext(ctx, "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM records").Scan(&low, &high); err != nil || high == 0 {
+		return 0, 0, err
+	}
+	end := high
+	for low <= high {
+		middle := low + (high-low)/2
+		var seq, recorded int64
+		err := mo.read.QueryRowContext(ctx, "SELECT seq, recorded FROM records WHERE seq >= ? ORDER BY seq LIMIT 1", middle).Scan(&seq, &recorded)
+		switch {
+		case err != nil:
+			return 0, 0, err
+		case time.UnixMicro(recorded).Before(at):
+			low = seq + 1
+		default:
+			first, high = uint64(seq), middle-1
+		}
+	}
+	return first, uint64(end), nil
+}
+
 // Scan calls f with every row in the order of Seq, beginning at from. It reads in
 // pages, so that a long look holds no snapshot open.
 func (s *Store) Scan(ctx context.Context, from uint64, f func(audit.Row) error) error {

@@ -257,3 +257,45 @@ func TestReadersDoNotWaitForTheWriter(t *testing.T) {
 		t.Errorf("%v %+v", err, report)
 	}
 }
+
+func TestFirstSince(t *testing.T) {
+	s := openStore(t, stateDir(t))
+	at := func(text string) time.Time {
+		v, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	first := func(since time.Time) uint64 {
+		t.Helper()
+		seq, err := s.FirstSince(t.Context(), since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seq
+	}
+	if got := first(time.Time{}); got != 0 {
+		t.Errorf("of nothing: %d", got)
+	}
+	prev := audit.Hash{}
+	for i, text := range []string{"2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-10-01T00:00:00Z", "2026-10-20T08:00:00Z", "2026-11-02T00:00:00Z"} {
+		r := audit.Record{ID: fmt.Sprint(i), Time: at(text), Kind: "request"}
+		r.Seal(uint64(10+i), prev, at(text))
+		prev = r.Hash
+		if err := s.Append(t.Context(), []audit.Record{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for since, want := range map[string]uint64{
+		"2026-01-01T00:00:00Z": 10, "2026-09-30T23:59:59Z": 10, "2026-10-01T00:00:00Z": 11, "2026-10-01T00:00:01Z": 13,
+		"2026-10-25T00:00:00Z": 14, "2026-11-02T00:00:00Z": 14, "2026-11-02T00:00:01Z": 15, "2027-01-01T00:00:00Z": 15,
+	} {
+		if got := first(at(since)); got != want {
+			t.Errorf("%s: %d, want %d", since, got, want)
+		}
+	}
+	if got := first(time.Time{}); got != 10 {
+		t.Errorf("of all: %d", got)
+	}
+}

@@ -1,0 +1,42 @@
+package dashboard
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+
+	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/dashboard/route"
+)
+
+// exportBuffer is what of an export is sent at once.
+const exportBuffer = 64 << 10
+
+// export sends every record that a query finds, one a line. Where that breaks off,
+// the last line says so.
+func (a *API) export(w http.ResponseWriter, r *http.Request) error {
+	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
+	if err != nil {
+		return route.BadRequest("query: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	w.Header().Set("Cache-Control", "no-store")
+	out := bufio.NewWriterSize(w, exportBuffer)
+	err = a.Log.Export(r.Context(), q, func(line []byte) error {
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+		return out.WriteByte('\n')
+	})
+	if err != nil && r.Context().Err() == nil {
+		a.Logger.Error("an export of records broke off", "err", err)
+		err = json.NewEncoder(out).Encode(map[string]string{"error": err.Error()})
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		a.Logger.Debug("an operator hung up", "path", r.URL.Path, "err", err)
+	}
+	return nil
+}
