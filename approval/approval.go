@@ -1,258 +1,251 @@
-// Package approval asks people whether an action may go on, and gives their
-// answer before a deadline. It knows nothing of protocols or rules; what it is
-// not told, it denies.
+// Package approval asks people whether an action may go on, keeps what they are
+// asked until they answer or a deadline passes, and gives their answer to the one
+// action that they saw. It knows nothing of protocols or rules; what it is not
+// told, it denies.
 package approval
 
 import (
-	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 )
 
-// Defaults of a Desk.
+// Defaults of an Approver.
 const (
 	DefaultTimeout = 10 * time.Minute
-	maxPending     = 16 // asks of one agent that wait at the same time
-	keepAnswered   = 256
+	DefaultHold    = time.Minute
 )
 
 var (
-	// ErrUnknown means that no ask of that id waits.
+	// ErrUnknown means that no ask of that id is known.
 	ErrUnknown = errors.New("no such approval is pending")
 	// ErrAnswered means that the ask has its answer already.
 	ErrAnswered = errors.New("already answered")
+	// ErrNotYours means that somebody else is asked.
+	ErrNotYours = errors.New("this is for somebody else to answer")
 )
 
-// A State is where an ask stands.
-type State string
-
-// The states of a Request.
-const (
-	Pending   State = "pending"
-	Approved  State = "approved"
-	Denied    State = "denied"
-	TimedOut  State = "timed out"
-	Cancelled State = "cancelled" // the agent hung up, or lost its access
-)
-
-// A Request is one ask as people see it. It is a copy; changing it changes
-// nothing.
-type Request struct {
-	ID       string    `json:"id"` // the action's
-	State    State     `json:"state"`
-	Agent    string    `json:"agent"`
-	Service  string    `json:"service"`
-	Kind     string    `json:"kind"`
-	Summary  string    `json:"summary"`
-	Sample   string    `json:"sample,omitempty"`       // what would be sent, see action.Action
-	Hidden   int64     `json:"hidden_bytes,omitempty"` // bytes of it that Sample leaves out
-	Digest   string    `json:"digest,omitempty"`       // SHA-256 of all of it, in hex
-	Rules    []string  `json:"rules,omitempty"`
-	Reasons  []string  `json:"reasons,omitempty"`
-	Created  time.Time `json:"created"`
-	Expires  time.Time `json:"expires"`
-	Answered time.Time `json:"answered,omitzero"`
-	By       string    `json:"by,omitempty"`
-	Note     string    `json:"note,omitempty"`
-	answer   chan struct{}
-	agentID  string
+// An Approver is who is asked, as the configuration in force declares it.
+type Approver struct {
+	Members []string      // see action.Person.Is
+	Require int           // distinct people; 0 is one
+	Hold    time.Duration // how long an agent's connection waits; 0 is DefaultHold
+	Timeout time.Duration // how long the ask lives; 0 is DefaultTimeout
+	Notify  []Channel
 }
 
-// A Desk holds the asks that wait and the last ones that were answered. The zero
-// Desk is ready but for Now and Log.
+// A Desk holds what people are asked. Its fields are set before Load, and the zero
+// Desk needs Now and Log only: without a Store it forgets at the end, without the
+// functions it asks whoever has the host's admin.sock.
 type Desk struct {
-	Timeout time.Duration // how long an ask lives; 0 is DefaultTimeout
-	Now     func() time.Time
-	Log     *slog.Logger
+	Now   func() time.Time
+	Log   *slog.Logger
+	Store Store  // nil: nothing outlives the process
+	Key   []byte // binds an answer to what it answers; secret, and the same after a restart
 
-	mu       sync.Mutex
-	waiting  map[string]*Request // by action id; guarded by mu
-	answered []Request           // newest last; guarded by mu
-	changed  chan struct{}       // closed at the next change; guarded by mu
+	// Approver gives the declaration behind "approver.oncall", as it is now.
+	Approver func(name string) (Approver, bool)
+	// Operator reports whether somebody may answer what names no approver.
+	Operator func(p action.Person) bool
+	// Judge gives the judge behind "judge.pii".
+	Judge func(name string) (Judge, bool)
+	// Hold and Timeout are those of asks that name no approver; 0 is the default.
+	Hold, Timeout time.Duration
+
+	life context.Context // ends with the gateway; set by Load
+
+	mu      sync.Mutex
+	all     map[string]*ask       // by id; guarded by mu
+	tickets map[string]*ask       // whose answer may still be used; guarded by mu
+	granted map[string][]*ask     // yeses for longer, by what they are for; guarded by mu
+	agents  map[string]*attention // by agent id; guarded by mu
+	past    []string              // ids of settled asks, oldest first; guarded by mu
+	changed chan struct{}         // closed at the next change; guarded by mu
 }
 
-// Settle waits for a person's answer to d about a. It denies when nobody answers
-// in time, when ctx ends first (the agent hung up) and when the agent has too
-// many asks waiting.
+// Settle gets the answer of d's judges and approvers about a: at once where
+// somebody has said yes for longer, else it waits for them. An ask whose agent
+// was held for long enough goes on without it, and the decision is Ask: the very
+// same action, sent again, gets the answer. It denies when nobody answers in time,
+// when ctx ends first (the agent hung up) and when the agent asks too much.
 func (d *Desk) Settle(ctx context.Context, a *action.Action, dec action.Decision) action.Decision {
-	r, err := d.file(a, dec)
-	if err != nil {
-		return action.Decision{Rule: dec.Rule, Reason: err.Error(), Asks: dec.Asks}
+	q := d.question(a, dec)
+	for {
+		if out, ok := d.useGrant(q, q.exact); ok {
+			return out
+		}
+		k, known := d.join(q)
+		if !known {
+			if out, over := d.consult(ctx, a, &q); over {
+				return out
+			}
+			var err error
+			if k, err = d.file(q); err != nil {
+				return q.denied(err.Error())
+			}
+		}
+		if out, over := d.wait(ctx, k, q); over {
+			return out
+		}
 	}
-	d.Log.Info("approval asked", "id", r.ID, "agent", r.Agent, "service", r.Service)
-	timer := time.NewTimer(d.timeout())
-	defer timer.Stop()
+}
+
+// consult hears the judges, which may end it, and then a yes for longer. What it
+// learns stands in q.
+func (d *Desk) consult(ctx context.Context, a *action.Action, q *question) (action.Decision, bool) {
+	var people []action.Asking
+	for _, asking := range q.dec.Asks {
+		ruling, opinions := d.hear(ctx, a, asking)
+		q.opinions = append(q.opinions, opinions...)
+		switch ruling.Judgement {
+		case Deny:
+			return q.denied(sentence(ruling.Reason, "A judge denied it.")), true
+		case Pass:
+			people = append(people, asking)
+		}
+	}
+	if len(people) == 0 && len(q.dec.Asks) > 0 {
+		return q.allowed("", "Allowed by a judge."), true
+	}
+	q.people = people
+	return d.useGrant(*q, q.similar)
+}
+
+// hear asks the judges of one rule, in their order, until one denies or decides.
+func (d *Desk) hear(ctx context.Context, a *action.Action, asking action.Asking) (Opinion, []string) {
+	var said []string
+	for _, name := range asking.Approvers {
+		if !strings.HasPrefix(name, "judge.") {
+			continue
+		}
+		opinion := Opinion{Reason: "There is no " + name + " any more."}
+		if d.Judge != nil {
+			if j, ok := d.Judge(name); ok {
+				opinion = j.Judge(ctx, a)
+			}
+		}
+		said = append(said, strings.TrimSuffix(fmt.Sprintf("%s: %s: %s", name, opinion.Judgement, opinion.Reason), ": "))
+		if opinion.Judgement != Pass {
+			return opinion, said
+		}
+	}
+	return Opinion{Judgement: Pass}, said
+}
+
+// wait keeps an agent at its ask. It is not over when another action of the same
+// bytes has used the answer up.
+func (d *Desk) wait(ctx context.Context, k *ask, q question) (action.Decision, bool) {
+	held := time.NewTimer(d.patience(k))
+	defer held.Stop()
+	var end leaving
 	select {
-	case <-r.answer:
-	case <-timer.C:
-		d.close(r, TimedOut, "", "")
+	case <-k.done:
+	case <-held.C:
+		end = cameBack
 	case <-ctx.Done():
-		d.close(r, Cancelled, "", "")
+		end = hungUp
+		if errors.Is(context.Cause(ctx), action.ErrPatience) {
+			end = cameBack
+		}
 	}
-	return d.verdict(r, dec)
+	return d.leave(k, q, end)
 }
 
-// file puts a new ask on the desk.
-func (d *Desk) file(a *action.Action, dec action.Decision) (*Request, error) {
+// patience is how long an agent is held at k: as its approvers say, and never
+// longer than it lives.
+func (d *Desk) patience(k *ask) time.Duration {
 	now := d.Now()
-	r := &Request{
-		ID: a.ID, State: Pending, Agent: a.Peer.Name, agentID: a.Peer.ID, Service: a.Service.Name,
-		Kind: a.Kind, Summary: a.Summary, Sample: string(a.Sample), Hidden: a.Hidden, Digest: hex.EncodeToString(a.Digest),
-		Created: now, Expires: now.Add(d.timeout()), answer: make(chan struct{}),
-	}
-	for _, ask := range dec.Asks {
-		r.Rules = append(r.Rules, ask.Rule)
-		r.Reasons = append(r.Reasons, ask.Reason)
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := 0
-	for _, other := range d.waiting {
-		if other.agentID == r.agentID {
-			n++
-		}
-	}
-	if n >= maxPending {
-		return nil, fmt.Errorf("%d approvals of this agent are waiting already; wait for them or cancel them", n)
-	}
-	if d.waiting == nil {
-		d.waiting = make(map[string]*Request)
-	}
-	d.waiting[r.ID] = r
-	d.tell()
-	return r, nil
+	return min(k.hold, k.req.Expires.Sub(now))
 }
 
-// Answer gives a person's answer to a waiting ask.
-func (d *Desk) Answer(id string, yes bool, who action.Person, note string, scope Scope) (Request, error) {
-	if err := scope.Check(); err != nil {
-		return Request{}, err
-	}
-	if scope.Lasts() {
-		return Request{}, fmt.Errorf("%w: only once, in this version", ErrScope)
-	}
-	by := who.Name
+// A leaving says why an agent does not wait any more.
+type leaving uint8
+
+const (
+	answered leaving = iota
+	cameBack         // it is told to
+	hungUp
+)
+
+// leave takes an agent from its ask and says what it hears.
+func (d *Desk) leave(k *ask, q question, end leaving) (action.Decision, bool) {
+	k.step.Lock()
+	defer k.step.Unlock()
 	d.mu.Lock()
-	r := d.waiting[id]
-	done := slices.ContainsFunc(d.answered, func(r Request) bool { return r.ID == id })
+	k.waiting--
+	k.parked = k.parked || end == cameBack
+	left := k.waiting == 0 && !k.parked
+	r := k.req
 	d.mu.Unlock()
-	if r == nil && done {
-		return Request{}, fmt.Errorf("approval %s: %w", id, ErrAnswered)
+	if r.State == Pending && !d.Now().Before(r.Expires) {
+		r = d.close(k, TimedOut)
 	}
-	if r == nil {
-		return Request{}, fmt.Errorf("approval %s: %w", id, ErrUnknown)
+	if r.State == Pending && end == hungUp && left && d.living() {
+		r = d.close(k, Cancelled)
 	}
-	state := Denied
-	if yes {
-		state = Approved
-	}
-	if !d.close(r, state, by, note) {
-		return Request{}, fmt.Errorf("approval %s: %w", id, ErrAnswered)
-	}
-	d.Log.Info("approval answered", "id", id, "state", string(state), "by", by)
-	return d.copyOf(r), nil
-}
-
-// close settles an ask; it reports false when it was settled before.
-func (d *Desk) close(r *Request, s State, by, note string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r.State != Pending {
-		return false
-	}
-	r.State, r.By, r.Note, r.Answered = s, by, note, d.Now()
-	delete(d.waiting, r.ID)
-	d.answered = append(d.answered, *r)
-	if len(d.answered) > keepAnswered {
-		d.answered = slices.Delete(d.answered, 0, len(d.answered)-keepAnswered)
-	}
-	close(r.answer)
-	d.tell()
-	return true
-}
-
-// verdict turns the state of a settled ask into a decision.
-func (d *Desk) verdict(r *Request, dec action.Decision) action.Decision {
-	got := d.copyOf(r)
-	out := action.Decision{Rule: dec.Rule, Asks: dec.Asks, Would: dec.Would}
-	switch got.State {
+	switch r.State {
 	case Approved:
-		out.Verdict, out.Reason = action.Allow, "Approved by "+got.By+"."
+		return d.use(k, q)
+	case Pending:
+		return q.pending(r.ID), true
 	case Denied:
-		out.Reason = "Denied by " + got.By + "."
-		if got.Note != "" {
-			out.Reason = "Denied by " + got.By + ": " + got.Note
-		}
+		return q.denied(denial(r)), true
 	case TimedOut:
-		out.Reason = "Nobody answered the approval request in time."
-	default:
-		out.Reason = "The request was withdrawn, or cut off, before anybody answered."
+		return q.denied("Nobody answered the approval request in time."), true
 	}
-	return out
+	return q.denied("The request was withdrawn, or cut off, before anybody answered."), true
 }
 
-// List gives the waiting asks, oldest first.
-func (d *Desk) List() []Request {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := make([]Request, 0, len(d.waiting))
-	for _, r := range d.waiting {
-		list = append(list, *r)
+// living reports whether the gateway goes on: what it cuts off when it stops has
+// not hung up, and may come back.
+func (d *Desk) living() bool { return d.life == nil || d.life.Err() == nil }
+
+// use gives the yes of k to one action. It is not over when another one has had it,
+// or when those who gave it may not any more. k.step is held.
+func (d *Desk) use(k *ask, q question) (action.Decision, bool) {
+	next := d.requestOf(k)
+	if !next.Used.IsZero() {
+		return action.Decision{}, false
 	}
-	slices.SortFunc(list, func(a, b Request) int { return cmp.Compare(a.ID, b.ID) })
-	return list
+	stands := d.standing(&next, k)
+	next.Used = d.Now()
+	if stands {
+		next.UsedBy = q.action
+	}
+	if err := d.keep(k, next); err != nil {
+		d.Log.Error("the use of an approval cannot be kept", "id", next.ID, "err", err)
+		return q.denied("The approval cannot be used: it could not be written down."), true
+	}
+	d.apply(k, next)
+	return q.allowed(next.ID, approvedBy(next)), stands
 }
 
-// Get gives one ask, waiting or among the last answered.
-func (d *Desk) Get(id string) (Request, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r := d.waiting[id]; r != nil {
-		return *r, true
+func approvedBy(r Request) string {
+	s := "Approved by " + r.By
+	if r.BreakGlass {
+		s += ", who broke the glass"
 	}
-	for i := len(d.answered) - 1; i >= 0; i-- {
-		if d.answered[i].ID == id {
-			return d.answered[i], true
-		}
-	}
-	return Request{}, false
+	return s + "."
 }
 
-// Changed gives a channel that is closed at the next change of the desk.
-func (d *Desk) Changed() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.changed == nil {
-		d.changed = make(chan struct{})
+func denial(r Request) string {
+	if r.Note == "" {
+		return "Denied by " + r.By + "."
 	}
-	return d.changed
+	return "Denied by " + r.By + ": " + r.Note
 }
 
-// tell wakes those who watch; callers hold mu.
-func (d *Desk) tell() {
-	if d.changed != nil {
-		close(d.changed)
-		d.changed = nil
+func sentence(s, or string) string {
+	if s == "" {
+		return or
 	}
-}
-
-func (d *Desk) copyOf(r *Request) Request {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return *r
-}
-
-func (d *Desk) timeout() time.Duration {
-	if d.Timeout > 0 {
-		return d.Timeout
-	}
-	return DefaultTimeout
+	return s
 }

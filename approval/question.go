@@ -1,0 +1,113 @@
+package approval
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// A question is what one action asks, and how it is known again.
+type question struct {
+	action   string // id
+	dec      action.Decision
+	people   []action.Asking // those of dec that people must answer
+	opinions []string        // what judges said
+	exact    string          // binds agent, bytes and rules
+	similar  string          // binds agent, kind of deed and rules; "": no kind is known
+	req      Request         // as it would be filed
+	agent    string          // id
+}
+
+// question reads an action whose Sample and Digest are set.
+func (d *Desk) question(a *action.Action, dec action.Decision) question {
+	q := question{
+		action: a.ID, dec: dec, people: dec.Asks, agent: a.Peer.ID,
+		req: Request{
+			ID: a.ID, State: Pending, Agent: a.Peer.Name, User: a.Peer.User, Service: a.Service.Name, Host: a.Host,
+			Kind: a.Kind, Summary: a.Summary, Sample: string(a.Sample), Hidden: a.Hidden, Digest: hex.EncodeToString(a.Digest),
+			Alike: a.Alike, Session: a.Session,
+		},
+	}
+	digest := a.Digest
+	if len(digest) == 0 { // nothing tells it from another: no other may use its answer
+		digest = []byte(a.ID)
+	}
+	q.exact = d.bind("exact", dec.Asks, a.Peer.ID, a.Service.Name, a.Host, a.Dst.String(), a.Kind, string(digest))
+	if a.Alike != "" {
+		q.similar = d.bind("similar", dec.Asks, a.Peer.ID, a.Service.Name, a.Kind, a.Alike)
+	}
+	return q
+}
+
+// bind is the HMAC of what an answer is for: words in their order, each framed by
+// its length, and the rules that ask, with their reasons and approvers.
+func (d *Desk) bind(purpose string, asks []action.Asking, words ...string) string {
+	h := hmac.New(sha256.New, d.Key)
+	frame(h, purpose)
+	for _, w := range words {
+		frame(h, w)
+	}
+	for _, a := range asks {
+		frame(h, "ask")
+		for _, w := range [...]string{a.Rule, a.Reason, a.Terms} {
+			frame(h, w)
+		}
+		for _, w := range a.Approvers {
+			frame(h, w)
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+func frame(h hash.Hash, s string) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+	h.Write(n[:])      //nolint:errcheck // a hash takes everything
+	h.Write([]byte(s)) //nolint:errcheck // a hash takes everything
+}
+
+// names lists the approvers that people must answer for, each once; "" stands for
+// the operators.
+func names(asks []action.Asking) []string {
+	var list []string
+	for _, a := range asks {
+		named := false
+		for _, n := range a.Approvers {
+			if strings.HasPrefix(n, "judge.") {
+				continue
+			}
+			named = true
+			if !slices.Contains(list, n) {
+				list = append(list, n)
+			}
+		}
+		if !named && !slices.Contains(list, "") {
+			list = append(list, "")
+		}
+	}
+	return list
+}
+
+// allowed, denied and pending are what the question comes to.
+func (q question) allowed(id, reason string) action.Decision {
+	return q.decision(action.Allow, reason, id)
+}
+
+func (q question) denied(reason string) action.Decision {
+	return q.decision(action.Deny, reason, "")
+}
+
+func (q question) pending(id string) action.Decision {
+	return q.decision(action.Ask, q.dec.Reason, id)
+}
+
+func (q question) decision(v action.Verdict, reason, id string) action.Decision {
+	return action.Decision{Verdict: v, Rule: q.dec.Rule, Reason: reason, Asks: q.dec.Asks, Would: q.dec.Would, Approval: id}
+}
