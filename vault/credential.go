@@ -65,6 +65,10 @@ func (c *Credential) Password() (user string, password Secret, err error) {
 	return c.auth.Name, c.values[0], nil
 }
 
+// LookFor sets what Used gives. Whoever makes a credential calls it before it is
+// used.
+func (c *Credential) LookFor(used *scrub.Matcher) { c.used = used }
+
 // Used finds this credential's secrets, and whatever else the vault has given out,
 // in what an upstream answers; nil finds nothing.
 func (c *Credential) Used() *scrub.Matcher {

@@ -194,7 +194,7 @@ func (v *Vault) Credential(_ context.Context, auth action.Auth) (*Credential, er
 		return nil, err
 	}
 	for _, name := range auth.Secrets {
-		c.used = v.used.With(name, entries[name].turn, entries[name].value.Reveal())
+		c.LookFor(v.used.With(name, entries[name].turn, entries[name].value.Reveal()))
 	}
 	return c, nil
 }

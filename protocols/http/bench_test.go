@@ -26,13 +26,19 @@ import (
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 const canary = "s3cr3t-canary-9f2e7a"
 
+// masked is what an agent sees of it in an answer that echoes it.
+const masked = "********************"
+
 // A bench is one service with a real origin behind it and a gateway that does
 // what the test says.
 type bench struct {
+	secret  string    // of the service
+	used    scrub.Set // what answers are searched for
 	t       testing.TB
 	p       *Protocol
 	svc     *action.Service
@@ -81,7 +87,7 @@ func newBench(t testing.TB, handler http.Handler) *bench {
 
 func bareBench(t testing.TB) *bench {
 	b := &bench{
-		t: t, p: New(), ca: newAuthority(t),
+		t: t, p: New(), ca: newAuthority(t), secret: canary,
 		svc:  &action.Service{Name: "api", Protocol: "http"},
 		host: "api.example", dst: netip.MustParseAddrPort("198.18.0.7:443"),
 	}
@@ -267,7 +273,10 @@ func (u *fakeUpstream) Link(ctx context.Context, open protocols.Open) (protocols
 	b.mu.Lock()
 	b.opens++
 	b.mu.Unlock()
-	cred, err := vault.NewCredential(*b.auth, vault.NewSecret([]byte(canary)))
+	cred, err := vault.NewCredential(*b.auth, vault.NewSecret([]byte(b.secret)))
+	if err == nil {
+		cred.LookFor(b.used.With("s", 1, []byte(b.secret)))
+	}
 	return l, cred, err
 }
 

@@ -87,8 +87,8 @@ func TestCurl(t *testing.T) {
 		name, want string
 		args       []string
 	}{
-		{"get", `GET api.example /a/c?x=1 auth="Bearer ` + canary + `" body=""`, []string{"https://api.example/a/./b/../c?x=1"}},
-		{"own token", `auth="Bearer ` + canary, []string{"-H", "Authorization: Bearer mine", "https://api.example/"}},
+		{"get", `GET api.example /a/c?x=1 auth="Bearer ` + masked + `" body=""`, []string{"https://api.example/a/./b/../c?x=1"}},
+		{"own token", `auth="Bearer ` + masked, []string{"-H", "Authorization: Bearer mine", "https://api.example/"}},
 		{"post", `body="a=1"`, []string{"-d", "a=1", "https://api.example/"}},
 		{"large, waiting for 100", `zzz"` + "\n200", []string{"-T", large, "-H", "Expect: 100-continue", "https://api.example/"}},
 		{"chunked", `zzz"` + "\n200", []string{"-T", large, "-H", "Transfer-Encoding: chunked", "--http1.1", "https://api.example/"}},

@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/leak"
 	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/vault"
 )
@@ -31,6 +32,7 @@ const (
 type transfer struct {
 	*exchange
 	l    *origin.Link
+	leak leak.Guard
 	rc   *http.ResponseController
 	res  action.Result
 	sent int64      // bytes written; the pump's until body is closed
@@ -56,6 +58,7 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 		return t.failed(err)
 	}
 	t.res.Upstream = t.l.Addr()
+	t.leak.Watch(cred.Used())
 	head, err := t.head(cred)
 	if err != nil {
 		t.l.Free()
@@ -180,7 +183,7 @@ func (t *transfer) head(cred *vault.Credential) ([]byte, error) {
 	b = append(b, t.HostPort...)
 	b = append(b, "\r\n"...)
 	for name, values := range t.r.Header {
-		for _, v := range auth.Field(name, values) {
+		for _, v := range t.leak.Sent(name, auth.Field(name, values)) {
 			b = appendField(b, name, v)
 		}
 	}

@@ -194,7 +194,7 @@ func TestPlainRequestOfInjectingService(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	b.svc.PlainInjection = true
-	raw(t, b.dial(context.Background()), "GET / HTTP/1.1\r\nHost: api.example\r\n\r\n", `auth="Bearer `+canary)
+	raw(t, b.dial(context.Background()), "GET / HTTP/1.1\r\nHost: api.example\r\n\r\n", `auth="Bearer `+masked)
 }
 
 // Recorded facts can be read back and say the same, and hold no credential.

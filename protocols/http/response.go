@@ -53,6 +53,7 @@ func (t *transfer) hint(resp *http.Response) {
 	h := t.w.Header()
 	if code == http.StatusEarlyHints {
 		normal.Response(resp.Header)
+		t.leak.Fields(resp.Header)
 		maps.Copy(h, resp.Header)
 	}
 	t.w.WriteHeader(code)
@@ -65,6 +66,9 @@ func (t *transfer) hint(resp *http.Response) {
 func (t *transfer) relay(resp *http.Response) error {
 	h := t.w.Header()
 	normal.Response(resp.Header)
+	if err := t.leak.Answer(resp, t.r.Method == http.MethodHead); err != nil {
+		return err
+	}
 	maps.Copy(h, resp.Header)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http would guess one
@@ -88,6 +92,7 @@ func (t *transfer) relay(resp *http.Response) error {
 			return err
 		}
 	}
+	t.leak.Fields(resp.Trailer)
 	for name, values := range resp.Trailer {
 		if len(values) > 0 && normal.Trailer(name) && declared(h, name) {
 			h[name] = values

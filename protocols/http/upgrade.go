@@ -28,6 +28,7 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	defer conn.Close()
 	conn.SetDeadline(time.Time{}) //nolint:errcheck // the relay sets its own
 	normal.Response(resp.Header)
+	t.leak.Fields(resp.Header)
 	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
 	for name, values := range resp.Header {
 		for _, v := range values {

@@ -5,7 +5,8 @@ import (
 	"io"
 )
 
-// A Reader reads a stream without the values in it. It belongs to one goroutine.
+// A Reader reads a stream without the values in it. It belongs to one goroutine;
+// Reset makes it ready.
 type Reader struct {
 	m     *Matcher
 	src   io.Reader
@@ -18,10 +19,13 @@ type Reader struct {
 	room  [4]span
 }
 
-// Reader gives src without the values. A read hands on what came, but for an end
-// that may be the beginning of a value; at the end of the stream it hands on all
-// but the beginning of a value that is at least Least bytes long, which is masked
-// like a whole one.
+// Reset begins with src, to be read without the values that m finds. A read hands
+// on what came, but for an end that may be the beginning of a value; at the end of
+// the stream it hands on all but the beginning of a value that is at least Least
+// bytes long, which is masked like a whole one.
+func (r *Reader) Reset(m *Matcher, src io.Reader) { *r = Reader{m: m, src: src} }
+
+// Reader gives a Reader of src.
 func (m *Matcher) Reader(src io.Reader) *Reader { return &Reader{m: m, src: src} }
 
 // Found counts the values that were masked.

@@ -27,20 +27,20 @@ const (
 	maxDrain  = 4 << 10 // behind the end of a coding, before the end of the message
 )
 
-// A Guard watches the answers to one request. The zero Guard watches none, as for
-// a service without a secret.
-type Guard struct{ used *scrub.Matcher }
+// A Guard watches the answers to one request. It belongs to one exchange. The
+// zero Guard watches none, as for a service without a secret.
+type Guard struct {
+	used *scrub.Matcher
+	body scrub.Reader
+}
 
-// New makes a Guard against what used finds.
-func New(used *scrub.Matcher) Guard { return Guard{used} }
-
-// On reports whether there is anything to look for.
-func (g Guard) On() bool { return g.used != nil }
+// Watch sets what to look for; nil for nothing.
+func (g *Guard) Watch(used *scrub.Matcher) { g.used = used }
 
 // Sent gives the values of a request's field that go to the origin: no ranges,
 // which could be laid so that a secret is in none of them whole, and only codings
 // that can be undone.
-func (g Guard) Sent(name string, values []string) []string {
+func (g *Guard) Sent(name string, values []string) []string {
 	if g.used == nil {
 		return values
 	}
@@ -73,7 +73,7 @@ func readable(values []string) []string {
 }
 
 // Fields masks secrets in the values and names of fields, in place.
-func (g Guard) Fields(h http.Header) {
+func (g *Guard) Fields(h http.Header) {
 	if g.used == nil {
 		return
 	}
@@ -88,13 +88,14 @@ func (g Guard) Fields(h http.Header) {
 	}
 }
 
-// Answer makes resp safe to hand on: its fields are masked, and its body is read
-// without coding and without secrets. The fields tell so.
-func (g Guard) Answer(resp *http.Response, head bool) error {
+// Answer makes resp safe to hand on: its fields are masked, it sets no cookie, and
+// its body is read without coding and without secrets. The fields tell so.
+func (g *Guard) Answer(resp *http.Response, head bool) error {
 	if g.used == nil {
 		return nil
 	}
 	g.Fields(resp.Header)
+	delete(resp.Header, "Set-Cookie") // a session of the secret's account, good without the gateway
 	coding := strings.ToLower(textproto.TrimString(strings.Join(resp.Header["Content-Encoding"], ",")))
 	coded := coding != "" && coding != "identity"
 	if coded {
@@ -117,22 +118,16 @@ func (g Guard) Answer(resp *http.Response, head bool) error {
 		resp.ContentLength = -1
 		plain = &drained{Reader: d, src: resp.Body}
 	}
-	resp.Body = body{g.used.Reader(plain), plain}
+	g.body.Reset(g.used, plain)
+	resp.Body = g
 	return nil
 }
 
-// A body is what the agent gets; closing it gives back what its decoder holds.
-type body struct {
-	io.Reader
-	under io.Reader
-}
+// Read gives the body of the answer, as an agent may have it.
+func (g *Guard) Read(p []byte) (int, error) { return g.body.Read(p) }
 
-func (b body) Close() error {
-	if d, ok := b.under.(*drained); ok {
-		return d.Close()
-	}
-	return nil
-}
+// Close does nothing: the body's owner is the link it comes over.
+func (g *Guard) Close() error { return nil }
 
 // A drained reader reads to the end of the message behind the end of the coding,
 // where nothing may stand.
@@ -155,13 +150,6 @@ func (d *drained) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (d *drained) Close() error {
-	if c, ok := d.Reader.(io.Closer); ok {
-		return c.Close()
-	}
-	return nil
-}
-
 // decoder undoes one coding (RFC 9110, 8.4.1; RFC 7932; RFC 8878) as its bytes
 // come.
 func decoder(coding string, src io.Reader) (io.Reader, error) {
@@ -177,7 +165,7 @@ func decoder(coding string, src io.Reader) (io.Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("zstd: %w", err)
 		}
-		return z.IOReadCloser(), nil
+		return z, nil // without goroutines, as it decodes one block at a time
 	}
 	return nil, fmt.Errorf("%w: %q", ErrCoding, coding)
 }
