@@ -64,7 +64,10 @@ type Decision struct {
 	// Approval is the id of the ask that waits for an answer, or had one; "" where
 	// nobody was asked.
 	Approval string `json:"approval,omitempty"`
-	Need     Need   `json:"-"` // not decided yet: these facts must be learned first
+	// Trace is how the rules came to it, in a short form in JSON, where it is not
+	// Allow and the gateway keeps it with the record.
+	Trace []byte `json:"-"`
+	Need  Need   `json:"-"` // not decided yet: these facts must be learned first
 }
 
 // An Asking is one ask rule that an action met.

@@ -63,6 +63,7 @@ type Gateway struct {
 	Protocols protocols.Set
 	Peers     Peers
 	Approvals Approvals
+	Limits    Limits // nil: what has a limit is refused
 	Journal   Journal
 	Vault     Vault
 	Leaves    Leaves

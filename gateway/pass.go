@@ -27,6 +27,8 @@ type pass struct {
 	rules    atomic.Pointer[ruling]
 	decision action.Decision
 	yes      []action.Asking // what was answered with yes, by these very rules
+	asked    []action.Asking // what was asked last
+	room     room            // that it holds of the limits of rules
 	quiet    bool            // a prelude that passed leaves no record
 	begun    bool
 	heldOut  bool
@@ -67,9 +69,11 @@ func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
 	if p.quiet {
 		return
 	}
+	defer p.giveBack()
+	p.explain(p.rules.Load().Policy)
 	if err := p.g.Journal.Begin(ctx, p.act, p.decision); err != nil {
 		p.running.Store(false)
-		p.decision = action.Decision{Reason: "The audit log cannot take another record."}
+		p.decision, p.asked = action.Decision{Reason: "The audit log cannot take another record."}, nil
 		return
 	}
 	p.begun = true
@@ -78,16 +82,9 @@ func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
 // decide is one round under one set of rules: what the rules need to know is
 // learned, and whoever must be asked is asked.
 func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decision {
-	d := p.rules.Load().Decide(p.act)
-	for d.Need != 0 {
-		if d.Need&^p.learned == 0 { // pending after Learn: a bug of the protocol
-			return action.Decision{Reason: "The request could not be understood."}
-		}
-		if err := p.learn(ctx, ex, d.Need); err != nil {
-			return action.Decision{Reason: "The request is incomplete."}
-		}
-		d = p.rules.Load().Decide(p.act)
-	}
+	p.asked = nil
+	understand := func() action.Decision { return p.understand(ctx, ex) }
+	d := p.count(ctx, understand(), understand)
 	if p.act.Prelude && d.Verdict == action.Ask {
 		d.Verdict = action.Allow
 	}
@@ -108,11 +105,29 @@ func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decisio
 	return p.settle(ctx, d)
 }
 
+// understand has the rules judge, with all the facts that they need.
+func (p *pass) understand(ctx context.Context, ex protocols.Exchange) action.Decision {
+	d := p.rules.Load().Decide(p.act)
+	for d.Need != 0 {
+		if d.Need&^p.learned == 0 { // pending after Learn: a bug of the protocol
+			return action.Decision{Reason: "The request could not be understood."}
+		}
+		if err := p.learn(ctx, ex, d.Need); err != nil {
+			return action.Decision{Reason: "The request is incomplete."}
+		}
+		d = p.rules.Load().Decide(p.act)
+	}
+	return d
+}
+
 // settle asks, and remembers a yes for the case that the rules change meanwhile.
 func (p *pass) settle(ctx context.Context, d action.Decision) action.Decision {
 	got := p.g.Approvals.Settle(ctx, p.act, d)
 	if got.Verdict == action.Allow {
 		p.yes = append(p.yes, d.Asks...)
+	}
+	if got.Verdict == action.Deny {
+		p.asked = d.Asks
 	}
 	return got
 }
@@ -222,7 +237,8 @@ func (p *pass) Check(ctx context.Context) action.Decision {
 	if p.rules.Load().Policy == rules && p.running.Load() {
 		return p.decision
 	}
-	d := rules.Decide(p.act)
+	judge := func() action.Decision { return rules.Decide(p.act) }
+	d := p.count(ctx, judge(), judge)
 	switch {
 	case d.Need != 0:
 		return action.Decision{Reason: "The rules have changed; send it again."}

@@ -20,6 +20,7 @@ import (
 
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/audit/tally"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/gateway"
@@ -66,6 +67,7 @@ type Node struct {
 	Vault   *vault.Vault
 	CA      *vault.CA
 	Journal *audit.Log
+	Limits  *tally.Counter
 	Roster  *netstack.Roster
 	Desk    *approval.Desk
 	Gateway *gateway.Gateway
@@ -161,6 +163,10 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 	n.Journal, err = audit.New(ctx, n.store, n.o.Build.Policy.Tables, audit.Options{
 		Strict: conf.Record.Strict, Keep: conf.Record.Keep, Signer: signer, Log: n.o.Log,
 	})
+	if err != nil {
+		return err
+	}
+	n.Limits, err = tally.Open(ctx, n.store, time.Now)
 	return err
 }
 
@@ -190,7 +196,7 @@ func (n *Node) line(conf policy.GatewayConfig) error {
 	n.Gateway = &gateway.Gateway{
 		Policy:    func() gateway.Policy { return n.Rules.Current() },
 		Protocols: set,
-		Approvals: n.Desk, Journal: n.Journal, Vault: n.Vault, Leaves: n.CA,
+		Approvals: n.Desk, Limits: n.Limits, Journal: n.Journal, Vault: n.Vault, Leaves: n.CA,
 		Dialer: n.o.Dialer, Now: time.Now,
 	}
 	if n.Gateway.Dialer == nil {
@@ -299,6 +305,9 @@ func (n *Node) Close() {
 	}
 	if n.Journal != nil {
 		errs = append(errs, n.Journal.Close())
+	}
+	if n.Limits != nil {
+		errs = append(errs, n.Limits.Close())
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

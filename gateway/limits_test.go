@@ -1,0 +1,161 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+)
+
+// counted is a Policy of rules with limits. The first has verdict and, once it is
+// used up, otherwise; beside, if it is there, asks about everything.
+type counted struct {
+	*rules
+	verdict, otherwise action.Verdict
+	beside             bool
+}
+
+func (c *counted) Decide(a *action.Action) action.Decision {
+	if slices.Contains(a.Spent, "limited") {
+		return action.Decision{Verdict: c.otherwise, Rule: "limited", Reason: "used up"}
+	}
+	d := action.Decision{Verdict: c.verdict, Rule: "limited", Counts: []action.Count{{Rule: "limited", Limit: 2, Window: time.Hour, Of: []string{"all"}}}}
+	if c.verdict == action.Ask {
+		d.Asks = []action.Asking{{Rule: "limited"}}
+	}
+	if c.beside {
+		d.Verdict, d.Asks = action.Ask, append(d.Asks, action.Asking{Rule: "beside"})
+	}
+	return d
+}
+
+func (c *counted) Trace(*action.Action) []byte { return []byte("why") }
+
+// room2 has room for two actions.
+type room2 struct {
+	mu    sync.Mutex
+	taken int
+	err   error
+}
+
+func (r *room2) Reserve(_ context.Context, counts []action.Count) (func(string), []string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return nil, nil, r.err
+	}
+	if r.taken >= 2 {
+		return nil, []string{counts[0].Rule}, nil
+	}
+	r.taken++
+	return func(string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.taken--
+	}, nil, nil
+}
+
+// limitedBench has rules with a limit in front of its upstream.
+func limitedBench(t *testing.T, c counted) (*bench, *room2) {
+	b, room := newBench(t, action.Allow), &room2{}
+	c.rules = b.rules.Load()
+	b.Gateway.Policy = func() Policy { return &c }
+	b.Limits = room
+	return b, room
+}
+
+// send sends one action on a flow of its own and says whether it was forwarded.
+func (b *bench) send(t *testing.T, d *deed) bool {
+	t.Helper()
+	if err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) }); err != nil {
+		t.Error(err)
+	}
+	return d.refused == nil
+}
+
+func TestALimitIsTakenBeforeAnythingIsSent(t *testing.T) {
+	b, room := limitedBench(t, counted{verdict: action.Allow, otherwise: action.Deny})
+	for i := range 4 {
+		d := &deed{}
+		if sent := b.send(t, d); sent != (i < 2) {
+			t.Errorf("action %d was sent: %v", i, sent)
+		}
+		if i >= 2 && (d.refused.Reason != "used up" || string(d.refused.Trace) != "why") {
+			t.Errorf("action %d: %+v", i, d.refused)
+		}
+	}
+	if room.taken != 2 || b.dials.Load() != 2 {
+		t.Errorf("%d taken, %d dials", room.taken, b.dials.Load())
+	}
+}
+
+// Many at once do not exceed what the counter gives.
+func TestALimitHoldsForConcurrentActions(t *testing.T) {
+	b, _ := limitedBench(t, counted{verdict: action.Allow, otherwise: action.Deny})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { b.send(t, &deed{}) })
+	}
+	wg.Wait()
+	if n := b.dials.Load(); n != 2 {
+		t.Errorf("%d were sent", n)
+	}
+	b.records(t, 20)
+}
+
+// What is not sent takes no room, unless the rule itself had somebody asked who
+// said no.
+func TestRoomThatIsNotUsedIsGivenBack(t *testing.T) {
+	no := func(context.Context, action.Decision) action.Decision { return action.Decision{} }
+	yes := func(context.Context, action.Decision) action.Decision { return action.Decision{Verdict: action.Allow} }
+	later := func(context.Context, action.Decision) action.Decision { return action.Decision{Verdict: action.Ask} }
+	for _, c := range []struct {
+		name   string
+		rules  counted
+		answer func(context.Context, action.Decision) action.Decision
+		taken  int
+	}{
+		{"its own ask, yes", counted{verdict: action.Ask}, yes, 1},
+		{"its own ask, no", counted{verdict: action.Ask}, no, 1},
+		{"its own ask, not answered yet", counted{verdict: action.Ask}, later, 0},
+		{"another's ask, yes", counted{verdict: action.Allow, beside: true}, yes, 1},
+		{"another's ask, no", counted{verdict: action.Allow, beside: true}, no, 0},
+	} {
+		b, room := limitedBench(t, c.rules)
+		b.answer = c.answer
+		b.send(t, &deed{})
+		if room.taken != c.taken {
+			t.Errorf("%s: %d taken, want %d", c.name, room.taken, c.taken)
+		}
+	}
+	b, room := limitedBench(t, counted{verdict: action.Allow})
+	b.beginErr = errors.New("disk full")
+	if b.send(t, &deed{}); room.taken != 0 {
+		t.Error("what could not be recorded took room")
+	}
+}
+
+func TestWhatCannotBeCountedIsRefused(t *testing.T) {
+	b, room := limitedBench(t, counted{verdict: action.Allow, otherwise: action.Allow})
+	room.err = errors.New("disk full")
+	if b.send(t, &deed{}) {
+		t.Error("it was sent uncounted")
+	}
+	b.Limits = nil
+	if b.send(t, &deed{}) {
+		t.Error("it was sent where nothing counts")
+	}
+}
+
+// A prelude is judged and not counted: what follows it is.
+func TestAPreludeIsNotCounted(t *testing.T) {
+	b, room := limitedBench(t, counted{verdict: action.Allow})
+	if b.send(t, &deed{act: action.Action{Prelude: true}}); room.taken != 0 {
+		t.Errorf("%d taken", room.taken)
+	}
+}
