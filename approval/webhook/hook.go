@@ -1,0 +1,149 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/approval"
+)
+
+const (
+	queueLen    = 256 // messages that wait for one receiver; more are dropped, and said to be
+	maxAttempts = 12  // with the pauses between them, some five minutes
+	firstPause  = time.Second
+	maxPause    = 30 * time.Second
+	callTimeout = 10 * time.Second
+)
+
+// A Hook tells one receiver. New makes one, Close ends it.
+type Hook struct {
+	url    string
+	secret func() ([]byte, error) // asked for every message, so that a new value counts at once
+	client *http.Client
+	log    *slog.Logger
+	now    func() time.Time
+	queue  chan approval.Event
+	stop   context.CancelFunc
+	work   sync.WaitGroup
+}
+
+var _ approval.Channel = (*Hook)(nil)
+
+// New makes a hook that posts to url, signed with the secret, and reaches it by
+// client only; redirects are refused.
+func New(url string, secret func() ([]byte, error), client *http.Client, log *slog.Logger) *Hook {
+	own := *client
+	own.Timeout = callTimeout
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h := &Hook{url: url, secret: secret, client: &own, log: log, now: time.Now, queue: make(chan approval.Event, queueLen)}
+	ctx, stop := context.WithCancel(context.Background())
+	h.stop = stop
+	h.work.Go(func() { h.run(ctx) })
+	return h
+}
+
+// Tell queues an event. It never waits: what does not fit is dropped, and logged.
+func (h *Hook) Tell(_ context.Context, e approval.Event) {
+	select {
+	case h.queue <- e:
+	default:
+		h.log.Warn("a webhook is not told: its receiver is too slow", "id", e.Request.ID, "event", string(e.Kind))
+	}
+}
+
+// Close ends the deliveries and waits for them.
+func (h *Hook) Close() {
+	h.stop()
+	h.work.Wait()
+}
+
+func (h *Hook) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-h.queue:
+			if err := h.deliver(ctx, e); err != nil && ctx.Err() == nil {
+				h.log.Warn("a webhook is not delivered", "id", e.Request.ID, "event", string(e.Kind), "err", err)
+			}
+		}
+	}
+}
+
+// A Message is the body of what a receiver gets.
+type Message struct {
+	Type     string           `json:"type"` // "approval.asked", "approval.voted", …
+	Time     time.Time        `json:"timestamp"`
+	Approval approval.Request `json:"approval"`
+}
+
+// errFinal means that trying again would not help.
+var errFinal = errors.New("the receiver refuses it")
+
+// deliver posts one event until the receiver takes it, refuses it, or nobody can
+// answer any more. Every attempt has the same id and a time of its own.
+func (h *Hook) deliver(ctx context.Context, e approval.Event) error {
+	body, err := json.Marshal(Message{Type: "approval." + string(e.Kind), Time: h.now().UTC(), Approval: e.Request})
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	id, pause := "msg_"+rand.Text(), firstPause
+	for attempt := 1; ; attempt++ {
+		err := h.post(ctx, id, body)
+		if err == nil || errors.Is(err, errFinal) || attempt == maxAttempts {
+			return err
+		}
+		wait := pause/2 + mrand.N(pause)
+		if e.Kind == approval.Asked && h.now().Add(wait).After(e.Request.Expires) {
+			return fmt.Errorf("%w; the ask ends before the next attempt", err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+func (h *Hook) post(ctx context.Context, id string, body []byte) error {
+	secret, err := h.secret()
+	if err != nil {
+		return fmt.Errorf("the key: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errFinal, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "sallyport-webhook")
+	if err := Sign(req.Header, secret, id, h.now(), body); err != nil {
+		return fmt.Errorf("%w: %w", errFinal, err)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
+	defer resp.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) //nolint:errcheck // only so that the connection can be used again
+	switch code := resp.StatusCode; {
+	case code >= 200 && code < 300:
+		return nil
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500:
+		return fmt.Errorf("the receiver answers %d", code)
+	default: // redirects, too
+		return fmt.Errorf("%w: it answers %d", errFinal, code)
+	}
+}
