@@ -32,6 +32,7 @@ import (
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/ca"
 )
 
 // virtualIPs is the pool that names are answered from (RFC 2544 benchmarking
@@ -65,7 +66,7 @@ type Node struct {
 	Dir     string // the state directory
 	Rules   *Rulebook
 	Vault   *vault.Vault
-	CA      *vault.CA
+	CA      *ca.Authority
 	Journal *audit.Log
 	Limits  *tally.Counter
 	Roster  *netstack.Roster
@@ -76,6 +77,7 @@ type Node struct {
 	API     *dashboard.API
 
 	o       Options
+	closing context.CancelFunc // ends the life of the desk
 	started time.Time
 	up      atomic.Bool
 	store   *store.Store
@@ -107,6 +109,9 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		debug.SetMemoryLimit(conf.Limits.Memory)
 	}
 	if err := n.keep(ctx, conf); err != nil {
+		return nil, err
+	}
+	if err := n.openDesk(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.line(conf); err != nil {
@@ -150,7 +155,7 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 		return fmt.Errorf("open the vault: %w", err)
 	}
 	n.Vault.Declare(sources(n.Rules.Current()))
-	if n.CA, err = vault.OpenCA(ctx, n.Vault, conf.Name, n.Rules.Current().Names(), time.Now); err != nil {
+	if n.CA, err = ca.Open(ctx, n.Vault, conf.Name, n.Rules.Current().Names(), time.Now); err != nil {
 		return fmt.Errorf("open the CA: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(n.Dir, "ca.pem"), n.CA.PEM(), 0o644); err != nil {
@@ -192,7 +197,6 @@ func (n *Node) line(conf policy.GatewayConfig) error {
 	if err != nil {
 		return err
 	}
-	n.Desk = &approval.Desk{Now: time.Now, Log: n.o.Log}
 	n.Gateway = &gateway.Gateway{
 		Policy:    func() gateway.Policy { return n.Rules.Current() },
 		Protocols: set,
@@ -296,6 +300,9 @@ func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
 
 // Close ends what Start opened, the way in first.
 func (n *Node) Close() {
+	if n.closing != nil {
+		n.closing()
+	}
 	var errs []error
 	if n.TS != nil {
 		errs = append(errs, n.TS.Close())

@@ -19,6 +19,7 @@ import (
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/dns"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/ca"
 )
 
 func stateDir(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
@@ -237,7 +238,7 @@ func TestNoSecretInAnyFile(t *testing.T) {
 	}
 	must(t, v.Put(ctx, "gone", vault.NewSecret([]byte(canary))))
 	must(t, v.Delete(ctx, "gone"))
-	ca, err := vault.OpenCA(ctx, v, "acme", []string{"api.github.com"}, time.Now)
+	authority, err := ca.Open(ctx, v, "acme", []string{"api.github.com"}, time.Now)
 	must(t, err)
 	grep(t, dir, canary)
 	grep(t, dir, "PRIVATE KEY")
@@ -250,9 +251,9 @@ func TestNoSecretInAnyFile(t *testing.T) {
 	if infos := v.List(); len(infos) != 1 || infos[0].Version != 50 {
 		t.Errorf("%+v", infos)
 	}
-	again, err := vault.OpenCA(ctx, v, "acme", []string{"api.github.com"}, time.Now)
+	again, err := ca.Open(ctx, v, "acme", []string{"api.github.com"}, time.Now)
 	must(t, err)
-	if !bytes.Equal(ca.PEM(), again.PEM()) {
+	if !bytes.Equal(authority.PEM(), again.PEM()) {
 		t.Error("the root changed over a restart")
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres"
 	"sallyport.dev/sallyport/protocols/tcp"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/ca"
 )
 
 // LoopConfig is a gateway without a tunnel.
@@ -62,7 +63,7 @@ func serveLoop(ctx context.Context, config []byte) (any, error) {
 
 // newLine puts the gateway's parts together as the real one does, the overlay
 // aside.
-func newLine(ctx context.Context, c LoopConfig) (*gateway.Gateway, *vault.CA, error) {
+func newLine(ctx context.Context, c LoopConfig) (*gateway.Gateway, *ca.Authority, error) {
 	rules, err := LoadPolicy(c.Policy)
 	if err != nil {
 		return nil, nil, err
@@ -88,7 +89,7 @@ func newLine(ctx context.Context, c LoopConfig) (*gateway.Gateway, *vault.CA, er
 			return nil, nil, err
 		}
 	}
-	ca, err := vault.OpenCA(ctx, v, "bench", rules.Names(), time.Now)
+	authority, err := ca.Open(ctx, v, "bench", rules.Names(), time.Now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,9 +103,9 @@ func newLine(ctx context.Context, c LoopConfig) (*gateway.Gateway, *vault.CA, er
 	}
 	return &gateway.Gateway{
 		Policy: func() gateway.Policy { return rules }, Protocols: set, Peers: onePeer{},
-		Approvals: &approval.Desk{Now: time.Now, Log: log}, Journal: journal, Vault: v, Leaves: ca,
+		Approvals: &approval.Desk{Now: time.Now, Log: log}, Journal: journal, Vault: v, Leaves: authority,
 		Dialer: &gateway.Dialer{}, Now: time.Now,
-	}, ca, nil
+	}, authority, nil
 }
 
 // newJournal is the audit log, or what a gateway without one would have.

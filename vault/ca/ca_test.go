@@ -1,4 +1,4 @@
-package vault
+package ca
 
 import (
 	"bytes"
@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/internal/notrun"
+	"sallyport.dev/sallyport/vault"
 )
 
 // clock is a time that tests move.
@@ -44,16 +45,16 @@ func (c *clock) add(d time.Duration) {
 	c.t.Store(&t)
 }
 
-func openCA(t *testing.T, v *Vault, c *clock, names ...string) *CA {
+func openCA(t *testing.T, v *vault.Vault, c *clock, names ...string) *Authority {
 	t.Helper()
-	ca, err := OpenCA(t.Context(), v, "acme", names, c.now)
+	ca, err := Open(t.Context(), v, "acme", names, c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ca
 }
 
-func leaf(t *testing.T, ca *CA, name string) *tls.Certificate {
+func leaf(t *testing.T, ca *Authority, name string) *tls.Certificate {
 	t.Helper()
 	cert, err := ca.Leaf(name)
 	if err != nil {
@@ -63,7 +64,7 @@ func leaf(t *testing.T, ca *CA, name string) *tls.Certificate {
 }
 
 // verifyLeaf is what an agent does that has only the root.
-func verifyLeaf(ca *CA, cert *tls.Certificate, name string, now time.Time) error {
+func verifyLeaf(ca *Authority, cert *tls.Certificate, name string, now time.Time) error {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca.PEM())
 	for _, der := range cert.Certificate[1:] {
@@ -213,7 +214,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 		t.Error(err)
 	}
 	c.add(rootLife)
-	if _, err := OpenCA(t.Context(), v, "acme", nil, c.now); err == nil || !strings.Contains(err.Error(), "expired") {
+	if _, err := Open(t.Context(), v, "acme", nil, c.now); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("%v", err)
 	}
 }
@@ -298,7 +299,7 @@ func TestT16_StolenIssuingKeyIsLimited(t *testing.T) {
 }
 
 // forge signs name with the issuing key, without asking the CA.
-func forge(t *testing.T, ca *CA, name string) *tls.Certificate {
+func forge(t *testing.T, ca *Authority, name string) *tls.Certificate {
 	t.Helper()
 	by := ca.issuing
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -318,7 +319,7 @@ func forge(t *testing.T, ca *CA, name string) *tls.Certificate {
 	return &tls.Certificate{Certificate: [][]byte{der, by.cert.Raw}, PrivateKey: key, Leaf: cert}
 }
 
-func opensslVerify(t *testing.T, ca *CA, cert *tls.Certificate, name string) (string, error) {
+func opensslVerify(t *testing.T, ca *Authority, cert *tls.Certificate, name string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(file string, pems ...[]byte) string {
@@ -407,11 +408,7 @@ func FuzzLeafName(f *testing.F) {
 		f.Add(s)
 	}
 	c := newClock()
-	v, err := Open(context.Background(), newMemory(), testKey(1))
-	if err != nil {
-		f.Fatal(err)
-	}
-	ca, err := OpenCA(context.Background(), v, "acme", []string{"*.acme.dev", "10.0.0.0/8"}, c.now)
+	ca, err := Open(context.Background(), open(f, newMemory()), "acme", []string{"*.acme.dev", "10.0.0.0/8"}, c.now)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -430,11 +427,7 @@ func FuzzLeafName(f *testing.F) {
 }
 
 func BenchmarkMint(b *testing.B) {
-	v, err := Open(context.Background(), newMemory(), testKey(1))
-	if err != nil {
-		b.Fatal(err)
-	}
-	ca, err := OpenCA(context.Background(), v, "acme", []string{"a.dev"}, time.Now)
+	ca, err := Open(context.Background(), open(b, newMemory()), "acme", []string{"a.dev"}, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}

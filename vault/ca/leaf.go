@@ -1,4 +1,4 @@
-package vault
+package ca
 
 import (
 	"container/list"
@@ -19,11 +19,11 @@ var ErrMintRate = errors.New("too many new names")
 // Leaf gives a certificate for name, whose chain includes the issuing CA. It
 // mints one, in 0.2 ms, if none is kept, and refuses a name that no service
 // declares.
-func (ca *CA) Leaf(name string) (*tls.Certificate, error) { return ca.LeafLimited(name, nil) }
+func (ca *Authority) Leaf(name string) (*tls.Certificate, error) { return ca.LeafLimited(name, nil) }
 
 // LeafLimited is Leaf for a caller that bounds how many new names it may cause:
 // mint is asked before a leaf is made, and false is ErrMintRate.
-func (ca *CA) LeafLimited(name string, mint func() bool) (*tls.Certificate, error) {
+func (ca *Authority) LeafLimited(name string, mint func() bool) (*tls.Certificate, error) {
 	name = canonical(name)
 	if cert := ca.leaves.get(name, ca.now()); cert != nil {
 		return cert, nil
@@ -52,14 +52,14 @@ func (ca *CA) LeafLimited(name string, mint func() bool) (*tls.Certificate, erro
 }
 
 // Permits reports whether the CA may mint for name.
-func (ca *CA) Permits(name string) bool {
+func (ca *Authority) Permits(name string) bool {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	return ca.issuing.names.permit(canonical(name))
 }
 
 // keep stores a leaf unless its issuing CA was replaced meanwhile.
-func (ca *CA) keep(name string, cert *tls.Certificate) {
+func (ca *Authority) keep(name string, cert *tls.Certificate) {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	if string(cert.Certificate[1]) == string(ca.issuing.cert.Raw) {

@@ -1,4 +1,4 @@
-package vault
+package ca
 
 import (
 	"crypto/x509"

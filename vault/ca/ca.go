@@ -1,4 +1,6 @@
-package vault
+// Package ca is the authority that agents trust: it keeps its keys in the vault,
+// and mints certificates for declared names and no others.
+package ca
 
 import (
 	"context"
@@ -16,6 +18,8 @@ import (
 	"sync"
 	"time"
 
+	"sallyport.dev/sallyport/vault"
+
 	"golang.org/x/sync/singleflight"
 )
 
@@ -28,11 +32,11 @@ const (
 	backdate    = time.Hour // for agents whose clocks are late
 )
 
-// A CA mints the certificates that agents see. Its root signs one issuing CA,
+// An Authority mints the certificates that agents see. Its root signs one issuing CA,
 // which is good for the declared names only and is replaced when they change;
 // the root's key is opened for that and closed again.
-type CA struct {
-	vault *Vault
+type Authority struct {
+	vault *vault.Vault
 	org   string
 	now   func() time.Time
 	root  *x509.Certificate
@@ -41,11 +45,11 @@ type CA struct {
 	leaves leaves
 
 	mu      sync.Mutex
-	issuing *authority // guarded by mu; swapped whole
+	issuing *issuer // guarded by mu; swapped whole
 }
 
-// An authority is a certificate that signs others, with its key.
-type authority struct {
+// An issuer is a certificate that signs others, with its key.
+type issuer struct {
 	cert  *x509.Certificate
 	key   *ecdsa.PrivateKey
 	names constraints
@@ -57,16 +61,16 @@ const (
 	issuingName = "ca/issuing"
 )
 
-// OpenCA opens the CA of v, making it the first time, and constrains it to names:
+// Open opens the CA of v, making it the first time, and constrains it to names:
 // host names, *.suffixes, IP addresses and CIDRs; "*" is every host name.
-func OpenCA(ctx context.Context, v *Vault, org string, names []string, now func() time.Time) (*CA, error) {
-	ca := &CA{vault: v, org: org, now: now}
+func Open(ctx context.Context, v *vault.Vault, org string, names []string, now func() time.Time) (*Authority, error) {
+	ca := &Authority{vault: v, org: org, now: now}
 	ca.leaves.init(maxLeaves)
 	stored, err := v.Internal(ctx, rootName, ca.makeRoot)
 	if err != nil {
 		return nil, fmt.Errorf("open CA: %w", err)
 	}
-	root, err := parseAuthority(stored)
+	root, err := parseIssuer(stored)
 	if err != nil {
 		return nil, fmt.Errorf("open CA: root: %w", err)
 	}
@@ -76,24 +80,24 @@ func OpenCA(ctx context.Context, v *Vault, org string, names []string, now func(
 	ca.root = root.cert
 	stored, err = v.GetInternal(issuingName)
 	if err == nil {
-		if ca.issuing, err = parseAuthority(stored); err == nil {
+		if ca.issuing, err = parseIssuer(stored); err == nil {
 			err = ca.issuing.cert.CheckSignatureFrom(ca.root)
 		}
 	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, vault.ErrNotFound) {
 		return nil, fmt.Errorf("open CA: issuing: %w", err)
 	}
 	return ca, ca.Constrain(ctx, names)
 }
 
 // PEM gives the root, which agents install.
-func (ca *CA) PEM() []byte {
+func (ca *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.root.Raw})
 }
 
 // Constrain limits the CA to names. Call it before the services that need a new
 // name are in force. If the names are as before, nothing changes.
-func (ca *CA) Constrain(ctx context.Context, names []string) error {
+func (ca *Authority) Constrain(ctx context.Context, names []string) error {
 	want, err := parseConstraints(names)
 	if err != nil {
 		return fmt.Errorf("constrain CA: %w", err)
@@ -107,13 +111,13 @@ func (ca *CA) Constrain(ctx context.Context, names []string) error {
 }
 
 // freshLocked reports whether the issuing CA is in its first two thirds.
-func (ca *CA) freshLocked() bool {
+func (ca *Authority) freshLocked() bool {
 	c := ca.issuing.cert
 	return ca.now().Before(c.NotAfter.Add(-c.NotAfter.Sub(c.NotBefore) / 3))
 }
 
-// authority gives the issuing CA, a new one if it is getting old.
-func (ca *CA) authority() (*authority, error) {
+// issuer gives the issuing CA, a new one if it is getting old.
+func (ca *Authority) issuer() (*issuer, error) {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	if ca.freshLocked() {
@@ -127,12 +131,12 @@ func (ca *CA) authority() (*authority, error) {
 
 // issueLocked makes a new issuing CA. Leaves of the old one are dropped: their
 // chain may permit names that are gone.
-func (ca *CA) issueLocked(ctx context.Context, names constraints) error {
+func (ca *Authority) issueLocked(ctx context.Context, names constraints) error {
 	stored, err := ca.vault.GetInternal(rootName)
 	if err != nil {
 		return fmt.Errorf("issue CA: %w", err)
 	}
-	root, err := parseAuthority(stored)
+	root, err := parseIssuer(stored)
 	if err != nil {
 		return fmt.Errorf("issue CA: %w", err)
 	}
@@ -148,7 +152,7 @@ func (ca *CA) issueLocked(ctx context.Context, names constraints) error {
 		MaxPathLenZero:        true,
 	}
 	names.apply(tmpl)
-	next, err := newAuthority(tmpl, root)
+	next, err := newIssuer(tmpl, root)
 	if err != nil {
 		return fmt.Errorf("issue CA: %w", err)
 	}
@@ -164,9 +168,9 @@ func (ca *CA) issueLocked(ctx context.Context, names constraints) error {
 	return nil
 }
 
-func (ca *CA) makeRoot() (Secret, error) {
+func (ca *Authority) makeRoot() (vault.Secret, error) {
 	now := ca.now()
-	root, err := newAuthority(&x509.Certificate{
+	root, err := newIssuer(&x509.Certificate{
 		Subject:               pkix.Name{Organization: []string{ca.org}, CommonName: "sallyport root CA"},
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(rootLife),
@@ -176,20 +180,20 @@ func (ca *CA) makeRoot() (Secret, error) {
 		MaxPathLen:            1,
 	}, nil)
 	if err != nil {
-		return Secret{}, err
+		return vault.Secret{}, err
 	}
 	return root.encode()
 }
 
-// newAuthority makes a key and a certificate for it, signed by parent, or by
+// newIssuer makes a key and a certificate for it, signed by parent, or by
 // itself if there is none.
-func newAuthority(tmpl *x509.Certificate, parent *authority) (*authority, error) {
+func newIssuer(tmpl *x509.Certificate, parent *issuer) (*issuer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	if parent == nil {
-		parent = &authority{cert: tmpl, key: key}
+		parent = &issuer{cert: tmpl, key: key}
 	}
 	public, err := key.PublicKey.Bytes()
 	if err != nil {
@@ -201,10 +205,10 @@ func newAuthority(tmpl *x509.Certificate, parent *authority) (*authority, error)
 	if err != nil {
 		return nil, err
 	}
-	return loadAuthority(der, key)
+	return loadIssuer(der, key)
 }
 
-func loadAuthority(der []byte, key *ecdsa.PrivateKey) (*authority, error) {
+func loadIssuer(der []byte, key *ecdsa.PrivateKey) (*issuer, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, err
@@ -212,23 +216,23 @@ func loadAuthority(der []byte, key *ecdsa.PrivateKey) (*authority, error) {
 	if !key.PublicKey.Equal(cert.PublicKey) {
 		return nil, errors.New("the certificate has another key")
 	}
-	return &authority{cert: cert, key: key, names: constraintsOf(cert)}, nil
+	return &issuer{cert: cert, key: key, names: constraintsOf(cert)}, nil
 }
 
-// A sealedAuthority is how the vault keeps a certificate with its key.
-type sealedAuthority struct{ Cert, Key []byte }
+// A sealedIssuer is how the vault keeps a certificate with its key.
+type sealedIssuer struct{ Cert, Key []byte }
 
-func (a *authority) encode() (Secret, error) {
+func (a *issuer) encode() (vault.Secret, error) {
 	key, err := x509.MarshalPKCS8PrivateKey(a.key)
 	if err != nil {
-		return Secret{}, err
+		return vault.Secret{}, err
 	}
-	b, err := json.Marshal(sealedAuthority{a.cert.Raw, key})
-	return NewSecret(b), err
+	b, err := json.Marshal(sealedIssuer{a.cert.Raw, key})
+	return vault.NewSecret(b), err
 }
 
-func parseAuthority(s Secret) (*authority, error) {
-	var stored sealedAuthority
+func parseIssuer(s vault.Secret) (*issuer, error) {
+	var stored sealedIssuer
 	if err := json.Unmarshal(s.Reveal(), &stored); err != nil {
 		return nil, err
 	}
@@ -240,12 +244,12 @@ func parseAuthority(s Secret) (*authority, error) {
 	if !ok {
 		return nil, fmt.Errorf("a %T is no CA key", key)
 	}
-	return loadAuthority(stored.Cert, ec)
+	return loadIssuer(stored.Cert, ec)
 }
 
 // mint makes a leaf for name with a key of its own.
-func (ca *CA) mint(name string) (*tls.Certificate, error) {
-	by, err := ca.authority()
+func (ca *Authority) mint(name string) (*tls.Certificate, error) {
+	by, err := ca.issuer()
 	if err != nil {
 		return nil, err
 	}
