@@ -71,6 +71,8 @@ func (d *decoder) block(b *hclsyntax.Block) {
 		d.role(b)
 	case "rule":
 		d.rule(b)
+	case "approver":
+		d.approver(b)
 	case "test":
 		d.test(b)
 	}
@@ -97,6 +99,10 @@ func (d *decoder) references() {
 	for _, r := range d.cfg.Rules {
 		d.exist(r.On.Items, services)
 		d.exist(r.Roles.Items, roles)
+		for _, a := range r.Approvers.Items {
+			d.exist([]Ref{a}, d.answerers(a.Kind))
+		}
+		r.Terms = d.terms(r.Approvers.Items)
 	}
 	rules := make([]string, 0, len(d.cfg.Rules))
 	for _, r := range d.cfg.Rules {

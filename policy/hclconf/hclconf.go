@@ -19,12 +19,13 @@ import (
 // A Config is what the files say, checked value by value. It is not changed
 // after Parse has returned it.
 type Config struct {
-	Gateway  host.Gateway
-	Services []*Service
-	Secrets  []*host.Secret
-	Roles    []*Role
-	Rules    []*Rule
-	Tests    []*Test
+	Gateway   host.Gateway
+	Services  []*Service
+	Secrets   []*host.Secret
+	Roles     []*Role
+	Rules     []*Rule
+	Approvers []*Approver
+	Tests     []*Test
 }
 
 // The values that a Config is made of.
@@ -110,6 +111,8 @@ type Rule struct {
 	Verdict   action.Verdict
 	Otherwise Str
 	Limit     Limit
+	Approvers Refs   // who is asked: approver.NAME, judge.NAME; none: any operator who may approve
+	Terms     string // whose yes the approvers take
 	Reason    string
 	Observe   bool
 	Until     time.Time

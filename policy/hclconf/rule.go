@@ -51,6 +51,7 @@ func (d *decoder) rule(b *hclsyntax.Block) {
 		}
 	})
 	d.limit(b, r)
+	d.askers(b, r)
 	for _, name := range vocab.Lists() {
 		if a, ok := b.Body.Attributes[name]; ok {
 			r.Lists[name] = List{Items: d.Words(a.Expr), Range: a.SrcRange}

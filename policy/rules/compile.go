@@ -175,7 +175,11 @@ func newClause(conf *hclconf.Rule, v action.Verdict, opposite bool, because stri
 		c.reason = fmt.Sprintf("Rule %q %s: %s", conf.Name, does, conf.Reason)
 	}
 	if v == action.Ask {
-		c.asks = []action.Asking{{Rule: conf.Name, Reason: c.reason}}
+		ask := action.Asking{Rule: conf.Name, Reason: c.reason, Terms: conf.Terms}
+		for _, a := range conf.Approvers.Items {
+			ask.Approvers = append(ask.Approvers, a.Kind+"."+a.Name)
+		}
+		c.asks = []action.Asking{ask}
 	}
 	return c
 }

@@ -44,14 +44,15 @@ func (s *Shape) has(name string) bool {
 // refused at its place instead of being accepted and ignored.
 func Language() *Shape {
 	return &Shape{
-		Later: []string{"operators", "approver", "judge", "budget", "plugin"},
+		Later: []string{"operators", "judge", "budget", "plugin"},
 		Blocks: map[string]*Shape{
-			"gateway": gateway(),
-			"secret":  secret(),
-			"service": Service(),
-			"role":    role(),
-			"rule":    rule(),
-			"test":    test(),
+			"gateway":  gateway(),
+			"secret":   secret(),
+			"service":  Service(),
+			"role":     role(),
+			"rule":     rule(),
+			"approver": approver(),
+			"test":     test(),
 		},
 	}
 }
@@ -94,16 +95,31 @@ func rule() *Shape {
 			{Name: "reason", Type: "string", Doc: "What the agent, and whoever is asked, is told."},
 			{Name: "limit", Type: "rate", Default: "none", Doc: `How many actions the rule may match in any span of that length: "20/hour", or per second, minute, day, week. Needs otherwise; with allow or ask only.`},
 			{Name: "per", Type: "agent, role or all", Default: "agent", Doc: "Whose actions the limit counts together."},
+			{Name: "approvers", Type: "list of approver and judge references", Default: "any operator who may approve", Doc: "Who is asked: judges first, then every approver must say yes. With ask only."},
 			{Name: "otherwise", Type: "allow, ask or deny", Doc: "The verdict where the attributes match, but when, unless, hours or limit does not hold."},
 			{Name: "mode", Type: "enforce or observe", Default: "enforce", Doc: "observe: recorded as what it would do, never enforced."},
 			{Name: "until", Type: "time", Doc: "From then on the rule has no force."},
 		},
-		Later: []string{"approvers", "namespaces", "resources"},
+		Later: []string{"namespaces", "resources"},
 	}
 	for _, name := range vocab.Lists() {
 		s.Attrs = append(s.Attrs, Attr{Name: name, Type: "list of strings", Default: "everything", Doc: listDoc(name)})
 	}
 	return s
+}
+
+func approver() *Shape {
+	return &Shape{
+		Doc:      "Who is asked, and how long. Nobody answers for an agent of their own.",
+		Labelled: true,
+		Attrs: []Attr{
+			{Name: "members", Type: "list of strings", Doc: `Who may answer: "ana@acme.dev", "group:NAME", "*@acme.dev" or the name of a local user; required. They need no other right.`},
+			{Name: "require", Type: "number", Default: "1", Doc: "How many distinct people must say yes."},
+			{Name: "hold", Type: "duration", Default: "1m", Doc: "How long an agent's connection waits before it is told to come back; at most timeout."},
+			{Name: "timeout", Type: "duration", Default: "10m", Doc: "How long the ask lives; then it is denied. At most a day."},
+		},
+		Later: []string{"notify"},
+	}
 }
 
 // listDoc tells what a plain list of a rule matches.

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -169,19 +170,20 @@ func (r *Reader) Known(s Str, what string, words []string) bool {
 	return false
 }
 
-// Ref gives a reference of one kind.
-func (r *Reader) Ref(e hcl.Expression, kind string) (Ref, bool) {
+// Ref gives a reference of one of these kinds.
+func (r *Reader) Ref(e hcl.Expression, kinds ...string) (Ref, bool) {
 	t, diags := hcl.AbsTraversalForExpr(e)
-	if diags.HasErrors() || len(t) != 2 || t.RootName() != kind {
-		r.Fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME%s.", kind, unquoted(e))
+	like := strings.Join(kinds, ".NAME or ")
+	if diags.HasErrors() || len(t) != 2 || !slices.Contains(kinds, t.RootName()) {
+		r.Fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME%s.", like, unquoted(e))
 		return Ref{}, false
 	}
 	name, ok := t[1].(hcl.TraverseAttr)
 	if !ok {
-		r.Fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME.", kind)
+		r.Fail(e.Range(), "Not a reference", "Expected a reference like %s.NAME.", like)
 		return Ref{}, false
 	}
-	return Ref{Kind: kind, Name: name.Name, Range: e.Range()}, true
+	return Ref{Kind: t.RootName(), Name: name.Name, Range: e.Range()}, true
 }
 
 // unquoted helps those who put a reference in quotes.
@@ -195,6 +197,13 @@ func unquoted(e hcl.Expression) string {
 // Refs gives a list of references of one kind; a bare one is a list of one, and
 // star allows "*".
 func (r *Reader) Refs(e hcl.Expression, kind string, star bool) Refs {
+	return r.refs(e, star, kind)
+}
+
+// RefsOf gives a list of references of several kinds.
+func (r *Reader) RefsOf(e hcl.Expression, kinds ...string) Refs { return r.refs(e, false, kinds...) }
+
+func (r *Reader) refs(e hcl.Expression, star bool, kinds ...string) Refs {
 	out := Refs{Range: e.Range()}
 	items, bare := literal.Elements(e)
 	if bare {
@@ -208,7 +217,7 @@ func (r *Reader) Refs(e hcl.Expression, kind string, star bool) Refs {
 			out.All = true
 			continue
 		}
-		if ref, ok := r.Ref(item, kind); ok {
+		if ref, ok := r.Ref(item, kinds...); ok {
 			out.Items = append(out.Items, ref)
 		}
 	}

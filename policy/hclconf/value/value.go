@@ -4,6 +4,7 @@ package value
 
 import (
 	"fmt"
+	"strings"
 
 	"sallyport.dev/sallyport/policy/source"
 
@@ -90,6 +91,10 @@ func (r *Reader) Identifier(b *hclsyntax.Block) string {
 // Required complains about an attribute that is missing.
 func (r *Reader) Required(b *hclsyntax.Block, name, cure string) {
 	if Attr(b.Body, name) == nil {
-		r.Fail(b.DefRange(), "Attribute missing", "A %s needs %s.", b.Type, cure)
+		article := "A"
+		if strings.ContainsRune("aeiou", rune(b.Type[0])) {
+			article = "An"
+		}
+		r.Fail(b.DefRange(), "Attribute missing", "%s %s needs %s.", article, b.Type, cure)
 	}
 }

@@ -1,0 +1,134 @@
+package hclconf
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/hclconf/value"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Defaults and bounds of an approver.
+const (
+	defaultHold    = time.Minute
+	defaultTimeout = 10 * time.Minute
+	maxTimeout     = 24 * time.Hour
+	maxRequire     = 16
+)
+
+// An Approver says who is asked, and how long.
+type Approver struct {
+	Name    string
+	Members []Str
+	Require int
+	Hold    time.Duration
+	Timeout time.Duration
+	Range   hcl.Range
+}
+
+// Terms says in one line whose yes it takes, so that one declaration is told from
+// another.
+func (a *Approver) Terms() string {
+	members := Texts(a.Members)
+	slices.Sort(members)
+	return fmt.Sprintf("%s: %d of %s", a.Name, a.Require, strings.Join(members, ", "))
+}
+
+func (d *decoder) approver(b *hclsyntax.Block) {
+	a := &Approver{Name: d.Identifier(b), Require: 1, Hold: defaultHold, Timeout: defaultTimeout, Range: b.DefRange()}
+	value.With(b.Body, "members", func(e hcl.Expression) { a.Members = d.people(e) })
+	value.With(b.Body, "require", func(e hcl.Expression) { a.Require = d.require(e, a.Members) })
+	value.With(b.Body, "timeout", func(e hcl.Expression) {
+		if a.Timeout = d.Duration(e); a.Timeout < time.Second || a.Timeout > maxTimeout {
+			d.Fail(e.Range(), "Bad timeout", "An ask lives for a second at least and for %s at most.", maxTimeout)
+		}
+	})
+	a.Hold = min(a.Hold, a.Timeout)
+	value.With(b.Body, "hold", func(e hcl.Expression) {
+		if a.Hold = d.Duration(e); a.Hold < 0 || a.Hold > a.Timeout {
+			d.Fail(e.Range(), "Bad hold", "An agent's connection is held no longer than the ask lives, which is %s.", a.Timeout)
+		}
+	})
+	d.Required(b, "members", `members = ["ana@acme.dev", "group:oncall"]`)
+	d.cfg.Approvers = append(d.cfg.Approvers, a)
+}
+
+// terms says in one line whose yes these approvers take.
+func (d *decoder) terms(refs []Ref) string {
+	var all []string
+	for _, ref := range refs {
+		for _, a := range d.cfg.Approvers {
+			if ref.Kind == "approver" && ref.Name == a.Name {
+				all = append(all, a.Terms())
+			}
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// answerers lists the approvers, or the judges.
+func (d *decoder) answerers(kind string) []string {
+	var names []string
+	if kind == "approver" {
+		for _, a := range d.cfg.Approvers {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+// require reads how many distinct people must say yes; where all are named, there
+// must be so many.
+func (d *decoder) require(e hcl.Expression, members []Str) int {
+	n := max(int(d.Integer(e, maxRequire)), 1)
+	single := !slices.ContainsFunc(members, func(m Str) bool {
+		return strings.HasPrefix(m.Value, "group:") || strings.HasPrefix(m.Value, "*@")
+	})
+	if single && len(members) > 0 && n > len(members) {
+		d.Fail(e.Range(), "Too few members", "%d people must say yes, and there are %d members.", n, len(members))
+	}
+	return n
+}
+
+// people reads who may answer: logins, groups, or everybody of a domain.
+func (d *decoder) people(e hcl.Expression) []Str {
+	list := d.Words(e)
+	for i, m := range list {
+		group, isGroup := strings.CutPrefix(m.Value, "group:")
+		domain, isDomain := strings.CutPrefix(m.Value, "*@")
+		kind, _, isKind := strings.Cut(m.Value, ":")
+		switch {
+		case !m.Stated():
+		case isGroup && group == "", isDomain && domain == "", m.Value == "*", strings.ContainsAny(m.Value, " \t"),
+			!isGroup && isKind, strings.Contains(m.Value, "*") && !isDomain:
+			hint := ""
+			if kind == "user" || kind == "agent" || kind == "tag" {
+				hint = " People are named by their login alone, and agents never answer."
+			}
+			d.Fail(m.Range, "Bad member", `%q names nobody who could answer; write "ana@acme.dev", "group:NAME", "*@acme.dev" or the name of a local user.%s`, m.Value, hint)
+		case slices.ContainsFunc(list[:i], func(o Str) bool { return strings.EqualFold(o.Value, m.Value) }):
+			d.Fail(m.Range, "Stated twice", "%s stands in this list already.", m.Value)
+		}
+	}
+	return list
+}
+
+// askers reads who a rule asks: judges and approvers.
+func (d *decoder) askers(b *hclsyntax.Block, r *Rule) {
+	value.With(b.Body, "approvers", func(e hcl.Expression) {
+		r.Approvers = d.RefsOf(e, "approver", "judge")
+		if r.Verdict != action.Ask && r.Otherwise.Value != action.Ask.String() {
+			d.Fail(b.Body.Attributes["approvers"].NameRange, "Nobody is asked", `approvers are for verdict = "ask" or otherwise = "ask".`)
+		}
+		for i, ref := range r.Approvers.Items {
+			if slices.ContainsFunc(r.Approvers.Items[:i], func(o Ref) bool { return o.Kind == ref.Kind && o.Name == ref.Name }) {
+				d.Fail(ref.Range, "Stated twice", "%s.%s stands in this list already.", ref.Kind, ref.Name)
+			}
+		}
+	})
+}
