@@ -224,7 +224,7 @@ func (e *ended) finished(methods record.Methods) Record {
 func (l *Log) encode(e *ended) {
 	r := e.finished(l.methods)
 	e.record, e.a = &r, nil
-	e.size = int64(record.UsualBody + len(r.Sample))
+	e.size = int64(record.UsualBody + len(r.Sample) + len(r.Trace))
 	for _, p := range r.Parts {
 		e.size += int64(len(p.Facts))
 	}

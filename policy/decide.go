@@ -106,3 +106,14 @@ func (p *Policy) NextChange(after time.Time) time.Time {
 	}
 	return next
 }
+
+// Trace tells in a short form, in JSON, how the rules judge an action, for its
+// record; nil where it is refused before any rule is asked.
+func (p *Policy) Trace(a *action.Action) []byte {
+	now := p.now()
+	s, m, _ := p.standing(a, now)
+	if s == nil || len(a.Parts) == 0 {
+		return nil
+	}
+	return trace.Compact(s.rules.Trace(a, &m.Member, now))
+}

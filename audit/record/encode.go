@@ -38,6 +38,10 @@ func (r *Record) AppendJSON(b []byte) []byte {
 	b = appendField(b, `,"reason":`, r.Reason)
 	b = appendList(b, `,"asks":`, r.Asks, func(b []byte, a Ask) []byte { return a.appendJSON(b) })
 	b = appendList(b, `,"would":`, r.Would, appendString)
+	b = appendList(b, `,"spent":`, r.Spent, appendString)
+	if len(r.Trace) > 0 {
+		b = append(append(b, `,"trace":`...), r.Trace...)
+	}
 	b = r.appendEnd(b)
 	if r.Hash != (Hash{}) {
 		b = append(b, `,"hash":"`...)

@@ -28,7 +28,7 @@ const maxAgents = 4096
 func (rd *Reader) Action(r *Record) (*action.Action, error) {
 	a := &action.Action{
 		ID: r.ID, Time: r.Time, Session: r.Session, Host: r.Host, Kind: r.Kind, Summary: r.Summary,
-		Sample: []byte(r.Sample), Hidden: r.Hidden,
+		Sample: []byte(r.Sample), Hidden: r.Hidden, Spent: r.Spent,
 		Peer: rd.agent(&r.Agent), Service: rd.service(r),
 	}
 	a.Digest, _ = hex.DecodeString(r.Digest)

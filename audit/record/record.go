@@ -31,41 +31,44 @@ const KindGap = "gap"
 // A Record is one action as it is kept: everything that Decide needs to judge it
 // again, and how it ended.
 type Record struct {
-	Seq      uint64        `json:"seq"`
-	Prev     Hash          `json:"prev"` // hash of the record before
-	ID       string        `json:"id"`
-	Time     time.Time     `json:"time"`     // when the agent asked
-	Recorded time.Time     `json:"recorded"` // when it was written; never goes back
-	Session  string        `json:"session,omitempty"`
-	Agent    Agent         `json:"agent"`
-	Service  string        `json:"service,omitempty"`
-	Protocol string        `json:"protocol,omitempty"`
-	Host     string        `json:"host,omitempty"`
-	Dst      string        `json:"dst,omitempty"`
-	Kind     string        `json:"kind"`
-	Method   string        `json:"method,omitempty"` // of HTTP, or the SQL verb
-	Summary  string        `json:"summary,omitempty"`
-	Parts    []Part        `json:"parts,omitempty"`
-	Verdict  string        `json:"verdict,omitempty"` // none on a gap
-	Rule     string        `json:"rule,omitempty"`
-	Reason   string        `json:"reason,omitempty"`
-	Asks     []Ask         `json:"asks,omitempty"`
-	Would    []string      `json:"would,omitempty"`
-	Outcome  string        `json:"outcome,omitempty"`
-	Status   string        `json:"status,omitempty"`
-	Error    string        `json:"error,omitempty"`
-	Upstream string        `json:"upstream,omitempty"`
-	Injected bool          `json:"injected,omitempty"`
-	Sent     int64         `json:"sent,omitempty"`
-	Received int64         `json:"received,omitempty"`
-	Rows     int64         `json:"rows,omitempty"`
-	Duration time.Duration `json:"duration_ns,omitempty"`
-	Sample   string        `json:"sample,omitempty"`
-	Hidden   int64         `json:"hidden,omitempty"`  // bytes that Sample left out
-	Digest   string        `json:"digest,omitempty"`  // SHA-256 in hex
-	Missing  uint64        `json:"missing,omitempty"` // on a gap: how many records it stands for
-	Hash     Hash          `json:"hash,omitzero"`     // of all the fields above, as encoded
-	body     []byte        // the encoding that Hash is of
+	Seq      uint64    `json:"seq"`
+	Prev     Hash      `json:"prev"` // hash of the record before
+	ID       string    `json:"id"`
+	Time     time.Time `json:"time"`     // when the agent asked
+	Recorded time.Time `json:"recorded"` // when it was written; never goes back
+	Session  string    `json:"session,omitempty"`
+	Agent    Agent     `json:"agent"`
+	Service  string    `json:"service,omitempty"`
+	Protocol string    `json:"protocol,omitempty"`
+	Host     string    `json:"host,omitempty"`
+	Dst      string    `json:"dst,omitempty"`
+	Kind     string    `json:"kind"`
+	Method   string    `json:"method,omitempty"` // of HTTP, or the SQL verb
+	Summary  string    `json:"summary,omitempty"`
+	Parts    []Part    `json:"parts,omitempty"`
+	Verdict  string    `json:"verdict,omitempty"` // none on a gap
+	Rule     string    `json:"rule,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Asks     []Ask     `json:"asks,omitempty"`
+	Would    []string  `json:"would,omitempty"`
+	Spent    []string  `json:"spent,omitempty"` // rules whose limit had no room
+	// Trace is how the rules came to a verdict that is not allow, in a short form.
+	Trace    json.RawMessage `json:"trace,omitempty"`
+	Outcome  string          `json:"outcome,omitempty"`
+	Status   string          `json:"status,omitempty"`
+	Error    string          `json:"error,omitempty"`
+	Upstream string          `json:"upstream,omitempty"`
+	Injected bool            `json:"injected,omitempty"`
+	Sent     int64           `json:"sent,omitempty"`
+	Received int64           `json:"received,omitempty"`
+	Rows     int64           `json:"rows,omitempty"`
+	Duration time.Duration   `json:"duration_ns,omitempty"`
+	Sample   string          `json:"sample,omitempty"`
+	Hidden   int64           `json:"hidden,omitempty"`  // bytes that Sample left out
+	Digest   string          `json:"digest,omitempty"`  // SHA-256 in hex
+	Missing  uint64          `json:"missing,omitempty"` // on a gap: how many records it stands for
+	Hash     Hash            `json:"hash,omitzero"`     // of all the fields above, as encoded
+	body     []byte          // the encoding that Hash is of
 }
 
 // An Agent is who acted.
@@ -143,7 +146,7 @@ const UsualBody = 1536
 func New(methods Methods, a *action.Action, d action.Decision) Record {
 	r := Record{
 		ID: a.ID, Time: a.Time.UTC(), Session: a.Session, Host: a.Host, Kind: a.Kind, Summary: a.Summary,
-		Verdict: d.Verdict.String(), Rule: d.Rule, Reason: d.Reason, Would: d.Would,
+		Verdict: d.Verdict.String(), Rule: d.Rule, Reason: d.Reason, Would: d.Would, Spent: a.Spent, Trace: d.Trace,
 		Sample: cut(a.Sample, MaxSample), Digest: hex.EncodeToString(a.Digest), Hidden: a.Hidden,
 	}
 	if a.Dst.IsValid() {

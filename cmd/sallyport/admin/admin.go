@@ -10,11 +10,14 @@ import (
 )
 
 // commands is what they share.
-type commands struct{ *cli.Env }
+type commands struct {
+	*cli.Env
+	why bool // log: tell how the rules came to a refusal
+}
 
 // Commands lists the commands; env is read when one runs.
 func Commands(env *cli.Env) []*cobra.Command {
-	r := &commands{env}
+	r := &commands{Env: env}
 	return []*cobra.Command{
 		r.agentCommand(), r.secretCommand(), r.approvalsCommand(),
 		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(), r.tailnetCommand(), r.setupCommand(), r.doctorCommand(),

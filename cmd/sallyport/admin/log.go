@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/policy/rules/trace"
 
 	"github.com/spf13/cobra"
 )
@@ -41,6 +42,7 @@ func (r *commands) logCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new actions as they end")
+	cmd.Flags().BoolVar(&r.why, "why", false, "tell how the rules came to what they did not allow")
 	return cmd
 }
 
@@ -74,7 +76,15 @@ func (r *commands) showAction(cmd *cobra.Command, rec *audit.Record) error {
 	v, _ := action.ParseVerdict(rec.Verdict)
 	_, err := fmt.Fprintf(w, "%s  %s  %-12s %-12s %s%s  (%s)\n", at, cli.VerdictText(w, v),
 		cli.Printable(rec.Agent.Name), cli.OrDash(cli.Printable(rec.Service)), cli.Printable(rec.Summary), outcome(rec), cli.Printable(rec.ID))
-	return err
+	if err != nil || !r.why || len(rec.Trace) == 0 {
+		return err
+	}
+	var parts []trace.Part
+	if err := json.Unmarshal(rec.Trace, &parts); err != nil {
+		return fmt.Errorf("trace of %s: %w", rec.ID, err)
+	}
+	cli.WriteTrace(w, parts)
+	return nil
 }
 
 // outcome says how it ended, or why it did not begin.

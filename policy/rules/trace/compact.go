@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 // Bounds of the short form.
 const (
 	// Max is how many bytes it has at most.
-	Max      = 8 << 10
+	Max      = 4 << 10
 	maxText  = 120
 	maxParts = 20
 )
@@ -35,9 +36,11 @@ func Compact(parts []Part) []byte {
 		short = append(short, q)
 	}
 	for {
-		b, err := json.Marshal(short)
-		if err == nil && len(b) <= Max {
-			return b
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false) // an agent must not have six bytes kept for one
+		if err := e.Encode(short); err == nil && b.Len() <= Max {
+			return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 		}
 		if !halve(short) {
 			return nil
