@@ -61,6 +61,9 @@ func (d *Desk) vote(r *Request, k *ask, v Vote) error {
 	if err != nil {
 		return err
 	}
+	if r.StepUp = r.StepUp || d.grave(k); r.StepUp && v.Yes && !slices.Contains([]string{HostDoor, "tailnet", "oidc", "local"}, v.Person.Via) {
+		return ErrStepUp
+	}
 	before := len(r.Votes)
 	r.Votes = slices.DeleteFunc(slices.Clone(r.Votes), func(o Vote) bool {
 		return same(o.Person, v.Person)
@@ -120,6 +123,14 @@ func (d *Desk) MayAnswer(r Request, who action.Person) bool {
 	}
 	counts, err := d.may(&r, k, who)
 	return counts && err == nil
+}
+
+// grave reports whether a yes takes a fresh proof of who gives it.
+func (d *Desk) grave(k *ask) bool {
+	return slices.ContainsFunc(names(k.asks), func(name string) bool {
+		a, _ := d.approver(name)
+		return a.StepUp
+	})
 }
 
 // own reports whether the agent is the person's own.

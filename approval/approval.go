@@ -29,6 +29,8 @@ var (
 	ErrAnswered = errors.New("already answered")
 	// ErrNotYours means that somebody else is asked.
 	ErrNotYours = errors.New("this is for somebody else to answer")
+	// ErrStepUp means that a yes takes a fresh proof, which that door cannot ask for.
+	ErrStepUp = errors.New("a yes to this takes a fresh proof of who you are: answer it in the dashboard")
 )
 
 // An Approver is who is asked, as the configuration in force declares it.
@@ -38,6 +40,9 @@ type Approver struct {
 	Hold    time.Duration // how long an agent's connection waits; 0 is DefaultHold
 	Timeout time.Duration // how long the ask lives; 0 is DefaultTimeout
 	Notify  []Channel
+	// StepUp: a yes takes a fresh proof of who it is, as only the dashboard and the
+	// host ask for it. The dashboard sees to that; the desk refuses other doors.
+	StepUp bool
 }
 
 // A Desk holds what people are asked. Its fields are set before Load, and the zero

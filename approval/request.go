@@ -45,6 +45,7 @@ type Request struct {
 	Judges  []string `json:"judges,omitempty"` // what they said
 	Needs   []Need   `json:"needs,omitempty"`  // who must answer
 	Votes   []Vote   `json:"votes,omitempty"`
+	StepUp  bool     `json:"step_up,omitempty"` // see Approver
 
 	Waiting int  `json:"waiting"` // connections of the agent that are held for the answer
 	Again   bool `json:"again"`   // the agent was told to come back: only the same action, sent again, gets the answer

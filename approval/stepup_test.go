@@ -1,0 +1,39 @@
+package approval
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// TestT41_AGraveYesComesByTheDashboardOnly proves that where an approver wants a
+// fresh proof, no channel and no token can say yes, and every one of them no.
+func TestT41_AGraveYesComesByTheDashboardOnly(t *testing.T) {
+	for via, ok := range map[string]bool{
+		"slack": false, "webhook": false, "token": false, "": false,
+		"oidc": true, "tailnet": true, "local": true, HostDoor: true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := loaded(t, nil, map[string]Approver{"approver.money": {Members: []string{"ana@acme.dev"}, StepUp: true}})
+			e := deed{id: "1", body: "x", asks: asked("approver.money")}
+			got := file(t.Context(), d, e)
+			if r, _ := d.Get("1"); !r.StepUp {
+				t.Error("the request does not say so")
+			}
+			who := action.Person{Name: "ana@acme.dev", Via: via}
+			if _, err := d.Answer("1", true, who, "", Scope{}); errors.Is(err, ErrStepUp) == ok || ok && err != nil {
+				t.Errorf("a yes via %q: %v", via, err)
+			}
+			if !ok {
+				if _, err := d.Answer("1", false, who, "", Scope{}); err != nil {
+					t.Errorf("a no via %q: %v", via, err)
+				}
+			}
+			if dec := <-got; (dec.Verdict == action.Allow) != ok {
+				t.Errorf("via %q it is %v", via, dec.Verdict)
+			}
+		})
+	}
+}
