@@ -39,15 +39,15 @@ type Inner struct {
 
 // A Preview is what a draft would do.
 type Preview struct {
-	OK        bool        `json:"ok"`       // nothing stands in its way
-	Base      string      `json:"base"`     // revision that it changes
-	Revision  string      `json:"revision"` // that it makes
-	Diff      string      `json:"diff"`     // unified, what is guarded on top
-	Files     []string    `json:"files"`    // that change
-	Placed    []Placement `json:"placed,omitempty"`
-	Findings  []Finding   `json:"findings,omitempty"`
-	Guarded   []Guarded   `json:"guarded,omitempty"`
-	Tests     int         `json:"tests"` // test blocks that passed
+	OK       bool        `json:"ok"`       // nothing stands in its way
+	Base     string      `json:"base"`     // revision that it changes
+	Revision string      `json:"revision"` // that it makes
+	Diff     string      `json:"diff"`     // unified, what is guarded on top
+	Files    []string    `json:"files"`    // that change
+	Placed   []Placement `json:"placed,omitempty"`
+	Findings []Finding   `json:"findings,omitempty"`
+	Guarded  []Guarded   `json:"guarded,omitempty"`
+	Tests    int         `json:"tests"` // test blocks that passed
 }
 
 // A Placement says where a block of a draft stands.
@@ -65,6 +65,7 @@ type Finding struct {
 	Summary  string    `json:"summary"`
 	Detail   string    `json:"detail,omitempty"`
 	File     string    `json:"file,omitempty"`
+	New      bool      `json:"new,omitempty"` // what is in force does not have it
 	Start    *Position `json:"start,omitempty"`
 	End      *Position `json:"end,omitempty"`
 }
@@ -89,8 +90,9 @@ type Revision struct {
 	Number   int               `json:"number"`
 	Revision string            `json:"revision"` // of the text; the same text has the same
 	Time     time.Time         `json:"time"`
-	By       string            `json:"by"`     // "host": somebody changed the files
-	Origin   string            `json:"origin"` // "edit", "rollback" or "host"
+	By       string            `json:"by"`           // "host": somebody changed the files
+	Origin   string            `json:"origin"`       // "edit", "rollback" or "host"
+	To       int               `json:"to,omitempty"` // a rollback: the revision that it went back to
 	Note     string            `json:"note,omitempty"`
 	Changed  []string          `json:"changed"` // files
 	Diff     string            `json:"diff,omitempty"`
@@ -122,3 +124,6 @@ type SourceText struct {
 	Files    []SourceFile `json:"files"`
 	Blocks   []Declared   `json:"blocks"`
 }
+
+// ETag names the text for those who change it.
+func (t SourceText) ETag() string { return t.Revision }

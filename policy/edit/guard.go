@@ -1,0 +1,183 @@
+package edit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/hclconf"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// guarded lists the changes that only an admin makes: where an existing secret
+// goes, and who answers. Without an old configuration that loads, everything
+// about secrets counts as changed. exists reports whether a secret has a value.
+func guarded(was, is *Texts, before, after *hclconf.Config, exists func(string) bool) []action.Guarded {
+	list := answerers(was, is)
+	if after == nil {
+		return list
+	}
+	old := map[string]*hclconf.Service{}
+	used := map[string]bool{}
+	if before != nil {
+		for _, s := range before.Services {
+			old[s.Name] = s
+			for _, name := range secrets(s) {
+				used[name] = true
+			}
+		}
+		for _, s := range before.Secrets {
+			used[s.Name] = true
+		}
+	}
+	for _, s := range after.Services {
+		for _, what := range moved(old[s.Name], s, func(name string) bool { return used[name] || exists(name) }) {
+			list = append(list, action.Guarded{Kind: "service", Name: s.Name, What: what})
+		}
+	}
+	return list
+}
+
+func secrets(s *hclconf.Service) []string {
+	if s == nil || s.Auth == nil {
+		return nil
+	}
+	list := slices.Clone(s.Auth.Secrets())
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// moved says what of a service decides differently about a secret that exists.
+func moved(old, now *hclconf.Service, exists func(string) bool) []string {
+	var list []string
+	for _, name := range secrets(now) {
+		if exists(name) && !slices.Contains(secrets(old), name) {
+			list = append(list, fmt.Sprintf("takes secret.%s to %s", name, strings.Join(places(now), ", ")))
+		}
+	}
+	held := slices.ContainsFunc(append(secrets(old), secrets(now)...), exists)
+	if old == nil || !held {
+		return list
+	}
+	before, after := terms(old), terms(now)
+	for _, what := range slices.Sorted(maps.Keys(after)) {
+		if before[what] != after[what] {
+			list = append(list, fmt.Sprintf("has a secret, and changes its %s: %s -> %s", what, orNone(before[what]), orNone(after[what])))
+		}
+	}
+	return list
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func places(s *hclconf.Service) []string {
+	list := make([]string, len(s.Hosts))
+	for i, h := range s.Hosts {
+		list[i] = h.Place.String()
+	}
+	slices.Sort(list)
+	return list
+}
+
+// terms is what decides where the secret of a service goes, and how.
+func terms(s *hclconf.Service) map[string]string {
+	t := map[string]string{
+		"hosts": strings.Join(places(s), ", "), "upstream": s.Upstream.Value, "protocol": s.Protocol.Value,
+		"insecure_injection": "", "tls": "", "auth": "",
+	}
+	if s.InsecureInjection {
+		t["insecure_injection"] = "true"
+	}
+	switch {
+	case s.TLS.Disable:
+		t["tls"] = "disable"
+	case s.TLS.CA.Value != "" || s.TLS.ServerName != "" || s.TLS.Negotiation.Value != "":
+		t["tls"] = fmt.Sprintf("ca %d bytes %s, server_name %q, negotiation %q", len(s.TLS.CA.Value), digest(s.TLS.CA.Value), s.TLS.ServerName, s.TLS.Negotiation.Value)
+	}
+	if s.Auth != nil {
+		var words []string
+		for _, r := range s.Auth.ByRole {
+			words = append(words, fmt.Sprintf("role %s: %s", r.Role, spell(r.Auth)))
+		}
+		if len(words) == 0 {
+			s.Auth.Each(func(auth action.Auth, _ hcl.Range) { words = append(words, spell(auth)) })
+		}
+		slices.Sort(words)
+		t["auth"] = strings.Join(words, "; ")
+	}
+	return t
+}
+
+// spell tells an account in words that differ where accounts do.
+func spell(a action.Auth) string { return fmt.Sprintf("%+v", a) }
+
+// answerers lists the approvers and judges that an edit changes. Words count, and
+// neither comments nor layout.
+func answerers(was, is *Texts) []action.Guarded {
+	before, after := answering(was), answering(is)
+	var list []action.Guarded
+	all := maps.Clone(before)
+	maps.Copy(all, after)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		old, had := before[key]
+		now, has := after[key]
+		what := ""
+		switch {
+		case !had:
+			what = "would answer asks"
+		case !has:
+			what = "would no longer answer asks"
+		case old != now:
+			what = "answers asks, and how it does changes"
+		default:
+			continue
+		}
+		kind, name, _ := strings.Cut(key, " ")
+		list = append(list, action.Guarded{Kind: kind, Name: name, What: what})
+	}
+	return list
+}
+
+func answering(t *Texts) map[string]string {
+	out := map[string]string{}
+	all, _ := t.blocks()
+	for _, s := range all {
+		if s.kind == "approver" || s.kind == "judge" {
+			out[s.kind+" "+s.name] += words(s.text(t))
+		}
+	}
+	return out
+}
+
+// words gives the tokens of a text without comments and layout.
+func words(text string) string {
+	tokens, _ := hclsyntax.LexConfig([]byte(text), "", hcl.InitialPos) // a block that was parsed before
+	var b strings.Builder
+	for _, t := range tokens {
+		if t.Type != hclsyntax.TokenComment && t.Type != hclsyntax.TokenNewline {
+			b.Write(t.Bytes)
+			b.WriteByte(0)
+		}
+	}
+	return b.String()
+}
+
+// digest stands for a text that is too long to tell.
+func digest(text string) string {
+	if text == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:4])
+}
