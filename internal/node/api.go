@@ -91,7 +91,7 @@ func (n *Node) gauges() []dashboard.Gauge {
 		{Name: "sallyport_actions_total", Help: "Actions recorded.", Counter: true, Value: func() float64 { return float64(stats().Written) }},
 		{Name: "sallyport_audit_queue", Help: "Records that wait to be written.", Value: func() float64 { return float64(stats().Queued) }},
 		{Name: "sallyport_audit_missing_total", Help: "Records lost while the store took none; a gap record stands for them.", Counter: true, Value: func() float64 { return float64(stats().Lost) }},
-		{Name: "sallyport_approvals_pending", Help: "Asks that wait for a person.", Value: func() float64 { return float64(len(n.Desk.List())) }},
+		{Name: "sallyport_approvals_pending", Help: "Asks that wait for a person.", Value: func() float64 { return float64(n.Desk.Pending()) }},
 		{Name: "sallyport_open_flows", Help: "Open agent connections.", Value: func() float64 {
 			total := 0
 			for _, c := range n.Gateway.Open() {

@@ -253,17 +253,18 @@ func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Serve
 	peers := netstack.Table{n.Roster}
 	v4, v6 := n.Roster.Space().Gateway()
 	resolver := &dns.Server{Pool: pool, Gateway: [2]netip.Addr{v4, v6}, Declared: n.Rules.declares, Log: n.o.Log}
+	pages := &inside.Pages{
+		Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Manifest: n.Rules.Manifest, Logger: n.o.Log,
+	}
 	if conf.Tailnet != nil {
 		n.TS = n.newTailnet(conf)
 		peers = append(peers, n.TS)
 		resolver.Tailnet = n.TS.Gateway
+		pages.Asks, pages.Resolver = n.TS.Asks, resolver
 	}
 	n.Gateway.Peers = peers
 	return &netstack.Server{
-		Handler: &inside.Pages{
-			Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Manifest: n.Rules.Manifest, Logger: n.o.Log,
-		},
-		Peers: peers, Names: pool, Log: n.o.Log, Resolver: resolver,
+		Handler: pages, Peers: peers, Names: pool, Log: n.o.Log, Resolver: resolver,
 		Limits: netstack.Limits{Flows: conf.Limits.ConnectionsPerAgent},
 	}
 }

@@ -1,0 +1,47 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/vault"
+)
+
+// openDesk makes the desk and gives it back what people were asked before the
+// process that ended. The desk lives until Close, so that what is cut off then is
+// not taken for a hang-up.
+func (n *Node) openDesk(ctx context.Context) error {
+	key, err := n.Vault.Internal(ctx, "approvals", func() (vault.Secret, error) {
+		var b [32]byte
+		_, err := rand.Read(b[:])
+		return vault.NewSecret(b[:]), err
+	})
+	if err != nil {
+		return fmt.Errorf("key of the approvals: %w", err)
+	}
+	n.Desk = &approval.Desk{
+		Now: time.Now, Log: n.o.Log, Store: n.store, Key: key.Reveal(),
+		Approver: n.approver, Operator: n.mayApprove,
+	}
+	var life context.Context
+	life, n.closing = context.WithCancel(ctx)
+	return n.Desk.Load(life)
+}
+
+// approver gives an approver as the rules in force declare it.
+func (n *Node) approver(name string) (approval.Approver, bool) {
+	name, ok := strings.CutPrefix(name, "approver.")
+	if !ok {
+		return approval.Approver{}, false
+	}
+	a, ok := n.Rules.Current().Approver(name)
+	return approval.Approver{Members: a.Members, Require: a.Require, Hold: a.Hold, Timeout: a.Timeout}, ok
+}
+
+// mayApprove reports whether somebody may answer what names no approver.
+func (n *Node) mayApprove(p action.Person) bool { return p.Via == approval.HostDoor }
