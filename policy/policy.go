@@ -138,6 +138,9 @@ func load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 	return p, files, append(diags, lint.Check(p.conf, p.now())...)
 }
 
+// Config is what the files say, for those who compare two configurations.
+func (p *Policy) Config() *hclconf.Config { return p.conf }
+
 // Gateway gives the gateway block.
 func (p *Policy) Gateway() GatewayConfig { return p.conf.Gateway }
 
