@@ -12,6 +12,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/edit/disk"
 	"sallyport.dev/sallyport/policy/edit/history"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/source"
@@ -242,8 +243,11 @@ func (e *Editor) take(ctx context.Context, was *Texts, w work, r action.Revision
 		if now.Revision() != was.Revision() {
 			return e.stale(ctx)
 		}
-		return write(was, w.is)
+		return disk.Write(was.dir, steps(was, w.is), steps(w.is, was))
 	})
+	if errors.Is(err, disk.ErrForeign) {
+		err = conflict("%w", err)
+	}
 	if err != nil {
 		return action.Revision{}, w.preview, errors.Join(err, e.History.Abandon(ctx))
 	}
@@ -251,6 +255,16 @@ func (e *Editor) take(ctx context.Context, was *Texts, w work, r action.Revision
 		return r, w.preview, fmt.Errorf("the edit is in force, and its revision could not be closed: %w", err)
 	}
 	return r, w.preview, nil
+}
+
+// steps lists what becomes of each file that differs.
+func steps(was, is *Texts) []disk.Step {
+	var list []disk.Step
+	for _, name := range changed(was, is) {
+		text, has := is.files[name]
+		list = append(list, disk.Step{Name: name, Text: text, Gone: !has})
+	}
+	return list
 }
 
 // stale tells who was faster.

@@ -243,53 +243,6 @@ func TestAGuardedChangeNeedsPermission(t *testing.T) {
 	}
 }
 
-func TestACrashBetweenTwoFilesIsMadeGood(t *testing.T) {
-	before := map[string]string{"a.hcl": small, "b.hcl": "# b\n", "gone.hcl": "# gone\n"}
-	dir := directory(t, before)
-	was, err := Read(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	is, err := was.rewritten(map[string]string{"a.hcl": small + "# a\n", "b.hcl": "# b2\n", "c.hcl": "# c\n"}, []string{"gone.hcl"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := write(was, is); err != nil {
-		t.Fatal(err)
-	}
-	want, err := Read(dir)
-	if err != nil || want.Revision() != is.Revision() {
-		t.Fatalf("written: %v %v", want.Names(), err)
-	}
-	if _, err := os.Lstat(filepath.Join(dir, journal)); err == nil {
-		t.Error("the journal stays")
-	}
-	// As a crash leaves it: the journal, and the first file only.
-	for name, text := range before {
-		if name != "a.hcl" {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	steps := `[{"name":"b.hcl","text":"# b2\n"},{"name":"c.hcl","text":"# c\n"},{"name":"gone.hcl","gone":true},{"name":"a.hcl","text":` + fmt.Sprintf("%q", small+"# a\n") + `}]`
-	if err := os.WriteFile(filepath.Join(dir, journal), []byte(steps), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := Recover(dir); err != nil {
-		t.Fatal(err)
-	}
-	if now, err := Read(dir); err != nil || now.Revision() != is.Revision() {
-		t.Errorf("recovered: %v %v", now.Names(), err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, journal), []byte(`[{"name":"../x","text":""}]`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := Recover(dir); err == nil {
-		t.Error("a journal may write outside of the directory")
-	}
-}
-
 // A gateway that ends between the write and the record keeps who did it.
 func TestACrashBeforeTheRevisionIsClosed(t *testing.T) {
 	e := editor(directory(t, map[string]string{"a.hcl": small}))

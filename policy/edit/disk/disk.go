@@ -1,4 +1,7 @@
-package edit
+// Package disk puts the files of a configuration in place of what they were: each
+// whole or not at all, and of several all or none, a crash included. It touches
+// plain files of one directory and nothing else, and knows nothing of what they say.
+package disk
 
 import (
 	"encoding/json"
@@ -13,27 +16,26 @@ import (
 // a crash in the middle is made good from it.
 const journal = ".sallyport-edit"
 
-// A step is what becomes of one file.
-type step struct {
+// ErrForeign means that a name does not lead to a plain file of the directory.
+var ErrForeign = errors.New("it is no plain file of the configuration directory")
+
+// A Step is what becomes of one file.
+type Step struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
 	Gone bool   `json:"gone,omitempty"`
 }
 
-// write brings the files from one text to another. Each file is replaced whole;
-// of several, either all are or, after a crash, Recover sees to the rest. Nothing
-// outside of the directory is touched, and no link is followed.
-func write(was, is *Texts) error {
-	root, err := os.OpenRoot(was.dir)
+// Write takes the steps in a directory; back are those that undo them. No link is
+// followed.
+func Write(dir string, steps, back []Step) error {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	defer root.Close()
-	var steps []step
-	for _, name := range changed(was, is) {
-		text, has := is.files[name]
-		steps = append(steps, step{name, text, !has})
-		if err := replaceable(root, name); err != nil {
+	for _, s := range steps {
+		if err := replaceable(root, s.Name); err != nil {
 			return err
 		}
 	}
@@ -47,19 +49,9 @@ func write(was, is *Texts) error {
 		}
 	}
 	if err := carryOut(root, steps); err != nil {
-		return errors.Join(err, undo(root, was, steps))
+		return errors.Join(err, carryOut(root, back))
 	}
 	return nil
-}
-
-// undo puts back what an edit that failed has written.
-func undo(root *os.Root, was *Texts, steps []step) error {
-	back := make([]step, len(steps))
-	for i, s := range steps {
-		text, had := was.files[s.Name]
-		back[i] = step{s.Name, text, !had}
-	}
-	return carryOut(root, back)
 }
 
 // Recover finishes an edit of several files that a crash has cut off. It is called
@@ -81,7 +73,7 @@ func Recover(path string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var steps []step
+	var steps []Step
 	if err == nil {
 		err = json.Unmarshal(b, &steps)
 	}
@@ -97,7 +89,7 @@ func Recover(path string) error {
 }
 
 // carryOut does every step and forgets the journal.
-func carryOut(root *os.Root, steps []step) error {
+func carryOut(root *os.Root, steps []Step) error {
 	for _, s := range steps {
 		if s.Gone {
 			if err := root.Remove(s.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +116,7 @@ func carryOut(root *os.Root, steps []step) error {
 // replaceable refuses a name that leads anywhere but to a plain file here.
 func replaceable(root *os.Root, name string) error {
 	if filepath.Base(name) != name || name == "." || name == ".." {
-		return refuse("%q is no file of the configuration directory", name)
+		return fmt.Errorf("%q: %w", name, ErrForeign)
 	}
 	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -134,7 +126,7 @@ func replaceable(root *os.Root, name string) error {
 		return fmt.Errorf("look at %s: %w", name, err)
 	}
 	if !info.Mode().IsRegular() {
-		return refuse("%s cannot be changed: it is no regular file", name)
+		return fmt.Errorf("%s: %w", name, ErrForeign)
 	}
 	return nil
 }
