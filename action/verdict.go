@@ -1,14 +1,9 @@
 package action
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 )
-
-// ErrPatience is the cause of a context that ends because a client would not wait
-// longer for an answer: it is to be told to come back.
-var ErrPatience = errors.New("the client would not wait longer")
 
 // A Verdict is what the rules say. The zero Verdict is Deny, so that whatever
 // was not decided is refused.

@@ -146,7 +146,7 @@ func (d *Desk) hear(ctx context.Context, a *action.Action, asking action.Asking)
 // wait keeps an agent at its ask. It is not over when another action of the same
 // bytes has used the answer up.
 func (d *Desk) wait(ctx context.Context, k *ask, q question) (action.Decision, bool) {
-	held := time.NewTimer(d.patience(k))
+	held := time.NewTimer(d.patience(ctx, k))
 	defer held.Stop()
 	var end leaving
 	select {
@@ -155,20 +155,21 @@ func (d *Desk) wait(ctx context.Context, k *ask, q question) (action.Decision, b
 		end = cameBack
 	case <-ctx.Done():
 		end = hungUp
-		if errors.Is(context.Cause(ctx), action.ErrPatience) {
-			end = cameBack
-		}
 	}
 	return d.leave(k, q, end)
 }
 
 // patience is how long an agent is held at k: as its approvers say, and never
-// longer than it lives.
-func (d *Desk) patience(k *ask) time.Duration {
+// longer than it lives or than the client waits.
+func (d *Desk) patience(ctx context.Context, k *ask) time.Duration {
 	now := d.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return min(k.hold, k.req.Expires.Sub(now))
+	held := min(k.hold, k.req.Expires.Sub(now))
+	if until, ok := action.Patience(ctx); ok {
+		held = min(held, until.Sub(now))
+	}
+	return held
 }
 
 // A leaving says why an agent does not wait any more.

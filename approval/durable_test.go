@@ -26,9 +26,7 @@ func comeBack(t *testing.T, d *Desk, e deed) {
 // what still waits then.
 func again(t *testing.T, d *Desk, e deed) action.Decision {
 	t.Helper()
-	ctx, stop := context.WithTimeoutCause(t.Context(), time.Second, action.ErrPatience)
-	defer stop()
-	return <-file(ctx, d, e)
+	return <-file(action.WithPatience(t.Context(), time.Now().Add(time.Second)), d, e)
 }
 
 func TestAnIdenticalRetryUsesTheAnswerOnce(t *testing.T) {
