@@ -16,7 +16,10 @@ import (
 )
 
 func TestList(t *testing.T) {
-	want := []string{"anthropic", "github", "http", "internet", "openai", "postgres", "slack"}
+	want := []string{
+		"anthropic", "azure_openai", "bedrock", "gemini", "github", "gitlab", "http", "internet", "jira", "linear",
+		"notion", "openai", "openrouter", "postgres", "slack", "stripe",
+	}
 	if got := presets.List(); !slices.Equal(got, want) {
 		t.Errorf("presets are %q", got)
 	}
@@ -148,6 +151,80 @@ func TestEffects(t *testing.T) {
 		{"slack", "POST /api/some.futureThing", "write"},
 		{"slack", "GET /api/some.futureThing", "unknown get.other"},
 		{"slack", "POST /upload/v1/ABC", "write files.upload"},
+
+		{"gemini", "POST /v1beta/models/gemini-2.5-pro:generateContent", "read generate"},
+		{"gemini", "POST /v1beta/models/gemini-2.5-pro:streamGenerateContent", "read stream"},
+		{"gemini", "POST /v1beta/models/text-embedding-004:batchEmbedContents", "read embed"},
+		{"gemini", "POST /v1beta/models/veo-3:predictLongRunning", "write videos"},
+		{"gemini", "GET /v1beta/models", "read"},
+		{"gemini", "DELETE /v1beta/files/f", "destructive"},
+		{"gemini", "POST /v1alpha/auth_tokens", "admin tokens"},
+
+		{"bedrock", "POST /model/anthropic.claude-v2/converse-stream", "read converse"},
+		{"bedrock", "POST /model/anthropic.claude-v2/invoke", "read invoke"},
+		{"bedrock", "POST /async-invoke", "write async"},
+		{"bedrock", "POST /new", "write"},
+
+		{"azure_openai", "POST /openai/deployments/gpt/chat/completions", "read chat"},
+		{"azure_openai", "POST /openai/v1/responses", "read responses"},
+		{"azure_openai", "DELETE /openai/deployments/gpt", "admin deployments"},
+		{"azure_openai", "DELETE /openai/files/f", "destructive"},
+
+		{"openrouter", "POST /api/v1/chat/completions", "read chat"},
+		{"openrouter", "GET /api/v1/models", "read"},
+		{"openrouter", "GET /api/v1/keys", "admin keys"},
+		{"openrouter", "DELETE /api/v1/keys/abc", "admin keys"},
+		{"openrouter", "POST /api/v1/credits/coinbase", "admin credits"},
+
+		{"stripe", "GET /v1/customers", "read"},
+		{"stripe", "POST /v1/customers", "write"},
+		{"stripe", "POST /v1/refunds", "destructive refunds"},
+		{"stripe", "POST /v1/payouts", "destructive payouts"},
+		{"stripe", "POST /v1/payment_intents/pi_1/cancel", "destructive cancel"},
+		{"stripe", "DELETE /v1/subscriptions/sub_1", "destructive"},
+		{"stripe", "POST /v1/webhook_endpoints", "admin webhooks"},
+		{"stripe", "POST /v1/accounts/acct_1/external_accounts", "admin accounts"},
+		{"stripe", "GET /v1/issuing/cards/ic_1", "unknown issuing.details"},
+
+		{"notion", "POST /v1/search", "read search"},
+		{"notion", "POST /v1/data_sources/1/query", "read query"},
+		{"notion", "PATCH /v1/pages/1", "write pages"},
+		{"notion", "DELETE /v1/blocks/1", "destructive"},
+		{"notion", "POST /v1/oauth/token", "admin oauth"},
+
+		{"linear", "POST /graphql#query+issues", "body graphql"},
+		{"linear", "POST /graphql#mutation+issueCreate", "body graphql"},
+		{"linear", "POST /graphql#mutation+issueDelete", "destructive body graphql graphql.delete"},
+		{"linear", "POST /graphql#mutation+apiKeyCreate", "admin body graphql graphql.admin"},
+		{"linear", "POST /graphql#mutation+webhookDelete", "destructive admin body graphql graphql.admin graphql.delete"},
+		{"linear", "POST /graphql", "destructive admin body graphql graphql.admin graphql.delete"},
+
+		{"jira", "POST /rest/api/3/search/jql", "read search"},
+		{"jira", "POST /rest/api/3/issue", "write issues"},
+		{"jira", "POST /rest/api/3/issue/ACME-1/comment", "write comments"},
+		{"jira", "DELETE /rest/api/3/issue/ACME-1", "destructive"},
+		{"jira", "POST /rest/api/3/bulk/issues/delete", "destructive bulk.delete"},
+		{"jira", "POST /rest/api/3/project", "admin administration"},
+		{"jira", "PUT /rest/api/2/permissionscheme/1", "admin administration"},
+
+		{"gitlab", "GET /api/v4/projects/1/issues", "read"},
+		{"gitlab", "POST /api/v4/projects/1/issues", "write issues"},
+		{"gitlab", "POST /api/v4/projects/acme%2Fsite/merge_requests/1/notes", "write merge_requests"},
+		{"gitlab", "PUT /api/v4/projects/1/merge_requests/1/merge", "write merge_requests.merge"},
+		{"gitlab", "POST /api/v4/projects/1/repository/commits", "unknown commits"},
+		{"gitlab", "GET /api/v4/projects/1/variables/KEY", "admin variables"},
+		{"gitlab", "POST /api/v4/projects/1/access_tokens", "admin tokens"},
+		{"gitlab", "GET /api/v4/personal_access_tokens", "admin tokens"},
+		{"gitlab", "POST /api/v4/groups/1/members", "admin members"},
+		{"gitlab", "DELETE /api/v4/projects/1/protected_branches/main", "admin protection"},
+		{"gitlab", "PUT /api/v4/projects/1", "admin settings"},
+		{"gitlab", "DELETE /api/v4/projects/1", "destructive delete"},
+		{"gitlab", "DELETE /api/v4/projects/1/repository/branches/main", "destructive delete"},
+		{"gitlab", "POST /acme/site.git/git-receive-pack", "body git.push"},
+		{"gitlab", "POST /acme/team/site.git/git-upload-pack", "read git.fetch"},
+		{"gitlab", "POST /api/graphql#mutation+createNote", "body graphql"},
+		{"gitlab", "POST /api/graphql#mutation+destroyNote", "destructive body graphql graphql.delete"},
+		{"gitlab", "POST /api/graphql#query+project", "body graphql"},
 	}
 	for _, tt := range tests {
 		if got := catalogue(t, tt.preset).judge(t, tt.request); got != tt.want {
