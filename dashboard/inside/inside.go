@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -20,23 +21,33 @@ import (
 )
 
 // Pages answer agents at http://sallyport.internal with what they need to set
-// themselves up: /ca.pem, /whoami and /manifest. Flows to anything else go on to
-// Next.
+// themselves up: /ca.pem, /whoami and /manifest; and where nodes of a tailnet ask
+// their exit node for names, with those. Flows to anything else go on to Next.
 type Pages struct {
 	Next     netstack.Handler
 	CA       func() []byte
 	Roles    func(*action.Peer) []string
 	Manifest func(*action.Peer) (markdown string, data any)
 	Logger   *slog.Logger
+
+	// Asks reports whether nodes of a tailnet ask for names there; nil: nowhere.
+	Asks     func(netip.AddrPort) bool
+	Resolver netstack.Resolver
 }
 
 // ServeFlow answers one connection to the gateway itself, or hands it on. Only
-// port 80 is open.
+// port 80 is open, and where names are asked for.
 func (in *Pages) ServeFlow(ctx context.Context, f netstack.Flow) error {
 	if f.Host != netstack.GatewayName {
 		return in.Next.ServeFlow(ctx, f)
 	}
-	if f.Dst.Port() != 80 {
+	var pages http.Handler
+	switch {
+	case f.Dst.Port() == 80:
+		pages = in.pages(f.Peer)
+	case in.Asks != nil && in.Asks(f.Dst):
+		pages = in.names(f.Peer)
+	default:
 		return nil
 	}
 	c, err := f.Accept()
@@ -44,7 +55,7 @@ func (in *Pages) ServeFlow(ctx context.Context, f netstack.Flow) error {
 		return fmt.Errorf("accept from %s: %w", f.Peer.Name, err)
 	}
 	srv := &http.Server{
-		Handler:           in.pages(f.Peer),
+		Handler:           pages,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,

@@ -60,10 +60,15 @@ type control struct {
 	trust string
 }
 
-// newTailnet starts Tailscale's own test control server with DERP and STUN. Its
-// global nameserver is the gateway, the first node, also for those with an exit
-// node. It speaks TLS: clients use plain HTTP with private addresses only.
-func newTailnet(t *testing.T) control {
+// theGateway is a global nameserver, the first node, also for those with an exit
+// node.
+func theGateway() *dnstype.Resolver {
+	return &dnstype.Resolver{Addr: "100.64.0.1", UseWithExitNode: true}
+}
+
+// newTailnet starts Tailscale's own test control server with DERP and STUN. It
+// speaks TLS: clients use plain HTTP with private addresses only.
+func newTailnet(t *testing.T, nameservers ...*dnstype.Resolver) control {
 	t.Helper()
 	ca, err := pki.New("e2e control server")
 	must(t, err)
@@ -75,10 +80,8 @@ func newTailnet(t *testing.T) control {
 	must(t, err)
 	c := &testcontrol.Server{
 		DERPMap: integration.RunDERPAndSTUN(t, logger.Discard, cable), Logf: logger.Discard,
-		DNSConfig: &tailcfg.DNSConfig{
-			Proxied: true, Resolvers: []*dnstype.Resolver{{Addr: "100.64.0.1", UseWithExitNode: true}},
-		},
-		MagicDNSDomain: "corp.ts.net", RequireAuthKey: authKey, AllOnline: true,
+		DNSConfig: &tailcfg.DNSConfig{Proxied: true, Resolvers: nameservers}, MagicDNSDomain: "corp.ts.net",
+		RequireAuthKey: authKey, AllOnline: true,
 		TagOwners: map[string][]string{"tag:sallyport": nil, "tag:ci": nil},
 	}
 	c.HTTPTestServer = httptest.NewUnstartedServer(c)
@@ -183,11 +186,14 @@ func (m *machine) logIn(c *local.Client, control, key string, tags ...string) (s
 }
 
 // inTailnet is a gateway and a machine in one tailnet, and the machine's key.
-func inTailnet(t *testing.T) (*site, *machine, control, key.NodePublic) {
+func inTailnet(t *testing.T, nameservers ...*dnstype.Resolver) (*site, *machine, control, key.NodePublic) {
 	t.Helper()
 	require(t)
+	if _, err := exec.LookPath("dig"); err != nil {
+		notrun.Skip(t, "dig is not installed (bind9-dnsutils)")
+	}
 	m := newMachine(t)
-	c := newTailnet(t)
+	c := newTailnet(t, nameservers...)
 	s := newSiteOver(t, overTailnet(c.BaseURL()), c.trust)
 	s.sallyport(authKey, "secret", "set", "ts")
 	s.joins()
@@ -237,10 +243,7 @@ func (x *trials) refused(want string, args ...string) {
 // TestTheMainJobOnATailnet is the promise of the product to a machine that runs
 // nothing but an unmodified tailscaled.
 func TestTheMainJobOnATailnet(t *testing.T) {
-	if _, err := exec.LookPath("dig"); err != nil {
-		notrun.Skip(t, "dig is not installed (bind9-dnsutils)")
-	}
-	s, m, _, _ := inTailnet(t)
+	s, m, _, _ := inTailnet(t, theGateway())
 	x := &trials{m: m, s: s}
 	pem := filepath.Join(m.dir, "sallyport.pem")
 	x.must("", "curl", "-fsS", "--retry", "5", "--retry-all-errors", "--retry-delay", "1", pemURL, "-o", pem)
@@ -272,10 +275,20 @@ func TestTheMainJobOnATailnet(t *testing.T) {
 	s.searchFor(authKey, x.seen.String())
 }
 
+// TestAnExitNodeIsAskedForNames is a tailnet whose administrator did nothing about
+// DNS: a client with an exit node asks that one.
+func TestAnExitNodeIsAskedForNames(t *testing.T) {
+	s, m, _, _ := inTailnet(t)
+	x := &trials{m: m, s: s}
+	x.must(`"agent":"ci-1@tag:ci"`, "curl", "-fsS", "--retry", "5", "--retry-all-errors", "--retry-delay", "1", "http://sallyport.internal/whoami")
+	x.must("198.18.", "dig", "+time=3", "+tries=2", "+short", "api.e2e.example")
+	x.must("NXDOMAIN", "dig", "+time=3", "+tries=2", "secret-data.elsewhere.example")
+}
+
 // TestT08_OnATailnetAccessEndsWithTheTag and with the node, for new connections
 // and for those that are open.
 func TestT08_OnATailnetAccessEndsWithTheTag(t *testing.T) {
-	s, m, control, self := inTailnet(t)
+	s, m, control, self := inTailnet(t, theGateway())
 	node := control.Node(self)
 	accessEnds(t, s, m, func() {
 		node.Tags = []string{"tag:other"}
@@ -284,7 +297,7 @@ func TestT08_OnATailnetAccessEndsWithTheTag(t *testing.T) {
 }
 
 func TestT09_OnATailnetAccessEndsWithTheNode(t *testing.T) {
-	s, m, control, self := inTailnet(t)
+	s, m, control, self := inTailnet(t, theGateway())
 	accessEnds(t, s, m, func() {
 		for _, n := range control.AllNodes() {
 			if slices.Contains(n.Tags, "tag:sallyport") &&

@@ -3,10 +3,13 @@ package tailnet
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 
 	"tailscale.com/health"
 	"tailscale.com/ipn"
+	"tailscale.com/ipn/ipnstate"
 )
 
 const (
@@ -33,6 +36,7 @@ func (n *Node) follow(ctx context.Context) {
 			continue
 		case <-n.who.wake:
 		case <-tick.C:
+			n.learnSelf(ctx) // the peer API may move without a word
 		}
 		for _, id := range n.who.review() {
 			n.server.Cut(id)()
@@ -92,15 +96,17 @@ func (n *Node) hear(ctx context.Context, news ipn.Notify) {
 	}
 }
 
-// learnSelf takes the node's own addresses from the library.
+// learnSelf takes the node's own addresses and the ports of its peer API from the
+// library.
 func (n *Node) learnSelf(ctx context.Context) {
 	s, err := n.client.StatusWithoutPeers(ctx)
 	if err != nil {
 		n.log.Warn("the tailnet node does not say how it stands", "err", err)
 		return
 	}
-	own := s.TailscaleIPs
+	own, api := s.TailscaleIPs, peerAPI(s.Self)
 	n.own.Store(&own)
+	n.api.Store(&api)
 	if s.BackendState == ipn.Running.String() && len(own) > 0 {
 		n.note(func() { n.login = "" })
 		n.begin.Do(func() {
@@ -108,6 +114,20 @@ func (n *Node) learnSelf(ctx context.Context) {
 			close(n.up)
 		})
 	}
+}
+
+// peerAPI is where a node tells others that it serves its peer API.
+func peerAPI(me *ipnstate.PeerStatus) []netip.AddrPort {
+	if me == nil {
+		return nil
+	}
+	var list []netip.AddrPort
+	for _, at := range me.PeerAPIURL {
+		if ap, err := netip.ParseAddrPort(strings.TrimPrefix(at, "http://")); err == nil {
+			list = append(list, ap)
+		}
+	}
+	return list
 }
 
 func (n *Node) note(f func()) {

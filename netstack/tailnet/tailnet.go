@@ -61,9 +61,10 @@ type Node struct {
 	cancel context.CancelFunc
 	joined sync.WaitGroup
 	own    atomic.Pointer[[]netip.Addr]
-	keySet chan struct{} // the auth key may be another one
-	up     chan struct{} // closed when the node runs for the first time
-	begin  sync.Once     // guards up
+	api    atomic.Pointer[[]netip.AddrPort] // where nodes think that the peer API is
+	keySet chan struct{}                    // the auth key may be another one
+	up     chan struct{}                    // closed when the node runs for the first time
+	begin  sync.Once                        // guards up
 
 	mu      sync.Mutex
 	key     string         // the auth key that is not to be tried again; guarded by mu
@@ -83,6 +84,7 @@ func New(cfg Config, roster *netstack.Roster, log *slog.Logger) *Node {
 	}
 	n := &Node{cfg: cfg, roster: roster, log: log, up: make(chan struct{}), keySet: make(chan struct{}, 1), routes: cfg.Routes}
 	n.own.Store(new([]netip.Addr))
+	n.api.Store(new([]netip.AddrPort))
 	n.who = newDirectory(n.whois, roster, cfg.Enrolled, log)
 	return n
 }
@@ -150,6 +152,11 @@ func (n *Node) admit(p tun.Packet) bool {
 }
 
 func (n *Node) isOwn(a netip.Addr) bool { return slices.Contains(*n.own.Load(), a) }
+
+// Asks reports whether it is there that nodes which use this one as their exit node
+// ask for names, by DNS over HTTP. The library's own server for that is cut off,
+// because it asks the host's resolvers (see takeInbound).
+func (n *Node) Asks(at netip.AddrPort) bool { return slices.Contains(*n.api.Load(), at) }
 
 // Lookup tells which agent an address of the tailnet belongs to.
 func (n *Node) Lookup(addr netip.Addr) (*action.Peer, bool) {
