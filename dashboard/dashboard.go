@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/dashboard/book"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/vault"
@@ -46,6 +47,7 @@ type API struct {
 	Vault   *vault.Vault
 	Log     *audit.Log
 	Rules   Rulebook
+	Book    *book.Book
 	// Config makes the client configuration of an agent whose private key it is;
 	// nil: there is no WireGuard transport.
 	Config func(a netstack.Agent, privateKey string, split bool) string

@@ -65,8 +65,22 @@ func IfMatch(r *http.Request, current string) error {
 	case "":
 		return Fault{Status: http.StatusPreconditionRequired, Err: errors.New("say with If-Match which revision you change")}
 	}
-	return Fault{http.StatusPreconditionFailed, typeStale, errors.New("it was changed meanwhile; look at it again")}
+	return Stale(errors.New("it was changed meanwhile; look at it again"))
 }
+
+// Stale is the fault of changing what somebody else has changed meanwhile.
+func Stale(err error) error { return Fault{http.StatusPreconditionFailed, typeStale, err} }
+
+// A detailed error tells programs more than words do.
+type detailed struct {
+	error
+	data any
+}
+
+func (d detailed) Unwrap() error { return d.error }
+
+// With adds to a fault what a program can act on; it becomes the problem's data.
+func With(err error, data any) error { return detailed{err, data} }
 
 // A Problem is how a refusal looks (RFC 9457).
 type Problem struct {
@@ -74,6 +88,7 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
+	Data   any    `json:"data,omitempty"` // what a program can act on
 }
 
 // Fail answers a request with err, as a problem.
@@ -90,6 +105,10 @@ func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(f.Status)
 	p := Problem{Type: f.Type, Title: http.StatusText(f.Status), Status: f.Status, Detail: err.Error()}
+	var more detailed
+	if errors.As(err, &more) {
+		p.Data = more.data
+	}
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		log.Debug("an operator hung up", "path", r.URL.Path, "err", err)
 	}

@@ -19,6 +19,7 @@ type Route struct {
 	Method, Pattern string // as http.ServeMux reads them
 	Right           Right  // what the caller must have
 	StepUp          bool   // and must have proved anew a moment ago who they are
+	Quiet           bool   // changes nothing although it is no GET, and stays out of the operators' audit
 	Watched         bool   // goes into the operators' audit though it changes nothing
 	Doc             string // one sentence for the API's document
 	Do              Endpoint
@@ -139,7 +140,7 @@ func (rt Route) handler(log *slog.Logger, witness Witness) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		err := rt.admit(r)
-		if witness == nil || rt.Right == None || !rt.Watched && safe(r.Method) {
+		if witness == nil || rt.Right == None || rt.Quiet || !rt.Watched && safe(r.Method) {
 			if err == nil {
 				err = rt.Do.serve(w, r)
 			}

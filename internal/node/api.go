@@ -19,7 +19,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	}
 	a := &dashboard.API{
 		Version: n.o.Version, Started: n.started,
-		Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
+		Book: n.newBook(), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
 		CA: n.CA.PEM, SecretSet: n.secretSet, Metrics: metrics, Logger: n.o.Log,
 	}

@@ -9,6 +9,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/edit/disk"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -18,6 +19,7 @@ type Rulebook struct {
 	live    policy.Live
 	prepare func(context.Context, *policy.Policy) error // before the rules come into force; an error keeps the old ones
 	changed func()                                      // after
+	noticed func(context.Context)                       // after what stands in the files was read, and taken
 
 	first   string     // fingerprint of what was read first
 	loading sync.Mutex // one Reload at a time
@@ -30,7 +32,10 @@ type Rulebook struct {
 
 // loadRules reads a configuration for the first time.
 func loadRules(o Options) (*Rulebook, error) {
-	b := &Rulebook{o: o, loaded: time.Now(), changed: func() {}, prepare: func(context.Context, *policy.Policy) error { return nil }}
+	b := &Rulebook{o: o, loaded: time.Now(), changed: func() {}, noticed: func(context.Context) {}, prepare: func(context.Context, *policy.Policy) error { return nil }}
+	if err := disk.Recover(o.Config); err != nil {
+		return nil, err
+	}
 	p, files, diags := policy.Load(o.Config, o.Build.Policy)
 	b.remember(files)
 	b.first = b.fingerprint()

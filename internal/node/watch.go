@@ -23,6 +23,7 @@ func (b *Rulebook) watch(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	turn := b.Current().NextChange(time.Now())
+	b.noticed(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,6 +38,9 @@ func (b *Rulebook) watch(ctx context.Context) error {
 		}
 		if b.look(ctx, &seen) {
 			turn = b.Current().NextChange(time.Now())
+			if _, bad := b.standing(); bad == "" {
+				b.noticed(ctx)
+			}
 		}
 	}
 }

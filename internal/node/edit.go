@@ -1,0 +1,70 @@
+package node
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/book"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/edit"
+	"sallyport.dev/sallyport/policy/edit/history"
+	"sallyport.dev/sallyport/vault"
+)
+
+// An author writes the configuration for the API.
+type author struct{ *edit.Editor }
+
+var _ book.Editor = author{}
+
+// Apply takes a draft.
+func (a author) Apply(ctx context.Context, d action.Draft, by book.Author, permit func([]action.Guarded) error) (action.Revision, action.Preview, error) {
+	return a.Editor.Apply(ctx, edit.Change{Draft: d, Base: by.Base, By: by.Name, Note: by.Note, Permit: permit})
+}
+
+// newBook makes the part of the API that changes the configuration, and has every
+// change by hand kept in its history.
+func (n *Node) newBook() *book.Book {
+	e := &edit.Editor{
+		Path: n.o.Config, Options: n.o.Build.Policy, History: &history.Log{Store: n.store}, Now: time.Now,
+		Take: n.Rules.Take,
+		Exists: func(name string) bool {
+			return slices.ContainsFunc(n.Vault.List(), func(s vault.Info) bool { return s.Name == name })
+		},
+	}
+	n.Rules.noticed = func(ctx context.Context) {
+		if err := e.Notice(ctx); err != nil && ctx.Err() == nil {
+			n.o.Log.Error("the configuration has changed and its history could not keep that", "err", err)
+		}
+	}
+	return &book.Book{Editor: author{e}}
+}
+
+// Take puts in force what is written by write, in place of a Reload that would find
+// it on disk. On an error the old rules stay.
+func (b *Rulebook) Take(ctx context.Context, p *policy.Policy, files *policy.Files, write func() error) error {
+	b.loading.Lock()
+	defer b.loading.Unlock()
+	if err := b.prepare(ctx, p); err != nil {
+		return &edit.Refusal{Status: http.StatusConflict, Err: err}
+	}
+	if err := write(); err != nil {
+		b.revert(ctx)
+		return err
+	}
+	b.remember(files)
+	b.live.Swap(p)
+	b.note("")
+	b.changed()
+	b.o.Log.Info("configuration edited", "config", b.o.Config, "services", len(p.Services()), "rules", p.RuleCount())
+	return nil
+}
+
+// revert makes ready again for the rules in force, which stay.
+func (b *Rulebook) revert(ctx context.Context) {
+	if err := b.prepare(ctx, b.Current()); err != nil {
+		b.o.Log.Error("the rules in force cannot be made ready again", "err", err)
+	}
+}
