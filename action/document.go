@@ -14,6 +14,8 @@ const (
 	NodeBool
 	NodeList
 	NodeObject
+	// NodeHidden was taken out before the document was recorded.
+	NodeHidden
 )
 
 // A Node is one value of a document, such as a JSON body. It belongs to the facts

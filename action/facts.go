@@ -18,12 +18,16 @@ const (
 	Pending // costs something: Learn its group, then decide again
 )
 
-// A Need names groups of facts that cost something. Bits below Whole belong to
-// the protocol.
+// A Need names groups of facts that cost something. Bits below Unrecorded belong
+// to the protocol.
 type Need uint8
 
 // Whole is all that Forward will send, held so that it is what gets approved.
 const Whole Need = 1 << 7
+
+// Unrecorded is what nothing can learn any more: the record of the action does not
+// hold it. Only actions that are judged again need it.
+const Unrecorded Need = 1 << 6
 
 // A FactSpec is one fact of one protocol. Exactly one accessor is set. Accessors
 // are pure: no I/O, no allocation; a returned slice belongs to the facts.

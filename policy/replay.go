@@ -16,8 +16,8 @@ func (p *Policy) Replay(a *action.Action, at time.Time) (d action.Decision, know
 	if again == nil {
 		return d, known
 	}
-	reopen(a)
-	if d = p.DecideAt(again, at); d.Need != 0 && recall(a) {
+	reopen(again)
+	if d = p.DecideAt(again, at); d.Need != 0 && recall(again) {
 		d = p.DecideAt(again, at)
 	}
 	return d, d.Need == 0
@@ -30,8 +30,8 @@ func (p *Policy) ReplayTrace(a *action.Action, at time.Time) []trace.Part {
 	if again == nil {
 		return nil
 	}
-	reopen(a)
-	recall(a)
+	reopen(again)
+	recall(again)
 	return p.ExplainAt(again, at).Parts
 }
 
@@ -57,8 +57,8 @@ func (p *Policy) again(a *action.Action, at time.Time) (again *action.Action, d 
 // reopen makes pending what was not recorded.
 func reopen(a *action.Action) {
 	for _, part := range a.Parts {
-		if f, ok := part.Facts.(interface{ Reopen() }); ok {
-			f.Reopen()
+		if f, ok := part.Facts.(interface{ Reopen(*action.Service) }); ok {
+			f.Reopen(a.Service)
 		}
 	}
 }
@@ -67,8 +67,10 @@ func reopen(a *action.Action) {
 // there was anything.
 func recall(a *action.Action) (found bool) {
 	for _, part := range a.Parts {
-		if f, ok := part.Facts.(interface{ Recall() bool }); ok {
-			found = f.Recall() || found
+		if f, ok := part.Facts.(interface {
+			Recall(*action.Service) bool
+		}); ok {
+			found = f.Recall(a.Service) || found
 		}
 	}
 	return found

@@ -116,7 +116,7 @@ func TestRecordsAreReadAgain(t *testing.T) {
 		if err := json.Unmarshal(kept, again); err != nil {
 			t.Fatal(err)
 		}
-		again.Reopen()
+		again.Reopen(svc)
 		a.Parts[0].Facts = again
 		if got := effectsOf(t, a, tt.reading); got != tt.want {
 			t.Errorf("%s %s, read by %q, is %s by %s, want %s\n%s", tt.method, tt.target, tt.declared, got, tt.reading, tt.want, kept)

@@ -33,6 +33,7 @@ type exchange struct {
 	announced []string // names of trailers
 
 	held    []byte // the whole body, once it was held; never nil then
+	tap     *tap   // copies a body that is not held; nil: nobody wants a copy
 	large   error  // why it cannot be held, once that is known
 	release func() // gives back the memory of held
 	began   bool   // an answer to the agent has begun

@@ -47,6 +47,7 @@ func (x *exchange) Forward(ctx context.Context, up protocols.Upstream) (action.R
 	start := time.Now()
 	t := &transfer{exchange: x, rc: http.NewResponseController(x.w)}
 	err := t.run(ctx, up)
+	t.keepBody()
 	t.res.Duration = time.Since(start)
 	return t.res, err
 }
@@ -263,6 +264,7 @@ func (t *transfer) send(head []byte) error {
 	if t.held != nil {
 		src = bytes.NewReader(t.held)
 	}
+	src = t.watch(src)
 	whole := n >= 0 && n <= smallBody
 	if whole && n > 0 {
 		start := len(head)

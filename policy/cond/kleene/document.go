@@ -17,6 +17,8 @@ func Of(n *action.Node) Value {
 		return Value{Kind: IsList, doc: n}
 	case action.NodeObject:
 		return Value{Kind: IsObject, doc: n}
+	case action.NodeHidden:
+		return Pending(action.Unrecorded)
 	default:
 		return Value{}
 	}

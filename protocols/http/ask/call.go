@@ -19,14 +19,7 @@ func (a *Ask) Understand(b *content.Body) {
 	if len(a.Act.Service.Readings) == 0 {
 		return
 	}
-	var doc *action.Node
-	if b != nil {
-		doc, _ = b.JSON()
-	}
-	f.Call = call.Of(a.Act.Service.Readings, f.Path, doc)
-	if _, _, s := f.graphqlURL(); s != action.Absent && f.Call.GraphQL != nil {
-		f.Call.GraphQL = &call.GraphQL{Unclear: true} // servers differ in which of the two they take
-	}
+	f.Call = f.askedBy(a.Act.Service.Readings, b)
 }
 
 // understandURL reads what the request line asks, in the ways that kinds name: of
@@ -72,14 +65,6 @@ func (r *Request) graphqlURL() (query, operation string, s action.State) {
 		s = action.Known
 	}
 	return query, operation, s
-}
-
-// Reopen makes what was not recorded of the body pending, so that a decision that
-// depends on it is told from one that does not. What the request line asks is read
-// again: other rules may look for more in it.
-func (r *Request) Reopen() {
-	r.Unread = r.Body == nil && r.Size != 0
-	r.understandURL(call.Kinds())
 }
 
 // asked gives what the body asks in one of the ways of has, or why that cannot be

@@ -29,6 +29,7 @@ type Request struct {
 	Git    *call.Git     `json:"git,omitempty"`  // where an operation says so
 	Call   *call.Call    `json:"call,omitempty"` // what the body asks, where an operation says how to read it
 	Body   *content.Body `json:"-"`              // once it was read; it is not recorded
+	Kept   *content.Kept `json:"body,omitempty"` // what is recorded of it; no fact looks here
 	Unread bool          `json:"-"`              // the body is still to come, and may be learned
 }
 

@@ -6,6 +6,7 @@ package content
 import (
 	"bytes"
 	"mime"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,6 +20,7 @@ type Body struct {
 	text   string
 	state  action.State // of text
 	empty  bool         // there is no body: everything is absent
+	masked bool         // it was read from a record, which leaves some values out
 	json   *action.Node // nil: it is no JSON, or not strictly
 	form   []normal.Param
 	isForm bool
@@ -39,6 +41,12 @@ func Read(typ, encoding []string, raw []byte) *Body {
 	if !ok {
 		return b
 	}
+	b.read(mediaType, encoding, plain)
+	return b
+}
+
+// read takes in what the decompressed text says.
+func (b *Body) read(mediaType string, encoding []string, plain []byte) {
 	if utf8.Valid(plain) {
 		b.text, b.state = string(plain), action.Known
 	}
@@ -49,7 +57,6 @@ func Read(typ, encoding []string, raw []byte) *Body {
 		b.form, b.isForm = normal.Query(b.text)
 		b.isForm = b.isForm && b.state == action.Known && !compressed(encoding) && !looksLikeJSON(plain)
 	}
-	return b
 }
 
 // unicodeType gives the media type, "" if none is stated. It is false where the text
@@ -84,11 +91,17 @@ func IsJSON(mediaType string) bool {
 
 // Text gives the body as text.
 func (b *Body) Text() (string, action.State) {
-	if b.empty {
+	switch {
+	case b.empty:
 		return "", action.Absent
+	case b.masked:
+		return "", action.Pending
 	}
 	return b.text, b.state
 }
+
+// Masked reports whether values were taken out of the body before it was recorded.
+func (b *Body) Masked() bool { return b.masked }
 
 // JSON gives the document.
 func (b *Body) JSON() (*action.Node, action.State) {
@@ -119,6 +132,9 @@ func (b *Body) Form(name string) ([]string, action.State) {
 			return nil, action.Unknown
 		}
 	}
+	if b.masked && slices.Contains(values, Masked) {
+		return nil, action.Pending
+	}
 	return values, state
 }
 
@@ -142,6 +158,8 @@ func (b *Body) Arg(name string) ([]string, action.State) {
 		return []string{strconv.FormatFloat(n.Num, 'f', -1, 64)}, action.Known // 1e2 is 100
 	case action.NodeString, action.NodeBool:
 		return []string{n.Str}, action.Known
+	case action.NodeHidden:
+		return nil, action.Pending
 	}
 	return nil, action.Unknown
 }
