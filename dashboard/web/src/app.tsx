@@ -1,0 +1,332 @@
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
+import { del, get, problem, whenRefused, type Problem } from './lib/api'
+import { useKeys } from './lib/keys'
+import { startLive, stopLive, useLiveState } from './lib/live'
+import { forget, useResource } from './lib/resource'
+import { go, match, usePlace } from './lib/router'
+import { setTheme, useTheme } from './lib/theme'
+import type { Approval, Standing, Status } from './lib/types'
+import { Who } from './lib/who'
+import { Icon } from './ui/icons'
+import { Button, cx, Fault, Foreign, Link, Modal, PageHead } from './ui/kit'
+import { attempt, Toasts } from './ui/toast'
+import { ActivityPage } from './pages/activity'
+import { HomePage } from './pages/home'
+import { nav } from './nav'
+
+const LoginPage = lazy(() => import('./pages/login').then((m) => ({ default: m.LoginPage })))
+const SetupPage = lazy(() => import('./pages/login').then((m) => ({ default: m.SetupPage })))
+const NoRight = lazy(() => import('./pages/login').then((m) => ({ default: m.NoRight })))
+const StepUp = lazy(() => import('./pages/login').then((m) => ({ default: m.StepUp })))
+const Palette = lazy(() => import('./palette').then((m) => ({ default: m.Palette })))
+const ActionPage = lazy(() => import('./pages/action').then((m) => ({ default: m.ActionPage })))
+const ApprovalsPage = lazy(() => import('./pages/approvals').then((m) => ({ default: m.ApprovalsPage })))
+const AgentsPage = lazy(() => import('./pages/agents').then((m) => ({ default: m.AgentsPage })))
+const AgentPage = lazy(() => import('./pages/agents').then((m) => ({ default: m.AgentPage })))
+const ServicesPage = lazy(() => import('./pages/services').then((m) => ({ default: m.ServicesPage })))
+const SessionsPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionsPage })))
+const SessionPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionPage })))
+const AuditPage = lazy(() => import('./pages/audit').then((m) => ({ default: m.AuditPage })))
+const SettingsPage = lazy(() => import('./pages/settings').then((m) => ({ default: m.SettingsPage })))
+
+function page(path: string): ReactNode {
+  let m: Record<string, string> | null
+  if (path === '/') return <HomePage />
+  if (match('/activity', path)) return <ActivityPage />
+  if ((m = match('/actions/:id', path))) return <ActionPage key={m.id} id={m.id!} />
+  if (match('/sessions', path)) return <SessionsPage />
+  if ((m = match('/sessions/:id', path))) return <SessionPage key={m.id} id={m.id!} />
+  if (match('/approvals', path)) return <ApprovalsPage />
+  if ((m = match('/approvals/:id', path))) return <Moved to={`/approvals?id=${encodeURIComponent(m.id!)}`} />
+  if (match('/agents', path)) return <AgentsPage />
+  if ((m = match('/agents/:name', path))) return <AgentPage key={m.name} name={m.name!} />
+  if (match('/services', path)) return <ServicesPage />
+  if (match('/audit', path)) return <AuditPage />
+  if (match('/settings', path)) return <SettingsPage />
+  return <NotFound />
+}
+
+function Moved({ to }: { to: string }) {
+  useEffect(() => go(to, 'replace'), [to])
+  return null
+}
+
+function NotFound() {
+  return (
+    <>
+      <PageHead title="There is no such page" />
+      <p>The address may be mistyped. <Link to="/">Go home</Link>, or press <kbd>?</kbd> for what there is.</p>
+    </>
+  )
+}
+
+const Later = ({ children }: { children: ReactNode }) => <Suspense fallback={null}>{children}</Suspense>
+
+type Session = { standing: Standing } | { fault: Problem } | null
+
+/** App finds out who looks, and shows the pages, or the way in. */
+export function App() {
+  const [session, setSession] = useState<Session>(null)
+  const [asking, setAsking] = useState(false)
+  const answer = useRef<((proven: boolean) => void) | null>(null)
+  const { path } = usePlace()
+
+  const look = useCallback(async () => {
+    try {
+      setSession({ standing: await get<Standing>('/session', { quiet: true }) })
+    } catch (err) {
+      setSession({ fault: problem(err) })
+    }
+  }, [])
+
+  useEffect(() => {
+    whenRefused(
+      () => void look(),
+      () =>
+        new Promise((done) => {
+          answer.current = done
+          setAsking(true)
+        }),
+    )
+    void look()
+  }, [look])
+
+  const proven = (ok: boolean) => {
+    setAsking(false)
+    answer.current?.(ok)
+    answer.current = null
+  }
+  const entered = () => {
+    if (path === '/login' || path === '/setup') go('/', 'replace')
+    forget()
+    void look()
+  }
+
+  if (!session) return null
+  if ('fault' in session) {
+    return (
+      <main className="gate" id="main">
+        <h1 className="sr">Sallyport</h1>
+        <Fault problem={session.fault} retry={() => void look()} />
+      </main>
+    )
+  }
+  const { standing } = session
+  const token = path === '/setup' ? location.hash.slice(1) : ''
+  if (token && !standing.caller) return <Later><SetupPage token={token} onDone={entered} /></Later>
+  if (!standing.caller) return <Later><LoginPage standing={standing} onDone={entered} /></Later>
+  if (standing.caller.rights.length === 0) return <Later><NoRight name={standing.caller.person.name} /></Later>
+  return (
+    <Who.Provider value={standing.caller}>
+      <Shell onOut={() => void look()} />
+      {asking && <Later><StepUp open ways={standing.step_up} onEnd={proven} /></Later>}
+      <Toasts />
+    </Who.Provider>
+  )
+}
+
+function Shell({ onOut }: { onOut: () => void }) {
+  const { path } = usePlace()
+  const [palette, setPalette] = useState(false)
+  const [help, setHelp] = useState(false)
+  const [menu, setMenu] = useState(false)
+  const main = useRef<HTMLElement>(null)
+  const first = useRef(true)
+  useGoKeys()
+  useKeys({ '?': () => setHelp(true) })
+
+  useEffect(() => {
+    startLive()
+    return stopLive
+  }, [])
+  useEffect(() => {
+    const press = (e: KeyboardEvent) => {
+      if ((e.metaKey || e.ctrlKey) && e.key.toLowerCase() === 'k') {
+        e.preventDefault()
+        setPalette((p) => !p)
+      }
+    }
+    addEventListener('keydown', press)
+    return () => removeEventListener('keydown', press)
+  }, [])
+  // A page that was gone to begins at its top, and so does the keyboard.
+  useEffect(() => {
+    setMenu(false)
+    if (first.current) {
+      first.current = false
+      return
+    }
+    main.current?.focus({ preventScroll: true })
+    scrollTo(0, 0)
+  }, [path])
+
+  return (
+    <div className="shell">
+      <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus() }}>Skip to the page</a>
+      <header className="topbar">
+        <Button look="bare" icon="menu" aria-label="Pages" onClick={() => setMenu(true)} />
+        <Link to="/" className="brand"><img src="/favicon.svg" alt="" width="20" height="20" />Sallyport</Link>
+        <PendingLink />
+        <Button look="bare" icon="search" aria-label="Go to or do" onClick={() => setPalette(true)} />
+      </header>
+      <div className="side">
+        <Link to="/" className="brand"><img src="/favicon.svg" alt="" width="22" height="22" />Sallyport</Link>
+        <button type="button" className="finder" onClick={() => setPalette(true)}><Icon name="search" />Go to or do<kbd>{isMac() ? '⌘K' : 'Ctrl K'}</kbd></button>
+        <Nav path={path} />
+        <SideFoot onOut={onOut} onHelp={() => setHelp(true)} />
+      </div>
+      <main className="main" id="main" ref={main} tabIndex={-1}>
+        <Suspense fallback={null}>{page(path)}</Suspense>
+      </main>
+      <Modal title="Pages" open={menu} onClose={() => setMenu(false)} side>
+        <Nav path={path} />
+        <SideFoot onOut={onOut} onHelp={() => { setMenu(false); setHelp(true) }} />
+      </Modal>
+      {palette && <Later><Palette open onClose={() => setPalette(false)} onHelp={() => setHelp(true)} /></Later>}
+      <Help open={help} onClose={() => setHelp(false)} />
+    </div>
+  )
+}
+
+const isMac = () => /mac|iphone|ipad/i.test(navigator.platform)
+
+function usePending(): number {
+  const { data } = useResource<Approval[]>('/approvals')
+  const live = useLiveState()
+  if (live.pending >= 0) return live.pending
+  return (data ?? []).filter((a) => a.state === 'pending').length
+}
+
+function Nav({ path }: { path: string }) {
+  const pending = usePending()
+  const here = (to: string) => (to === '/' ? path === '/' : path.startsWith(to) || (to === '/activity' && path.startsWith('/actions')))
+  return (
+    <nav className="nav" aria-label="Pages">
+      {nav.map((n) => (
+        <Link key={n.to} to={n.to} className={cx('nav-item', here(n.to) && 'here')} aria-current={here(n.to) ? 'page' : undefined}>
+          <Icon name={n.icon} />
+          <span>{n.name}</span>
+          {n.to === '/approvals' && pending > 0 && <span className="bubble">{pending}<span className="sr"> waiting</span></span>}
+        </Link>
+      ))}
+    </nav>
+  )
+}
+
+function PendingLink() {
+  const pending = usePending()
+  if (pending === 0) return <span className="spring" />
+  return (
+    <Link to="/approvals" className="pending-link"><Icon name="approvals" />{pending}<span className="sr"> actions wait for an answer</span></Link>
+  )
+}
+
+function SideFoot({ onOut, onHelp }: { onOut: () => void; onHelp: () => void }) {
+  const { data: s } = useResource<Status>('/status')
+  const live = useLiveState()
+  const ok = s?.ready === 'ready' && live.state !== 'lost'
+  return (
+    <div className="side-foot">
+      <div className="gateway-state">
+        <span className={cx('dot', ok ? 'good' : 'bad')} aria-hidden="true" />
+        <span>{live.state === 'lost' ? 'connection lost' : !s ? 'looking' : s.ready === 'ready' ? 'gateway ready' : 'gateway not ready'}</span>
+      </div>
+      <Who.Consumer>
+        {(who) => who && (
+          <div className="me">
+            <span className="clip"><Foreign text={who.person.name} /></span>
+            <ThemeButton />
+            <Button look="bare" aria-label="Keys and help" title="Keys and help (?)" onClick={onHelp}>?</Button>
+            {who.session && <Button look="bare" icon="out" aria-label="Log out" title="Log out" onClick={() => void attempt(() => leave(), 'Logged out').then(onOut)} />}
+          </div>
+        )}
+      </Who.Consumer>
+    </div>
+  )
+}
+
+async function leave() {
+  try {
+    await del('/session')
+  } catch (err) {
+    if (!(err instanceof SyntaxError)) throw err // the answer has no body
+  }
+  forget()
+}
+
+function ThemeButton() {
+  const theme = useTheme()
+  const next = theme === 'system' ? 'light' : theme === 'light' ? 'dark' : 'system'
+  return (
+    <Button
+      look="bare"
+      icon={theme === 'system' ? 'auto' : theme === 'light' ? 'sun' : 'moon'}
+      aria-label={`Theme: ${theme}. Change to ${next}`}
+      title={`Theme: ${theme}`}
+      onClick={() => setTheme(next)}
+    />
+  )
+}
+
+/** useGoKeys goes to a page by g and its letter. */
+function useGoKeys() {
+  const armed = useRef(0)
+  const keys: Record<string, () => void> = {
+    g: () => {
+      if (Date.now() - armed.current < 1200) go('/agents')
+      armed.current = Date.now()
+    },
+  }
+  for (const n of nav) {
+    if (n.key === 'g') continue
+    keys[n.key] = () => {
+      if (Date.now() - armed.current < 1200) go(n.to)
+      armed.current = 0
+    }
+  }
+  useEffect(() => {
+    const press = (e: KeyboardEvent) => {
+      // Letters that a page also takes are this one's only behind a g.
+      const inTime = Date.now() - armed.current < 1200
+      if (e.key !== 'g' && !inTime) return
+      if (e.metaKey || e.ctrlKey || e.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test((e.target as HTMLElement).tagName)) return
+      if (document.querySelector('[role=dialog]')) return
+      const act = keys[e.key]
+      if (!act) return
+      e.preventDefault()
+      e.stopImmediatePropagation()
+      act()
+    }
+    addEventListener('keydown', press, true)
+    return () => removeEventListener('keydown', press, true)
+  })
+}
+
+function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const keys: [string, string][] = [
+    ['Ctrl K', 'go to a page, an agent or an action, or do something'],
+    ...nav.map((n): [string, string] => [`g ${n.key}`, n.name]),
+    ['?', 'this list'],
+    ['/', 'write a query (Activity)'],
+    ['p', 'pause and resume (Activity)'],
+    ['↑ ↓ Enter', 'move in the list, open an action'],
+    ['j k', 'next and previous (Approvals)'],
+    ['a d', 'approve, deny (Approvals)'],
+    ['e', 'write the reason (Approvals)'],
+    ['n', 'enrol an agent (Agents)'],
+    ['Esc', 'close what is open'],
+  ]
+  return (
+    <Modal title="Keys" open={open} onClose={onClose}>
+      <dl className="keys">
+        {keys.map(([k, what]) => (
+          <div key={k}>
+            <dt>{k.split(' ').map((x) => <kbd key={x}>{x}</kbd>)}</dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="quiet small">A query is made of terms such as <code>agent:ci</code>, <code>verdict:deny,ask</code>, <code>!service:github</code>, <code>since:2h</code> and text; all must hold. It is what <code>sallyport log</code> takes, too.</p>
+    </Modal>
+  )
+}

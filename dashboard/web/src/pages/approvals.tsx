@@ -1,0 +1,172 @@
+import { useEffect, useRef, useState } from 'react'
+import { post } from '../lib/api'
+import { countdown, plural } from '../lib/format'
+import { useKeys } from '../lib/keys'
+import { useNarrow } from '../lib/media'
+import { changed, useResource } from '../lib/resource'
+import { go, setQuery, usePlace } from '../lib/router'
+import type { Approval } from '../lib/types'
+import { Sample } from '../ui/code'
+import { Badge, Button, cx, Empty, Facts, Fault, Field, Foreign, Link, PageHead, sentence, Skeleton, Time, useNow } from '../ui/kit'
+import { attempt } from '../ui/toast'
+
+export function ApprovalsPage() {
+  const { data, error, reload } = useResource<Approval[]>('/approvals')
+  const { query } = usePlace()
+  const narrow = useNarrow()
+  const all = data ?? []
+  const waiting = all.filter((a) => a.state === 'pending')
+  const answered = all.filter((a) => a.state !== 'pending')
+  const wanted = query.get('id')
+  const at = Math.max(0, waiting.findIndex((a) => a.id === wanted))
+  const current = (wanted && all.find((a) => a.id === wanted)) || (narrow ? undefined : waiting[0])
+  const move = (by: number) => {
+    const next = waiting[Math.min(waiting.length - 1, Math.max(0, at + by))]
+    if (next) setQuery({ id: next.id })
+  }
+  useKeys({ j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1) })
+
+  return (
+    <>
+      <PageHead title="Approvals" note={waiting.length > 0 ? `${plural(waiting.length, 'action')} ${waiting.length === 1 ? 'waits' : 'wait'} for an answer. No answer is a no.` : undefined} />
+      {error ? (
+        <Fault problem={error} retry={reload} />
+      ) : !data ? (
+        <Skeleton lines={8} />
+      ) : waiting.length === 0 && !current ? (
+        <Empty title="Nothing waits for an answer" command="sallyport approvals watch">
+          When a rule says ask, the action of the agent waits here. In a terminal:
+        </Empty>
+      ) : (
+        <div className="inbox">
+          {!(narrow && current) && (
+            <ul className="inbox-list" aria-label="Waiting actions">
+              {waiting.map((a) => (
+                <li key={a.id}>
+                  <button type="button" className="inbox-item" aria-current={current?.id === a.id} onClick={() => setQuery({ id: a.id }, narrow ? 'push' : 'replace')}>
+                    <span className="inbox-line">
+                      <strong><Foreign text={a.agent} /></strong>
+                      <Countdown expires={a.expires} />
+                    </span>
+                    <Foreign text={a.summary} className="mono clip block" />
+                    <span className="quiet"><Foreign text={a.service} /></span>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          )}
+          {current && <Card key={current.id} a={current} back={narrow} next={() => move(at === waiting.length - 1 ? -1 : 1)} />}
+        </div>
+      )}
+      {answered.length > 0 && <Answered list={answered} />}
+    </>
+  )
+}
+
+function Countdown({ expires }: { expires: string }) {
+  const now = useNow()
+  const left = new Date(expires).getTime() - now
+  return (
+    <span className={cx('countdown', left < 60_000 && 'soon')} title="Time left; then it is denied">
+      {countdown(new Date(expires).getTime(), now)}
+    </span>
+  )
+}
+
+const outcomes: Record<string, 'allow' | 'deny' | 'quiet'> = { approved: 'allow', denied: 'deny', 'timed out': 'quiet', cancelled: 'quiet' }
+
+function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void }) {
+  const [reason, setReason] = useState('')
+  const [busy, setBusy] = useState('')
+  const field = useRef<HTMLTextAreaElement>(null)
+  const pending = a.state === 'pending'
+
+  const answer = async (yes: boolean) => {
+    if (!pending || busy) return
+    setBusy(yes ? 'approve' : 'deny')
+    const note = reason.trim()
+    const ok = await attempt(
+      () => post(`/approvals/${encodeURIComponent(a.id)}/${yes ? 'approve' : 'deny'}`, note ? { note } : {}),
+      yes ? 'Approved; the action goes on' : 'Denied; the agent is told',
+    )
+    setBusy('')
+    changed('/approvals', '/status')
+    if (ok) next()
+  }
+  useKeys({ a: () => void answer(true), d: () => void answer(false), e: () => field.current?.focus() })
+  useEffect(() => setBusy(''), [a.state])
+
+  return (
+    <article className="card" aria-label="The action that waits">
+      <header className="card-head">
+        {back && <Button look="bare" icon="back" aria-label="Back to the list" onClick={() => go('/approvals')} />}
+        <h2 className="mono"><Foreign text={a.summary} /></h2>
+        {pending ? <Countdown expires={a.expires} /> : <Badge tone={outcomes[a.state] ?? 'plain'}>{a.state}</Badge>}
+      </header>
+      <div className="card-body">
+        <Facts
+          rows={[
+            ['Agent', <Link key="a" to={`/agents/${encodeURIComponent(a.agent)}`}><Foreign text={a.agent} /></Link>],
+            ['Service', <Foreign key="s" text={a.service} />],
+            ['Kind', <Foreign key="k" text={a.kind} />],
+            ['Asked', <Time key="t" at={a.created} />],
+            ['Rules', (a.rules ?? []).some(Boolean) && <Foreign key="r" text={a.rules!.filter(Boolean).join(', ')} />],
+            ['Why', (a.reasons ?? []).some(Boolean) && <Foreign key="w" text={a.reasons!.filter(Boolean).map(sentence).join(' ')} />],
+            ['Answered by', a.by && <Foreign key="b" text={a.by} />],
+            ['Their reason', a.note && <Foreign key="n" text={a.note} />],
+          ]}
+        />
+        <h3>All that would be sent</h3>
+        {a.sample ? <Sample sample={a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">It has no body; the line above is all of it.</p>}
+        {a.digest && <p className="quiet small">SHA-256 of what is approved: <code>{a.digest}</code>. Other bytes are not sent.</p>}
+      </div>
+      {pending && (
+        <footer className="card-foot">
+          <Field label="Reason" note="A no tells it to the agent; both are kept.">
+            {(id, by) => (
+              <textarea
+                id={id}
+                ref={field}
+                aria-describedby={by}
+                rows={2}
+                value={reason}
+                onChange={(e) => setReason(e.target.value)}
+                onKeyDown={(e) => e.key === 'Escape' && e.currentTarget.blur()}
+              />
+            )}
+          </Field>
+          <div className="card-actions">
+            <Button look="danger" hint="d" busy={busy === 'deny'} onClick={() => void answer(false)}>Deny</Button>
+            <Button look="main" hint="a" busy={busy === 'approve'} onClick={() => void answer(true)}>Approve</Button>
+          </div>
+        </footer>
+      )}
+    </article>
+  )
+}
+
+function Answered({ list }: { list: Approval[] }) {
+  return (
+    <section className="panel">
+      <header className="panel-head"><h2>Answered lately</h2></header>
+      <div className="table-box" tabIndex={0} role="region" aria-label="Answered lately">
+        <table className="table">
+          <thead>
+            <tr><th scope="col">Answer</th><th scope="col">Action</th><th scope="col">Agent</th><th scope="col">By</th><th scope="col">When</th></tr>
+          </thead>
+          <tbody>
+            {list.map((a) => (
+              <tr key={a.id}>
+                <td><Badge tone={outcomes[a.state] ?? 'plain'}>{a.state}</Badge></td>
+                <td className="mono"><Link to={`/actions/${encodeURIComponent(a.id)}`}><Foreign text={a.summary} /></Link></td>
+                <td><Foreign text={a.agent} /></td>
+                <td><Foreign text={a.by ?? ''} /></td>
+                <td><Time at={a.answered} /></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}

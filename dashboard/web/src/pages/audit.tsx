@@ -1,0 +1,96 @@
+import { useEffect, useState } from 'react'
+import { open, problem, type Problem } from '../lib/api'
+import { cell, save } from '../lib/export'
+import type { Deed } from '../lib/types'
+import { Badge, Button, Empty, Fault, Foreign, PageHead, Skeleton, Time } from '../ui/kit'
+
+/** AuditPage shows what operators did, newest first. */
+export function AuditPage() {
+  const [list, setList] = useState<Deed[] | null>(null)
+  const [next, setNext] = useState('')
+  const [error, setError] = useState<Problem | null>(null)
+  const load = async (cursor: string) => {
+    setError(null)
+    try {
+      const answer = await open(`/operators/audit?limit=100${cursor ? `&cursor=${cursor}` : ''}`)
+      const page = (await answer.json()) as Deed[]
+      setList((old) => (cursor ? [...(old ?? []), ...page] : page))
+      setNext(answer.headers.get('Next-Cursor') ?? '')
+    } catch (err) {
+      setError(problem(err))
+    }
+  }
+  useEffect(() => void load(''), [])
+  const exported = () => save('operators.csv', 'text/csv', csv(list ?? []))
+  return (
+    <>
+      <PageHead title="Operators' audit" note="Each entry holds the hash of the one before.">
+        <Button icon="down" disabled={!list || list.length === 0} onClick={exported}>CSV</Button>
+      </PageHead>
+      {error && <Fault problem={error} retry={() => void load('')} />}
+      {!list && !error ? (
+        <Skeleton lines={10} />
+      ) : list && list.length === 0 ? (
+        <Empty title="No operator has done anything yet">Logins, answers, edits and secrets that were set are written down here.</Empty>
+      ) : list && (
+        <div className="panel table-box" tabIndex={0} role="region" aria-label="What operators did">
+          <table className="table">
+            <thead>
+              <tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">On</th><th scope="col">From</th><th scope="col">Result</th></tr>
+            </thead>
+            <tbody>
+              {list.map((d) => (
+                <tr key={d.seq}>
+                  <td><Time at={d.time} /></td>
+                  <th scope="row"><Foreign text={d.who} /> <span className="quiet small">{d.via}</span></th>
+                  <td><Foreign text={words(d.what)} /></td>
+                  <td className="small"><Foreign text={pairs({ ...d.on, ...d.notes })} /></td>
+                  <td className="small quiet"><Foreign text={d.from} /></td>
+                  <td>{d.error ? <span className="bad"><Foreign text={d.error} /></span> : <Badge tone="allow">done</Badge>}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          {next && <p className="more"><Button onClick={() => void load(next)}>Earlier</Button></p>}
+        </div>
+      )}
+    </>
+  )
+}
+
+const pairs = (o: Record<string, string>) =>
+  Object.entries(o)
+    .map(([k, v]) => `${k} ${v}`)
+    .join(', ')
+
+const known: Record<string, string> = {
+  'POST /api/v1/agents': 'enrolled an agent',
+  'DELETE /api/v1/agents/{name}': 'revoked an agent',
+  'POST /api/v1/agents/{name}/freeze': 'froze an agent',
+  'POST /api/v1/agents/{name}/unfreeze': 'unfroze an agent',
+  'POST /api/v1/agents/freeze': 'froze every agent',
+  'POST /api/v1/agents/unfreeze': 'unfroze every agent',
+  'POST /api/v1/agents/{name}/rekey': 'gave an agent a new key',
+  'POST /api/v1/agents/{name}/approve': 'let a node in',
+  'PUT /api/v1/secrets/{name}': 'set a secret',
+  'DELETE /api/v1/secrets/{name}': 'removed a secret',
+  'POST /api/v1/approvals/{id}/approve': 'approved an action',
+  'POST /api/v1/approvals/{id}/deny': 'denied an action',
+  'DELETE /api/v1/session': 'logged out',
+  'POST /api/v1/operators': 'made an operator',
+  'DELETE /api/v1/operators/{name}': 'removed an operator',
+  'PUT /api/v1/operators/{name}/rights': "changed an operator's rights",
+  'PUT /api/v1/operators/{name}/password': 'changed a password',
+  'POST /api/v1/tokens': 'made an API token',
+  'DELETE /api/v1/tokens/{name}': 'ended an API token',
+}
+
+const words = (what: string) => known[what] ?? what
+
+function csv(list: Deed[]): string {
+  const lines = ['seq,time,who,via,from,what,on,notes,status,error,prev']
+  for (const d of list) {
+    lines.push([d.seq, d.time, d.who, d.via, d.from, d.what, pairs(d.on ?? {}), pairs(d.notes ?? {}), d.status, d.error, d.prev].map(cell).join(','))
+  }
+  return lines.join('\r\n') + '\r\n'
+}

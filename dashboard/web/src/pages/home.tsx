@@ -1,0 +1,162 @@
+import { useCallback, useEffect, useState } from 'react'
+import { get, problem, type Problem } from '../lib/api'
+import { count, plural } from '../lib/format'
+import { useLive } from '../lib/live'
+import { useResource } from '../lib/resource'
+import type { Agent, Approval, Row, Secret, Status } from '../lib/types'
+import { Badge, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton, StateBadge, Time } from '../ui/kit'
+import { Icon } from '../ui/icons'
+
+export function HomePage() {
+  const status = useResource<Status>('/status')
+  const agents = useResource<Agent[]>('/agents')
+  const secrets = useResource<Secret[]>('/secrets')
+  const asks = useResource<Approval[]>('/approvals')
+  const denied = useRecent('verdict:deny since:24h', 200)
+  const first = useRecent('', 1)
+  const s = status.data
+  const pending = (asks.data ?? []).filter((a) => a.state === 'pending')
+  const steps = s && agents.data && secrets.data && first.rows ? setup(s, agents.data, first.rows.length > 0) : null
+  return (
+    <>
+      <PageHead title="Home" />
+      {status.error && <Fault problem={status.error} retry={status.reload} />}
+      {s?.config_error && (
+        <div className="fault" role="alert">
+          <Icon name="warn" />
+          <div>
+            <p>The changed configuration is not in force; the rules read <Time at={s.loaded} /> stay.</p>
+            <pre className="code" tabIndex={0} role="region" aria-label="What is wrong with it"><code>{s.config_error}</code></pre>
+          </div>
+        </div>
+      )}
+      <div className="tiles">
+        <Tile label="Waiting for an answer" value={asks.data ? count(pending.length) : '…'} to="/approvals" tone={pending.length > 0 ? 'ask' : undefined} />
+        <Tile label="Denied in 24 hours" value={denied.rows ? count(denied.rows.length) + (denied.full ? '+' : '') : '…'} to="/activity?q=verdict:deny&since=24h" tone={denied.rows && denied.rows.length > 0 ? 'deny' : undefined} />
+        <Tile label="Agents" value={agents.data ? count(agents.data.length) : '…'} to="/agents" note={agents.data && online(agents.data)} />
+        <Tile label="Services, rules" value={s ? `${count(s.services)}, ${count(s.rules)}` : '…'} to="/services" />
+      </div>
+      {steps && !steps.every((x) => x.done) && <Checklist steps={steps} />}
+      {(s?.warnings ?? []).length > 0 && (
+        <Panel title="Look at this" className="attention">
+          <ul className="lines">
+            {s!.warnings!.map((w) => (
+              <li key={w} className="line"><span><Foreign text={w} /></span></li>
+            ))}
+          </ul>
+        </Panel>
+      )}
+      <div className="columns">
+        <Panel title="Pending approvals" tools={<Link to="/approvals">All</Link>}>
+          {!asks.data ? <Skeleton lines={3} /> : pending.length === 0 ? <Empty title="Nothing waits for an answer" /> : (
+            <ul className="lines">
+              {pending.slice(0, 6).map((a) => (
+                <li key={a.id} className="line">
+                  <Link to={`/approvals?id=${a.id}`} className="mono clip"><Foreign text={a.summary} /></Link>
+                  <span className="quiet"><Foreign text={a.agent} /> · <Time at={a.created} /></span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Panel>
+        <Panel title="Denied lately" tools={<Link to="/activity?q=verdict:deny">All</Link>}>
+          {denied.error ? <Fault problem={denied.error} /> : !denied.rows ? <Skeleton lines={3} /> : denied.rows.length === 0 ? <Empty title="Nothing was denied in 24 hours" /> : (
+            <ul className="lines">
+              {denied.rows.slice(0, 8).map((r) => (
+                <li key={r.seq} className="line">
+                  <Link to={`/actions/${encodeURIComponent(r.id)}`} className="mono clip"><Foreign text={r.summary ?? r.kind} /></Link>
+                  <span className="quiet"><Foreign text={r.agent.name ?? ''} /> · <Time at={r.time} /></span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Panel>
+        <Panel title="Agents" tools={<Link to="/agents">All</Link>}>
+          {!agents.data ? <Skeleton lines={3} /> : agents.data.length === 0 ? <Empty title="No agent is enrolled" command="sallyport agent add laptop" /> : (
+            <ul className="lines">
+              {[...agents.data].sort(byLast).slice(0, 8).map((a) => (
+                <li key={a.id} className="line">
+                  <Link to={`/agents/${encodeURIComponent(a.name)}`}><Foreign text={a.name} /></Link>
+                  <span className="quiet">{a.state === 'active' ? <Time at={a.link.last_handshake} /> : <StateBadge state={a.state} />}</span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Panel>
+      </div>
+    </>
+  )
+}
+
+function useRecent(query: string, limit: number) {
+  const [rows, setRows] = useState<Row[] | null>(null)
+  const [error, setError] = useState<Problem | null>(null)
+  const load = useCallback(() => {
+    get<Row[]>(`/actions?view=row&q=${encodeURIComponent(`${query} limit:${limit}`)}`).then(setRows, (err) => setError(problem(err)))
+  }, [query, limit])
+  useEffect(load, [load])
+  useLive(limit > 1 ? query : null, {
+    onRows: (list) => setRows((old) => [...list.reverse(), ...(old ?? [])].slice(0, limit)),
+    onLost: load,
+    onBack: load,
+  })
+  return { rows, error, full: (rows?.length ?? 0) >= limit }
+}
+
+const seen = (a: Agent) => (a.link.last_handshake ? new Date(a.link.last_handshake).getTime() : 0)
+const byLast = (a: Agent, b: Agent) => seen(b) - seen(a)
+
+function online(list: Agent[]): string {
+  const n = list.filter((a) => Date.now() - seen(a) < 180_000).length
+  return n > 0 ? `${count(n)} online` : 'none online now'
+}
+
+function Tile({ label, value, to, tone, note }: { label: string; value: string; to: string; tone?: 'ask' | 'deny'; note?: string }) {
+  return (
+    <Link to={to} className={cx('tile', tone)}>
+      <span className="tile-value">{value}</span>
+      <span className="tile-label">{label}</span>
+      {note && <span className="tile-note">{note}</span>}
+    </Link>
+  )
+}
+
+interface Step {
+  done: boolean
+  title: string
+  how: string
+  command?: string
+  to?: string
+}
+
+function setup(s: Status, agents: Agent[], acted: boolean): Step[] {
+  const unset = (s.warnings ?? []).some((w) => w.startsWith('secret '))
+  return [
+    { done: s.services > 0, title: 'Declare a service', how: 'Two lines in the policy are enough for one that has a preset.', command: 'service "github" {}' },
+    { done: s.services > 0 && !unset, title: 'Give its secret a value', how: 'It goes in once and never comes out.', to: '/services' },
+    { done: agents.length > 0, title: 'Enrol an agent', how: 'A machine, a container or a job.', to: '/agents' },
+    { done: acted, title: 'See it act', how: 'The first request, statement or refusal shows up under Activity.', to: '/activity' },
+  ]
+}
+
+function Checklist({ steps }: { steps: Step[] }) {
+  const done = steps.filter((s) => s.done).length
+  const next = steps.findIndex((s) => !s.done)
+  return (
+    <Panel title="Set it up" tools={<Badge tone="accent">{`${done} of ${plural(steps.length, 'step')}`}</Badge>}>
+      <ol className="steps">
+        {steps.map((s, i) => (
+          <li key={s.title} className={cx('step', s.done && 'done', i === next && 'next')}>
+            <span className="step-mark">{s.done ? <Icon name="check" /> : i + 1}</span>
+            <div>
+              <strong>{s.title}</strong>
+              {s.done ? <span className="sr"> (done)</span> : <p className="quiet">{s.how}</p>}
+              {i === next && s.command && <Command text={s.command} />}
+              {i === next && s.to && <Link to={s.to}>Do it now</Link>}
+            </div>
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  )
+}

@@ -1,0 +1,145 @@
+import { useState, type ReactNode } from 'react'
+import { post, problem } from '../lib/api'
+import type { Standing } from '../lib/types'
+import { Button, Field, Foreign, Modal, sentence } from '../ui/kit'
+
+interface FormProps {
+  fields: { name: string; label: string; type: 'text' | 'password'; auto: string; note?: string }[]
+  verb: string
+  act: (v: Record<string, string>) => Promise<void>
+  children?: ReactNode
+}
+
+/** Form sends what its fields hold and says under them why that did not do. */
+function Form({ fields, verb, act, children }: FormProps) {
+  const [values, setValues] = useState<Record<string, string>>({})
+  const [error, setError] = useState('')
+  const [busy, setBusy] = useState(false)
+  const submit = async () => {
+    setBusy(true)
+    setError('')
+    try {
+      await act(values)
+    } catch (err) {
+      const p = problem(err)
+      setError(p.status === 429 ? 'Too many tries. Wait a moment, then try again.' : p.detail)
+      setBusy(false)
+    }
+  }
+  return (
+    <form
+      onSubmit={(e) => {
+        e.preventDefault()
+        void submit()
+      }}
+    >
+      {fields.map((f, i) => (
+        <Field key={f.name} label={f.label} note={f.note}>
+          {(id, by) => (
+            <input
+              id={id}
+              aria-describedby={by}
+              name={f.name}
+              type={f.type}
+              autoComplete={f.auto}
+              autoFocus={i === 0}
+              required
+              value={values[f.name] ?? ''}
+              onChange={(e) => setValues({ ...values, [f.name]: e.target.value })}
+            />
+          )}
+        </Field>
+      ))}
+      <p className="field-error" role="alert">{error && <Foreign text={sentence(error)} />}</p>
+      <Button look="main" type="submit" busy={busy}>{verb}</Button>
+      {children}
+    </form>
+  )
+}
+
+function Gate({ title, children, notes }: { title: string; children: ReactNode; notes?: string[] }) {
+  return (
+    <main className="gate" id="main">
+      <div className="gate-box">
+        <img src="/favicon.svg" alt="" width="36" height="36" />
+        <h1>{title}</h1>
+        {children}
+        {(notes ?? []).map((n) => <p key={n} className="quiet small">{n}</p>)}
+      </div>
+    </main>
+  )
+}
+
+export function LoginPage({ standing, onDone }: { standing: Standing; onDone: () => void }) {
+  const login = async (v: Record<string, string>) => {
+    await post('/session', { name: v.name, password: v.password }, { quiet: true })
+    onDone()
+  }
+  return (
+    <Gate title="Log in to Sallyport" notes={standing.notes}>
+      {standing.setup && <p>No operator is there yet. Open the one-time link that <code>sallyport serve</code> printed.</p>}
+      {standing.login.includes('oidc') && <p><a className="button main" href="/api/v1/session/oidc">Log in with your provider</a></p>}
+      <Form
+        verb="Log in"
+        act={login}
+        fields={[
+          { name: 'name', label: 'Name', type: 'text', auto: 'username' },
+          { name: 'password', label: 'Password', type: 'password', auto: 'current-password' },
+        ]}
+      />
+    </Gate>
+  )
+}
+
+export function SetupPage({ token, onDone }: { token: string; onDone: () => void }) {
+  const setup = async (v: Record<string, string>) => {
+    await post('/setup', { token, name: v.name, password: v.password }, { quiet: true })
+    onDone()
+  }
+  return (
+    <Gate title="Make the first operator">
+      <p className="quiet">This link works once. Whoever uses it may do everything here.</p>
+      <Form
+        verb="Make it"
+        act={setup}
+        fields={[
+          { name: 'name', label: 'Name', type: 'text', auto: 'username', note: 'As in ana, or ana@acme.dev' },
+          { name: 'password', label: 'Password', type: 'password', auto: 'new-password' },
+        ]}
+      />
+    </Gate>
+  )
+}
+
+/** NoRight is for somebody who is known and may do nothing here. */
+export function NoRight({ name }: { name: string }) {
+  return (
+    <Gate title="You have no right here yet">
+      <p>The gateway knows you as <strong><Foreign text={name} /></strong>. Ask an admin to name you in the <code>operators</code> block, or to run:</p>
+      <div className="command"><code>sallyport operator add {name}</code></div>
+    </Gate>
+  )
+}
+
+interface StepUpProps {
+  open: boolean
+  ways: string[]
+  onEnd: (proven: boolean) => void
+}
+
+/** StepUp asks once more who somebody is, before what matters most. */
+export function StepUp({ open, ways, onEnd }: StepUpProps) {
+  const prove = async (v: Record<string, string>) => {
+    await post('/session/step-up', { password: v.password }, { quiet: true })
+    onEnd(true)
+  }
+  return (
+    <Modal title="Prove it is you" open={open} onClose={() => onEnd(false)} note="What you are about to do asks for a fresh proof.">
+      {ways.includes('password') ? (
+        <Form verb="Go on" act={prove} fields={[{ name: 'password', label: 'Your password', type: 'password', auto: 'current-password' }]} />
+      ) : (
+        <p>You have neither a password nor a passkey here. An admin can give you one: <code>sallyport operator passwd NAME</code></p>
+      )}
+    </Modal>
+  )
+}

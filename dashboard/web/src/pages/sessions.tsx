@@ -1,0 +1,140 @@
+import { useCallback, useEffect, useState } from 'react'
+import { get, problem, type Problem } from '../lib/api'
+import { absolute, clock, count, duration, plural } from '../lib/format'
+import { useLive } from '../lib/live'
+import { term } from '../lib/query'
+import type { Row } from '../lib/types'
+import { Badge, cx, Empty, Fault, Foreign, Link, PageHead, Skeleton, Time, VerdictBadge } from '../ui/kit'
+
+const reach = 5000 // newest actions that the list of sessions is made of
+
+interface Session {
+  id: string
+  agent: string
+  from: string
+  to: string
+  actions: number
+  denied: number
+  asked: number
+  failed: number
+  services: string[]
+}
+
+/** sessionsOf groups rows, which come newest first. */
+export function sessionsOf(rows: Row[]): Session[] {
+  const found = new Map<string, Session>()
+  for (const r of rows) {
+    if (!r.session) continue
+    let s = found.get(r.session)
+    if (!s) {
+      s = { id: r.session, agent: r.agent.name ?? '', from: r.time, to: r.time, actions: 0, denied: 0, asked: 0, failed: 0, services: [] }
+      found.set(r.session, s)
+    }
+    s.from = r.time
+    s.actions++
+    if (r.verdict === 'deny') s.denied++
+    if (r.verdict === 'ask') s.asked++
+    if (r.outcome === 'failed') s.failed++
+    if (r.service && !s.services.includes(r.service)) s.services.push(r.service)
+  }
+  return [...found.values()]
+}
+
+function useActions(query: string, limit: number) {
+  const [rows, setRows] = useState<Row[] | null>(null)
+  const [error, setError] = useState<Problem | null>(null)
+  const load = useCallback(() => {
+    setError(null)
+    get<Row[]>(`/actions?view=row&q=${encodeURIComponent(`${query} limit:${limit}`)}`).then(setRows, (err) => setError(problem(err)))
+  }, [query, limit])
+  useEffect(load, [load])
+  useLive(query, {
+    onRows: (list) => setRows((old) => [...list.reverse(), ...(old ?? [])].slice(0, limit)),
+    onLost: load,
+    onBack: load,
+  })
+  return { rows, error, load }
+}
+
+export function SessionsPage() {
+  const { rows, error, load } = useActions('', reach)
+  const list = rows ? sessionsOf(rows) : []
+  return (
+    <>
+      <PageHead title="Sessions" note={rows && rows.length >= reach ? `of the newest ${count(reach)} actions` : undefined} />
+      {error ? (
+        <Fault problem={error} retry={load} />
+      ) : !rows ? (
+        <Skeleton lines={8} />
+      ) : list.length === 0 ? (
+        <Empty title="No session yet" command="sallyport run -- your-agent">A session is one run of an agent: all it does until it is quiet for a while.</Empty>
+      ) : (
+        <div className="panel table-box" tabIndex={0} role="region" aria-label="Sessions">
+          <table className="table">
+            <thead>
+              <tr><th scope="col">Agent</th><th scope="col">Began</th><th scope="col">Last</th><th scope="col" className="num">Actions</th><th scope="col">Denied, asked, failed</th><th scope="col">Services</th></tr>
+            </thead>
+            <tbody>
+              {list.map((s) => (
+                <tr key={s.id}>
+                  <th scope="row"><Link to={`/sessions/${encodeURIComponent(s.id)}`}><Foreign text={s.agent} /></Link></th>
+                  <td><Time at={s.from} /></td>
+                  <td><Time at={s.to} /></td>
+                  <td className="num">{count(s.actions)}</td>
+                  <td>
+                    {s.denied > 0 && <Badge tone="deny">{count(s.denied)} denied</Badge>} {s.asked > 0 && <Badge tone="ask">{count(s.asked)} asked</Badge>} {s.failed > 0 && <Badge>{count(s.failed)} failed</Badge>}
+                  </td>
+                  <td className="clip"><Foreign text={s.services.join(', ')} /></td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </>
+  )
+}
+
+const most = 2000
+
+export function SessionPage({ id }: { id: string }) {
+  const { rows, error, load } = useActions(term('session', id), most)
+  const list = rows ? [...rows].reverse() : []
+  const first = list[0]
+  const last = list.at(-1)
+  const span = first && last ? new Date(last.time).getTime() - new Date(first.time).getTime() : 0
+  return (
+    <>
+      <PageHead title={first?.agent.name ? `Session of ${first.agent.name}` : 'Session'} note={first && `${absolute(first.time)}, ${plural(list.length, 'action')} in ${duration(span * 1e6)}`}>
+        {first?.agent.name && <Link className="button" to={`/agents/${encodeURIComponent(first.agent.name)}`}>The agent</Link>}
+        <Link className="button" to={`/activity?q=${encodeURIComponent(term('session', id))}`}>As a list</Link>
+      </PageHead>
+      {error ? <Fault problem={error} retry={load} /> : !rows ? <Skeleton lines={10} /> : list.length === 0 ? (
+        <Empty title="Nothing is recorded of this session">Records older than the retention are gone.</Empty>
+      ) : (
+        <ol className="timeline">
+          {list.map((r, i) => (
+            <li key={r.seq} className={cx('moment', r.verdict)}>
+              <Gap before={list[i - 1]} now={r} />
+              <time dateTime={r.time} title={absolute(r.time)}>{clock(r.time)}</time>
+              <VerdictBadge verdict={r.verdict} />
+              <div className="moment-text">
+                <Link to={`/actions/${encodeURIComponent(r.id)}`} className="mono"><Foreign text={r.summary || r.kind} /></Link>
+                <span className="quiet">
+                  <Foreign text={[r.service, r.status, r.duration_ns ? duration(r.duration_ns) : '', r.rows ? plural(r.rows, 'row') : ''].filter(Boolean).join(' · ')} />
+                </span>
+                {r.verdict !== 'allow' && r.reason && <span className="reason-line"><Foreign text={r.reason} /></span>}
+              </div>
+            </li>
+          ))}
+        </ol>
+      )}
+    </>
+  )
+}
+
+function Gap({ before, now }: { before: Row | undefined; now: Row }) {
+  if (!before) return null
+  const ms = new Date(now.time).getTime() - new Date(before.time).getTime()
+  return ms > 30_000 ? <span className="pause-line quiet">quiet for {duration(ms * 1e6)}</span> : null
+}
