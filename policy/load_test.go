@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/policy/finding"
+
 	"golang.org/x/tools/txtar"
 )
 
@@ -70,7 +72,7 @@ func report(dir string) string {
 		}
 		severity := ""
 		if d.Severity != 1 {
-			severity = "warning: "
+			severity = string(finding.Of(d)) + ": "
 		}
 		lines = append(lines, strings.ReplaceAll(fmt.Sprintf("%s%s%s; %s", at, severity, d.Summary, d.Detail), dir, "DIR")+"\n")
 	}

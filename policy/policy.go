@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/finding"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/hclconf/host"
 	"sallyport.dev/sallyport/policy/lint"
@@ -135,7 +136,7 @@ func load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, files, diags
 	}
-	return p, files, append(diags, lint.Check(p.conf, p.now())...)
+	return p, files, finding.Silence(files, append(diags, lint.Check(p.conf, files, p.now())...))
 }
 
 // Config is what the files say, for those who compare two configurations.

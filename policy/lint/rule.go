@@ -5,26 +5,33 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/finding"
 	"sallyport.dev/sallyport/policy/hclconf"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 func (l *linter) rule(r *hclconf.Rule) {
 	l.reach(r)
+	l.places(r)
 	l.covered(r)
+	l.everything(r)
+	l.contradiction(r)
+	l.spelling(r)
+	l.readings(r)
+	l.limited(r)
 	l.stronger(r)
 	l.views(r)
 	l.expanded(r)
 	l.opaque(r)
 	l.conditions(r)
+	l.never(r)
 }
 
 // reach looks for rules that can never match.
 func (l *linter) reach(r *hclconf.Rule) {
 	if !r.Until.IsZero() && r.Until.Before(l.now) {
-		l.warn(r.Range, "Can never match", "Rule %q ended at %s.", r.Name, r.Until.Format("2006-01-02 15:04 MST"))
+		l.tell(finding.EndedRule, r.Range, "Rule %q ended at %s.", r.Name, r.Until.Format("2006-01-02 15:04 MST"))
 	}
 	if len(r.Roles.Items) == 0 || r.On.All {
 		return
@@ -39,7 +46,7 @@ func (l *linter) reach(r *hclconf.Rule) {
 			}
 		}
 	}
-	l.warn(r.Roles.Range, "Can never match", "None of these roles uses a service that rule %q is on.", r.Name)
+	l.tell(finding.Unreachable, r.Roles.Range, "None of these roles uses a service that rule %q is on.", r.Name)
 }
 
 // covered looks for rules that another one always decides for.
@@ -49,8 +56,8 @@ func (l *linter) covered(r *hclconf.Rule) {
 		near = append(slices.Clip(near), l.wide[r.On.Items[0].Name]...)
 	}
 	for _, other := range near[:min(len(near), maxNear)] {
-		if other != r && covers(other, r) {
-			l.warn(r.Range, "Covered", "Rule %q always comes to the same or stricter, so this one changes nothing.", other.Name)
+		if other != r && covers(other, r) && l.print(other) != l.print(r) {
+			l.tell(finding.Covered, r.Range, "Rule %q always comes to the same or stricter, so this one changes nothing.", other.Name)
 			return
 		}
 	}
@@ -80,7 +87,7 @@ func wideRules(rules []*hclconf.Rule) map[string][]*hclconf.Rule {
 // conditional reports whether a rule does not always hold where its lists match.
 func conditional(r *hclconf.Rule) bool {
 	_, timed := r.Lists["hours"]
-	return timed || r.When != nil || r.Unless != nil || !r.Until.IsZero() || r.Otherwise.Stated()
+	return timed || r.Limit.Count > 0 || r.When != nil || r.Unless != nil || !r.Until.IsZero() || r.Otherwise.Stated()
 }
 
 // covers reports whether a, which always holds and states no more than b, decides
@@ -140,7 +147,7 @@ func (l *linter) stronger(r *hclconf.Rule) {
 	}
 	tell := func(item hclconf.Str, effect string) {
 		if effect != "" && !slices.Contains(named, effect) {
-			l.warn(item.Range, "Stronger than its effects", "%q is %s, and a rule loosens that only if its effects name it.", item.Value, effect)
+			l.tell(finding.Stronger, item.Range, "%q is %s, and a rule loosens that only if its effects name it.", item.Value, effect)
 		}
 	}
 	for _, item := range r.Lists["verbs"].Items {
@@ -155,31 +162,6 @@ func (l *linter) stronger(r *hclconf.Rule) {
 	}
 }
 
-// verbEffect is what a verb does at least, where it does more than write.
-func verbEffect(verb string) string {
-	switch verb {
-	case "drop", "truncate":
-		return "destructive"
-	case "create", "alter", "grant", "revoke", "call", "do", "reassign", "security", "load":
-		return "admin"
-	}
-	return ""
-}
-
-func operationEffect(s *hclconf.Service, name string) string {
-	for _, op := range s.Operations {
-		if op.Name != name {
-			continue
-		}
-		for _, e := range op.Effects {
-			if e.Value != "read" && e.Value != "write" {
-				return e.Value
-			}
-		}
-	}
-	return ""
-}
-
 // views reminds that a view is read under its own name where no catalog says what
 // stands behind it.
 func (l *linter) views(r *hclconf.Rule) {
@@ -190,7 +172,7 @@ func (l *linter) views(r *hclconf.Rule) {
 	}
 	for _, name := range []string{"tables", "columns"} {
 		if list, ok := r.Lists[name]; ok {
-			l.warn(list.Range, "Views are not expanded", "A view over these %s is met under its own name: name such views too, grant the account nothing on them, or state catalog = true.", name)
+			l.tell(finding.Views, list.Range, "A view over these %s is met under its own name: name such views too, grant the account nothing on them, or state catalog = true.", name)
 			return
 		}
 	}
@@ -204,7 +186,7 @@ func (l *linter) expanded(r *hclconf.Rule) {
 		}
 		for _, s := range l.conf.Services {
 			if s.Protocol.Value == "postgres" && !s.Catalog.Value && refers(r.On, s.Name) {
-				l.warn(e.Range(), "Never known", "sql.tables_expanded is unknown on %q: state catalog = true there.", s.Name)
+				l.tell(finding.NeverKnown, e.Range(), "sql.tables_expanded is unknown on %q: state catalog = true there.", s.Name)
 				return
 			}
 		}
@@ -235,7 +217,7 @@ func (l *linter) opaque(r *hclconf.Rule) {
 	}
 	for _, s := range l.conf.Services {
 		if s.Protocol.Value == "tcp" || s.Passthrough.Value {
-			l.warn(r.On.Range, "Silent in places", "The connections of %q pass unseen, so rule %q has no say there.", s.Name, r.Name)
+			l.tell(finding.Silent, r.On.Range, "The connections of %q pass unseen, so rule %q has no say there.", s.Name, r.Name)
 			return
 		}
 	}
@@ -249,42 +231,4 @@ func only(e hcl.Expression, groups ...string) bool {
 		}
 	}
 	return true
-}
-
-// conditions looks for conditions that say less than they seem to.
-func (l *linter) conditions(r *hclconf.Rule) {
-	if r.When != nil {
-		l.expression(r, r.When, r.Verdict == action.Allow)
-	}
-	if r.Unless != nil {
-		l.expression(r, r.Unless, true)
-	}
-	_, paths := r.Lists["paths"]
-	_, operations := r.Lists["operations"]
-	for _, e := range []hcl.Expression{r.When, r.Unless} {
-		if e != nil && !paths && !operations && reads(e, "http", "json", "form", "form_all", "body", "args") {
-			l.warn(e.Range(), "Reads every body", "This holds up every request with a body until it is read; say which with paths or operations.")
-		}
-	}
-}
-
-// expression warns of contains over several values and of != where it excuses.
-func (l *linter) expression(r *hclconf.Rule, e hcl.Expression, excuses bool) {
-	node, ok := e.(hclsyntax.Node)
-	if !ok || !excuses {
-		return
-	}
-	hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { //nolint:errcheck // the visitor gives none
-		switch n := n.(type) {
-		case *hclsyntax.FunctionCallExpr:
-			if n.Name == "contains" && len(n.Args) == 2 && !only(n.Args[0], "agent") {
-				l.warn(n.Range(), "One of several is enough", "contains is true if one value is named, whatever the others are; name them in a list of the rule with !, or use alltrue.")
-			}
-		case *hclsyntax.BinaryOpExpr:
-			if n.Op == hclsyntax.OpNotEqual && r.Verdict == action.Allow && e == r.When {
-				l.warn(n.Range(), "True when absent", "!= is true when the value is not there at all; compare it with null too, or list what is allowed.")
-			}
-		}
-		return nil
-	})
 }

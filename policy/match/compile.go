@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/finding"
 	"sallyport.dev/sallyport/policy/glob"
 	"sallyport.dev/sallyport/policy/hclconf"
 
@@ -56,10 +57,9 @@ func (c *Compiler) Fail(at hcl.Range, summary, format string, args ...any) {
 	})
 }
 
-// Warn adds a warning at a place.
-func (c *Compiler) Warn(at hcl.Range, summary, format string, args ...any) {
-	c.Fail(at, summary, format, args...)
-	c.Diags[len(c.Diags)-1].Severity = hcl.DiagWarning
+// Tell adds a finding at a place.
+func (c *Compiler) Tell(id finding.ID, at hcl.Range, format string, args ...any) {
+	c.Diags = append(c.Diags, finding.New(id, at, format, args...))
 }
 
 // Protocol says which protocol's facts an attribute is about, "" for any.

@@ -7,6 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/finding"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/match"
 	"sallyport.dev/sallyport/policy/vocab"
@@ -146,7 +147,7 @@ func (c *compiler) opaque(r *Rule) {
 		case r.states.conn:
 			c.Fail(ref.Range, "Nothing to see there", "%q is no tcp or passthrough service, and only those have conn.*.", s.service.Name)
 		default:
-			c.Warn(ref.Range, "Can never match", "Rule %q speaks of %s, and %q speaks %s: it has no say there.", r.name, r.states.protocol, s.service.Name, s.service.Protocol)
+			c.Tell(finding.Silent, ref.Range, "Rule %q speaks of %s, and %q speaks %s: it has no say there.", r.name, r.states.protocol, s.service.Name, s.service.Protocol)
 		}
 	}
 }

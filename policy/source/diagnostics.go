@@ -43,7 +43,11 @@ func writeDiagnostic(b *bytes.Buffer, f *Files, d *hcl.Diagnostic, p paint) {
 	if d.Subject != nil {
 		fmt.Fprintf(b, "%s:%d:%d: ", d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column)
 	}
-	fmt.Fprintf(b, "%s\n", printable(d.Summary))
+	word := ""
+	if f, ok := d.Extra.(interface{ FindingID() string }); ok {
+		word = " [" + f.FindingID() + "]"
+	}
+	fmt.Fprintf(b, "%s%s\n", printable(d.Summary), word)
 	if d.Subject != nil && f != nil {
 		writeSnippet(b, f, *d.Subject, p)
 	}

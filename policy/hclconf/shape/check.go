@@ -84,13 +84,16 @@ func (c *checker) labels(b *hclsyntax.Block, s *Shape) {
 // allowed complains about a name that is not in the table, or not yet.
 func (c *checker) allowed(name string, at hcl.Range, what string, s *Shape, known []string, in string) {
 	if in == "" {
-		in = "a configuration"
+		in = wholeConfiguration
 	}
 	_, block := s.Blocks[name]
+	instead, replaced := cure(name, in)
 	switch {
 	case slices.Contains(known, name) || block:
 	case slices.Contains(s.Later, name):
 		c.Fail(at, "Not in this version", "%q of %s is not in this version; take it out.", name, in)
+	case replaced:
+		c.Fail(at, "Unknown "+what, "%s", instead)
 	default:
 		c.Fail(at, "Unknown "+what, "%s has no %s %q.%s", source.UpperFirst(in), what, name, source.DidYouMean(name, append(slices.Clone(known), s.Later...)))
 	}
