@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -13,18 +14,29 @@ import (
 const sourceEvery = time.Second
 
 // A Source says where the configuration keeps a secret outside of the vault.
-// Exactly one of Env and File is set.
+// Exactly one of Env, File and Remote is set.
 type Source struct {
-	Name string
-	Env  string // a variable of the gateway's environment
-	File string // read again when it changes
+	Name    string
+	Env     string        // a variable of the gateway's environment
+	File    string        // read again when it changes
+	Remote  Remote        // fetched again
+	Spec    string        // tells one Remote from another: what the configuration says of it
+	Refresh time.Duration // of a Remote, unless it says less; 0: ten minutes
 }
 
 func (s Source) String() string {
-	if s.Env != "" {
+	switch {
+	case s.Remote != nil:
+		return s.Remote.String()
+	case s.Env != "":
 		return "env " + s.Env
 	}
 	return "file " + s.File
+}
+
+// same reports whether the configuration says the same of both.
+func (s Source) same(t Source) bool {
+	return s.Name == t.Name && s.Env == t.Env && s.File == t.File && s.Spec == t.Spec && s.Refresh == t.Refresh
 }
 
 // A source is a declared Source and what was read of it.
@@ -32,6 +44,13 @@ type source struct {
 	Source
 	entry entry
 	stamp stamp
+
+	// Of a Remote.
+	fetching bool
+	failures int
+	next     time.Time // when it is fetched again
+	taken    time.Time // when the value came
+	stale    time.Time // when the value is too old
 }
 
 // A stamp tells whether a file changed since it was read.
@@ -49,25 +68,41 @@ func (v *Vault) Declare(sources []Source) {
 	old := v.declared
 	v.declared = make(map[string]*source, len(sources))
 	for _, s := range sources {
-		src := &source{Source: s}
-		if was, ok := old[s.Name]; ok && was.Source == s {
-			*src = *was // an unchanged value keeps its turn: links stay in use
+		if s.Remote != nil && s.Refresh <= 0 {
+			s.Refresh = defaultRefresh
 		}
-		v.readLocked(src)
+		src, ok := old[s.Name]
+		if !ok || !src.same(s) { // an unchanged value keeps its turn: links stay in use
+			src = &source{Source: s}
+		}
 		v.declared[s.Name] = src
+		if s.Remote == nil {
+			v.readLocked(src)
+		} else if src.entry.turn == 0 {
+			src.fail(errNotFetched, v.now(), &v.turn)
+		}
 	}
 	v.publishLocked()
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
 }
 
-// Run looks at declared files once a second and takes over what changed. It
-// returns when ctx is done.
+// Run looks at declared files once a second, fetches remote secrets in time, and
+// takes over what changed. It returns when ctx is done and nothing is fetched any
+// more.
 func (v *Vault) Run(ctx context.Context) error {
 	tick := time.NewTicker(sourceEvery)
 	defer tick.Stop()
+	var fetches sync.WaitGroup
+	defer fetches.Wait()
 	for {
+		v.fetchDue(ctx, &fetches)
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-v.wake:
 		case <-tick.C:
 			v.Refresh()
 		}

@@ -38,8 +38,8 @@ type Info struct {
 	Name    string    `json:"name"`
 	Version uint64    `json:"version,omitempty"` // of a sealed one
 	Created time.Time `json:"created,omitzero"`  // of this version; of a source: when it was read
-	Source  string    `json:"source"`            // "sealed", "env NAME", "file PATH"
-	Problem string    `json:"problem,omitempty"` // why it has no value
+	Source  string    `json:"source"`            // "sealed", "env NAME", "file PATH", or where it is fetched
+	Problem string    `json:"problem,omitempty"` // why it has no value, or none that is fresh
 }
 
 // A Vault holds every secret opened, in a snapshot that is swapped whole, so
@@ -49,7 +49,8 @@ type Vault struct {
 	key     Key
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
-	used    scrub.Set // every value that left in a credential
+	used    scrub.Set     // every value that left in a credential
+	wake    chan struct{} // something may have to be fetched
 
 	mu       sync.Mutex
 	sealed   map[string]Sealed  // guarded by mu; the reserved ones too
@@ -76,7 +77,7 @@ func Open(ctx context.Context, backend Backend, key Key) (*Vault, error) {
 		return nil, errors.New("open vault: there is no key")
 	}
 	v := &Vault{
-		backend: backend, key: key, now: time.Now,
+		backend: backend, key: key, now: time.Now, wake: make(chan struct{}, 1),
 		sealed: map[string]Sealed{}, opened: map[string]entry{}, declared: map[string]*source{},
 	}
 	all, err := backend.LoadSealed(ctx)
