@@ -47,6 +47,7 @@ type bench struct {
 	auth    *action.Auth
 	decide  func(*action.Action) action.Decision
 	settle  func(context.Context, *action.Action, action.Decision) action.Decision
+	mutate  func(*exchange) // between the yes and the sending
 	linkErr error
 
 	server string         // host:port
@@ -218,7 +219,15 @@ func (b *bench) do(ctx context.Context, ex protocols.Exchange) (err error) {
 		if err := ex.Learn(ctx, action.Whole); err != nil {
 			r.d = action.Decision{Reason: "Too large to be approved."}
 		} else {
-			r.d = b.settle(ctx, r.act, r.d)
+			waits, stop := ctx, func() {}
+			if w, ok := ex.(protocols.Waiter); ok {
+				waits, stop = w.Wait(ctx, r.d)
+			}
+			r.d = b.settle(waits, r.act, r.d)
+			stop()
+			if x, ok := ex.(*exchange); ok && b.mutate != nil {
+				b.mutate(x)
+			}
 		}
 	}
 	if r.d.Verdict != action.Allow {

@@ -42,7 +42,7 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 			t.l.Kill()
 			return fmt.Errorf("%w: %w", errAgentBody, errSlowBody)
 		}
-		if t.held == nil && until.Sub(now) < bodyIdle/2 {
+		if !t.isWhole() && until.Sub(now) < bodyIdle/2 {
 			until = now.Add(bodyIdle)
 			t.deadline(bodyIdle)
 		}
@@ -72,7 +72,7 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 // slow reports whether a body whose size was stated comes slower than anything
 // honest. One of unknown size may be half of a conversation.
 func (t *transfer) slow(got int64, took time.Duration) bool {
-	if t.held != nil || t.r.ContentLength < 0 || took < floorGrace || got >= t.r.ContentLength {
+	if t.isWhole() || t.r.ContentLength < 0 || took < floorGrace || got >= t.r.ContentLength {
 		return false
 	}
 	return got < bodyFloor*int64(took/time.Second)

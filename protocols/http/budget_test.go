@@ -214,31 +214,31 @@ func (b *bench) waitIdle(n int) {
 	})
 }
 
-// One agent fills a quarter of the memory for held bodies at most, with bodies
-// that never end included, and gives all of it back.
+// One agent fills a quarter of the room for held bodies at most, with bodies that
+// never end included, and gives all of it back.
 func TestT10_HeldBodiesOfOneAgent(t *testing.T) {
 	b := newBench(t, http.HandlerFunc(echo))
-	b.p.HoldMemory = 4 << 20
+	b.p.StashRoom = 4 * 4 * maxHold
 	b.decide = asked
 	b.settle = func(context.Context, *action.Action, action.Decision) action.Decision { return action.Decision{} }
 	var halves []io.Closer
-	for range 4 { // 256 KiB each: what may be held of a body of unknown size
+	for range 4 { // 8 MiB each: what may be kept of a body of unknown size
 		c := b.tlsDial("http/1.1")
 		io.WriteString(c, "POST /half HTTP/1.1\r\nHost: api.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
 		halves = append(halves, c)
 	}
 	held := func(total int64) func() bool {
 		return func() bool {
-			b.p.held.mu.Lock()
-			defer b.p.held.mu.Unlock()
-			return b.p.held.total == total && b.p.held.agent["peer-1"] == total
+			b.p.stashed.mu.Lock()
+			defer b.p.stashed.mu.Unlock()
+			return b.p.stashed.total == total && b.p.stashed.agent["peer-1"] == total
 		}
 	}
-	poll(t, held(1<<20))
-	if got := raw(t, b.tlsDial("http/1.1"), "POST /more HTTP/1.1\r\nHost: api.example\r\nContent-Length: 1\r\n\r\nx", "next_step"); !strings.Contains(got, "Too large to be approved") {
+	poll(t, held(4*maxHold))
+	if got := raw(t, b.tlsDial("http/1.1"), "POST /more HTTP/1.1\r\nHost: api.example\r\nContent-Length: 1\r\n\r\nx", "next_step"); !strings.Contains(got, "leave no room for it") {
 		t.Errorf("%q", got)
 	}
-	if release, err := b.p.held.take("peer-2", 1<<20, b.p.HoldMemory); err != nil {
+	if release, err := b.p.stashed.take("peer-2", maxHold, b.p.StashRoom); err != nil {
 		t.Errorf("another agent has no room: %v", err)
 	} else {
 		release()

@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/stash"
 )
 
 const (
@@ -32,11 +33,14 @@ type exchange struct {
 
 	announced []string // names of trailers
 
-	held    []byte // the whole body, once it was held; never nil then
-	tap     *tap   // copies a body that is not held; nil: nobody wants a copy
-	large   error  // why it cannot be held, once that is known
-	release func() // gives back the memory of held
-	began   bool   // an answer to the agent has begun
+	came    time.Time
+	held    []byte       // the whole body, once it was held; never nil then
+	kept    *stash.Stash // the same for an approval, where held is nil
+	unfit   error        // why it cannot be approved
+	tap     *tap         // copies a body that is not held; nil: nobody wants a copy
+	large   error        // why it cannot be held, once that is known
+	release func()       // gives back the memory of held
+	began   bool         // an answer to the agent has begun
 }
 
 var _ protocols.Exchange = (*exchange)(nil)
@@ -45,9 +49,9 @@ func (x *exchange) Action() *action.Action { return &x.Act }
 
 var errTooLarge = errors.New("the body is larger than what may be held for approval")
 
-// Learn holds the body, for the facts in it or for an approval of the whole
+// Learn takes the body in, for the facts in it or for an approval of the whole
 // request. It waits for the agent to send it. A body that is too large to be held
-// tells no facts, and cannot be approved.
+// tells no facts; one that is too large to be kept cannot be approved.
 func (x *exchange) Learn(ctx context.Context, need action.Need) error {
 	if x.Facts.Git.Pushes() && x.Facts.Unread && need&ask.BodyFacts != 0 {
 		if err := x.readPush(ctx); err != nil {
@@ -57,18 +61,15 @@ func (x *exchange) Learn(ctx context.Context, need action.Need) error {
 			return nil
 		}
 	}
-	err := x.take(ctx)
-	if large := errors.Is(err, errTooLarge) || errors.Is(err, errNoRoom); err != nil && !large {
-		return err
-	}
 	if need&ask.BodyFacts != 0 {
+		err := x.take(ctx)
+		if large := errors.Is(err, errTooLarge) || errors.Is(err, errNoRoom); err != nil && !large {
+			return err
+		}
 		x.Understand(x.content(err))
 	}
-	if need&action.Whole != 0 && err == nil {
-		x.Whole(x.r.Header, x.trailer(), x.held)
-	}
 	if need&action.Whole != 0 {
-		return err
+		return x.takeWhole(ctx)
 	}
 	return nil
 }
@@ -99,7 +100,12 @@ func (x *exchange) take(ctx context.Context) error {
 
 // reserve takes memory until done.
 func (x *exchange) reserve(n int64) error {
-	release, err := x.site.p.held.take(x.site.Peer.ID, n, x.site.p.HoldMemory)
+	return x.reserveIn(&x.site.p.held, n, x.site.p.HoldMemory)
+}
+
+// reserveIn takes n bytes of limit until done.
+func (x *exchange) reserveIn(h *holdings, n, limit int64) error {
+	release, err := h.take(x.site.Peer.ID, n, limit)
 	if err != nil {
 		return err
 	}
@@ -244,6 +250,9 @@ func (x *exchange) noDeadline() {
 
 // done gives back what the exchange holds.
 func (x *exchange) done() {
+	if x.kept != nil {
+		x.kept.Close()
+	}
 	if x.release != nil {
 		x.release()
 		x.release = nil

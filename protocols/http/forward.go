@@ -1,7 +1,6 @@
 package http
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +53,9 @@ func (x *exchange) Forward(ctx context.Context, up protocols.Upstream) (action.R
 
 // run returns an error only if the agent's connection cannot go on.
 func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
+	if err := t.approved(); err != nil {
+		return t.failed(err)
+	}
 	cred, err := t.link(ctx, up)
 	if err != nil {
 		return t.failed(err)
@@ -230,8 +232,8 @@ func (t *transfer) length() int64 {
 	switch {
 	case len(t.announced) > 0:
 		return -1
-	case t.held != nil:
-		return int64(len(t.held))
+	case t.isWhole():
+		return t.whole().Size
 	}
 	return t.r.ContentLength
 }
@@ -261,8 +263,8 @@ var (
 func (t *transfer) send(head []byte) error {
 	n := t.length()
 	var src io.Reader = t.r.Body
-	if t.held != nil {
-		src = bytes.NewReader(t.held)
+	if t.isWhole() {
+		src = t.whole().All
 	}
 	src = t.watch(src)
 	whole := n >= 0 && n <= smallBody
@@ -290,7 +292,7 @@ func (t *transfer) send(head []byte) error {
 
 // readSmall fills b with the whole body.
 func (t *transfer) readSmall(src io.Reader, b []byte) error {
-	if t.held != nil {
+	if t.isWhole() {
 		_, err := io.ReadFull(src, b)
 		return err
 	}

@@ -3,16 +3,21 @@ package http
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/content"
+	"sallyport.dev/sallyport/protocols/http/stash"
 )
 
 func asked(*action.Action) action.Decision {
@@ -67,15 +72,21 @@ func TestApprovedIsSent(t *testing.T) {
 }
 
 func TestTooLargeToApprove(t *testing.T) {
-	b := newBench(t, http.HandlerFunc(echo))
+	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := sha256.New()
+		n, err := io.Copy(h, r.Body)
+		fmt.Fprintf(w, "%d %x %v", n, h.Sum(nil), err)
+	}))
 	b.svc.BodyInspectLimit = 1000
 	b.decide = asked
 	b.settle = func(context.Context, *action.Action, action.Decision) action.Decision {
 		return action.Decision{Verdict: action.Allow}
 	}
-	for n, status := range map[int]int{1000: 200, 1001: 403} {
+	b.p.StashDir = t.TempDir()
+	for n, status := range map[int]int{1000: 200, 1001: 200, stash.Near + 1: 200, maxHold: 200, maxHold + 1: 413} {
 		for _, known := range []bool{true, false} {
-			var r io.Reader = bytes.NewReader(make([]byte, n))
+			sent := bytes.Repeat([]byte("x"), n)
+			var r io.Reader = bytes.NewReader(sent)
 			if !known {
 				r = io.MultiReader(r)
 			}
@@ -83,21 +94,24 @@ func TestTooLargeToApprove(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if body(t, resp); resp.StatusCode != status {
-				t.Errorf("%d bytes, stated=%v: %s", n, known, resp.Status)
+			got := body(t, resp)
+			if resp.StatusCode != status || status == 200 && got != fmt.Sprintf("%d %x <nil>", n, sha256.Sum256(sent)) {
+				t.Errorf("%d bytes, stated=%v: %s %s", n, known, resp.Status, got)
+			}
+			if status == 413 && !strings.Contains(got, "must be approved before it is sent, and its body is larger than the 8 MiB") {
+				t.Errorf("without a reason: %s", got)
 			}
 		}
 	}
-	b.svc.BodyInspectLimit = 1 << 40
-	if got := raw(t, b.tlsDial("http/1.1"), fmt.Sprintf("POST / HTTP/1.1\r\nHost: api.example\r\nContent-Length: %d\r\n\r\n", maxHold+1), "next_step"); !strings.Contains(got, " 403 ") {
-		t.Errorf("more than anyone may hold: %q", got)
+	if left, err := os.ReadDir(b.p.StashDir); err != nil || len(left) > 0 || b.p.stashed.total != 0 || b.p.held.total != 0 {
+		t.Errorf("left behind: %v, %d on the disk, %d in memory", left, b.p.stashed.total, b.p.held.total)
 	}
 	b.p.HoldMemory = 100
 	resp, err := b.client(false).Post("https://api.example/", "a/b", strings.NewReader(strings.Repeat("x", 26)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body(t, resp); resp.StatusCode != 403 {
+	if body(t, resp); resp.StatusCode != 429 {
 		t.Errorf("held more than one agent may: %s", resp.Status)
 	}
 }
@@ -105,24 +119,128 @@ func TestTooLargeToApprove(t *testing.T) {
 func TestPending(t *testing.T) {
 	b := newBench(t, http.HandlerFunc(echo))
 	b.decide = asked
-	b.settle = func(_ context.Context, _ *action.Action, d action.Decision) action.Decision { return d }
-	for prefer, status := range map[string]int{"": 409, "respond-async, wait=10": 202} {
+	var waits time.Duration
+	b.settle = func(ctx context.Context, _ *action.Action, d action.Decision) action.Decision {
+		waits = -1
+		if until, ok := action.Patience(ctx); ok {
+			waits = time.Until(until).Round(time.Second)
+		}
+		d.Approval = "A1"
+		return d
+	}
+	for _, tt := range []struct {
+		field, value string
+		status       int
+		waits        time.Duration // -1: as long as the approver says
+	}{
+		{"", "", 409, -1},
+		{"Prefer", "respond-async", 202, 0},
+		{"Prefer", "respond-async, wait=10", 202, 10 * time.Second},
+		{"Prefer", "wait=20", 409, 20 * time.Second},
+		{"User-Agent", "python-httpx/0.28.1", 409, 4 * time.Second},
+		{"User-Agent", "Boto3/1.40.1 md/Botocore#1.40.1", 409, 55 * time.Second},
+		{"User-Agent", "curl/8.5.0", 409, -1},
+		{"X-Stainless-Timeout", "600", 409, 598 * time.Second},
+		{"X-Stainless-Read-Timeout", "5", 409, 4 * time.Second},
+	} {
 		req, _ := http.NewRequest("POST", "https://api.example/", strings.NewReader("x"))
-		req.Header.Set("Prefer", prefer)
+		if tt.field != "" {
+			req.Header.Set(tt.field, tt.value)
+		}
 		resp, err := b.client(false).Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p struct{ Type, Rule, Reason string }
+		var p struct {
+			Type, Rule, Reason string
+			URL                string `json:"approval_url"`
+		}
 		if err := json.Unmarshal([]byte(body(t, resp)), &p); err != nil {
 			t.Fatal(err)
 		}
-		if resp.StatusCode != status || resp.Header.Get("Retry-After") == "" || !strings.HasSuffix(p.Type, "/approval-pending") || p.Rule != "writes" {
-			t.Errorf("%s %v %+v", resp.Status, resp.Header, p)
+		if resp.StatusCode != tt.status || resp.Header.Get("Retry-After") == "" || !strings.HasSuffix(p.Type, "/approval-pending") ||
+			p.Rule != "writes" || p.URL != "http://sallyport.internal/approvals/A1" || resp.Header.Get("Operation-Location") != p.URL {
+			t.Errorf("%s: %s %v %+v", tt.value, resp.Status, resp.Header, p)
+		}
+		if waits != tt.waits {
+			t.Errorf("%s %q waits %s, want %s", tt.field, tt.value, waits, tt.waits)
 		}
 	}
 	if b.dials != 0 {
 		t.Errorf("%d dials", b.dials)
+	}
+}
+
+// A retry of the same request has the same digest, whatever the client counts; one
+// that does something else has another.
+func TestT40_TheDigestOfARetry(t *testing.T) {
+	first := whole(t, post("/pay", http.Header{"Content-Type": {"application/json"}, "X-Stainless-Retry-Count": {"0"}}), `{"amount":5}`)
+	for _, tt := range []struct {
+		name, uri, field, value, body string
+		same                          bool
+	}{
+		{"the next attempt", "/pay", "X-Stainless-Retry-Count", "1", `{"amount":5}`, true},
+		{"another trace", "/pay", "Traceparent", "00-1-2-01", `{"amount":5}`, true},
+		{"another body", "/pay", "", "", `{"amount":500}`, false},
+		{"another path", "/pay/all", "", "", `{"amount":5}`, false},
+		{"a query", "/pay?to=eve", "", "", `{"amount":5}`, false},
+		{"another type", "/pay", "Content-Type", "text/plain", `{"amount":5}`, false},
+		{"a field more", "/pay", "X-Sudo", "root", `{"amount":5}`, false},
+		{"an If-Match", "/pay", "If-Match", "*", `{"amount":5}`, false},
+	} {
+		h := http.Header{"Content-Type": {"application/json"}}
+		if tt.field != "" {
+			h.Set(tt.field, tt.value)
+		}
+		if got := whole(t, post(tt.uri, h), tt.body); bytes.Equal(got.Digest, first.Digest) != tt.same {
+			t.Errorf("%s: same=%v", tt.name, !tt.same)
+		}
+	}
+}
+
+// A body that changes between the yes and the sending is not sent.
+func TestT40_AChangedBodyIsNotSent(t *testing.T) {
+	for _, n := range []int{100, stash.Near + 100} {
+		dialled := 0
+		b := newBench(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { dialled++ }))
+		b.decide = asked
+		b.settle = func(context.Context, *action.Action, action.Decision) action.Decision {
+			return action.Decision{Verdict: action.Allow}
+		}
+		b.mutate = func(x *exchange) { x.kept.Near()[50] = 'y' }
+		resp, err := b.client(false).Post("https://api.example/", "text/plain", strings.NewReader(strings.Repeat("x", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body(t, resp); resp.StatusCode != 502 || dialled != 0 || b.dials != 0 {
+			t.Errorf("%d bytes: %s, %d requests, %d dials", n, resp.Status, dialled, b.dials)
+		}
+	}
+}
+
+func TestWhatIsAlike(t *testing.T) {
+	for _, tt := range []struct {
+		readings        []string
+		uri, body, want string
+	}{
+		{nil, "/v1/refunds?x=1", `{"amount":5}`, "POST https://api.example/v1/refunds"},
+		{[]string{"graphql"}, "/repos/a/issues", `{"title":"x"}`, "POST https://api.example/repos/a/issues"},
+		{[]string{"graphql"}, "/graphql", `{"query":"mutation { deleteRepo(id: 1) { ok } }"}`, `POST https://api.example/graphql graphql ["mutation"] ["deleteRepo"]`},
+		{[]string{"graphql"}, "/graphql", `{"query":"mutation { deleteRepo("}`, ""},
+		{[]string{"graphql"}, "/graphql", "not json", ""},
+		{[]string{"mcp"}, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"rm","arguments":{}}}`, `POST https://api.example/mcp rpc ["tools/call"] ["rm"]`},
+		{[]string{"mcp"}, "/mcp", `{"jsonrpc":"2.0","method":`, ""},
+	} {
+		a, p := ask.Read(ask.Place{
+			Peer: &action.Peer{}, Service: &action.Service{Name: "api", Readings: tt.readings}, Name: "api.example", Secure: true,
+		}, &http.Request{Method: "POST", RequestURI: tt.uri, Host: "api.example", ProtoMajor: 1, Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: int64(len(tt.body))})
+		if p != nil {
+			t.Fatal(p)
+		}
+		a.Understand(content.Read([]string{"application/json"}, nil, []byte(tt.body)))
+		if err := a.Whole(nil, nil, ask.Bytes([]byte(tt.body))); err != nil || a.Act.Alike != tt.want {
+			t.Errorf("%s %s: %q, want %q (%v)", tt.uri, tt.body, a.Act.Alike, tt.want, err)
+		}
 	}
 }
 

@@ -25,14 +25,20 @@ type Protocol struct {
 	Log *slog.Logger
 	// HoldMemory bounds the bodies held for approval, of all agents together.
 	HoldMemory int64
+	// StashDir is where bodies wait for approval that do not stay in memory, sealed
+	// and without a name; "" is the system's directory for such files.
+	StashDir string
+	// StashRoom bounds the bodies that wait there, of all agents together.
+	StashRoom int64
 
-	tls    *tls.Config // cloned by every connection; holds the ticket key
-	opaque *tcp.Protocol
-	relay  protocols.Relay
-	held   holdings
-	open   openings
-	copies sync.Pool // *[copyBuffer]byte, while a body flows
-	heads  sync.Pool // *[]byte, while a request head is written
+	tls     *tls.Config // cloned by every connection; holds the ticket key
+	opaque  *tcp.Protocol
+	relay   protocols.Relay
+	held    holdings
+	stashed holdings // on the disk
+	open    openings
+	copies  sync.Pool // *[copyBuffer]byte, while a body flows
+	heads   sync.Pool // *[]byte, while a request head is written
 
 	origins origin.Maker
 }
@@ -49,7 +55,7 @@ func New() *Protocol {
 	var key [32]byte
 	rand.Read(key[:]) //nolint:errcheck // crypto/rand.Read never returns an error
 	base.SetSessionTicketKeys([][32]byte{key})
-	return &Protocol{HoldMemory: holdMemory, tls: base, opaque: tcp.New()}
+	return &Protocol{HoldMemory: holdMemory, StashRoom: stashRoom, tls: base, opaque: tcp.New()}
 }
 
 // Name is how a service asks for it.

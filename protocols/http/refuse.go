@@ -13,11 +13,7 @@ const drainTimeout = 2 * time.Second // for the rest of a refused request
 // Refuse says why in the shape of RFC 9457.
 func (x *exchange) Refuse(_ context.Context, d action.Decision) error {
 	x.keepBody()
-	p := ask.Denied(d, x.Act.ID)
-	if d.Verdict == action.Ask {
-		p = ask.Pending(d, x.Act.ID, ask.Token(x.r.Header["Prefer"], "respond-async"))
-	}
-	x.answer(p)
+	x.answer(x.refusal(d))
 	return nil
 }
 
@@ -28,7 +24,7 @@ func (x *exchange) answer(p *ask.Problem) {
 		return
 	}
 	x.began = true
-	if x.held == nil {
+	if !x.isWhole() {
 		x.deadline(drainTimeout)
 	}
 	p.Write(x.w, x.r.Method)

@@ -23,7 +23,9 @@ func whole(t testing.TB, r *http.Request, body string) *action.Action {
 	if p != nil {
 		t.Fatal(p)
 	}
-	a.Whole(r.Header, nil, []byte(body))
+	if err := a.Whole(r.Header, nil, ask.Bytes([]byte(body))); err != nil {
+		t.Fatal(err)
+	}
 	return &a.Act
 }
 
@@ -150,7 +152,7 @@ func FuzzSample(f *testing.F) {
 		if p != nil || !token(name) {
 			return
 		}
-		a.Whole(r.Header, nil, body)
+		a.Whole(r.Header, nil, ask.Bytes(body))
 		s := string(a.Act.Sample)
 		if !utf8.ValidString(s) || len(s) > 36<<10 || toldHidden(t, s) != a.Act.Hidden {
 			t.Fatalf("%d bytes, hidden %d: %.300q", len(s), a.Act.Hidden, s)

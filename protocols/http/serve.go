@@ -194,7 +194,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		p = a.Crowded()
 	}
-	x := &exchange{Ask: a, site: s, w: w, r: r}
+	x := &exchange{Ask: a, site: s, w: w, r: r, came: time.Now()}
 	x.announce()
 	defer x.done()
 	if p != nil && p.Location != "" {

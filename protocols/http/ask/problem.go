@@ -24,6 +24,7 @@ type Problem struct {
 	Reason string
 	ID     string // of the action
 	Next   string // what the agent may do now
+	Ask    string // id of the ask that waits for an answer
 
 	Location string // where the request belongs
 }
@@ -102,9 +103,29 @@ func Pending(d action.Decision, id string, async bool) *Problem {
 	}
 	return &Problem{
 		Status: status, Kind: "approval-pending", Title: "Waiting for approval",
-		Rule: d.Rule, Reason: d.Reason, ID: id,
-		Next: "A person was asked. Send the very same request again after the time in Retry-After; do not change it.",
+		Rule: d.Rule, Reason: d.Reason, ID: id, Ask: d.Approval,
+		Next: "A person was asked. Send the very same request again after the time in Retry-After; do not change it. approval_url says how it stands.",
 	}
+}
+
+// Unaskable is for a request that would have to be approved and cannot wait for that.
+func Unaskable(d action.Decision, id string, status int, reason, next string) *Problem {
+	kind, title := "too-large", "Too large to be approved"
+	if status == http.StatusTooManyRequests {
+		kind, title = "too-many-requests", "Too much waits for an answer"
+	}
+	return &Problem{Status: status, Kind: kind, Title: title, Rule: d.Rule, Reason: reason, ID: id, Next: next}
+}
+
+// askURL is where an agent sees how its ask stands.
+const askURL = "http://sallyport.internal/approvals/"
+
+// operation is the URL of the ask that waits; "" without one.
+func (p *Problem) operation() string {
+	if p.Ask == "" {
+		return ""
+	}
+	return askURL + p.Ask
 }
 
 // Write answers a request with p, in the shape of RFC 9457.
@@ -118,7 +139,9 @@ func (p *Problem) Write(w http.ResponseWriter, method string) {
 		Detail string `json:"detail,omitempty"`
 		ID     string `json:"action_id,omitempty"`
 		Next   string `json:"next_step,omitempty"`
-	}{problemBase + p.Kind, p.Title, p.Status, p.Rule, p.Reason, p.Reason, p.ID, p.Next})
+		Ask    string `json:"approval_id,omitempty"`
+		URL    string `json:"approval_url,omitempty"`
+	}{problemBase + p.Kind, p.Title, p.Status, p.Rule, p.Reason, p.Reason, p.ID, p.Next, p.Ask, p.operation()})
 	if err != nil {
 		body = []byte("{}")
 	}
@@ -128,6 +151,9 @@ func (p *Problem) Write(w http.ResponseWriter, method string) {
 	h.Set("Cache-Control", "no-store")
 	if p.Location != "" {
 		h.Set("Location", p.Location)
+	}
+	if p.Ask != "" {
+		h.Set("Operation-Location", p.operation())
 	}
 	if p.Kind == "approval-pending" {
 		h.Set("Retry-After", strconv.Itoa(int(askAgain/time.Second)))

@@ -22,12 +22,13 @@ const (
 	bodyRoom  = 16 << 10
 	hexRoom   = 1 << 10 // bytes of a body that nobody can read anyway
 	hexLine   = 32
+	sampled   = bodyRoom // of the beginning of a body
 )
 
 // sample is what a person who is asked gets to read, and how many bytes of the
 // request it leaves out. The agent's text stands in one line behind a word of
 // ours, in plain ASCII, or behind action.SampleMargin.
-func (a *Ask) sample(header, trailer http.Header, body []byte) ([]byte, int64) {
+func (a *Ask) sample(header, trailer http.Header, near []byte, size int64) ([]byte, int64) {
 	var p page
 	url := a.Facts.Method + " " + a.scheme() + "://" + a.HostPort + a.Path
 	if a.Query != "" {
@@ -39,7 +40,7 @@ func (a *Ask) sample(header, trailer http.Header, body []byte) ([]byte, int64) {
 	}
 	p.fields("header ", header)
 	p.fields("trailer ", trailer)
-	p.body(body)
+	p.body(near, size)
 	return p.b, p.hidden
 }
 
@@ -85,26 +86,42 @@ func usual(name string) bool {
 	return false
 }
 
-// body writes the lines of a text, or the bytes at the head of anything else.
-func (p *page) body(body []byte) {
-	if len(body) == 0 {
+// body writes the lines of a text, or the bytes at the head of anything else. Of
+// a body of size bytes near is the beginning.
+func (p *page) body(near []byte, size int64) {
+	if size == 0 {
 		return
 	}
-	p.b = fmt.Appendf(p.b, "body %d bytes", len(body))
+	p.b = fmt.Appendf(p.b, "body %d bytes", size)
+	beyond := int(size) - len(near)
 	switch {
-	case isText(body):
+	case isText(whole(near, beyond)):
 		p.b = append(p.b, '\n')
-		p.lines(body)
-	case mostlyText(body):
+		p.lines(near, beyond)
+	case mostlyText(near):
 		p.b = append(p.b, ", not all of it text\n"...)
-		p.lines(body)
+		p.lines(near, beyond)
 	default:
 		p.b = append(p.b, ", binary\n"...)
-		p.hex(body)
+		p.hex(near, beyond)
 	}
 }
 
-func (p *page) lines(body []byte) {
+// whole takes off what may be the first bytes of a character that is cut in two.
+func whole(near []byte, beyond int) []byte {
+	if beyond == 0 {
+		return near
+	}
+	for cut := range min(utf8.UTFMax, len(near)) {
+		if head := near[:len(near)-cut]; utf8.Valid(head) {
+			return head
+		}
+	}
+	return near
+}
+
+// lines writes a text, and how much of it and of what is beyond it found no room.
+func (p *page) lines(body []byte, beyond int) {
 	const margin = len(action.SampleMargin) + 1
 	for room := bodyRoom; len(body) > 0 && room > margin; {
 		line, rest, _ := bytes.Cut(body, []byte{'\n'})
@@ -118,15 +135,15 @@ func (p *page) lines(body []byte) {
 		room -= len(p.b) - start
 		body = rest
 	}
-	p.missing(len(body))
+	p.missing(len(body) + beyond)
 }
 
-func (p *page) hex(body []byte) {
+func (p *page) hex(body []byte, beyond int) {
 	shown := body[:min(len(body), hexRoom)]
 	for line := range slices.Chunk(shown, hexLine) {
 		p.b = fmt.Appendf(p.b, "%s% x\n", action.SampleMargin, line)
 	}
-	p.missing(len(body) - len(shown))
+	p.missing(len(body) - len(shown) + beyond)
 }
 
 // escape writes one line, of room bytes at most, in which every character that
