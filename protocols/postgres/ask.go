@@ -92,16 +92,19 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 		return fmt.Errorf("hold the message: %w", err)
 	}
 	m := statement.Message{Parts: a.act.Parts, Behind: a.behind, Transaction: a.s.transaction()}
+	runs := raw
 	switch body := raw[wire.HeaderLen:]; a.kind {
 	case ledger.Bind:
 		if _, _, m.Values, err = wire.BindNames(body); err != nil {
 			return err
 		}
+		runs = m.Values
 	case ledger.Call:
 		m.Values = body[4:]
 	}
-	a.act.Digest = statement.Digest(m.Parts, m.Behind, raw)
+	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, a.s.setting())
 	a.act.Sample, a.act.Hidden = statement.Sample(m)
+	a.act.Alike = statement.Alike(m.Parts, m.Behind)
 	return nil
 }
 
@@ -156,6 +159,7 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	a.pushed = true
 	if a.kind != ledger.Parse {
 		a.s.sight.Sent(a.act.Parts)
+		a.s.shifted = a.s.shifted || statement.Shifts(a.act.Parts)
 	}
 	ledger.Deliver(out)
 	return action.Result{}, a.s.in.Pass()
@@ -270,6 +274,15 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 		}
 		stop()
 	}
+}
+
+// setting is where the session's statements run.
+func (s *session) setting() statement.Setting {
+	in := statement.Setting{Start: s.wish.Parameters}
+	if s.shifted {
+		in.Own = s.ours
+	}
+	return in
 }
 
 // transaction tells the approver whether others may have to wait for the answer.

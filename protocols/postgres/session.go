@@ -60,7 +60,9 @@ type session struct {
 	// Of the agent's pump.
 	text sql.Session
 	skip bool // a refused message stands before: nothing counts until Sync
-	copy copying
+	// shifted: names may stand for something else here than in another session.
+	shifted bool
+	copy    copying
 
 	reading sync.Mutex // held while a text is read
 

@@ -83,7 +83,10 @@ func Of(what string, a *action.Action, d action.Decision, bar *Bar) *pgproto3.Er
 		e.Code, e.Message, e.Hint = bar.Code, bar.Text, bar.Hint
 	case d.Verdict == action.Ask:
 		e.Message = "sallyport is waiting for an approval of this " + what
-		e.Hint = "Send it again once it is approved."
+		e.Hint = "Send the very same again once it is approved."
+		if d.Approval != "" {
+			e.Hint = "approval " + d.Approval + ": send the very same again once it is approved; http://sallyport.internal/approvals/" + d.Approval + " says how it stands."
+		}
 	case d.Reason != "":
 		e.Message += ": " + d.Reason
 	}

@@ -110,20 +110,6 @@ func WithParams(parts []action.Part, values []string) []action.Part {
 	return parts
 }
 
-// Digest is the SHA-256 of a message and of the texts it stands for: a Bind names
-// its statement and does not hold it, an EXECUTE what stands behind its name.
-func Digest(parts, behind []action.Part, message []byte) []byte {
-	h := sha256.New()
-	for _, p := range slices.Concat(parts, behind) {
-		if f, ok := p.Facts.(*sql.Facts); ok {
-			h.Write([]byte(f.Text)) //nolint:errcheck // a hash never fails
-			h.Write([]byte{0})      //nolint:errcheck // a hash never fails
-		}
-	}
-	h.Write(message) //nolint:errcheck // a hash never fails
-	return h.Sum(nil)
-}
-
 // ConnectDigest is the SHA-256 of what a session starts with.
 func ConnectDigest(user string, parameters []wire.Parameter) []byte {
 	h := sha256.New()

@@ -7,6 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
 func part(e action.Effects, s sql.Shape) []action.Part {
@@ -42,14 +43,79 @@ func TestQuote(t *testing.T) {
 }
 
 func TestT40_TheDigestIsOfTextAndValues(t *testing.T) {
-	one := part(action.EffectRead, sql.Shape{})
-	other := []action.Part{{Facts: &sql.Facts{Shape: &sql.Shape{}, Text: "another"}}}
-	base := string(Digest(one, nil, []byte("bind")))
-	if string(Digest(one, nil, []byte("bind"))) != base {
+	text := func(s string) []action.Part { return []action.Part{{Facts: &sql.Facts{Shape: &sql.Shape{}, Text: s}}} }
+	in := func(database, user, role string, tables ...string) []action.Part {
+		return []action.Part{{Facts: &sql.Facts{
+			Shape: &sql.Shape{}, Text: "one", Expanded: tables, Conversation: &sql.Conversation{Database: database, User: user, Role: role},
+		}}}
+	}
+	base := string(Digest(text("one"), nil, []byte("bind"), Setting{}))
+	if string(Digest(text("one"), nil, []byte("bind"), Setting{Start: []wire.Parameter{{Name: "application_name", Value: "x"}}})) != base {
 		t.Error("it is not the same for the same")
 	}
-	if string(Digest(other, nil, []byte("bind"))) == base || string(Digest(one, nil, []byte("bind!"))) == base {
-		t.Error("it is the same for another")
+	seen := map[string]string{base: "the first"}
+	for name, got := range map[string][]byte{
+		"another text":         Digest(text("two"), nil, []byte("bind"), Setting{}),
+		"other values":         Digest(text("one"), nil, []byte("bind!"), Setting{}),
+		"behind it":            Digest(nil, text("one"), []byte("bind"), Setting{}),
+		"two texts":            Digest(append(text("o"), text("ne")...), nil, []byte("bind"), Setting{}),
+		"another database":     Digest(in("app", "u", "r"), nil, []byte("bind"), Setting{}),
+		"another user":         Digest(in("a", "ppu", "r"), nil, []byte("bind"), Setting{}),
+		"another role":         Digest(in("app", "", "ur"), nil, []byte("bind"), Setting{}),
+		"another table":        Digest(in("app", "u", "r", "public.a"), nil, []byte("bind"), Setting{}),
+		"another path":         Digest(text("one"), nil, []byte("bind"), Setting{Start: []wire.Parameter{{Name: "search_path", Value: "evil"}}}),
+		"a session of its own": Digest(text("one"), nil, []byte("bind"), Setting{Own: []byte{1}}),
+		"another session":      Digest(text("one"), nil, []byte("bind"), Setting{Own: []byte{2}}),
+	} {
+		if other := seen[string(got)]; other != "" {
+			t.Errorf("%s is the same as %s", name, other)
+		}
+		seen[string(got)] = name
+	}
+}
+
+// read gives the parts of a text.
+func read(t *testing.T, text string) []action.Part {
+	t.Helper()
+	parts, bar := Read(sql.New(0), text, &sql.Session{
+		StandardStrings: true, UTF8: true, Major: sql.LastMajor, Protocol: "simple", Conversation: &sql.Conversation{Database: "app"},
+	}, func(string) []action.Part { return nil })
+	if bar != nil {
+		t.Fatalf("%s: %+v", text, bar)
+	}
+	return parts
+}
+
+func TestWhatIsAlike(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"UPDATE users SET a = 1 WHERE id = 5", "update (write) on users; in app"},
+		{"update users set a = 2 where id = 6", "update (write) on users; in app"},
+		{"UPDATE users SET a = 1", "update (destructive) on users; in app"},
+		{"DELETE FROM public.users WHERE id = 5", "delete (write) on public.users; in app"},
+		{"INSERT INTO a SELECT * FROM b", "insert (read,write) on a, b; in app"},
+		{"UPDATE users SET a = lower(b) WHERE id = 5", "update (write) on users by lower; in app"},
+		{"UPDATE a SET b = 1 WHERE c = 2; UPDATE a SET b = 2 WHERE c = 3", "update (write) on a; in app"},
+		{"SET search_path = evil", ""},
+		{"DO $$ BEGIN END $$", ""},
+		{"SELECT nextval('x')", ""},
+	} {
+		if got := Alike(read(t, c.text), nil); got != c.want {
+			t.Errorf("%s: %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestWhatShiftsNames(t *testing.T) {
+	for text, want := range map[string]bool{
+		"UPDATE users SET a = 1 WHERE id = 5": false, "SELECT 1": false, "BEGIN": false, "SET statement_timeout = 5": false,
+		"SELECT lower('x')": false, "SET search_path = evil": true, "SET ROLE x": true, "RESET ALL": true, "DISCARD ALL": true,
+		"CREATE TEMP TABLE users (id int)": true, "SELECT set_config('search_path', 'evil', false)": true,
+		"SELECT set_config(name, 'evil', false) FROM x": true, "SELECT mine()": true, "DO $$ BEGIN END $$": true,
+		"SET app.tenant = 5": true, "SELECT * INTO TEMP users FROM x": true,
+	} {
+		if got := Shifts(read(t, text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
 	}
 }
 
