@@ -29,6 +29,7 @@ require (
 	google.golang.org/protobuf v1.36.12
 	gvisor.dev/gvisor v0.0.0-20260224225140-573d5e7127a8
 	modernc.org/sqlite v1.58.0
+	pgregory.net/rapid v1.3.0
 	tailscale.com v1.102.5
 )
 
