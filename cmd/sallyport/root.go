@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/sallyport/admin"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/cmd/sallyport/edit"
 
 	"github.com/spf13/cobra"
 )
@@ -39,6 +40,7 @@ func newRoot() *cobra.Command {
 		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
+	cmd.AddCommand(edit.Commands(&r.Env)...)
 	cli.ShowUsage(cmd)
 	return cmd
 }

@@ -26,7 +26,7 @@ func (a author) Apply(ctx context.Context, d action.Draft, by book.Author, permi
 
 // newBook makes the part of the API that changes the configuration, and has every
 // change by hand kept in its history.
-func (n *Node) newBook() *book.Book {
+func (n *Node) newBook(ctx context.Context) *book.Book {
 	e := &edit.Editor{
 		Path: n.o.Config, Options: n.o.Build.Policy, History: &history.Log{Store: n.store}, Now: time.Now,
 		Take: n.Rules.Take,
@@ -39,6 +39,7 @@ func (n *Node) newBook() *book.Book {
 			n.o.Log.Error("the configuration has changed and its history could not keep that", "err", err)
 		}
 	}
+	n.Rules.noticed(ctx)
 	return &book.Book{Editor: author{e}}
 }
 

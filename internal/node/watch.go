@@ -23,7 +23,6 @@ func (b *Rulebook) watch(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	turn := b.Current().NextChange(time.Now())
-	b.noticed(ctx)
 	for {
 		select {
 		case <-ctx.Done():

@@ -25,6 +25,15 @@ import (
 type Client struct {
 	socket string
 	http   *http.Client
+	match  string // the revision that a change is made for
+}
+
+// For gives a client whose changes are made for one revision, and refused if it
+// is no longer the current one.
+func (c *Client) For(revision string) *Client {
+	other := *c
+	other.match = `"` + revision + `"`
+	return &other
 }
 
 // Client finds the gateway: --gateway, $SALLYPORT_URL, else the default socket.
@@ -73,6 +82,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Res
 		return nil, fmt.Errorf("request %s: %w", path, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if c.match != "" {
+		req.Header.Set("If-Match", c.match)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)

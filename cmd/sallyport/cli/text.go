@@ -71,6 +71,15 @@ func Printable(s string) string {
 	}, s)
 }
 
+// PrintableTabs is Printable for text of files, whose tabs stay.
+func PrintableTabs(s string) string {
+	pieces := strings.Split(s, "\t")
+	for i, piece := range pieces {
+		pieces[i] = Printable(piece)
+	}
+	return strings.Join(pieces, "\t")
+}
+
 // Count says how many there are of a noun: "1 service", "2 services".
 func Count(n int, noun string) string {
 	if n == 1 {
