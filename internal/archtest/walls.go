@@ -9,9 +9,10 @@ const module = "sallyport.dev/sallyport"
 // commit that adds it.
 var may = map[string][]string{
 	// Floor 1
-	"action":   {},
-	"vault":    {"action", "vault/scrub"},
-	"vault/ca": {"action", "vault"},
+	"action":       {},
+	"vault":        {"action", "vault/scrub"},
+	"vault/ca":     {"action", "vault"},
+	"vault/remote": {"vault"},
 
 	// Floor 2: none imports another
 	"netstack":           {"action"},
@@ -84,6 +85,8 @@ var libraries = []library{
 	{"github.com/vektah/gqlparser", []string{"protocols/http/call"}},
 	{"github.com/xdg-go/scram", []string{"protocols/postgres"}},
 	{"github.com/pganalyze", []string{"protocols/postgres/sql"}},
+	{"github.com/slack-go/slack", []string{"approval/slack"}},
+	{"github.com/gorilla/websocket", []string{"approval/slack"}},
 	{"database/sql", []string{"internal/store"}},
 	{"modernc.org/sqlite", []string{"internal/store"}},
 	{"github.com/spf13", []string{"cmd"}},
@@ -123,6 +126,8 @@ var hooks = map[string][]string{
 	"net/http.Transport": {"DialContext", "DialTLSContext"},
 	"net/http.Client":    {"Transport"},
 	"net.Resolver":       {"Dial"},
+
+	"github.com/gorilla/websocket.Dialer": {"NetDialContext"},
 }
 
 // What a reader can hold in mind at once, in lines; tests and generated code aside.
