@@ -2,6 +2,7 @@ package main
 
 import (
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/cmd/sallyport/fetch"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/protocols"
@@ -14,6 +15,7 @@ import (
 // build lists what this program contains.
 func build() node.Build {
 	return node.Build{
+		Remote:    fetch.Remote,
 		Protocols: []protocols.Protocol{http.New(), postgres.New(), tcp.New()},
 		Policy: policy.Options{
 			Tables:    []action.FactTable{http.Facts(), postgres.Facts(), tcp.Facts()},

@@ -46,6 +46,9 @@ const unusedSubnet = "10.77.0.0/16"
 type Build struct {
 	Protocols []protocols.Protocol
 	Policy    policy.Options
+	// Remote gives what fetches a secret, and what tells it from another place; nil
+	// for one that is not fetched. Nil: no secret is.
+	Remote func(*policy.SecretConfig) (r vault.Remote, spec string, err error)
 }
 
 // Options of one gateway.
@@ -154,7 +157,11 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 	if n.Vault, err = vault.Open(ctx, n.store, key); err != nil {
 		return fmt.Errorf("open the vault: %w", err)
 	}
-	n.Vault.Declare(sources(n.Rules.Current()))
+	places, err := n.sources(n.Rules.Current())
+	if err != nil {
+		return err
+	}
+	n.Vault.Declare(places)
 	if n.CA, err = ca.Open(ctx, n.Vault, conf.Name, n.Rules.Current().Names(), time.Now); err != nil {
 		return fmt.Errorf("open the CA: %w", err)
 	}
@@ -295,7 +302,11 @@ func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
 	if err := n.CA.Constrain(ctx, p.Names()); err != nil {
 		return fmt.Errorf("the CA cannot take the names of the services: %w", err)
 	}
-	n.Vault.Declare(sources(p))
+	places, err := n.sources(p)
+	if err != nil {
+		return err
+	}
+	n.Vault.Declare(places)
 	return nil
 }
 

@@ -100,12 +100,25 @@ func (b *Rulebook) standing() (loaded time.Time, err string) {
 }
 
 // sources lists the secrets that a configuration takes from elsewhere.
-func sources(p *policy.Policy) []vault.Source {
+func (n *Node) sources(p *policy.Policy) ([]vault.Source, error) {
 	var list []vault.Source
 	for _, s := range p.Secrets() {
-		list = append(list, vault.Source{Name: s.Name, Env: s.Env, File: s.File})
+		if s.Sealed() {
+			continue
+		}
+		src := vault.Source{Name: s.Name, Env: s.Env, File: s.File, Refresh: s.Refresh}
+		if n.o.Build.Remote != nil {
+			var err error
+			if src.Remote, src.Spec, err = n.o.Build.Remote(&s); err != nil {
+				return nil, err
+			}
+		}
+		if src.Env == "" && src.File == "" && src.Remote == nil {
+			return nil, fmt.Errorf("secret %s: this build fetches nothing", s.Name)
+		}
+		list = append(list, src)
 	}
-	return list
+	return list, nil
 }
 
 // Roles lists the roles of the rules in force.

@@ -10,7 +10,6 @@ import (
 	"sallyport.dev/sallyport/policy/hclconf/value"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // A Gateway is the host block of that name, with its defaults filled in.
@@ -51,24 +50,5 @@ type Limits struct {
 	Memory              int64 // of the whole process; 0: as the environment says
 }
 
-// A Secret names what is injected and where it is kept.
-type Secret struct {
-	Name      string
-	Env, File string // both empty: sealed in the vault
-	Range     hcl.Range
-}
-
 // A reader reads host blocks.
 type reader struct{ *value.Reader }
-
-// ReadSecret reads a secret block.
-func ReadSecret(v *value.Reader, b *hclsyntax.Block) *Secret {
-	d := &reader{v}
-	s := &Secret{Name: d.Identifier(b), Range: b.DefRange()}
-	value.With(b.Body, "env", func(e hcl.Expression) { s.Env = d.Word(e).Value })
-	value.With(b.Body, "file", func(e hcl.Expression) { s.File = d.hostPath(d.Word(e).Value) })
-	if s.Env != "" && s.File != "" {
-		d.Fail(b.Body.Attributes["file"].NameRange, "Two sources", "A secret has one source: env, file, or neither for the vault.")
-	}
-	return s
-}

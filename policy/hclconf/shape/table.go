@@ -64,8 +64,23 @@ func secret() *Shape {
 		Attrs: []Attr{
 			{Name: "env", Type: "string", Doc: "The environment variable of the gateway that holds it."},
 			{Name: "file", Type: "path", Doc: "The file that holds it, relative to the configuration."},
+			{Name: "exec", Type: "list of strings", Doc: "A program and its arguments that print it; it gets no shell, and of the environment only PATH and HOME."},
+			{Name: "aws", Type: "string", Doc: "The ARN of a secret in AWS Secrets Manager."},
+			{Name: "gcp", Type: "string", Doc: "projects/PROJECT/secrets/NAME in Google Secret Manager."},
+			{Name: "refresh", Type: "duration", Default: `"10m"`, Doc: "How often exec, vault, aws and gcp are asked again."},
 		},
-		Later: []string{"exec", "refresh", "vault", "aws", "gcp"},
+		Blocks: map[string]*Shape{
+			"vault": {
+				Doc: "A secret of HashiCorp Vault or OpenBao. What an engine makes for the occasion lasts as long as its lease.",
+				Attrs: []Attr{
+					{Name: "address", Type: "string", Doc: `"https://vault.acme.dev"; required.`},
+					{Name: "namespace", Type: "string", Default: "none", Doc: "The namespace."},
+					{Name: "path", Type: "string", Doc: `"kv/data/db", "database/creds/app"; required.`},
+					{Name: "field", Type: "string", Default: "all of it, as JSON", Doc: "The field of the secret."},
+					{Name: "auth", Type: "object", Doc: `{ token_file }, { role, jwt_file } or { role_id, secret_id_file }, each with an optional mount; required.`},
+				},
+			},
+		},
 	}
 }
 
