@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/book"
+	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/vault"
@@ -64,6 +65,7 @@ type API struct {
 	// SecretSet is called after a secret got another value.
 	SecretSet func()
 	Metrics   prometheus.Gatherer
+	Door      *door.Door
 	Witness   route.Witness // keeps what operators do; nil: nobody does
 	Logger    *slog.Logger
 }

@@ -18,7 +18,8 @@ import (
 func open() []string {
 	return []string{
 		"GET /healthz", "GET /readyz", // a load balancer has no login
-		"GET /api/v1/ca.pem", // public by nature
+		"GET /api/v1/ca.pem",                                                // public by nature
+		"GET /api/v1/session", "POST /api/v1/session", "POST /api/v1/setup", // how somebody becomes a caller
 	}
 }
 
@@ -34,6 +35,8 @@ func TestEveryRouteHasARight(t *testing.T) {
 			t.Errorf("%s is open to everybody; is that meant?", name)
 		case rt.Right == route.Viewer && rt.Method != "GET":
 			t.Errorf("%s: a viewer only looks", name)
+		case rt.Proves && rt.Right != route.Known:
+			t.Errorf("%s proves nobody", name)
 		case !strings.HasSuffix(rt.Doc, "."):
 			t.Errorf("%s: what is it for?", name)
 		case seen[name]:
@@ -84,7 +87,7 @@ func TestRightsMatrix(t *testing.T) {
 					}
 					w := httptest.NewRecorder()
 					h.ServeHTTP(w, r)
-					proven := fresh || rt.Right == route.None || !rt.StepUp && (!shared || rt.Method == "GET")
+					proven := fresh || rt.Right == route.None || !rt.StepUp && (!shared || rt.Proves || rt.Method == "GET")
 					want := slices.Contains(may[rt.Right], who) && proven
 					if reached != want || want != (w.Code == 200) {
 						t.Errorf("%s %s, %s, fresh %v, shared %v: %d, reached %v, want %v", rt.Method, rt.Pattern, who, fresh, shared, w.Code, reached, want)

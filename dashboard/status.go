@@ -24,6 +24,7 @@ type Status struct {
 	PublicKey   string         `json:"public_key,omitempty"` // WireGuard's
 	Address     string         `json:"address,omitempty"`    // inside the tunnel
 	Tailnet     *Tailnet       `json:"tailnet,omitempty"`
+	Dashboard   []string       `json:"dashboard,omitempty"` // where people come in, best first
 	Warnings    []string       `json:"warnings,omitempty"`
 
 	// Accounts lists what is wrong with the accounts of services, by service, as

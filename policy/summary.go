@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/place"
 
 	"github.com/hashicorp/hcl/v2"
@@ -42,6 +43,17 @@ func (p *Policy) Users(service string) []string {
 	return names
 }
 
+// UsersOf lists the roles that use a service, in the order of the configuration.
+func (p *Policy) UsersOf(service string) []string {
+	var names []string
+	for _, r := range p.roles {
+		if s := p.byName[service]; s != nil && slices.Contains(r.uses, s.index) {
+			names = append(names, r.name)
+		}
+	}
+	return names
+}
+
 // Prefixes lists the addresses and networks that services claim, for agents that
 // route only these to the gateway.
 func (p *Policy) Prefixes() []netip.Prefix {
@@ -71,4 +83,13 @@ func (p *Policy) TailnetMembers() []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// Operators lists the people that the configuration names, by what they may do.
+func (p *Policy) Operators() map[string][]string {
+	o := p.conf.Operators
+	return map[string][]string{
+		"admin": hclconf.Texts(o.Admins), "editor": hclconf.Texts(o.Editors),
+		"approver": hclconf.Texts(o.Approvers), "viewer": hclconf.Texts(o.Viewers),
+	}
 }

@@ -1,7 +1,6 @@
 package door_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/dashboard/door"
-	"sallyport.dev/sallyport/internal/lab"
 	"sallyport.dev/sallyport/internal/notrun"
 )
 
@@ -120,30 +118,5 @@ func TestAnOldSocketIsReplaced(t *testing.T) {
 	}
 	if _, err := door.ListenAdmin(filepath.Join(path, "x")); err == nil {
 		t.Error("a socket below a file")
-	}
-}
-
-func TestWhoActedIsLogged(t *testing.T) {
-	l := lab.New(t, `
-gateway {
-  wireguard {
-    listen = ":0"
-  }
-}
-`)
-	c := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", filepath.Join(l.Dir, "admin.sock"))
-		},
-		DisableKeepAlives: true,
-	}}
-	resp, err := c.Post("http://sallyport/api/v1/agents/freeze", "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if logs := l.Logs.String(); !strings.Contains(logs, "all agents frozen") || strings.Contains(logs, `by=""`) {
-		t.Errorf("the log does not say who:\n%s", logs)
 	}
 }

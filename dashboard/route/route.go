@@ -20,6 +20,7 @@ type Route struct {
 	Right           Right  // what the caller must have
 	StepUp          bool   // and must have proved anew a moment ago who they are
 	Quiet           bool   // changes nothing although it is no GET, and stays out of the operators' audit
+	Proves          bool   // is itself how somebody proves who they are, or logs out
 	Watched         bool   // goes into the operators' audit though it changes nothing
 	Doc             string // one sentence for the API's document
 	Do              Endpoint
@@ -29,6 +30,7 @@ type Route struct {
 type Endpoint struct {
 	In, Out  reflect.Type // nil: no body
 	Optional bool         // the body may be missing
+	Paged    bool         // the answer is one page of a list
 	Media    string       // of the answer
 	serve    func(http.ResponseWriter, *http.Request) error
 }
@@ -60,6 +62,21 @@ func Take[I, O any](f func(*http.Request, I) (O, error)) Endpoint {
 	})
 	e.In = reflect.TypeFor[I]()
 	return e
+}
+
+// Full is Take for a handler that also writes to the head of the answer.
+func Full[I, O any](f func(http.ResponseWriter, *http.Request, I) (O, error)) Endpoint {
+	return Endpoint{In: reflect.TypeFor[I](), Out: reflect.TypeFor[O](), Media: "application/json", serve: func(w http.ResponseWriter, r *http.Request) error {
+		var in I
+		if err := decode(r, &in); err != nil {
+			return err
+		}
+		v, err := f(w, r, in)
+		if err != nil {
+			return err
+		}
+		return answer(w, r, v)
+	}}
 }
 
 // May is Take for a body that may be missing: f then gets the zero value.
@@ -164,7 +181,7 @@ func (rt Route) admit(r *http.Request) error {
 		return errUnproven
 	case !c.Rights.Has(rt.Right):
 		return Forbidden("%s may not do this: it needs the right %q", cmp.Or(c.Person.Name, "you"), rt.Right)
-	case (rt.StepUp || c.Shared && !safe(r.Method)) && !c.Fresh:
+	case (rt.StepUp || c.Shared && !rt.Proves && !safe(r.Method)) && !c.Fresh:
 		return errStale
 	}
 	return nil

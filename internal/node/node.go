@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -61,6 +63,7 @@ type Options struct {
 	Errs    io.Writer        // configuration errors, with the source line
 	Reload  <-chan os.Signal // read the configuration again; nil: only when it changes
 	Dialer  *gateway.Dialer  // nil: as the configuration says
+	HTTP    *http.Client     // for what the gateway itself asks of others; nil: it asks nobody
 }
 
 // A Node is one gateway and all that it is made of. Start makes one, Run keeps
@@ -85,6 +88,9 @@ type Node struct {
 	up      atomic.Bool
 	store   *store.Store
 	pools   []netip.Prefix // the virtual IPs
+
+	visitors map[uint16]net.Listener // the tailnet's, by port
+	local    []gate                  // where people come in beside the tailnet
 }
 
 // ErrConfig means that the configuration has errors, which Options.Errs was told.
@@ -128,6 +134,9 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		return nil, err
 	}
 	if n.API, err = n.newAPI(); err != nil {
+		return nil, err
+	}
+	if err := n.openDoor(ctx); err != nil {
 		return nil, err
 	}
 	n.Rules.prepare = n.prepare

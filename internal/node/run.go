@@ -28,6 +28,10 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
+	gates, err := n.gates()
+	if err != nil {
+		return errors.Join(err, admin.Close())
+	}
 	srv := &http.Server{
 		Handler: n.API.Handler(), ConnContext: door.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(n.o.Log.Handler(), slog.LevelDebug),
@@ -46,12 +50,14 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 		defer cancel()
 		return srv.Shutdown(stop)
 	})
+	n.serveDoor(ctx, g, gates)
 	g.Go(func() error { return n.Roster.Run(ctx) })
 	g.Go(func() error { return n.Gateway.Run(ctx) })
 	g.Go(func() error { return n.Vault.Run(ctx) })
 	g.Go(func() error { return n.Desk.Run(ctx) })
 	g.Go(func() error { return n.Rules.watch(ctx) })
 	n.announce()
+	n.welcome()
 	ready()
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -70,6 +76,9 @@ func (n *Node) announce() {
 	}
 	if t := n.tailnetStatus(); t != nil {
 		up = append(up, "tailnet", t.State, "node", t.Name, "addresses", t.Addresses)
+	}
+	if at := n.dashboards(); len(at) > 0 {
+		up = append(up, "dashboard", at)
 	}
 	n.o.Log.Info("ready", up...)
 	for _, w := range n.Warnings() {

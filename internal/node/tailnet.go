@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -21,12 +22,14 @@ const tailnetState = "tailnet"
 
 // newTailnet makes the gateway's node of the tailnet, not started yet.
 func (n *Node) newTailnet(conf policy.GatewayConfig) *tailnet.Node {
-	return tailnet.New(tailnet.Config{
+	t := tailnet.New(tailnet.Config{
 		Hostname: n.hostname(conf), ControlURL: conf.Tailnet.ControlURL, AuthKey: n.authKey, Tags: conf.Tailnet.Tags,
 		Dir: filepath.Join(n.Dir, "tailnet"), State: sealed{n.Vault}, Routes: n.tailnetRoutes(n.Rules.Current()),
 		Enrolled: func(p *action.Peer) bool { return len(n.Rules.RolesOf(p)) > 0 },
 		Changed:  n.Gateway.Recheck,
 	}, n.Roster, n.o.Log)
+	n.visitors = map[uint16]net.Listener{tailnetTLS: t.Listen(tailnetTLS), tailnetPlain: t.Listen(tailnetPlain)}
+	return t
 }
 
 // hostname is what the node asks to be called.

@@ -105,8 +105,8 @@ func step(ctx context.Context, db *sql.DB, statements string, version int) error
 	return tx.Commit()
 }
 
-// stateSchema is state.db: things by bucket and key, what has begun, and what the
-// limits of rules have counted.
+// stateSchema is state.db: things by bucket and key, what has begun, what the
+// limits of rules have counted, and what operators did.
 func stateSchema() []string {
 	return []string{
 		`CREATE TABLE kv (
@@ -127,6 +127,10 @@ func stateSchema() []string {
 			n    INTEGER NOT NULL,
 			PRIMARY KEY (rule, of, at)
 		) WITHOUT ROWID;`,
+		`CREATE TABLE deeds (
+			seq  INTEGER PRIMARY KEY,
+			body BLOB NOT NULL
+		);`,
 	}
 }
 

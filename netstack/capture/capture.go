@@ -31,7 +31,11 @@ type Capture struct {
 	Net    *tun.Net
 	Server *netstack.Server
 	Own    func(netip.Addr) bool // the gateway's own addresses
-	Log    *slog.Logger
+	// Local takes a connection to the gateway itself that no agent makes: it gives
+	// what is called once with the connection, or with nil if its handshake failed.
+	// nil, or an answer of nil: the connection is an agent's.
+	Local func(src netip.Addr, port uint16) func(netstack.Conn)
+	Log   *slog.Logger
 }
 
 // Admit lets through what a flow consists of, and echo requests to the gateway.
@@ -49,12 +53,28 @@ func Admit(p tun.Packet, own func(netip.Addr) bool) bool {
 // end with ctx.
 func (c *Capture) Begin(ctx context.Context) {
 	flows := tcp.NewForwarder(c.Net.Stack, 0, maxInFlight, func(r *tcp.ForwarderRequest) {
-		if !c.Server.Track(func() { c.Server.Serve(ctx, c.offer(r)) }) {
+		if !c.Server.Track(func() { c.serve(ctx, c.offer(r)) }) {
 			r.Complete(true)
 		}
 	})
 	c.Net.Stack.SetTransportProtocolHandler(tcp.ProtocolNumber, flows.HandlePacket)
 	c.Net.Stack.SetTransportProtocolHandler(udp.ProtocolNumber, c.datagram)
+}
+
+// serve hands an offer to whom it is for.
+func (c *Capture) serve(ctx context.Context, o netstack.Offer) {
+	if c.Local != nil && o.Own {
+		if take := c.Local(o.Src.Addr(), o.Dst.Port()); take != nil {
+			conn, err := o.Accept(ctx)
+			if err != nil {
+				c.Log.Debug("a visit failed", "src", o.Src.String(), "err", err)
+				conn = nil
+			}
+			take(conn)
+			return
+		}
+	}
+	c.Server.Serve(ctx, o)
 }
 
 // offer is a SYN in the words of netstack.

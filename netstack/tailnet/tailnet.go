@@ -18,6 +18,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/capture"
+	"sallyport.dev/sallyport/netstack/tailnet/front"
 	"sallyport.dev/sallyport/netstack/tun"
 
 	"tailscale.com/client/local"
@@ -65,6 +66,7 @@ type Node struct {
 	keySet chan struct{}                    // the auth key may be another one
 	up     chan struct{}                    // closed when the node runs for the first time
 	begin  sync.Once                        // guards up
+	fronts map[uint16]*front.Front          // by port; not changed once the node has started
 
 	mu      sync.Mutex
 	key     string         // the auth key that is not to be tried again; guarded by mu
@@ -102,7 +104,7 @@ func (n *Node) Start(ctx context.Context, srv *netstack.Server) (err error) {
 		return fmt.Errorf("tailnet: %w", err)
 	}
 	ctx, n.cancel = context.WithCancel(ctx)
-	inbound := capture.Capture{Net: n.net, Server: srv, Own: n.isOwn, Log: n.log}
+	inbound := capture.Capture{Net: n.net, Server: srv, Own: n.isOwn, Local: n.local, Log: n.log}
 	inbound.Begin(ctx)
 	n.roster.Subscribe(n.who.rosterChanged)
 	n.joined.Go(func() { n.follow(ctx) })
@@ -206,6 +208,9 @@ func (n *Node) Close() error {
 
 // down ends every flow and frees everything.
 func (n *Node) down() {
+	for _, f := range n.fronts {
+		f.Close()
+	}
 	n.server.Stop()
 	time.Sleep(farewell)
 	if err := n.ts.Close(); err != nil {

@@ -41,7 +41,7 @@ func (a *Approver) Terms() string {
 
 func (d *decoder) approver(b *hclsyntax.Block) {
 	a := &Approver{Name: d.Identifier(b), Require: 1, Hold: defaultHold, Timeout: defaultTimeout, Range: b.DefRange()}
-	value.With(b.Body, "members", func(e hcl.Expression) { a.Members = d.people(e) })
+	value.With(b.Body, "members", func(e hcl.Expression) { a.Members = d.People(e) })
 	value.With(b.Body, "require", func(e hcl.Expression) { a.Require = d.require(e, a.Members) })
 	value.With(b.Body, "timeout", func(e hcl.Expression) {
 		if a.Timeout = d.Duration(e); a.Timeout < time.Second || a.Timeout > maxTimeout {
@@ -93,29 +93,6 @@ func (d *decoder) require(e hcl.Expression, members []Str) int {
 		d.Fail(e.Range(), "Too few members", "%d people must say yes, and there are %d members.", n, len(members))
 	}
 	return n
-}
-
-// people reads who may answer: logins, groups, or everybody of a domain.
-func (d *decoder) people(e hcl.Expression) []Str {
-	list := d.Words(e)
-	for i, m := range list {
-		group, isGroup := strings.CutPrefix(m.Value, "group:")
-		domain, isDomain := strings.CutPrefix(m.Value, "*@")
-		kind, _, isKind := strings.Cut(m.Value, ":")
-		switch {
-		case !m.Stated():
-		case isGroup && group == "", isDomain && domain == "", m.Value == "*", strings.ContainsAny(m.Value, " \t"),
-			!isGroup && isKind, strings.Contains(m.Value, "*") && !isDomain:
-			hint := ""
-			if kind == "user" || kind == "agent" || kind == "tag" {
-				hint = " People are named by their login alone, and agents never answer."
-			}
-			d.Fail(m.Range, "Bad member", `%q names nobody who could answer; write "ana@acme.dev", "group:NAME", "*@acme.dev" or the name of a local user.%s`, m.Value, hint)
-		case slices.ContainsFunc(list[:i], func(o Str) bool { return strings.EqualFold(o.Value, m.Value) }):
-			d.Fail(m.Range, "Stated twice", "%s stands in this list already.", m.Value)
-		}
-	}
-	return list
 }
 
 // askers reads who a rule asks: judges and approvers.

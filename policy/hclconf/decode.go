@@ -57,12 +57,14 @@ func (d *decoder) config(bodies []*hclsyntax.Body) {
 }
 
 func (d *decoder) block(b *hclsyntax.Block) {
-	if b.Type != "gateway" && (len(b.Labels) == 0 || b.Labels[0] == "") {
+	if b.Type != "gateway" && b.Type != "operators" && (len(b.Labels) == 0 || b.Labels[0] == "") {
 		return // labels has complained
 	}
 	switch b.Type {
 	case "gateway":
 		host.ReadGateway(d.Reader, b, &d.cfg.Gateway)
+	case "operators":
+		d.cfg.Operators = host.ReadOperators(d.Reader, b)
 	case "secret":
 		d.cfg.Secrets = append(d.cfg.Secrets, host.ReadSecret(d.Reader, b))
 	case "service":

@@ -20,6 +20,7 @@ import (
 // after Parse has returned it.
 type Config struct {
 	Gateway   host.Gateway
+	Operators host.Operators
 	Services  []*Service
 	Secrets   []*host.Secret
 	Roles     []*Role

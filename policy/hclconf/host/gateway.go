@@ -36,10 +36,13 @@ func ReadGateway(v *value.Reader, b *hclsyntax.Block, g *Gateway) {
 			g.Wireguard = d.wireguard(inner.Body)
 		case "tailnet":
 			g.Tailnet = d.tailnet(inner.Body)
+		case "dashboard":
+			g.Dashboard = d.dashboard(inner)
 		case "dns":
 			d.dns(inner.Body, g)
 		case "record":
 			value.With(inner.Body, "keep", func(e hcl.Expression) { g.Record.Keep = d.Duration(e) })
+			value.With(inner.Body, "bodies", func(e hcl.Expression) { g.Record.Bodies = d.bodies(e) })
 			value.With(inner.Body, "strict", func(e hcl.Expression) { g.Record.Strict = d.Flag(e).Value })
 		case "limits":
 			value.With(inner.Body, "connections_per_agent", func(e hcl.Expression) { g.Limits.ConnectionsPerAgent = int(d.Integer(e, 1<<20)) })
@@ -47,6 +50,18 @@ func ReadGateway(v *value.Reader, b *hclsyntax.Block, g *Gateway) {
 			value.With(inner.Body, "memory", func(e hcl.Expression) { g.Limits.Memory = d.memory(e) })
 		}
 	}
+}
+
+// maxBodies is what a record has room for beside all other facts.
+const maxBodies = 16 << 10
+
+// bodies gives how much of a body the record may hold.
+func (d *reader) bodies(e hcl.Expression) int64 {
+	n := d.Size(e)
+	if n > maxBodies {
+		d.Fail(e.Range(), "Too large", `A record has room for "16KiB" of a body.`)
+	}
+	return n
 }
 
 // memory gives what the process may use; a gateway cannot work with less than 64 MiB.

@@ -19,6 +19,7 @@ type Gateway struct {
 	Key       KeySource
 	Wireguard *Wireguard // nil: no such transport
 	Tailnet   *Tailnet   // nil: no such transport
+	Dashboard *Dashboard // nil: people come by the tailnet only
 	Resolvers []netip.AddrPort
 	Record    Record
 	Limits    Limits
@@ -40,7 +41,8 @@ type Wireguard struct {
 // Record says how much of what happened is kept, and for how long.
 type Record struct {
 	Keep   time.Duration
-	Strict bool // refuse when the audit log cannot be written
+	Strict bool  // refuse when the audit log cannot be written
+	Bodies int64 // bytes of a request body that are kept; 0: none
 }
 
 // Limits bound what agents may cost.

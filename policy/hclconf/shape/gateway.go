@@ -9,7 +9,7 @@ func gateway() *Shape {
 			{Name: "state_dir", Type: "path", Default: "$XDG_STATE_HOME/sallyport, for root /var/lib/sallyport", Doc: "Where everything durable is kept."},
 			{Name: "key", Type: `file("…") or env("…")`, Default: "the file key in the state directory", Doc: "What seals the vault."},
 		},
-		Later: []string{"store", "proxy", "dashboard", "slack", "telemetry"},
+		Later: []string{"store", "proxy", "slack", "telemetry"},
 		Blocks: map[string]*Shape{
 			"wireguard": {
 				Doc: "The WireGuard transport.",
@@ -30,6 +30,7 @@ func gateway() *Shape {
 					{Name: "capture", Type: "exit-node or services", Default: "exit-node", Doc: "Everything that agents send, or the virtual IPs and what services declare."},
 				},
 			},
+			"dashboard": dashboard(),
 			"dns": {
 				Doc: "Names.",
 				Attrs: []Attr{
@@ -42,8 +43,8 @@ func gateway() *Shape {
 				Attrs: []Attr{
 					{Name: "keep", Type: "duration", Default: `"90d"`, Doc: "Months older than this are dropped."},
 					{Name: "strict", Type: "bool", Default: "false", Doc: "No action runs whose record cannot be kept."},
+					{Name: "bodies", Type: "size", Default: "none", Doc: "Request bodies of JSON and forms are kept up to this size, without what is named or looks like a secret; at most 16KiB."},
 				},
-				Later: []string{"bodies"},
 			},
 			"limits": {
 				Doc: "What agents may cost.",
@@ -54,5 +55,17 @@ func gateway() *Shape {
 				},
 			},
 		},
+	}
+}
+
+func dashboard() *Shape {
+	return &Shape{
+		Doc: "Where people reach the gateway beside its name in the tailnet.",
+		Attrs: []Attr{
+			{Name: "listen", Type: "string", Default: `"localhost:8484"`, Doc: "Host and port; outside of localhost it takes cert and key."},
+			{Name: "cert", Type: "path", Default: "plain HTTP", Doc: "PEM file of the certificate and its chain; another one is taken as soon as it stands there."},
+			{Name: "key", Type: "path", Doc: "PEM file of its key."},
+		},
+		Later: []string{"oidc"},
 	}
 }

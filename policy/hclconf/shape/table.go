@@ -44,15 +44,32 @@ func (s *Shape) has(name string) bool {
 // refused at its place instead of being accepted and ignored.
 func Language() *Shape {
 	return &Shape{
-		Later: []string{"operators", "judge", "budget", "plugin"},
+		Later: []string{"judge", "budget", "plugin"},
 		Blocks: map[string]*Shape{
-			"gateway":  gateway(),
-			"secret":   secret(),
-			"service":  Service(),
-			"role":     role(),
-			"rule":     rule(),
-			"approver": approver(),
-			"test":     test(),
+			"gateway":   gateway(),
+			"operators": operators(),
+			"secret":    secret(),
+			"service":   Service(),
+			"role":      role(),
+			"rule":      rule(),
+			"approver":  approver(),
+			"test":      test(),
+		},
+	}
+}
+
+func operators() *Shape {
+	people := func(name, may string) Attr {
+		return Attr{Name: name, Type: "list of people", Doc: may + ` "ana@acme.dev" (a login of the tailnet or of the identity provider), "group:NAME" (of the identity provider), "*@acme.dev", or a local user.`}
+	}
+	return &Shape{
+		Doc:  "Who may do what with the gateway. Agents are never operators.",
+		Host: true,
+		Attrs: []Attr{
+			people("admins", "Who may do everything."),
+			people("editors", "Who may change services, roles, rules and budgets, and freeze agents."),
+			people("approvers", "Who may answer what is asked."),
+			people("viewers", "Who may look."),
 		},
 	}
 }

@@ -1,0 +1,185 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/time/rate"
+)
+
+// What a password costs (RFC 9106, section 4, the second recommendation, with a
+// third of the memory: a gateway shares its machine).
+const (
+	hashTime    = 3
+	hashMemory  = 24 << 10 // KiB
+	hashThreads = 2
+	hashBytes   = 32
+	saltBytes   = 16
+	maxHashes   = 2
+
+	minPassword = 10
+	maxPassword = 1 << 10
+)
+
+// ErrBusy means that too many logins were tried.
+var ErrBusy = errors.New("too many attempts; wait and try again")
+
+// CheckPassword fails for a password that is too easy to try.
+func CheckPassword(password string) error {
+	switch {
+	case len(password) < minPassword:
+		return fmt.Errorf("a password has at least %d characters", minPassword)
+	case len(password) > maxPassword:
+		return fmt.Errorf("a password has at most %d bytes", maxPassword)
+	}
+	return nil
+}
+
+// hash makes the stored form of a password.
+func hash(password string) (string, error) {
+	salt := make([]byte, saltBytes)
+	if _, err := rand.Read(salt); err != nil {
+		return "", fmt.Errorf("hash a password: %w", err)
+	}
+	sum := argon2.IDKey([]byte(password), salt, hashTime, hashMemory, hashThreads, hashBytes)
+	b64 := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads, b64(salt), b64(sum)), nil
+}
+
+// matches reports whether a stored form is that of the password.
+func matches(stored, password string) bool {
+	var version, memory, passes int
+	var threads uint8
+	parts := strings.Split(stored, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" {
+		return false
+	}
+	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &passes, &threads); err != nil {
+		return false
+	}
+	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
+	want, err2 := base64.RawStdEncoding.DecodeString(parts[5])
+	if err1 != nil || err2 != nil || version != argon2.Version || memory < 1 || memory > 1<<20 || passes < 1 || passes > 64 || threads < 1 || len(want) < 16 {
+		return false
+	}
+	got := argon2.IDKey([]byte(password), salt, uint32(passes), uint32(memory), threads, uint32(len(want)))
+	return subtle.ConstantTimeCompare(got, want) == 1
+}
+
+// hash is the package's hash for a password that is good enough, a few at a time.
+func (b *Book) hash(ctx context.Context, password string) (string, error) {
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	free, err := b.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer free()
+	return hash(password)
+}
+
+// turn waits until one more password may be hashed.
+func (b *Book) turn(ctx context.Context) (free func(), err error) {
+	select {
+	case b.hashes <- struct{}{}:
+		return func() { <-b.hashes }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Verify fails with ErrWrong unless name has this password, and with ErrBusy,
+// without a look, for who has tried too often: from, and each name, have a budget
+// of their own. It takes as long for a name that there is not.
+func (b *Book) Verify(ctx context.Context, name, password, from string) error {
+	b.mu.Lock()
+	r, ok := b.people[name]
+	b.mu.Unlock()
+	account := "name " + name
+	if !ok {
+		account = "no name" // whoever asks chooses these: they share one budget
+	}
+	source := "from " + from
+	if !b.limit.allow(source, sourceBurst) || !b.limit.allow(account, nameBurst) {
+		return ErrBusy
+	}
+	free, err := b.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
+	stored := r.Hash
+	if stored == "" {
+		stored = b.dummy
+	}
+	if len(password) > maxPassword || !matches(stored, password) || r.Hash == "" {
+		return ErrWrong
+	}
+	b.limit.forget(source)
+	b.limit.forget(account)
+	return nil
+}
+
+// How often a password may be tried: a few times at once, then once a minute.
+const (
+	sourceBurst = 5
+	nameBurst   = 20
+	refill      = time.Minute
+	maxBudgets  = 10_000
+)
+
+// A limiter counts attempts by key.
+type limiter struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	budgets map[string]*rate.Limiter // guarded by mu
+}
+
+func newLimiter(now func() time.Time) *limiter {
+	return &limiter{now: now, budgets: make(map[string]*rate.Limiter)}
+}
+
+// allow takes one attempt from a budget, if there is one left.
+func (l *limiter) allow(key string, burst int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	b := l.budgets[key]
+	if b == nil {
+		if len(l.budgets) >= maxBudgets {
+			l.sweep(now)
+		}
+		if len(l.budgets) >= maxBudgets {
+			return false
+		}
+		b = rate.NewLimiter(rate.Every(refill), burst)
+		l.budgets[key] = b
+	}
+	return b.AllowN(now, 1)
+}
+
+// sweep forgets budgets that are whole again. The caller holds mu.
+func (l *limiter) sweep(now time.Time) {
+	for key, b := range l.budgets {
+		if b.TokensAt(now) >= float64(b.Burst()) {
+			delete(l.budgets, key)
+		}
+	}
+}
+
+// forget gives somebody a whole budget again.
+func (l *limiter) forget(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.budgets, key)
+}

@@ -1,0 +1,165 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// How long a login holds, and how long a fresh proof is one.
+const (
+	sessionFor = 12 * time.Hour
+	idleFor    = 2 * time.Hour
+	touchEvery = 5 * time.Minute
+	freshFor   = 5 * time.Minute
+
+	// maxSessions bounds the logins of one person; the oldest makes room.
+	maxSessions = 20
+)
+
+// A Session is one login.
+type Session struct {
+	Hash    string        `json:"hash"` // of the token in the cookie, which is not kept
+	Person  action.Person `json:"person"`
+	Node    string        `json:"node,omitempty"` // the tailnet node that it is bound to
+	From    string        `json:"from"`
+	Created time.Time     `json:"created"`
+	Used    time.Time     `json:"used"`   // to a few minutes
+	Proven  time.Time     `json:"proven"` // when they last proved who they are
+}
+
+// ID names the session in the audit; it opens nothing.
+func (s Session) ID() string { return s.Hash[:16] }
+
+// Fresh reports whether the person proved who they are a moment ago.
+func (s Session) Fresh(now time.Time) bool { return now.Sub(s.Proven) < freshFor }
+
+// over reports whether the session has ended by itself.
+func (s Session) over(now time.Time) bool {
+	return now.Sub(s.Created) >= sessionFor || now.Sub(s.Used) >= idleFor
+}
+
+// newToken makes a value that nobody can guess.
+func newToken() string {
+	b := make([]byte, 32)
+	rand.Read(b) //nolint:errcheck // it never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func fingerprint(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// Begin logs a person in who was proven just now, and gives the token of the
+// session, which is in nobody's hands but the caller's. With a node it works only
+// from there.
+func (b *Book) Begin(ctx context.Context, p action.Person, node, from string) (token string, err error) {
+	token = newToken()
+	now := b.now().UTC()
+	s := Session{Hash: fingerprint(token), Person: p, Node: node, From: from, Created: now, Used: now, Proven: now}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.makeRoom(ctx, p.Name, now); err != nil {
+		return "", err
+	}
+	if err := b.put(ctx, bucketSessions, s.Hash, s); err != nil {
+		return "", err
+	}
+	b.sessions[s.Hash] = s
+	return token, nil
+}
+
+// makeRoom ends sessions that are over, and the oldest of somebody who has too
+// many. The caller holds mu.
+func (b *Book) makeRoom(ctx context.Context, name string, now time.Time) error {
+	var oldest Session
+	own := 0
+	for _, s := range b.sessions {
+		if s.over(now) {
+			if err := b.end(ctx, s.Hash); err != nil {
+				return err
+			}
+			continue
+		}
+		if s.Person.Name != name {
+			continue
+		}
+		own++
+		if oldest.Hash == "" || s.Used.Before(oldest.Used) {
+			oldest = s
+		}
+	}
+	if own < maxSessions {
+		return nil
+	}
+	return b.end(ctx, oldest.Hash)
+}
+
+// Session gives the session of a token, if it holds from that node.
+func (b *Book) Session(ctx context.Context, token, node string) (Session, bool) {
+	key := fingerprint(token)
+	now := b.now().UTC()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ok := b.sessions[key]
+	if !ok || s.over(now) || s.Node != node {
+		return Session{}, false
+	}
+	if now.Sub(s.Used) >= touchEvery {
+		s.Used = now
+		if b.put(ctx, bucketSessions, key, s) == nil {
+			b.sessions[key] = s
+		}
+	}
+	return s, true
+}
+
+// Prove notes that the person of a session has proved anew who they are.
+func (b *Book) Prove(ctx context.Context, s Session) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, ok := b.sessions[s.Hash]
+	if !ok {
+		return fmt.Errorf("session: %w", ErrUnknown)
+	}
+	now.Proven = b.now().UTC()
+	if err := b.put(ctx, bucketSessions, s.Hash, now); err != nil {
+		return err
+	}
+	b.sessions[s.Hash] = now
+	return nil
+}
+
+// End logs a session out.
+func (b *Book) End(ctx context.Context, s Session) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.end(ctx, s.Hash)
+}
+
+// end forgets a session. The caller holds mu.
+func (b *Book) end(ctx context.Context, key string) error {
+	delete(b.sessions, key) // it must be over even if the store fails
+	return b.store.Delete(ctx, bucketSessions, key)
+}
+
+// EndAll logs somebody out everywhere.
+func (b *Book) EndAll(ctx context.Context, name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	for key, s := range b.sessions {
+		if s.Person.Name == name {
+			errs = append(errs, b.end(ctx, key))
+		}
+	}
+	return errors.Join(errs...)
+}

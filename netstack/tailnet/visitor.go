@@ -1,0 +1,78 @@
+package tailnet
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"slices"
+
+	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/tailnet/front"
+)
+
+// A Visitor is a node of the tailnet that calls on the gateway itself, by the
+// tailnet's own word. It is not remembered as an agent that waits.
+type Visitor struct {
+	Node   string // its stable id
+	Name   string
+	User   string // "" for a tagged node, whose user is nobody
+	Tags   []string
+	Grants []string
+	Agent  bool // the rules give it something to do
+}
+
+// Visitor asks the tailnet who has an address now; nothing is kept of the answer.
+func (n *Node) Visitor(addr netip.Addr) (Visitor, error) {
+	f, err := n.whois(addr)
+	if err != nil {
+		return Visitor{}, err
+	}
+	record, _ := n.roster.ByNode(f.node)
+	return Visitor{
+		Node: f.node, Name: f.name, User: f.user, Tags: slices.Clone(f.tags), Grants: slices.Clone(f.grants),
+		Agent: n.cfg.Enrolled(peerOf(f, record)),
+	}, nil
+}
+
+// Certificate gives the certificate of the node's name, which the tailnet must
+// have been allowed to get. It may take as long as a certificate takes.
+func (n *Node) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return n.client.GetCertificate(hello)
+}
+
+// HTTPS gives the name that the tailnet has certificates for; "" if it has none.
+func (n *Node) HTTPS(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	s, err := n.client.StatusWithoutPeers(ctx)
+	if err != nil || len(s.CertDomains) == 0 {
+		return ""
+	}
+	return s.CertDomains[0]
+}
+
+// Listen takes the connections that people's nodes make to one port of the node's
+// own addresses. Whoever is an agent with a tag, or nobody, does not reach it. It
+// is called before Start; the end of the node ends it.
+func (n *Node) Listen(port uint16) net.Listener {
+	f := front.New(port, func() netip.Addr { v4, _ := n.Gateway(); return v4 })
+	if n.fronts == nil {
+		n.fronts = make(map[uint16]*front.Front)
+	}
+	n.fronts[port] = f
+	return f
+}
+
+// local is Capture.Local: a connection to the node itself that is no agent's.
+func (n *Node) local(src netip.Addr, port uint16) func(netstack.Conn) {
+	f := n.fronts[port]
+	if f == nil {
+		return nil
+	}
+	v, err := n.Visitor(src)
+	if err != nil || v.Agent && len(v.Tags) > 0 {
+		return nil
+	}
+	return f.Take(src)
+}
