@@ -64,6 +64,9 @@ type Reading struct {
 	// Effects says what the action does; of an action that only steers the
 	// conversation control is true. Nil where the reading does not tell.
 	Effects func(Facts) (e Effects, control bool, s State)
+	// Worst is what Effects may come to beside unknown: what cannot be read may be
+	// all of it.
+	Worst Effects
 	// Cost is what Effects and the facts cost.
 	Cost Need
 }

@@ -903,7 +903,7 @@ rule "no model" {
 		{"/mcp", "write", action.Known, "ask"},
 		{"/mcp", "destructive", action.Known, "deny"},
 		{"/mcp", "", action.Known, "allow"},
-		{"/mcp", "read", action.Unknown, "ask"},
+		{"/mcp", "read", action.Unknown, "deny"}, // it may be the worst that there is
 		{"/chat", "x", action.Pending, "need"},
 		{"/chat", "dear", action.Known, "deny"},
 		{"/chat", "cheap", action.Known, "allow"},

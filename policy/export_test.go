@@ -52,7 +52,7 @@ func testTables() []action.FactTable {
 			action.List("graphql.fields", "", needBody, func(f *httpFacts) ([]string, action.State) { return nil, f.Body }),
 			action.Str("llm.model", "", needBody, func(f *httpFacts) (string, action.State) { return f.Amount, f.Body }),
 		}, Readings: []action.Reading{
-			{Name: "graphql", Facts: []string{"graphql."}}, {Name: "git"}, {Name: "jsonrpc"}, {Name: "mcp", Cost: needBody, Effects: mcpEffects}, {Name: "llm", Facts: []string{"llm."}, Cost: needBody},
+			{Name: "graphql", Facts: []string{"graphql."}}, {Name: "git"}, {Name: "jsonrpc"}, {Name: "mcp", Cost: needBody, Effects: mcpEffects, Worst: action.EffectWrite | action.EffectDestructive | action.EffectAdmin}, {Name: "llm", Facts: []string{"llm."}, Cost: needBody},
 		}},
 		{Protocol: "postgres", New: func() action.Facts { return new(sqlFacts) }, Facts: []action.FactSpec{
 			action.List("sql.verbs", "", 0, l(func(f *sqlFacts) []string { return f.Verbs })),

@@ -157,7 +157,7 @@ func (j *judge) classify(c *operation.Catalog) {
 	var told bool
 	if j.ops, told = c.Find(&j.env, j.ops); !told {
 		j.opsUnknown, j.env.MayRead = true, ^uint8(0)
-		j.effects |= action.EffectUnknown
+		j.effects |= action.EffectUnknown | c.Worst()
 		return
 	}
 	known := j.effects
@@ -192,7 +192,7 @@ func (j *judge) doneBy(h *operation.Hit, known action.Effects) action.Effects {
 	case action.Pending:
 		j.readNeed |= r.Cost
 	}
-	return action.EffectUnknown
+	return action.EffectUnknown | r.Worst
 }
 
 // sure gives the effects that stay whatever the pending facts turn out to be.

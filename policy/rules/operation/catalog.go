@@ -18,6 +18,7 @@ type Catalog struct {
 	byMethod     map[string][]entry
 	any          []entry
 	all          []*Operation
+	worst        action.Effects
 }
 
 // An entry is one match line of an operation.
@@ -54,6 +55,9 @@ func New(m *match.Compiler, schema *cond.Schema, s *hclconf.Service) *Catalog {
 			op.Effects |= bit
 		}
 		op.Reading, op.reads = c.reading(conf.As)
+		if out.worst |= op.Effects; op.Reading != nil {
+			out.worst |= op.Reading.Worst
+		}
 		if conf.When != nil {
 			when, diags := c.schema.Compile(conf.When)
 			op.when = when
@@ -107,6 +111,10 @@ func (c *compiler) reading(as hclconf.Str) (*action.Reading, uint8) {
 	c.Fail(as.Range, "Not in this version", "This build cannot read %q.", as.Value)
 	return nil, 0
 }
+
+// Worst gives the effects of all operations: what a request that cannot be told
+// may be.
+func (c *Catalog) Worst() action.Effects { return c.worst }
 
 // Timed reports whether what an action is may change by the mere passing of time.
 func (c *Catalog) Timed() bool {

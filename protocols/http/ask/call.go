@@ -87,10 +87,10 @@ func hasTools(c *call.Call) bool   { return hasRPC(c) || hasLLM(c) }
 // readings are the ways in which an operation can have its body read.
 func readings() []action.Reading {
 	return []action.Reading{
-		{Name: "graphql", Facts: []string{"graphql."}, Cost: BodyFacts, Effects: graphqlEffects},
-		{Name: "git", Facts: []string{"git."}, Cost: BodyFacts, Effects: gitEffects},
+		{Name: "graphql", Facts: []string{"graphql."}, Cost: BodyFacts, Effects: graphqlEffects, Worst: action.EffectWrite},
+		{Name: "git", Facts: []string{"git."}, Cost: BodyFacts, Effects: gitEffects, Worst: action.EffectWrite | action.EffectDestructive},
 		{Name: "jsonrpc", Facts: []string{"jsonrpc."}, Cost: BodyFacts},
-		{Name: "mcp", Facts: []string{"mcp.", "jsonrpc.", "http.tools"}, Cost: BodyFacts, Effects: mcpEffects},
+		{Name: "mcp", Facts: []string{"mcp.", "jsonrpc.", "http.tools"}, Cost: BodyFacts, Effects: mcpEffects, Worst: action.EffectWrite},
 		{Name: "llm", Facts: []string{"llm.", "http.tools"}, Cost: BodyFacts, Effects: llmEffects},
 	}
 }
