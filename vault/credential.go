@@ -2,6 +2,7 @@ package vault
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -57,12 +58,20 @@ func (c *Credential) Authorize(r *http.Request) error {
 	return nil
 }
 
-// Password gives the user and password of a PostgreSQL account.
+// Password gives the user and password of a PostgreSQL account. Where the service
+// names no user, the secret does.
 func (c *Credential) Password() (user string, password Secret, err error) {
 	if c.auth.Scheme != "password" {
 		return "", Secret{}, fmt.Errorf("a %s credential has no password", c.auth.Scheme)
 	}
-	return c.auth.Name, c.values[0], nil
+	if c.auth.Name != "" {
+		return c.auth.Name, c.values[0], nil
+	}
+	var account struct{ Username, Password string }
+	if json.Unmarshal(c.values[0].Reveal(), &account) != nil || account.Username == "" || account.Password == "" {
+		return "", Secret{}, fmt.Errorf(`secret %q is no account: {"username": …, "password": …}`, c.auth.Secrets[0])
+	}
+	return account.Username, NewSecret([]byte(account.Password)), nil
 }
 
 // LookFor sets what Used gives. Whoever makes a credential calls it before it is

@@ -160,3 +160,27 @@ func TestNewCredentialWantsEverySecret(t *testing.T) {
 		t.Error("a bearer token is a password")
 	}
 }
+
+func TestAPasswordThatNamesItsUser(t *testing.T) {
+	auth := action.Auth{Scheme: "password", Secrets: []string{"db"}}
+	for value, want := range map[string]string{
+		`{"username":"u","password":"p","engine":"postgres"}`: "u:p",
+		`{"username":"u"}`: "",
+		`canary`:           "",
+	} {
+		c, err := NewCredential(auth, NewSecret([]byte(value)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		user, password, err := c.Password()
+		if want == "" {
+			if err == nil || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s: %q, %v", value, user, err)
+			}
+			continue
+		}
+		if got := user + ":" + string(password.Reveal()); got != want || err != nil {
+			t.Errorf("%s: %s, %v", value, got, err)
+		}
+	}
+}

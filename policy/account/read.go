@@ -89,14 +89,7 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 	case "bearer":
 		return r.call(e, name, args, 1)
 	case "password":
-		if len(args) != 3 {
-			return r.call(e, name, args, 2)
-		}
-		a := r.call(e, name, args[:2], 2)
-		if least := r.method(args[2]); a != nil {
-			a.Least = least
-		}
-		return a
+		return r.password(e, args)
 	case "header", "basic", "query", "cookie":
 		return r.call(e, name, args, 2)
 	}
@@ -132,6 +125,25 @@ func (r *reader) call(e hcl.Expression, scheme string, args []hcl.Expression, wa
 		return nil
 	}
 	a.Secrets = []string{secret}
+	return a
+}
+
+// password reads password("user", secret.S), or password(secret.S) of a secret that
+// names its user; either may end with the weakest method that is good enough.
+func (r *reader) password(e hcl.Expression, args []hcl.Expression) *action.Auth {
+	own := 2 // arguments before the method
+	if len(args) > 0 {
+		if t, diags := hcl.AbsTraversalForExpr(args[0]); !diags.HasErrors() && t.RootName() == "secret" {
+			own = 1
+		}
+	}
+	if len(args) != own+1 {
+		return r.call(e, "password", args, own)
+	}
+	a := r.call(e, "password", args[:own], own)
+	if least := r.method(args[own]); a != nil {
+		a.Least = least
+	}
 	return a
 }
 
