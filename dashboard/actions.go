@@ -49,7 +49,8 @@ func (a *API) verify(r *http.Request) (audit.Report, error) {
 	return report, nil
 }
 
-// events streams new records as server-sent events until the client hangs up.
+// events streams new records as server-sent events until the client hangs up;
+// with=approvals tells, too, how many asks wait, now and whenever the desk changes.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
 	if err != nil {
@@ -59,6 +60,12 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	rc := http.NewResponseController(w)
 	records := a.Log.Follow(r.Context(), q)
+	asRows, asks := r.URL.Query().Get("view") == "row", r.URL.Query().Get("with") == "approvals"
+	var desk <-chan struct{}
+	if asks {
+		desk = a.Desk.Changed()
+		fmt.Fprintf(w, "event: approvals\ndata: {\"pending\":%d}\n\n", len(a.Desk.List()))
+	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	fmt.Fprint(w, ": following\n\n")
@@ -68,10 +75,13 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 			if !ok {
 				return nil
 			}
-			if err := writeEvent(w, e); err != nil {
+			if err := writeEvent(w, e, asRows); err != nil {
 				a.Logger.Error("a record could not be sent", "id", e.Record.ID, "err", err)
 				return nil
 			}
+		case <-desk:
+			desk = a.Desk.Changed()
+			fmt.Fprintf(w, "event: approvals\ndata: {\"pending\":%d}\n\n", len(a.Desk.List()))
 		case <-beat.C:
 			fmt.Fprint(w, ": beat\n\n")
 		case <-r.Context().Done():
@@ -82,13 +92,17 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 }
 
 // writeEvent sends a record; before it, how many a slow reader missed.
-func writeEvent(w io.Writer, e audit.Event) error {
+func writeEvent(w io.Writer, e audit.Event, asRow bool) error {
 	if e.Lost > 0 {
 		if _, err := fmt.Fprintf(w, "event: lost\ndata: {\"lost\":%d}\n\n", e.Lost); err != nil {
 			return err
 		}
 	}
-	b, err := json.Marshal(e.Record)
+	var v any = e.Record
+	if asRow {
+		v = rowOf(&e.Record)
+	}
+	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}

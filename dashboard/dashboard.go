@@ -30,6 +30,11 @@ type Rulebook interface {
 	RolesOf(p *action.Peer) []string
 	// Manifest says what an agent may use, and how, as Markdown and as data.
 	Manifest(p *action.Peer) (markdown string, data any)
+	// Services and RoleList list what the configuration declares.
+	Services() []Service
+	RoleList() []Role
+	// Explain tells how the rules judge a recorded action, step by step.
+	Explain(r *audit.Record) (any, error)
 }
 
 // A Link says how an agent's tunnel stands.

@@ -18,7 +18,7 @@ import (
 func (a *API) Routes() route.Table {
 	var t route.Table
 	for _, part := range []route.Table{
-		a.healthRoutes(), a.Door.Routes(), a.agentRoutes(), a.secretRoutes(), a.approvalRoutes(), a.recordRoutes(), a.Book.Routes(),
+		a.healthRoutes(), a.Door.Routes(), a.agentRoutes(), a.secretRoutes(), a.approvalRoutes(), a.recordRoutes(), a.catalogRoutes(), a.Book.Routes(),
 	} {
 		t = append(t, part...)
 	}

@@ -18,6 +18,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/deeds"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/web"
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
@@ -176,10 +177,14 @@ func (n *Node) plainURL() string {
 
 // serveDoor serves the gates until ctx ends.
 func (n *Node) serveDoor(ctx context.Context, g *errgroup.Group, gates []gate) {
-	api := n.API.Handler()
+	site, err := n.site()
+	if err != nil {
+		g.Go(func() error { return err })
+		return
+	}
 	for _, at := range gates {
 		srv := &http.Server{
-			Handler: n.API.Door.Guard(at.Entrance, api), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			Handler: n.API.Door.Guard(at.Entrance, site), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(n.o.Log.Handler(), slog.LevelDebug),
 			BaseContext: func(net.Listener) context.Context { return ctx },
 		}
@@ -196,6 +201,23 @@ func (n *Node) serveDoor(ctx context.Context, g *errgroup.Group, gates []gate) {
 			return srv.Shutdown(stop)
 		})
 	}
+}
+
+// site is the API, and the pages wherever it has no path.
+func (n *Node) site() (http.Handler, error) {
+	pages, err := web.New()
+	if err != nil {
+		return nil, err
+	}
+	api := n.API.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case strings.HasPrefix(path, "/api/"), slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path):
+			api.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	}), nil
 }
 
 // dashboards lists where people reach the gateway now, best first.

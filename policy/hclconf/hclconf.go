@@ -26,7 +26,6 @@ type Config struct {
 	Roles     []*Role
 	Rules     []*Rule
 	Approvers []*Approver
-	Judges    []*Judge
 	Tests     []*Test
 }
 
