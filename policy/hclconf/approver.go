@@ -28,6 +28,8 @@ type Approver struct {
 	Require int
 	Hold    time.Duration
 	Timeout time.Duration
+	StepUp  bool // a yes takes a fresh proof of who gives it
+	Notify  []Notice
 	Range   hcl.Range
 }
 
@@ -54,6 +56,8 @@ func (d *decoder) approver(b *hclsyntax.Block) {
 			d.Fail(e.Range(), "Bad hold", "An agent's connection is held no longer than the ask lives, which is %s.", a.Timeout)
 		}
 	})
+	value.With(b.Body, "step_up", func(e hcl.Expression) { a.StepUp = d.Flag(e).Value })
+	value.With(b.Body, "notify", func(e hcl.Expression) { a.Notify = d.notices(e) })
 	d.Required(b, "members", `members = ["ana@acme.dev", "group:oncall"]`)
 	d.cfg.Approvers = append(d.cfg.Approvers, a)
 }
@@ -67,6 +71,11 @@ func (d *decoder) terms(refs []Ref) string {
 				all = append(all, a.Terms())
 			}
 		}
+		for _, j := range d.cfg.Judges {
+			if ref.Kind == "judge" && ref.Name == j.Name {
+				all = append(all, j.Terms())
+			}
+		}
 	}
 	return strings.Join(all, "; ")
 }
@@ -74,10 +83,14 @@ func (d *decoder) terms(refs []Ref) string {
 // answerers lists the approvers, or the judges.
 func (d *decoder) answerers(kind string) []string {
 	var names []string
-	if kind == "approver" {
-		for _, a := range d.cfg.Approvers {
-			names = append(names, a.Name)
+	if kind == "judge" {
+		for _, j := range d.cfg.Judges {
+			names = append(names, j.Name)
 		}
+		return names
+	}
+	for _, a := range d.cfg.Approvers {
+		names = append(names, a.Name)
 	}
 	return names
 }

@@ -75,6 +75,8 @@ func (d *decoder) block(b *hclsyntax.Block) {
 		d.rule(b)
 	case "approver":
 		d.approver(b)
+	case "judge":
+		d.judge(b)
 	case "test":
 		d.test(b)
 	}
@@ -86,6 +88,8 @@ func (d *decoder) references() {
 	for _, s := range d.cfg.Services {
 		services = append(services, s.Name)
 	}
+	d.settleJudges(services)
+	d.settleNotices()
 	roles := make([]string, 0, len(d.cfg.Roles))
 	for _, r := range d.cfg.Roles {
 		roles = append(roles, r.Name)

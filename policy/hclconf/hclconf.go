@@ -26,6 +26,7 @@ type Config struct {
 	Roles     []*Role
 	Rules     []*Rule
 	Approvers []*Approver
+	Judges    []*Judge
 	Tests     []*Test
 }
 

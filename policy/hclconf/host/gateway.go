@@ -38,6 +38,8 @@ func ReadGateway(v *value.Reader, b *hclsyntax.Block, g *Gateway) {
 			g.Tailnet = d.tailnet(inner.Body)
 		case "dashboard":
 			g.Dashboard = d.dashboard(inner)
+		case "slack":
+			g.Slack = d.slack(inner)
 		case "dns":
 			d.dns(inner.Body, g)
 		case "record":

@@ -20,6 +20,7 @@ type Gateway struct {
 	Wireguard *Wireguard // nil: no such transport
 	Tailnet   *Tailnet   // nil: no such transport
 	Dashboard *Dashboard // nil: people come by the tailnet only
+	Slack     *Slack     // nil: nobody is asked there
 	Resolvers []netip.AddrPort
 	Record    Record
 	Limits    Limits

@@ -9,7 +9,7 @@ func gateway() *Shape {
 			{Name: "state_dir", Type: "path", Default: "$XDG_STATE_HOME/sallyport, for root /var/lib/sallyport", Doc: "Where everything durable is kept."},
 			{Name: "key", Type: `file("…") or env("…")`, Default: "the file key in the state directory", Doc: "What seals the vault."},
 		},
-		Later: []string{"store", "proxy", "slack", "telemetry"},
+		Later: []string{"store", "proxy", "telemetry"},
 		Blocks: map[string]*Shape{
 			"wireguard": {
 				Doc: "The WireGuard transport.",
@@ -31,6 +31,7 @@ func gateway() *Shape {
 				},
 			},
 			"dashboard": dashboard(),
+			"slack":     slack(),
 			"dns": {
 				Doc: "Names.",
 				Attrs: []Attr{

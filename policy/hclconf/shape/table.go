@@ -44,7 +44,7 @@ func (s *Shape) has(name string) bool {
 // refused at its place instead of being accepted and ignored.
 func Language() *Shape {
 	return &Shape{
-		Later: []string{"judge", "budget", "plugin"},
+		Later: []string{"budget", "plugin"},
 		Blocks: map[string]*Shape{
 			"gateway":   gateway(),
 			"operators": operators(),
@@ -53,6 +53,7 @@ func Language() *Shape {
 			"role":      role(),
 			"rule":      rule(),
 			"approver":  approver(),
+			"judge":     judge(),
 			"test":      test(),
 		},
 	}
@@ -149,8 +150,9 @@ func approver() *Shape {
 			{Name: "require", Type: "number", Default: "1", Doc: "How many distinct people must say yes."},
 			{Name: "hold", Type: "duration", Default: "1m", Doc: "How long an agent's connection waits before it is told to come back; at most timeout."},
 			{Name: "timeout", Type: "duration", Default: "10m", Doc: "How long the ask lives; then it is denied. At most a day."},
+			{Name: "step_up", Type: "bool", Default: "false", Doc: "A yes takes a fresh proof of who gives it, which only the dashboard asks for: Slack, webhooks and tokens can only say no."},
+			{Name: "notify", Type: `list of slack("#channel") and webhook("https://…", secret.NAME)`, Default: "nobody", Doc: "Where an ask is told. Webhooks are signed; answers come back the same way."},
 		},
-		Later: []string{"notify"},
 	}
 }
 
