@@ -77,7 +77,7 @@ func (c *compiler) service(conf *hclconf.Service) {
 		DirectTLS: conf.TLS.Negotiation.Value == "direct", Passthrough: conf.Passthrough.Value,
 		EncodedPaths: conf.EncodedPaths, FoldPaths: conf.FoldPaths, PlainInjection: conf.InsecureInjection,
 		Databases: hclconf.Texts(conf.Databases), Catalog: conf.Catalog.Value, Session: conf.Session,
-		BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect,
+		BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect, RecordBodies: c.policy.conf.Gateway.Record.Bodies,
 	}
 	for _, op := range conf.Operations {
 		if op.As.Stated() && !slices.Contains(s.Readings, op.As.Value) {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/policy/rules/trace"
 )
 
 // Replay decides a recorded action as if this policy had been in force at a time:
@@ -23,16 +22,26 @@ func (p *Policy) Replay(a *action.Action, at time.Time) (d action.Decision, know
 	return d, d.Need == 0
 }
 
-// ReplayTrace holds every rule against a recorded action. There is nothing to hold
-// them against where it would have been refused before.
-func (p *Policy) ReplayTrace(a *action.Action, at time.Time) []trace.Part {
-	again, _, _ := p.again(a, at)
+// ReplayExplain explains a recorded action as if this policy had been in force at a
+// time. Where it would have been refused before any rule, or what was recorded is
+// of another protocol, there are no Parts.
+func (p *Policy) ReplayExplain(a *action.Action, at time.Time) Explanation {
+	again, d, _ := p.again(a, at)
 	if again == nil {
-		return nil
+		return Explanation{Decision: d, Refused: d.Reason}
 	}
 	reopen(again)
 	recall(again)
-	return p.ExplainAt(again, at).Parts
+	return p.ExplainAt(again, at)
+}
+
+// At gives a recorded action at a service of this policy; the facts are shared.
+func (p *Policy) At(a *action.Action, service string) *action.Action {
+	own := *a
+	if s := p.byName[service]; s != nil {
+		own.Service = &s.Service
+	}
+	return &own
 }
 
 // again gives the action for the service that it would have been for. Where there
@@ -47,6 +56,9 @@ func (p *Policy) again(a *action.Action, at time.Time) (again *action.Action, d 
 		case !r.NeedsName:
 			return nil, refuse(r.Reason), true
 		}
+	}
+	if own.Service == a.Service { // nothing but its name is recorded
+		own = *p.At(a, a.Service.Name)
 	}
 	if own.Service.Protocol != a.Service.Protocol {
 		return nil, action.Decision{}, false // another protocol would have had other things to judge

@@ -34,7 +34,7 @@ func Reader(tables []action.FactTable) func() func([]byte) (replay.Past, error) 
 func of(rd *record.Reader, r *record.Record) replay.Past {
 	p := replay.Past{
 		ID: r.ID, Time: r.Time, Agent: r.Agent.Name, Service: r.Service, Summary: r.Summary,
-		None: r.Kind == record.KindGap, Expect: Expected(r),
+		None: r.Kind == record.KindGap, Expect: Expected(r), Passed: r.Verdict == action.Allow.String(),
 	}
 	a, err := rd.Action(r)
 	if err != nil {

@@ -31,7 +31,7 @@ func (f *Finding) Same() bool { return !f.Untold && f.Want == f.Got }
 // goroutines.
 func Check(ctx context.Context, s Source, p Judge, seen func(a *action.Action, at time.Time), take func(Finding)) error {
 	line := 0
-	return each(ctx, s, func(past Past) Finding {
+	return Each(ctx, s, func(past Past) Finding {
 		f := find(past, p)
 		if seen != nil && past.Action != nil {
 			seen(past.Action, past.Time)

@@ -56,7 +56,7 @@ type Bounds struct {
 func Diff(ctx context.Context, s Source, was, is Judge, b Bounds) (*Comparison, error) {
 	c := &Comparison{Groups: []Group{}, Changes: []Change{}}
 	groups := map[[2]action.Verdict]int{}
-	err := each(ctx, s, func(p Past) outcome { return compare(p, was, is) }, func(o outcome) bool {
+	err := Each(ctx, s, func(p Past) outcome { return compare(p, was, is) }, func(o outcome) bool {
 		if b.Records > 0 && c.Replayed == b.Records {
 			c.Cut = true
 			return false

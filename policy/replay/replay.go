@@ -33,6 +33,7 @@ type Past struct {
 	Expect  action.Verdict // what the rules came to, or what is expected of them
 	Action  *action.Action // nil: it cannot be judged again
 	Why     string         // why not
+	Passed  bool           // it was let through then
 	None    bool           // this stands for no action
 }
 
@@ -59,9 +60,10 @@ type batch[T any] struct {
 	done  chan struct{}
 }
 
-// each judges what source gives and hands what comes of it to take, in the order
+// Each judges what source gives and hands what comes of it to take, in the order
 // of the source and on the caller's goroutine, until take says that it is enough.
-func each[T any](ctx context.Context, s Source, judge func(Past) T, take func(T) bool) error {
+// judge is called by several goroutines.
+func Each[T any](ctx context.Context, s Source, judge func(Past) T, take func(T) bool) error {
 	workers := runtime.GOMAXPROCS(0)
 	jobs := make(chan *batch[T], 2*workers)
 	var all sync.WaitGroup
