@@ -82,23 +82,34 @@ type Desk struct {
 func (d *Desk) Settle(ctx context.Context, a *action.Action, dec action.Decision) action.Decision {
 	q := d.question(a, dec)
 	for {
-		if out, ok := d.useGrant(q, q.exact); ok {
+		k, out := d.enter(ctx, a, q)
+		if k == nil {
 			return out
-		}
-		k, known := d.join(q)
-		if !known {
-			if out, over := d.consult(ctx, a, &q); over {
-				return out
-			}
-			var err error
-			if k, err = d.file(q); err != nil {
-				return q.denied(err.Error())
-			}
 		}
 		if out, over := d.wait(ctx, k, q); over {
 			return out
 		}
+		q = d.question(a, dec)
 	}
+}
+
+// enter gives the ask that q waits at, or the decision where there is no need to.
+func (d *Desk) enter(ctx context.Context, a *action.Action, q *question) (*ask, action.Decision) {
+	defer q.filed()
+	if out, ok := d.useGrant(q, q.exact); ok {
+		return nil, out
+	}
+	if k, known := d.join(q); known {
+		return k, action.Decision{}
+	}
+	if out, over := d.consult(ctx, a, q); over {
+		return nil, out
+	}
+	k, err := d.file(q)
+	if err != nil {
+		return nil, q.denied(err.Error())
+	}
+	return k, action.Decision{}
 }
 
 // consult hears the judges, which may end it, and then a yes for longer. What it
@@ -119,7 +130,7 @@ func (d *Desk) consult(ctx context.Context, a *action.Action, q *question) (acti
 		return q.allowed("", "Allowed by a judge."), true
 	}
 	q.people = people
-	return d.useGrant(*q, q.similar)
+	return d.useGrant(q, q.similar)
 }
 
 // hear asks the judges of one rule, in their order, until one denies or decides.
@@ -145,7 +156,7 @@ func (d *Desk) hear(ctx context.Context, a *action.Action, asking action.Asking)
 
 // wait keeps an agent at its ask. It is not over when another action of the same
 // bytes has used the answer up.
-func (d *Desk) wait(ctx context.Context, k *ask, q question) (action.Decision, bool) {
+func (d *Desk) wait(ctx context.Context, k *ask, q *question) (action.Decision, bool) {
 	held := time.NewTimer(d.patience(ctx, k))
 	defer held.Stop()
 	var end leaving
@@ -182,7 +193,7 @@ const (
 )
 
 // leave takes an agent from its ask and says what it hears.
-func (d *Desk) leave(k *ask, q question, end leaving) (action.Decision, bool) {
+func (d *Desk) leave(k *ask, q *question, end leaving) (action.Decision, bool) {
 	k.step.Lock()
 	defer k.step.Unlock()
 	d.mu.Lock()
@@ -216,7 +227,7 @@ func (d *Desk) living() bool { return d.life == nil || d.life.Err() == nil }
 
 // use gives the yes of k to one action. It is not over when another one has had it,
 // or when those who gave it may not any more. k.step is held.
-func (d *Desk) use(k *ask, q question) (action.Decision, bool) {
+func (d *Desk) use(k *ask, q *question) (action.Decision, bool) {
 	next := d.requestOf(k)
 	if !next.Used.IsZero() {
 		return action.Decision{}, false

@@ -19,7 +19,7 @@ const (
 
 // join gives the ask that q repeats, whose answer it then gets, and counts one
 // more waiting agent; ok is false if q is new.
-func (d *Desk) join(q question) (_ *ask, ok bool) {
+func (d *Desk) join(q *question) (_ *ask, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.tickets[q.exact]
@@ -49,9 +49,9 @@ func (k *ask) stands(now time.Time) bool {
 }
 
 // file puts a new ask on the desk, with one agent waiting for it.
-func (d *Desk) file(q question) (*ask, error) {
+func (d *Desk) file(q *question) (*ask, error) {
 	now := d.Now()
-	k := &ask{req: q.req, agent: q.agent, asks: q.people, exact: q.exact, similar: q.similar, waiting: 1, done: make(chan struct{})}
+	k := &ask{req: *q.req, agent: q.agent, asks: q.people, exact: q.exact, similar: q.similar, waiting: 1, done: make(chan struct{})}
 	k.req.Judges = q.opinions
 	for _, a := range q.dec.Asks {
 		k.req.Rules = append(k.req.Rules, a.Rule)

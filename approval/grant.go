@@ -76,7 +76,7 @@ func (k *ask) bound() string {
 }
 
 // useGrant takes one use of a yes for longer.
-func (d *Desk) useGrant(q question, bound string) (_ action.Decision, ok bool) {
+func (d *Desk) useGrant(q *question, bound string) (_ action.Decision, ok bool) {
 	if bound == "" {
 		return action.Decision{}, false
 	}

@@ -21,15 +21,18 @@ type question struct {
 	opinions []string        // what judges said
 	exact    string          // binds agent, bytes and rules
 	similar  string          // binds agent, kind of deed and rules; "": no kind is known
-	req      Request         // as it would be filed
+	req      *Request        // as it would be filed
 	agent    string          // id
 }
 
+// filed forgets what only a new ask needs: an agent may wait for long.
+func (q *question) filed() { q.req, q.people, q.opinions = nil, nil, nil }
+
 // question reads an action whose Sample and Digest are set.
-func (d *Desk) question(a *action.Action, dec action.Decision) question {
-	q := question{
+func (d *Desk) question(a *action.Action, dec action.Decision) *question {
+	q := &question{
 		action: a.ID, dec: dec, people: dec.Asks, agent: a.Peer.ID,
-		req: Request{
+		req: &Request{
 			ID: a.ID, State: Pending, Agent: a.Peer.Name, User: a.Peer.User, Service: a.Service.Name, Host: a.Host,
 			Kind: a.Kind, Summary: a.Summary, Sample: string(a.Sample), Hidden: a.Hidden, Digest: hex.EncodeToString(a.Digest),
 			Alike: a.Alike, Session: a.Session,
@@ -96,18 +99,18 @@ func names(asks []action.Asking) []string {
 }
 
 // allowed, denied and pending are what the question comes to.
-func (q question) allowed(id, reason string) action.Decision {
+func (q *question) allowed(id, reason string) action.Decision {
 	return q.decision(action.Allow, reason, id)
 }
 
-func (q question) denied(reason string) action.Decision {
+func (q *question) denied(reason string) action.Decision {
 	return q.decision(action.Deny, reason, "")
 }
 
-func (q question) pending(id string) action.Decision {
+func (q *question) pending(id string) action.Decision {
 	return q.decision(action.Ask, q.dec.Reason, id)
 }
 
-func (q question) decision(v action.Verdict, reason, id string) action.Decision {
+func (q *question) decision(v action.Verdict, reason, id string) action.Decision {
 	return action.Decision{Verdict: v, Rule: q.dec.Rule, Reason: reason, Asks: q.dec.Asks, Would: q.dec.Would, Approval: id}
 }

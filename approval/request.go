@@ -1,7 +1,6 @@
 package approval
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -47,8 +46,9 @@ type Request struct {
 	Votes   []Vote   `json:"votes,omitempty"`
 	StepUp  bool     `json:"step_up,omitempty"` // see Approver
 
-	Waiting int  `json:"waiting"` // connections of the agent that are held for the answer
-	Again   bool `json:"again"`   // the agent was told to come back: only the same action, sent again, gets the answer
+	Brief   bool `json:"brief,omitempty"` // in a long list: the Sample is left out
+	Waiting int  `json:"waiting"`         // connections of the agent that are held for the answer
+	Again   bool `json:"again"`           // the agent was told to come back: only the same action, sent again, gets the answer
 
 	Created    time.Time `json:"created"`
 	Expires    time.Time `json:"expires"`
@@ -100,16 +100,26 @@ func (k *ask) view() Request {
 }
 
 // List gives the waiting asks, oldest first.
-func (d *Desk) List() []Request {
+func (d *Desk) List() []Request { return d.First(-1) }
+
+// First gives the n oldest of the waiting asks, or all of them if n is negative.
+func (d *Desk) First(n int) []Request {
 	d.mu.Lock()
-	list := make([]Request, 0, 64)
-	for _, k := range d.all {
+	defer d.mu.Unlock()
+	ids := make([]string, 0, 64)
+	for id, k := range d.all {
 		if k.req.State == Pending {
-			list = append(list, k.view())
+			ids = append(ids, id)
 		}
 	}
-	d.mu.Unlock()
-	slices.SortFunc(list, func(a, b Request) int { return cmp.Compare(a.ID, b.ID) })
+	slices.Sort(ids)
+	if n >= 0 {
+		ids = ids[:min(n, len(ids))]
+	}
+	list := make([]Request, len(ids))
+	for i, id := range ids {
+		list[i] = d.all[id].view()
+	}
 	return list
 }
 

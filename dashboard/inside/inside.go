@@ -1,6 +1,6 @@
 // Package inside is what agents read inside the tunnel, at http://sallyport.internal:
 // how to set themselves up and what they may use. It answers about the agent that
-// asks and nobody else, and takes no orders.
+// asks and nobody else; all it takes is a wish for a service.
 package inside
 
 import (
@@ -29,6 +29,9 @@ type Pages struct {
 	Roles    func(*action.Peer) []string
 	Manifest func(*action.Peer) (markdown string, data any)
 	Logger   *slog.Logger
+	Desk     Desk // nil: nobody is asked
+	// Serves reports whether a service of the agent is at host.
+	Serves func(p *action.Peer, host string) bool
 
 	// Asks reports whether nodes of a tailnet ask for names there; nil: nowhere.
 	Asks     func(netip.AddrPort) bool
@@ -90,10 +93,12 @@ func (in *Pages) pages(p *action.Peer) http.Handler {
 		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
 		fmt.Fprint(w, md)
 	})
+	in.asks(mux, p)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "You are behind a Sallyport gateway, as agent %s.\n\n"+
 			"/ca.pem    the CA to trust:   curl -fsS http://%[2]s/ca.pem\n"+
-			"/whoami    who you are here\n/manifest  what you may use, and how\n", p.Name, netstack.GatewayName)
+			"/whoami    who you are here\n/manifest  what you may use, and how\n"+
+			"/approvals/ID  how something that you asked stands\n/requests  POST {\"host\", \"reason\"} to ask for a service\n", p.Name, netstack.GatewayName)
 	})
 	return mux
 }

@@ -1,0 +1,100 @@
+package approvals
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+
+	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+
+	"github.com/spf13/cobra"
+)
+
+func (r commands) show() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one ask with what would be sent",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var a approval.Request
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, api+"/"+url.PathEscape(args[0]), nil, &a); err != nil {
+				return err
+			}
+			return r.Print(cmd, a, func(w io.Writer) error { return card(w, a) })
+		},
+	}
+}
+
+// card prints everything that is known of an ask, and last what would be sent.
+func card(w io.Writer, a approval.Request) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	cli.Printf(t, "ID:\t%s (%s)\nAgent:\t%s\n", a.ID, a.State, a.Agent)
+	if a.User != "" {
+		cli.Printf(t, "Whose:\t%s, who may not answer\n", a.User)
+	}
+	cli.Printf(t, "Service:\t%s\nAction:\t%s\n", cli.OrDash(a.Service), a.Summary)
+	cli.Printf(t, "Asked:\t%s\n", cli.Ago(a.Created))
+	if a.State == approval.Pending {
+		waits := "the agent was told to come back"
+		if a.Waiting > 0 {
+			waits = "the agent waits"
+		}
+		cli.Printf(t, "Left:\t%s; %s\n", left(a.Expires), waits)
+	}
+	why(t, a)
+	if a.Alike != "" {
+		cli.Printf(t, "Similar is:\t%s\n", a.Alike)
+	}
+	if a.Digest != "" {
+		cli.Printf(t, "SHA-256:\t%s\n", a.Digest)
+	}
+	if a.Hidden > 0 {
+		cli.Printf(t, "NOT SHOWN:\t%s of it; approve only what you can see\n", cli.Size(uint64(a.Hidden)))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return cli.PrintLines(w, "  ", a.Sample)
+}
+
+// why tells which rules ask whom, and who answered.
+func why(w io.Writer, a approval.Request) {
+	for i, rule := range a.Rules {
+		cli.Printf(w, "Rule:\t%s", cli.OrDash(rule))
+		if i < len(a.Reasons) && a.Reasons[i] != "" {
+			cli.Printf(w, ": %s", a.Reasons[i])
+		}
+		fmt.Fprintln(w)
+	}
+	for _, said := range a.Judges {
+		cli.Printf(w, "Judge:\t%s\n", said)
+	}
+	for _, n := range a.Needs {
+		cli.Printf(w, "Needs:\t%s: %d of %d %s\n", approver(n), len(n.Have), n.Require, strings.Join(n.Have, ", "))
+	}
+	if a.StepUp {
+		cli.Printf(w, "Takes:\ta fresh proof of who says yes\n")
+	}
+	if a.By == "" {
+		return
+	}
+	glass := ""
+	if a.BreakGlass {
+		glass = ", who was not asked and broke the glass"
+	}
+	cli.Printf(w, "Answered:\t%s by %s%s  %s\n", cli.Ago(a.Answered), a.By, glass, a.Note)
+	if a.Grant != nil {
+		cli.Printf(w, "Covers:\t%s, for %s more\n", covers(a), left(a.Grant.Until))
+	}
+}
+
+func approver(n approval.Need) string {
+	if n.Approver == "" {
+		return "any operator who may approve"
+	}
+	return n.Approver
+}

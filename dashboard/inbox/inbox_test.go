@@ -1,0 +1,186 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/dashboard/route"
+)
+
+// The people of these tests: ana is an approver, bo looks only, cy is a member of an
+// approver and nothing else, eve is nobody.
+func caller(name string) route.Caller {
+	rights := map[string]route.Rights{"ana": route.RightsOf(route.Approver), "bo": route.RightsOf(route.Viewer), "root": route.RightsOf(route.Viewer, route.Approver, route.Editor, route.Admin)}
+	c := route.Caller{Person: action.Person{Name: name, Via: "oidc"}, Rights: rights[strings.TrimSuffix(name, "'s token")]}
+	if name == "root" {
+		c.Person.Via = approval.HostDoor
+	}
+	if owner, ok := strings.CutSuffix(name, "'s token"); ok { // made to look only
+		c = route.Caller{Person: action.Person{Name: owner, Via: "token"}, Rights: route.RightsOf(route.Viewer)}
+	}
+	return c
+}
+
+type bench struct {
+	*approval.Desk
+	http.Handler
+	stop func()
+	wg   sync.WaitGroup
+	ctx  context.Context
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	d := &approval.Desk{
+		Now: time.Now, Log: slog.New(slog.DiscardHandler), Key: []byte("k"),
+		Approver: func(name string) (approval.Approver, bool) {
+			return approval.Approver{Members: []string{"cy"}}, name == "approver.cy"
+		},
+		Operator: func(p action.Person) bool { return p.Name == "ana" || p.Via == approval.HostDoor },
+	}
+	b := &bench{Desk: d, Handler: Inbox{Desk: d}.Routes().Handler(d.Log, nil)}
+	b.ctx, b.stop = context.WithCancel(context.Background())
+	t.Cleanup(func() { b.stop(); b.wg.Wait() })
+	return b
+}
+
+// file asks, and returns when the ask is on the desk.
+func (b *bench) file(t *testing.T, id, sample string, approvers ...string) {
+	t.Helper()
+	changed := b.Changed()
+	b.wg.Go(func() {
+		b.Settle(b.ctx, &action.Action{
+			ID: id, Peer: &action.Peer{ID: id, Name: "laptop", User: "own@acme.dev"}, Service: &action.Service{Name: "api"},
+			Digest: []byte(id), Summary: "POST /pay", Sample: []byte(sample), Alike: "POST /pay",
+		}, action.Decision{Verdict: action.Ask, Asks: []action.Asking{{Rule: "careful", Approvers: approvers}}})
+	})
+	<-changed
+}
+
+func (b *bench) say(t *testing.T, who, method, path, body string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r = r.WithContext(route.WithCaller(r.Context(), caller(who)))
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+func TestWhoSeesAndAnswersWhat(t *testing.T) {
+	b := newBench(t)
+	b.file(t, "default", "x")
+	b.file(t, "cys", "x", "approver.cy")
+	for _, c := range []struct {
+		who, method, path, body string
+		status                  int
+		want                    string
+	}{
+		{"bo", "GET", "/api/v1/approvals", "", 200, `"id":"default"`},
+		{"bo", "GET", "/api/v1/approvals/cys", "", 200, `"id":"cys"`},
+		{"cy", "GET", "/api/v1/approvals", "", 200, `"id":"cys"`},
+		{"cy", "GET", "/api/v1/approvals/default", "", 404, ""},
+		{"eve", "GET", "/api/v1/approvals", "", 200, `[]`},
+		{"eve", "GET", "/api/v1/approvals/cys", "", 404, ""},
+		{"bo", "POST", "/api/v1/approvals/default/approve", "", 403, "somebody else"},
+		{"eve", "POST", "/api/v1/approvals/cys/deny", "", 403, "somebody else"},
+		{"ana", "POST", "/api/v1/approvals/cys/approve", "", 403, "somebody else"},
+		{"own@acme.dev", "POST", "/api/v1/approvals/default/approve", "", 403, "agent of their own"},
+		{"ana's token", "POST", "/api/v1/approvals/default/approve", "", 403, "not made to approve"},
+		{"ana", "POST", "/api/v1/approvals/default/approve", `{"scope":"always"}`, 400, "once, exact and similar"},
+		{"ana", "POST", "/api/v1/approvals/default/approve", `{"scope":"similar","for":"soon"}`, 400, "duration"},
+		{"ana", "POST", "/api/v1/approvals/default/deny", `{"scope":"similar"}`, 400, "no has no scope"},
+		{"ana", "POST", "/api/v1/approvals/default/approve", `{"scope":"similar","for":"15m","times":3,"note":"fine"}`, 200, `"left":2`},
+		{"ana", "POST", "/api/v1/approvals/default/approve", "", 409, "already answered"},
+		{"cy", "POST", "/api/v1/approvals/cys/approve", "", 200, `"state":"approved"`},
+		{"ana", "POST", "/api/v1/approvals/none/approve", "", 404, ""},
+		{"bo", "GET", "/api/v1/grants", "", 200, `"id":"default"`},
+		{"eve", "GET", "/api/v1/grants", "", 200, `[]`},
+		{"eve", "DELETE", "/api/v1/grants/default", "", 403, "somebody else"},
+		{"ana's token", "DELETE", "/api/v1/grants/default", "", 403, "not made to approve"},
+		{"ana", "DELETE", "/api/v1/grants/default", "", 200, `"revoked":"ana"`},
+		{"ana", "DELETE", "/api/v1/grants/default", "", 404, ""},
+		{"bo", "GET", "/api/v1/approvals?past=1&limit=x", "", 400, "number"},
+		{"bo", "GET", "/api/v1/approvals?past=1", "", 200, `"state":"approved"`},
+	} {
+		status, got := b.say(t, c.who, c.method, c.path, c.body)
+		if status != c.status || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s %s %s: %d %s", c.who, c.method, c.path, c.body, status, got)
+		}
+		if c.who == "cy" && strings.Contains(got, `"id":"default"`) {
+			t.Errorf("cy sees what is for others: %s", got)
+		}
+	}
+}
+
+func TestTheGlassIsBrokenOnTheHost(t *testing.T) {
+	b := newBench(t)
+	b.file(t, "x", "x", "approver.gone")
+	if status, got := b.say(t, "ana", "POST", "/api/v1/approvals/x/approve", ""); status != 403 {
+		t.Errorf("%d %s", status, got)
+	}
+	if status, got := b.say(t, "root", "POST", "/api/v1/approvals/x/approve", ""); status != 200 || !strings.Contains(got, `"break_glass":true`) {
+		t.Errorf("%d %s", status, got)
+	}
+}
+
+// Ten thousand asks of 2 KiB wait; the list of them comes at once, and they take
+// no more than they must.
+func TestTenThousandWait(t *testing.T) {
+	b := newBench(t)
+	sample := strings.Repeat("x", 2<<10)
+	before := memory()
+	const n = 10_000
+	for i := range n {
+		b.file(t, fmt.Sprintf("a%05d", i), strings.Clone(sample))
+	}
+	cost := memory() - before
+	began := time.Now()
+	var all []approval.Request
+	status, body := b.say(t, "bo", "GET", "/api/v1/approvals", "")
+	took := time.Since(began)
+	if err := json.Unmarshal([]byte(body), &all); status != 200 || err != nil || len(all) != mostListed {
+		t.Errorf("%d, %d asks, %v", status, len(all), err)
+	}
+	t.Logf("%d asks take %.1f MiB; a list of %d takes %s", n, float64(cost)/(1<<20), len(all), took)
+	if cost > 100<<20 {
+		t.Errorf("%d MiB for %d asks", cost>>20, n)
+	}
+	if !raceEnabled && took > 50*time.Millisecond {
+		t.Errorf("the list takes %s", took)
+	}
+}
+
+// memory is what lives on the heap, actions included. The stack that waits is that
+// of the connection.
+func memory() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestALongListIsBrief(t *testing.T) {
+	b := newBench(t)
+	for i := range 40 {
+		b.file(t, fmt.Sprint("a", i), strings.Repeat("y", 32<<10))
+	}
+	_, body := b.say(t, "bo", "GET", "/api/v1/approvals", "")
+	if strings.Contains(body, "yy") || !strings.Contains(body, `"brief":true`) {
+		t.Errorf("%.200s", body)
+	}
+	if _, body = b.say(t, "bo", "GET", "/api/v1/approvals?limit=3", ""); !strings.Contains(body, "yy") || strings.Contains(body, `"brief"`) {
+		t.Errorf("%.200s", body)
+	}
+}
