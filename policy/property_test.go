@@ -322,3 +322,42 @@ func TestASpentLimitIsAConditionThatFails(t *testing.T) {
 		}
 	})
 }
+
+// What explain tells of every rule is what was decided: the index leaves no rule
+// out that has something to say.
+func TestExplainTellsWhatWasDecided(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt)
+		service, parts, spent, roles := drawAction(rt, w)
+		all := parts(states(rt))
+		p := loaded(t, w.text(w.rules...))
+		a := with(p, service, all...)
+		a.Peer, a.Spent = &action.Peer{ID: "agent", Name: "ci", Enrolled: roles}, spent
+		e := p.Explain(a)
+		want := action.Allow
+		for _, part := range e.Parts {
+			for _, r := range part.Rules {
+				switch r.Outcome {
+				case "denies":
+					want = action.Deny
+				case "asks":
+					want = min(want, action.Ask)
+				}
+			}
+		}
+		if e.Decision.Need == 0 && e.Decision.Verdict > want {
+			rt.Fatalf("%+v, and a rule says %s:\n%s\n%+v", e.Decision, want, w.rules, e.Parts)
+		}
+		if e.Decision.Rule == "" || e.Decision.Need != 0 {
+			return
+		}
+		for _, part := range e.Parts {
+			for _, r := range part.Rules {
+				if r.Rule == e.Decision.Rule && (r.Outcome == "denies" || r.Outcome == "asks" || r.Outcome == "allows") {
+					return
+				}
+			}
+		}
+		rt.Fatalf("%+v, and no rule of that name does:\n%+v", e.Decision, e.Parts)
+	})
+}

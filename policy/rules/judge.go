@@ -26,8 +26,9 @@ type judge struct {
 	opsUnknown  bool        // which operations it is cannot be told
 	readNeed    action.Need // pending readings, without which nothing can be said
 	rules       []*Rule     // of the service, those that may meet the part
-	merged      []*Rule     // room for rules
-	meetings    []meeting   // by index in rules
+	pile        pile        // room to find them
+	merged      []*Rule
+	meetings    []meeting // by index in rules
 
 	total ruling
 }

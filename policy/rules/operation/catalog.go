@@ -15,17 +15,31 @@ import (
 type Catalog struct {
 	method, path func(action.Facts) (string, action.State)
 	fold         bool
-	byMethod     map[string][]entry
-	any          []entry
+	byMethod     map[string]*lines
+	any          lines
 	all          []*Operation
 	worst        action.Effects
 }
 
 // An entry is one match line of an operation.
 type entry struct {
-	first string // its first segment, if that is plain text: a cheap look before the glob
-	path  glob.Glob
-	op    *Operation
+	path glob.Glob
+	op   *Operation
+}
+
+// lines are the entries of one method.
+type lines struct {
+	trie *glob.Trie[entry]
+	open []entry // those that may begin with anything
+}
+
+func (l *lines) add(pattern string, e entry, fold bool) {
+	if l.trie == nil {
+		l.trie = glob.NewTrie[entry](fold)
+	}
+	if !l.trie.Add(pattern, e) {
+		l.open = append(l.open, e)
+	}
 }
 
 // A compiler makes a Catalog and collects complaints in those of its caller.
@@ -46,7 +60,7 @@ func New(m *match.Compiler, schema *cond.Schema, s *hclconf.Service) *Catalog {
 		c.Fail(s.Operations[0].Range, "Not in this version", "This build reads no http facts, so operations have nothing to match.")
 		return nil
 	}
-	out := &Catalog{method: method.Str, path: path.Str, fold: s.FoldPaths, byMethod: map[string][]entry{}}
+	out := &Catalog{method: method.Str, path: path.Str, fold: s.FoldPaths, byMethod: map[string]*lines{}}
 	for _, conf := range s.Operations {
 		op := &Operation{Name: conf.Name}
 		out.all = append(out.all, op)
@@ -80,19 +94,19 @@ func (c *Catalog) add(l *compiler, m hclconf.Str, op *Operation) {
 		l.Fail(m.Range, "Bad pattern", "%s.", err)
 		return
 	}
-	e := entry{first: g.First(), path: g, op: op}
+	e := entry{path: g, op: op}
 	if c.fold {
 		e.path = g.Fold()
-		e.first = ""
 	}
-	switch method {
-	case "*":
-		c.any = append(c.any, e)
-	case "GET":
-		c.byMethod["HEAD"] = append(c.byMethod["HEAD"], e)
-		fallthrough
-	default:
-		c.byMethod[method] = append(c.byMethod[method], e)
+	if method == "*" {
+		c.any.add(path, e, c.fold)
+		return
+	}
+	for _, m := range map[bool][]string{true: {"GET", "HEAD"}, false: {method}}[method == "GET"] {
+		if c.byMethod[m] == nil {
+			c.byMethod[m] = &lines{}
+		}
+		c.byMethod[m].add(path, e, c.fold)
 	}
 }
 
@@ -129,17 +143,26 @@ func (c *Catalog) Find(env *cond.Env, hits []Hit) (_ []Hit, known bool) {
 	if a != action.Known || b != action.Known {
 		return hits, false
 	}
-	hits = scan(c.byMethod[method], path, env, hits)
-	hits = scan(c.any, path, env, hits)
+	if l := c.byMethod[method]; l != nil {
+		hits = l.find(path, env, hits)
+	}
+	hits = c.any.find(path, env, hits)
 	env.Reads, env.MayRead = Open(hits)
 	return hits, true
 }
 
+// find appends the operations of lines that a path is.
+func (l *lines) find(path string, env *cond.Env, hits []Hit) []Hit {
+	if l.trie != nil {
+		l.trie.Each(path, func(list []entry) { hits = scan(list, path, env, hits) })
+	}
+	return scan(l.open, path, env, hits)
+}
+
 func scan(entries []entry, path string, env *cond.Env, hits []Hit) []Hit {
-	first := FirstSegment(path)
 	for i := range entries {
 		e := &entries[i]
-		if e.first != "" && e.first != first || !e.path.Match(path) || Has(hits, e.op) {
+		if !e.path.Match(path) || Has(hits, e.op) {
 			continue
 		}
 		h := Hit{Operation: e.op, Sure: true}

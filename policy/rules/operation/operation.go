@@ -47,16 +47,3 @@ func Open(hits []Hit) (reads, mayRead uint8) {
 	}
 	return reads, mayRead
 }
-
-// FirstSegment gives the first segment of a path, or of a pattern of paths.
-func FirstSegment(path string) string {
-	if len(path) > 0 && path[0] == '/' {
-		path = path[1:]
-	}
-	for i := range len(path) {
-		if path[i] == '/' {
-			return path[:i]
-		}
-	}
-	return path
-}
