@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	mostListed = 500     // asks of one list, unless it says otherwise
-	answered   = 20      // settled asks behind those that wait
-	wholeList  = 1 << 20 // bytes of samples in one list; of more there are none
-	atMost     = 10_000  // asks that one list may hold
+	mostListed = 200       // asks of one list, unless it says otherwise
+	answered   = 20        // settled asks behind those that wait
+	wholeList  = 512 << 10 // bytes of samples in one list; of more there are none
+	atMost     = 10_000    // asks that one list may hold
 )
 
 // A Desk is what the inbox needs of the approvals.
