@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"sallyport.dev/sallyport/dashboard/inbox"
 	"sallyport.dev/sallyport/dashboard/route"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -18,7 +19,7 @@ import (
 func (a *API) Routes() route.Table {
 	var t route.Table
 	for _, part := range []route.Table{
-		a.healthRoutes(), a.Door.Routes(), a.agentRoutes(), a.secretRoutes(), a.approvalRoutes(), a.recordRoutes(), a.catalogRoutes(), a.Book.Routes(),
+		a.healthRoutes(), a.Door.Routes(), a.agentRoutes(), a.secretRoutes(), inbox.Inbox{Desk: a.Desk}.Routes(), a.recordRoutes(), a.catalogRoutes(), a.Book.Routes(),
 	} {
 		t = append(t, part...)
 	}
@@ -83,19 +84,6 @@ func (a *API) secretRoutes() route.Table {
 			Doc: "Gives a secret another value; it never comes out again."},
 		{Method: "DELETE", Pattern: "/api/v1/secrets/{name}", Right: route.Admin, Do: route.Out(a.removeSecret),
 			Doc: "Removes a secret."},
-	}
-}
-
-func (a *API) approvalRoutes() route.Table {
-	return route.Table{
-		{Method: "GET", Pattern: "/api/v1/approvals", Right: route.Viewer, Do: route.Out(a.approvals),
-			Doc: "The asks that wait, and the last ones that were answered."},
-		{Method: "GET", Pattern: "/api/v1/approvals/{id}", Right: route.Viewer, Do: route.Out(a.approval),
-			Doc: "One ask."},
-		{Method: "POST", Pattern: "/api/v1/approvals/{id}/approve", Right: route.Approver, Do: route.May(a.approve),
-			Doc: "Says yes to an ask."},
-		{Method: "POST", Pattern: "/api/v1/approvals/{id}/deny", Right: route.Approver, Do: route.May(a.deny),
-			Doc: "Says no to an ask."},
 	}
 }
 

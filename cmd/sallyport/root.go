@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"sallyport.dev/sallyport/cmd/sallyport/admin"
+	"sallyport.dev/sallyport/cmd/sallyport/approvals"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
 
@@ -40,6 +41,7 @@ func newRoot() *cobra.Command {
 		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
+	cmd.AddCommand(approvals.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)
 	cli.ShowUsage(cmd)
 	return cmd

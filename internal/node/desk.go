@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -40,8 +42,26 @@ func (n *Node) approver(name string) (approval.Approver, bool) {
 		return approval.Approver{}, false
 	}
 	a, ok := n.Rules.Current().Approver(name)
-	return approval.Approver{Members: a.Members, Require: a.Require, Hold: a.Hold, Timeout: a.Timeout}, ok
+	return approval.Approver{
+		Members: a.Members, Require: a.Require, Hold: a.Hold, Timeout: a.Timeout, StepUp: a.StepUp, Notify: n.Outreach.Notify("approver." + name),
+	}, ok
 }
 
 // mayApprove reports whether somebody may answer what names no approver.
-func (n *Node) mayApprove(p action.Person) bool { return p.Via == approval.HostDoor }
+func (n *Node) mayApprove(p action.Person) bool {
+	if p.Via == approval.HostDoor {
+		return true
+	}
+	d := n.people.Load()
+	return d != nil && d.Rights(p).Has(route.Approver)
+}
+
+// serves reports whether a service of the agent is at host.
+func (b *Rulebook) serves(p *action.Peer, host string) bool {
+	for _, port := range []uint16{443, 80} {
+		if b.Current().Resolve(p, host, netip.AddrPortFrom(netip.IPv4Unspecified(), port)).Service != nil {
+			return true
+		}
+	}
+	return false
+}

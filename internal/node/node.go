@@ -6,6 +6,7 @@ package node
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -24,8 +25,10 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/tally"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/gateway"
+	"sallyport.dev/sallyport/internal/node/outreach"
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/dns"
@@ -64,6 +67,7 @@ type Options struct {
 	Reload  <-chan os.Signal // read the configuration again; nil: only when it changes
 	Dialer  *gateway.Dialer  // nil: as the configuration says
 	HTTP    *http.Client     // for what the gateway itself asks of others; nil: it asks nobody
+	Roots   *x509.CertPool   // that Slack and receivers of webhooks must prove themselves by; nil: the host's
 }
 
 // A Node is one gateway and all that it is made of. Start makes one, Run keeps
@@ -77,13 +81,16 @@ type Node struct {
 	Limits  *tally.Counter
 	Roster  *netstack.Roster
 	Desk    *approval.Desk
-	Gateway *gateway.Gateway
-	WG      *wireguard.Node // nil: no such transport
-	TS      *tailnet.Node   // nil: no such transport
-	API     *dashboard.API
+	// Outreach is whom it asks and tells elsewhere.
+	Outreach *outreach.Outreach
+	Gateway  *gateway.Gateway
+	WG       *wireguard.Node // nil: no such transport
+	TS       *tailnet.Node   // nil: no such transport
+	API      *dashboard.API
 
 	o       Options
-	closing context.CancelFunc // ends the life of the desk
+	closing context.CancelFunc        // ends the life of the desk
+	people  atomic.Pointer[door.Door] // who the operators are; nil until the API is there
 	started time.Time
 	up      atomic.Bool
 	store   *store.Store
@@ -126,6 +133,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if err := n.line(conf); err != nil {
 		return nil, err
 	}
+	n.turnOut()
 	// WireGuard's buffers, 24 MiB that are rarely touched, must not be cut from
 	// what reading the configuration has left behind: pages that were written once
 	// stay resident.
@@ -139,6 +147,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if err := n.openDoor(ctx); err != nil {
 		return nil, err
 	}
+	n.people.Store(n.API.Door)
 	n.Rules.prepare = n.prepare
 	n.Rules.changed = func() {
 		n.Gateway.Recheck()
@@ -271,6 +280,7 @@ func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Serve
 	resolver := &dns.Server{Pool: pool, Gateway: [2]netip.Addr{v4, v6}, Declared: n.Rules.declares, Log: n.o.Log}
 	pages := &inside.Pages{
 		Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Manifest: n.Rules.Manifest, Logger: n.o.Log,
+		Desk: n.Desk, Serves: n.Rules.serves,
 	}
 	if conf.Tailnet != nil {
 		n.TS = n.newTailnet(conf)
@@ -278,7 +288,7 @@ func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Serve
 		resolver.Tailnet = n.TS.Gateway
 		pages.Asks, pages.Resolver = n.TS.Asks, resolver
 	}
-	n.Gateway.Peers = peers
+	n.Gateway.Peers = append(slices.Clip(peers), n.Outreach)
 	return &netstack.Server{
 		Handler: pages, Peers: peers, Names: pool, Log: n.o.Log, Resolver: resolver,
 		Limits: netstack.Limits{Flows: conf.Limits.ConnectionsPerAgent},
@@ -316,6 +326,7 @@ func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
 		return err
 	}
 	n.Vault.Declare(places)
+	n.Outreach.Take(p)
 	return nil
 }
 
@@ -330,6 +341,9 @@ func (n *Node) Close() {
 	}
 	if n.WG != nil {
 		errs = append(errs, n.WG.Close())
+	}
+	if n.Outreach != nil {
+		n.Outreach.Close()
 	}
 	if n.Journal != nil {
 		errs = append(errs, n.Journal.Close())

@@ -1,5 +1,5 @@
 // Package admin holds the commands that talk to a running gateway: agents,
-// secrets, approvals, the log and how it all stands. Each is one call of the API;
+// secrets, the log and how it all stands. Each is one call of the API;
 // what an operator may do is decided there.
 package admin
 
@@ -19,7 +19,7 @@ type commands struct {
 func Commands(env *cli.Env) []*cobra.Command {
 	r := &commands{Env: env}
 	return []*cobra.Command{
-		r.agentCommand(), r.secretCommand(), r.approvalsCommand(),
+		r.agentCommand(), r.secretCommand(),
 		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(), r.tailnetCommand(), r.setupCommand(), r.doctorCommand(),
 	}
 }
