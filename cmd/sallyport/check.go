@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/finding"
 	"sallyport.dev/sallyport/policy/presets"
 
 	"github.com/hashicorp/hcl/v2"
@@ -28,6 +29,13 @@ import (
 func (r *root) load(cmd *cobra.Command) (*policy.Policy, error) {
 	p, _, err := r.report(cmd)
 	return p, err
+}
+
+// loadFrom is load of a configuration that stands elsewhere.
+func (r *root) loadFrom(cmd *cobra.Command, path string) (*policy.Policy, error) {
+	other := root{Env: r.Env}
+	other.Config = path
+	return other.load(cmd)
 }
 
 // report is load that gives the diagnostics, too. With --json those of a
@@ -71,6 +79,7 @@ func failure(diags hcl.Diagnostics) int {
 
 // A problem is one diagnostic for programs.
 type problem struct {
+	ID       string `json:"id,omitempty"` // of a finding, see the reference
 	Severity string `json:"severity"`
 	Summary  string `json:"summary"`
 	Detail   string `json:"detail,omitempty"`
@@ -82,7 +91,7 @@ type problem struct {
 func problems(diags hcl.Diagnostics) []problem {
 	list := []problem{}
 	for _, d := range diags {
-		p := problem{Severity: "error", Summary: d.Summary, Detail: d.Detail}
+		p := problem{ID: string(finding.Of(d)), Severity: "error", Summary: d.Summary, Detail: d.Detail}
 		if d.Severity == hcl.DiagWarning {
 			p.Severity = "warning"
 		}

@@ -82,7 +82,9 @@ func (r *Rule) countedFor(j *judge) []string {
 				of = append(of, "role "+j.member.Roles[i])
 			}
 		}
-		return of
+		if len(of) > 0 {
+			return of
+		} // who is in no role is counted alone
 	}
 	return []string{"agent " + j.action.Peer.ID}
 }
