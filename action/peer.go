@@ -12,5 +12,9 @@ type Peer struct {
 	Grants    []string   // operator's rights that the tailnet's policy gives its user
 	Enrolled  []string   // roles it was enrolled into; membership by tag or user is the policy's
 	Addr      netip.Addr // its address in the overlay
-	Transport string     // "wireguard", "tailnet"
+	Transport string     // "wireguard", "tailnet", JudgeTransport
 }
+
+// JudgeTransport is how the calls of a judge enter the line: they are the
+// gateway's own, and its peer is named after the judge.
+const JudgeTransport = "judge"

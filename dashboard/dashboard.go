@@ -69,10 +69,12 @@ type API struct {
 	CA     func() []byte
 	// SecretSet is called after a secret got another value.
 	SecretSet func()
-	Metrics   prometheus.Gatherer
-	Door      *door.Door
-	Witness   route.Witness // keeps what operators do; nil: nobody does
-	Logger    *slog.Logger
+	// Answers takes signed answers to asks, from whoever holds a key.
+	Answers http.Handler
+	Metrics prometheus.Gatherer
+	Door    *door.Door
+	Witness route.Witness // keeps what operators do; nil: nobody does
+	Logger  *slog.Logger
 }
 
 func (a *API) ready(w http.ResponseWriter, _ *http.Request) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +74,37 @@ func (d *Dialer) addresses(ctx context.Context, r *action.Route) ([]netip.Addr, 
 		return nil, fmt.Errorf("%s is at %v: %w", r.Host, found, ErrGuarded)
 	}
 	return good, nil
+}
+
+// Reach connects to what the operator named for the gateway itself, not for an
+// agent: an address as it is written, a name wherever it leads but to what no name
+// may lead to. It has the shape of net.Dialer.DialContext.
+func (d *Dialer) Reach(ctx context.Context, _, address string) (net.Conn, error) {
+	return d.reach(ctx, address, &action.Route{PermitAny: true})
+}
+
+// ReachPublic is Reach to the public internet only: what others have named.
+func (d *Dialer) ReachPublic(ctx context.Context, _, address string) (net.Conn, error) {
+	return d.reach(ctx, address, &action.Route{Public: true})
+}
+
+func (d *Dialer) reach(ctx context.Context, address string, r *action.Route) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("reach %s: %w", address, err)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("reach %s: %w", address, err)
+	}
+	r.Host, r.Port = host, uint16(n)
+	if a, err := netip.ParseAddr(host); err == nil && r.PermitAny {
+		r.Permit = []netip.Prefix{netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())}
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, _, err := d.dial(ctx, r)
+	return c, err
 }
 
 func (d *Dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error) {

@@ -25,7 +25,11 @@ func (p *Policy) DecideAt(a *action.Action, now time.Time) action.Decision {
 	if s == nil {
 		return refuse(refused)
 	}
-	return s.rules.Decide(a, &m.Member, now)
+	d := s.rules.Decide(a, &m.Member, now)
+	if d.Verdict == action.Ask && a.Peer.Transport == action.JudgeTransport {
+		return refuse("The rules ask about the call of a judge itself, and nobody is asked about that.")
+	}
+	return d
 }
 
 // standing finds the service of an action in this policy and what its agent is

@@ -50,6 +50,14 @@ func (p *Policy) remember(peer *action.Peer, m *membership) *membership {
 // workOut applies the roles to an agent.
 func (p *Policy) workOut(peer *action.Peer, now time.Time) *membership {
 	m := &membership{Member: rules.Member{In: make([]bool, len(p.roles))}, uses: make([]bool, len(p.services)), since: now}
+	if peer.Transport == action.JudgeTransport {
+		for _, j := range p.conf.Judges {
+			if s := p.byName[j.Service.Name]; s != nil && peer.Name == "judge."+j.Name {
+				m.uses[s.index] = true
+			}
+		}
+		return m // in no role, not even everybody's
+	}
 	enrolled := len(peer.Enrolled) > 0 || peer.Transport == "wireguard"
 	for _, r := range p.roles {
 		m.In[r.index] = r.lives(now) && r.holds(peer)

@@ -45,6 +45,8 @@ type (
 	Files = source.Files
 	// GatewayConfig is the gateway block with its defaults.
 	GatewayConfig = host.Gateway
+	// JudgeConfig is a judge block.
+	JudgeConfig = hclconf.Judge
 	// SecretConfig is a secret block.
 	SecretConfig = host.Secret
 )

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -45,6 +44,7 @@ type Config struct {
 	Timeout time.Duration // 0: DefaultTimeout
 	Cache   time.Duration // how long a verdict stands for the same question; 0: not at all
 	Tables  []action.FactTable
+	Spent   func(Usage) // told what every answer has cost, verdict or not; nil: nobody is
 }
 
 // A Judge asks one model. Its methods may be called at the same time.
@@ -53,8 +53,7 @@ type Judge struct {
 	client *http.Client
 	log    *slog.Logger
 	now    func() time.Time
-	calls  chan struct{} // a token each
-	spent  spent
+	calls  chan struct{}   // a token each
 	ctx    context.Context // ends with Close
 	close  context.CancelFunc
 	work   sync.WaitGroup
@@ -176,7 +175,7 @@ func (j *Judge) ask(ctx context.Context, q question) (o approval.Opinion, versio
 		return approval.Opinion{}, "", err
 	}
 	got, err := j.conf.API.read(raw)
-	j.spent.add(got.usage)
+	j.count(got.usage)
 	if err != nil {
 		return approval.Opinion{}, "", err
 	}
@@ -224,16 +223,10 @@ func refusal(err error) string {
 // A Usage is what answers have cost, in tokens.
 type Usage struct{ Calls, Input, Output int64 }
 
-// spent counts a Usage up.
-type spent struct{ calls, input, output atomic.Int64 }
-
-func (s *spent) add(u Usage) {
-	s.calls.Add(1)
-	s.input.Add(u.Input)
-	s.output.Add(u.Output)
-}
-
-// Usage gives what this judge has used since it was made.
-func (j *Judge) Usage() Usage {
-	return Usage{Calls: j.spent.calls.Load(), Input: j.spent.input.Load(), Output: j.spent.output.Load()}
+// count passes on what one answer has cost.
+func (j *Judge) count(u Usage) {
+	if j.conf.Spent != nil {
+		u.Calls = 1
+		j.conf.Spent(u)
+	}
 }

@@ -217,11 +217,17 @@ func TestAnswersOfTheAPIs(t *testing.T) {
 
 func TestTokensAreCounted(t *testing.T) {
 	for _, api := range []API{OpenAI, Anthropic} {
-		m := serve(t, api, says("pass"))
-		j := m.judge(t, nil)
+		words := `{"verdict":"pass","reason":"x"}`
+		m := serve(t, api, func(string, string) string { return words })
+		var got Usage
+		j := m.judge(t, func(c *Config) {
+			c.Spent = func(u Usage) { got = Usage{got.Calls + u.Calls, got.Input + u.Input, got.Output + u.Output} }
+		})
 		j.Judge(t.Context(), deletion("a"))
+		j.Judge(t.Context(), deletion("a")) // remembered, and free
+		words = "nonsense"                  // costs, too
 		j.Judge(t.Context(), deletion("b"))
-		if got := j.Usage(); got != (Usage{Calls: 2, Input: 200, Output: 14}) {
+		if got != (Usage{Calls: 2, Input: 200, Output: 14}) {
 			t.Errorf("%s: %+v", api, got)
 		}
 	}

@@ -29,6 +29,10 @@ const (
 	maxPause   = time.Minute
 )
 
+// ErrOff is what a token function gives where no workspace is configured: nothing
+// is tried until Restart.
+var ErrOff = errors.New("no workspace is configured")
+
 // A Desk is where asks are, and where answers go.
 type Desk interface {
 	Get(id string) (approval.Request, bool)
@@ -150,6 +154,15 @@ func (s *Slack) connect(ctx context.Context) error {
 		s.up.Store(false)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, ErrOff) {
+			select {
+			case <-s.restart:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			pause, told = firstPause, ""
+			continue
 		}
 		if time.Since(began) > maxPause { // it had worked
 			pause, told = firstPause, ""

@@ -36,7 +36,7 @@ var may = map[string][]string{
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {
-		"action", "vault/...", "netstack/...", "protocols", "policy", "policy/edit/...", "approval", "audit", "audit/tally", "gateway", "dashboard/...", "internal/store",
+		"action", "vault/...", "netstack/...", "protocols", "policy", "policy/edit/...", "approval/...", "audit", "audit/tally", "gateway", "dashboard/...", "internal/store", "internal/node/...",
 	},
 	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
 	"internal/demo": {"internal/pgserver", "internal/pki"},

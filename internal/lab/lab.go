@@ -46,7 +46,7 @@ func New(t testing.TB, hcl string) *Lab {
 	var err error
 	l.Node, err = node.Start(ctx, node.Options{
 		Build: build(l.SQL), Config: l.conf, State: filepath.Join(dir, "state"), Errs: l.Logs, Log: l.log(),
-		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect},
+		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect}, Roots: l.world.roots(),
 	})
 	if err != nil {
 		stop()
@@ -97,7 +97,7 @@ func (l *Lab) Reload(hcl string) {
 // Secret gives a secret its value.
 func (l *Lab) Secret(name, value string) {
 	l.t.Helper()
-	must(l.t, l.Vault.Put(l.t.Context(), name, vault.NewSecret([]byte(value))))
+	must(l.t, l.Vault.Put(l.t.Context(), name, vault.NewSecret([]byte(value)), ""))
 	l.Gateway.Recheck()
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
@@ -37,6 +38,13 @@ func newWorld(t testing.TB) *world {
 	ca, err := pki.New("lab upstreams")
 	must(t, err)
 	return &world{ca: ca, names: make(map[string]netip.Addr), hosts: make(map[netip.Addr]string)}
+}
+
+// roots prove the upstreams.
+func (w *world) roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(w.ca.PEM())
+	return pool
 }
 
 // place puts a listener into the world under a name.

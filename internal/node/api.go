@@ -22,7 +22,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		Version: n.o.Version, Started: n.started,
 		Book: n.newBook(context.Background()), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
-		CA: n.CA.PEM, SecretSet: n.secretSet, Metrics: metrics, Logger: n.o.Log,
+		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Metrics: metrics, Logger: n.o.Log,
 	}
 	if n.WG != nil {
 		a.Config = n.clientConfig
@@ -61,7 +61,7 @@ func (n *Node) status() dashboard.Status {
 // Warnings lists what keeps an allowed action from working.
 func (n *Node) Warnings() []string {
 	var list []string
-	for _, name := range n.Rules.Current().SecretNames() {
+	for _, name := range append(n.Rules.Current().SecretNames(), n.Outreach.Secrets()...) {
 		if !n.Vault.Has(name) {
 			list = append(list, fmt.Sprintf("secret %s has no value; set it with: sallyport secret set %[1]s", name))
 		}

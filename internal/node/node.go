@@ -288,7 +288,7 @@ func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Serve
 		resolver.Tailnet = n.TS.Gateway
 		pages.Asks, pages.Resolver = n.TS.Asks, resolver
 	}
-	n.Gateway.Peers = append(slices.Clip(peers), n.Outreach)
+	n.Gateway.Peers = append(peers[:len(peers):len(peers)], n.Outreach)
 	return &netstack.Server{
 		Handler: pages, Peers: peers, Names: pool, Log: n.o.Log, Resolver: resolver,
 		Limits: netstack.Limits{Flows: conf.Limits.ConnectionsPerAgent},

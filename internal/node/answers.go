@@ -1,0 +1,24 @@
+package node
+
+import (
+	"sallyport.dev/sallyport/internal/node/outreach"
+)
+
+// turnOut makes what the gateway turns to for answers: judges, Slack, webhooks.
+func (n *Node) turnOut() {
+	n.Outreach = outreach.New(outreach.Options{
+		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables,
+		Dial: n.Gateway.Dialer.Reach, DialPublic: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
+		Secret: n.Vault.Value, Desk: n.Desk, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
+	})
+	n.Desk.Judge = n.Outreach.Judge
+	n.Outreach.Take(n.Rules.Current())
+}
+
+// askPage is where an ask stands in the dashboard; "" without one.
+func (n *Node) askPage(id string) string {
+	for _, at := range n.dashboards() {
+		return at + "/approvals/" + id
+	}
+	return ""
+}
