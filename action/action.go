@@ -63,6 +63,7 @@ type Result struct {
 	Err      string // for the operator; never a secret
 	Upstream string // address that was dialled
 	Injected bool   // a credential went out with it
+	Secret   string // which, and its version: "github@3"
 	Sent     int64  // bytes to the upstream
 	Received int64  // bytes from the upstream
 	Rows     int64  // rows in the answer, where the protocol has them

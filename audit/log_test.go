@@ -41,7 +41,7 @@ func TestRecordHoldsEverything(t *testing.T) {
 		Summary: "GET /repos", Parts: []record.Part{{Effects: "read", Facts: json.RawMessage(`{"method":"GET","path":"/repos"}`)}},
 		Verdict: "allow", Rule: "writes", Reason: "Approved by ann.",
 		Asks:  []record.Ask{{Rule: "writes", Reason: "Writing asks.", Approvers: []string{"approver.oncall"}}},
-		Would: []string{"later"}, Outcome: record.Done, Status: "200", Upstream: "140.82.121.6:443", Injected: true,
+		Would: []string{"later"}, Outcome: record.Done, Status: "200", Upstream: "140.82.121.6:443", Injected: true, Secret: "github@3",
 		Sent: 12, Received: 345, Rows: 6, Duration: time.Second, Sample: "beginning", Digest: "abcd",
 		Hash: got.Hash,
 	}

@@ -237,7 +237,7 @@ var (
 	service = &action.Service{Name: "github", Protocol: "http"}
 	allow   = action.Decision{Verdict: action.Allow, Rule: "reads"}
 	deny    = action.Decision{Verdict: action.Deny, Rule: "no-drop", Reason: "Dropping is not allowed."}
-	ok      = action.Result{Status: "200", Upstream: "140.82.121.6:443", Injected: true, Sent: 12, Received: 345, Rows: 6, Duration: time.Second}
+	ok      = action.Result{Status: "200", Upstream: "140.82.121.6:443", Injected: true, Secret: "github@3", Sent: 12, Received: 345, Rows: 6, Duration: time.Second}
 )
 
 func act(path string) *action.Action {

@@ -32,7 +32,7 @@ func (a *API) setSecret(r *http.Request, v SecretValue) (route.Nothing, error) {
 	if err := a.changeable(name, "change"); err != nil {
 		return route.Nothing{}, err
 	}
-	if err := a.Vault.Put(r.Context(), name, vault.NewSecret([]byte(v.Value))); err != nil {
+	if err := a.Vault.Put(r.Context(), name, vault.NewSecret([]byte(v.Value)), route.Name(r)); err != nil {
 		return route.Nothing{}, err
 	}
 	a.SecretSet()

@@ -32,7 +32,7 @@ type pass struct {
 	quiet    bool            // a prelude that passed leaves no record
 	begun    bool
 	heldOut  bool
-	injected atomic.Bool
+	injected atomic.Pointer[vault.Credential]
 	address  atomic.Pointer[string]
 	route    atomic.Pointer[action.Route] // of the link it uses
 
@@ -208,7 +208,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 		l.wire.Close()
 		return nil, nil, err
 	}
-	p.injected.Store(true)
+	p.injected.Store(cred)
 	return l.link, cred, nil
 }
 
@@ -278,7 +278,9 @@ func (p *pass) finish(r action.Result, err error) {
 	if err != nil {
 		r.Failed, r.Err = true, err.Error()
 	}
-	r.Injected = p.injected.Load()
+	if cred := p.injected.Load(); cred != nil {
+		r.Injected, r.Secret = true, cred.Label()
+	}
 	if at := p.address.Load(); at != nil && r.Upstream == "" {
 		r.Upstream = *at
 	}

@@ -7,17 +7,21 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/vault/scrub"
 )
 
-// A Credential is an opened account of one service, ready to be used on one
-// connection. It exists only while an allowed action is being forwarded.
+// A Credential is an opened account of one service, ready to be used. An action
+// gets it only while it is being forwarded. It never changes once it was given
+// out, and is safe for concurrent use.
 type Credential struct {
 	auth   action.Auth
 	values []Secret // in the order of auth.Secrets
-	used   *scrub.Matcher
+	used   *scrub.Set
+	uses   []*atomic.Int64
+	label  string // "github@3": the secrets in it, and their versions
 }
 
 // NewCredential joins an Auth and its opened secrets.
@@ -74,9 +78,12 @@ func (c *Credential) Password() (user string, password Secret, err error) {
 	return account.Username, NewSecret([]byte(account.Password)), nil
 }
 
-// LookFor sets what Used gives. Whoever makes a credential calls it before it is
-// used.
-func (c *Credential) LookFor(used *scrub.Matcher) { c.used = used }
+// Label names the secrets in it and their versions, for records: "github@3".
+func (c *Credential) Label() string { return c.label }
+
+// LookFor sets what Used looks for. Whoever makes a credential calls it before it
+// is used.
+func (c *Credential) LookFor(used *scrub.Set) { c.used = used }
 
 // Used finds this credential's secrets, and whatever else the vault has given out,
 // in what an upstream answers; nil finds nothing.
@@ -84,7 +91,7 @@ func (c *Credential) Used() *scrub.Matcher {
 	if c == nil {
 		return nil
 	}
-	return c.used
+	return c.used.Current()
 }
 
 // Least gives the weakest method by which a PostgreSQL password may be proved; ""

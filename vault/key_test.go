@@ -109,7 +109,7 @@ func TestParseKey(t *testing.T) {
 // panics, and never gives anything but what was sealed.
 func FuzzSealed(f *testing.F) {
 	k := testKey(1)
-	s, err := seal(k, "a", 1, time.Unix(1, 0), []byte(canary))
+	s, err := seal(k, Sealed{Name: "a", Version: 1, Created: time.Unix(1, 0)}, []byte(canary))
 	if err != nil {
 		f.Fatal(err)
 	}

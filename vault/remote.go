@@ -102,7 +102,7 @@ func (v *Vault) fetched(src *source, got Fetched, err error) {
 	e := src.entry
 	if e.err != nil || !bytes.Equal(e.value.Reveal(), got.Value) {
 		v.turn++
-		e = entry{turn: v.turn, value: NewSecret(got.Value), info: Info{Name: src.Name, Created: now.UTC(), Source: src.String()}}
+		e = entry{turn: v.turn, label: src.Name, used: src.used, value: NewSecret(got.Value), info: Info{Name: src.Name, Created: now.UTC(), Source: src.String()}}
 	}
 	e.info.Problem = ""
 	src.entry = e
@@ -117,7 +117,7 @@ func (s *source) fail(err error, now time.Time, turn *uint64) {
 		return
 	}
 	*turn++
-	s.entry = entry{turn: *turn, err: err, info: Info{Name: s.Name, Created: now.UTC(), Source: s.String(), Problem: err.Error()}}
+	s.entry = entry{turn: *turn, used: s.used, err: err, info: Info{Name: s.Name, Created: now.UTC(), Source: s.String(), Problem: err.Error()}}
 }
 
 // soon is a moment before d is over, another for each call, so that many secrets

@@ -15,10 +15,17 @@ type Sealed struct {
 	Name    string    `json:"name"`
 	Version uint64    `json:"version"`
 	Created time.Time `json:"created"`
-	KeyID   string    `json:"key"`  // of the key that wraps DEK
-	DEK     []byte    `json:"dek"`  // the key of this version, wrapped
-	Data    []byte    `json:"data"` // the value, under DEK
+	KeyID   string    `json:"key"`              // of the key that wraps DEK
+	DEK     []byte    `json:"dek"`              // the key of this version, wrapped
+	Data    []byte    `json:"data"`             // the value, under DEK
+	By      string    `json:"by,omitempty"`     // who set it
+	Format  int       `json:"format,omitempty"` // of bind
+	Older   []Sealed  `json:"older,omitempty"`  // versions before, the oldest first; none of them has any
 }
+
+// format is that of new seals. The first, 0, bound the value to the key of the
+// vault, so that it had to be sealed anew for another.
+const format = 2
 
 // The slots tell apart what is sealed under one name and version.
 const (
@@ -26,9 +33,10 @@ const (
 	slotData = "data"
 )
 
-// seal wraps value under a fresh key of its own, and that key under k.
-func seal(k Key, name string, version uint64, created time.Time, value []byte) (Sealed, error) {
-	s := Sealed{Name: name, Version: version, Created: created.UTC().Truncate(time.Microsecond), KeyID: k.id}
+// seal wraps value under a fresh key of its own, and that key under k. Of s only
+// Name, Version, Created and By count.
+func seal(k Key, s Sealed, value []byte) (Sealed, error) {
+	s.Created, s.KeyID, s.Format = s.Created.UTC().Truncate(time.Microsecond), k.id, format
 	dek := make([]byte, keySize)
 	rand.Read(dek) //nolint:errcheck // crypto/rand.Read never returns an error
 	defer clear(dek)
@@ -44,12 +52,9 @@ func seal(k Key, name string, version uint64, created time.Time, value []byte) (
 
 // open gives the value of s.
 func (s Sealed) open(k Key) (Secret, error) {
-	if s.KeyID != k.id {
-		return Secret{}, fmt.Errorf("secret %q is sealed with the vault key %s, not with this one (%s)", s.Name, s.KeyID, k.id)
-	}
-	dek, err := decrypt(k.secret.Reveal(), s.DEK, s.bind(slotDEK))
+	dek, err := s.unwrap(k)
 	if err != nil {
-		return Secret{}, fmt.Errorf("secret %q: its key was changed or damaged: %w", s.Name, err)
+		return Secret{}, err
 	}
 	defer clear(dek)
 	value, err := decrypt(dek, s.Data, s.bind(slotData))
@@ -59,11 +64,63 @@ func (s Sealed) open(k Key) (Secret, error) {
 	return NewSecret(value), nil
 }
 
+// unwrap gives the key that Data is under.
+func (s Sealed) unwrap(k Key) ([]byte, error) {
+	if s.KeyID != k.id {
+		return nil, fmt.Errorf("secret %q is sealed with the vault key %s, not with this one (%s)", s.Name, s.KeyID, k.id)
+	}
+	dek, err := decrypt(k.secret.Reveal(), s.DEK, s.bind(slotDEK))
+	if err != nil {
+		return nil, fmt.Errorf("secret %q: its key was changed or damaged: %w", s.Name, err)
+	}
+	return dek, nil
+}
+
+// rewrap gives s and what is older under another key. The values stay as they are.
+func (s Sealed) rewrap(from, to Key) (Sealed, error) {
+	older := s.Older
+	if s.KeyID != to.id && s.Format != format {
+		value, err := s.open(from)
+		if err != nil {
+			return Sealed{}, err
+		}
+		if s, err = seal(to, Sealed{Name: s.Name, Version: s.Version, Created: s.Created}, value.Reveal()); err != nil {
+			return Sealed{}, err
+		}
+	}
+	if s.KeyID != to.id {
+		dek, err := s.unwrap(from)
+		if err != nil {
+			return Sealed{}, err
+		}
+		defer clear(dek)
+		s.KeyID = to.id
+		if s.DEK, err = encrypt(to.secret.Reveal(), dek, s.bind(slotDEK)); err != nil {
+			return Sealed{}, err
+		}
+	}
+	s.Older = make([]Sealed, len(older))
+	for i, o := range older {
+		var err error
+		if s.Older[i], err = o.rewrap(from, to); err != nil {
+			return Sealed{}, err
+		}
+	}
+	return s, nil
+}
+
 // bind is the associated data of one slot: every field stands behind its length,
 // so no two different seals have the same.
 func (s Sealed) bind(slot string) []byte {
-	b := make([]byte, 0, 64+len(s.Name)+len(s.KeyID))
-	for _, field := range []string{"sallyport secret 1", s.Name, slot, s.KeyID} {
+	fields := []string{"sallyport secret 1", s.Name, slot, s.KeyID}
+	if s.Format == format {
+		fields = []string{"sallyport secret 2", s.Name, slot, s.KeyID, s.By}
+		if slot == slotData {
+			fields[3] = "" // another key may come to wrap the same DEK
+		}
+	}
+	b := make([]byte, 0, 96+len(s.Name)+len(s.KeyID)+len(s.By))
+	for _, field := range fields {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
 		b = append(b, field...)
 	}

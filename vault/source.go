@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,6 +45,7 @@ type source struct {
 	Source
 	entry entry
 	stamp stamp
+	used  *atomic.Int64
 
 	// Of a Remote.
 	fetching bool
@@ -73,7 +75,7 @@ func (v *Vault) Declare(sources []Source) {
 		}
 		src, ok := old[s.Name]
 		if !ok || !src.same(s) { // an unchanged value keeps its turn: links stay in use
-			src = &source{Source: s}
+			src = &source{Source: s, used: new(atomic.Int64)}
 		}
 		v.declared[s.Name] = src
 		if s.Remote == nil {
@@ -98,6 +100,7 @@ func (v *Vault) Run(ctx context.Context) error {
 	var fetches sync.WaitGroup
 	defer fetches.Wait()
 	for {
+		v.second.Store(v.now().Unix())
 		v.fetchDue(ctx, &fetches)
 		select {
 		case <-ctx.Done():
@@ -138,7 +141,7 @@ func (v *Vault) readLocked(src *source) bool {
 		return false
 	}
 	v.turn++
-	e := entry{turn: v.turn, err: err, info: Info{Name: src.Name, Created: v.now().UTC(), Source: src.String()}}
+	e := entry{turn: v.turn, label: src.Name, used: src.used, err: err, info: Info{Name: src.Name, Created: v.now().UTC(), Source: src.String()}}
 	if err != nil {
 		e.info.Problem = err.Error()
 	} else {

@@ -15,17 +15,19 @@ import (
 	"sallyport.dev/sallyport/vault/scrub"
 )
 
-// A Backend keeps sealed secrets. SaveSealed replaces what has the same name,
-// and is durable when it returns.
+// A Backend keeps sealed secrets. SaveSealed replaces what has the same name, all
+// or nothing, and is durable when it returns.
 type Backend interface {
 	LoadSealed(ctx context.Context) ([]Sealed, error)
-	SaveSealed(ctx context.Context, s Sealed) error
+	SaveSealed(ctx context.Context, s ...Sealed) error
 	DeleteSealed(ctx context.Context, name string) error
 }
 
 // reserved begins the names of what the gateway keeps for itself. No secret can
 // have such a name, so no command and no rule can reach them.
 const reserved = "sallyport/"
+
+func internal(name string) bool { return strings.HasPrefix(name, reserved) }
 
 // maxSecret bounds one value: service account files are the longest, at 4 KiB.
 const maxSecret = 64 << 10
@@ -38,6 +40,9 @@ type Info struct {
 	Name    string    `json:"name"`
 	Version uint64    `json:"version,omitempty"` // of a sealed one
 	Created time.Time `json:"created,omitzero"`  // of this version; of a source: when it was read
+	By      string    `json:"by,omitempty"`      // who set this version
+	Older   []uint64  `json:"older,omitempty"`   // versions that Rollback may go back to, the oldest first
+	Used    time.Time `json:"used,omitzero"`     // when it last went out, to the second, since the gateway started
 	Source  string    `json:"source"`            // "sealed", "env NAME", "file PATH", or where it is fetched
 	Problem string    `json:"problem,omitempty"` // why it has no value, or none that is fresh
 }
@@ -50,6 +55,7 @@ type Vault struct {
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
 	used    scrub.Set     // every value that left in a credential
+	second  atomic.Int64  // the time, for what is noted with each use
 	wake    chan struct{} // something may have to be fetched
 
 	mu       sync.Mutex
@@ -59,20 +65,61 @@ type Vault struct {
 	turn     uint64             // guarded by mu; counts changes, see entry.turn
 }
 
-// A snapshot is what Credential reads. It never changes.
-type snapshot struct{ entries map[string]entry }
+// A snapshot is what Credential reads. Its entries never change.
+type snapshot struct {
+	entries map[string]entry
+	made    atomic.Pointer[map[authKey]*Credential] // of these entries; replaced whole
+}
+
+// An authKey tells an action.Auth from others.
+type authKey struct{ scheme, name, least, first, second string }
+
+// keyOf gives the key of auth; false if it has more than a key tells.
+func keyOf(auth action.Auth) (authKey, bool) {
+	k := authKey{scheme: auth.Scheme, name: auth.Name, least: auth.Least}
+	switch len(auth.Secrets) {
+	case 2:
+		k.second = auth.Secrets[1]
+		fallthrough
+	case 1:
+		k.first = auth.Secrets[0]
+		return k, true
+	}
+	return authKey{}, false
+}
+
+// kept gives the credential that was made for key, if any.
+func (s *snapshot) kept(key authKey) *Credential {
+	if made := s.made.Load(); made != nil && key.first != "" {
+		return (*made)[key]
+	}
+	return nil
+}
+
+// keep remembers c. Of two that are kept at once one is forgotten, and made again.
+func (s *snapshot) keep(key authKey, c *Credential) {
+	was := s.made.Load()
+	made := map[authKey]*Credential{key: c}
+	if was != nil {
+		maps.Copy(made, *was)
+	}
+	s.made.CompareAndSwap(was, &made)
+}
 
 // An entry is one secret as it stands now.
 type entry struct {
 	info  Info
 	value Secret
-	turn  uint64 // no two values ever have the same
-	err   error  // why there is no value
+	label string        // name@version, for records
+	turn  uint64        // no two values ever have the same
+	err   error         // why there is no value
+	used  *atomic.Int64 // when it last went out, Unix time; shared by all copies
 }
 
 // Open reads and opens every secret of backend. A wrong key is an error; a
-// damaged secret is not: it is listed with its problem and has no value.
-func Open(ctx context.Context, backend Backend, key Key) (*Vault, error) {
+// damaged secret is not: it is listed with its problem and has no value. What is
+// sealed with one of the old keys is sealed with key before Open returns.
+func Open(ctx context.Context, backend Backend, key Key, old ...Key) (*Vault, error) {
 	if key.id == "" {
 		return nil, errors.New("open vault: there is no key")
 	}
@@ -84,6 +131,9 @@ func Open(ctx context.Context, backend Backend, key Key) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
+	if all, err = rewrapAll(ctx, backend, all, key, old); err != nil {
+		return nil, fmt.Errorf("open vault: %w", err)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range all {
@@ -92,7 +142,7 @@ func Open(ctx context.Context, backend Backend, key Key) (*Vault, error) {
 			return nil, fmt.Errorf("open vault: %w", err)
 		}
 		v.sealed[s.Name] = s
-		if !strings.HasPrefix(s.Name, reserved) {
+		if !internal(s.Name) {
 			v.openLocked(s)
 		}
 	}
@@ -114,9 +164,10 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Put seals value as the next version of name. It takes the Secret over, and
-// refuses a name that the configuration reads from elsewhere.
-func (v *Vault) Put(ctx context.Context, name string, value Secret) error {
+// Put seals value as the next version of name, set by somebody ("" if nobody is
+// known). It takes the Secret over, and refuses a name that the configuration
+// reads from elsewhere.
+func (v *Vault) Put(ctx context.Context, name string, value Secret, by string) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
@@ -128,7 +179,11 @@ func (v *Vault) Put(ctx context.Context, name string, value Secret) error {
 	if src, ok := v.declared[name]; ok {
 		return fmt.Errorf("secret %q is read from %s: change it there", name, src.Source)
 	}
-	s, err := v.saveLocked(ctx, name, value.Reveal())
+	return v.putLocked(ctx, name, value, by)
+}
+
+func (v *Vault) putLocked(ctx context.Context, name string, value Secret, by string) error {
+	s, err := v.saveLocked(ctx, name, value.Reveal(), by)
 	if err != nil {
 		return err
 	}
@@ -164,7 +219,11 @@ func (v *Vault) List() []Info {
 	entries := v.current.Load().entries
 	infos := make([]Info, 0, len(entries))
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		infos = append(infos, entries[name].info)
+		info := entries[name].info
+		if at := entries[name].used.Load(); at != 0 {
+			info.Used = time.Unix(at, 0).UTC()
+		}
+		infos = append(infos, info)
 	}
 	return infos
 }
@@ -176,12 +235,34 @@ func (v *Vault) Has(name string) bool {
 }
 
 // Credential opens every secret of auth, or fails. It neither blocks nor reads
-// the store.
+// the store, and allocates only the first time.
 func (v *Vault) Credential(_ context.Context, auth action.Auth) (*Credential, error) {
-	entries := v.current.Load().entries
+	now := v.current.Load()
+	key, keep := keyOf(auth)
+	c := now.kept(key)
+	if c == nil {
+		var err error
+		if c, err = v.credential(now, auth); err != nil {
+			return nil, err
+		}
+		if keep {
+			now.keep(key, c)
+		}
+	}
+	second := v.second.Load()
+	for _, used := range c.uses {
+		if used.Load() != second {
+			used.Store(second)
+		}
+	}
+	return c, nil
+}
+
+// credential makes a credential of what is open now.
+func (v *Vault) credential(now *snapshot, auth action.Auth) (*Credential, error) {
 	values := make([]Secret, len(auth.Secrets))
 	for i, name := range auth.Secrets {
-		e, ok := entries[name]
+		e, ok := now.entries[name]
 		if !ok {
 			return nil, fmt.Errorf("secret %q: %w", name, ErrNotFound)
 		}
@@ -194,9 +275,14 @@ func (v *Vault) Credential(_ context.Context, auth action.Auth) (*Credential, er
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range auth.Secrets {
-		c.LookFor(v.used.With(name, entries[name].turn, entries[name].value.Reveal()))
+	labels := make([]string, len(auth.Secrets))
+	for i, name := range auth.Secrets {
+		e := now.entries[name]
+		v.used.With(name, e.turn, e.value.Reveal())
+		labels[i], c.uses = e.label, append(c.uses, e.used)
 	}
+	c.label = strings.Join(labels, ",")
+	c.LookFor(&v.used)
 	return c, nil
 }
 
@@ -227,7 +313,7 @@ func (v *Vault) Internal(ctx context.Context, name string, make func() (Secret, 
 	if err != nil {
 		return Secret{}, fmt.Errorf("make %s: %w", name, err)
 	}
-	if _, err := v.saveLocked(ctx, reserved+name, value.Reveal()); err != nil {
+	if _, err := v.saveLocked(ctx, reserved+name, value.Reveal(), ""); err != nil {
 		return Secret{}, err
 	}
 	return value, nil
@@ -250,7 +336,7 @@ func (v *Vault) Value(name string) (Secret, error) {
 func (v *Vault) PutInternal(ctx context.Context, name string, value Secret) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	_, err := v.saveLocked(ctx, reserved+name, value.Reveal())
+	_, err := v.saveLocked(ctx, reserved+name, value.Reveal(), "")
 	return err
 }
 
@@ -265,27 +351,6 @@ func (v *Vault) GetInternal(name string) (Secret, error) {
 	return s.open(v.key)
 }
 
-func (v *Vault) saveLocked(ctx context.Context, name string, value []byte) (Sealed, error) {
-	s, err := seal(v.key, name, v.sealed[name].Version+1, v.now(), value)
-	if err != nil {
-		return Sealed{}, fmt.Errorf("seal %q: %w", name, err)
-	}
-	if err := v.backend.SaveSealed(ctx, s); err != nil {
-		return Sealed{}, fmt.Errorf("save secret %q: %w", name, err)
-	}
-	v.sealed[name] = s
-	return s, nil
-}
-
-func (v *Vault) openLocked(s Sealed) {
-	v.turn++
-	e := entry{turn: v.turn, info: Info{Name: s.Name, Version: s.Version, Created: s.Created, Source: "sealed"}}
-	if e.value, e.err = s.open(v.key); e.err != nil {
-		e.info.Problem = e.err.Error()
-	}
-	v.opened[s.Name] = e
-}
-
 // publishLocked makes what is declared and what is sealed the current snapshot;
 // a declared secret hides a sealed one of its name.
 func (v *Vault) publishLocked() {
@@ -293,5 +358,5 @@ func (v *Vault) publishLocked() {
 	for name, src := range v.declared {
 		entries[name] = src.entry
 	}
-	v.current.Store(&snapshot{entries})
+	v.current.Store(&snapshot{entries: entries})
 }

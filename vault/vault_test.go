@@ -36,11 +36,13 @@ func (m *memory) LoadSealed(context.Context) ([]Sealed, error) {
 	return all, m.fail
 }
 
-func (m *memory) SaveSealed(_ context.Context, s Sealed) error {
+func (m *memory) SaveSealed(_ context.Context, list ...Sealed) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.fail == nil {
-		m.all[s.Name] = s
+	for _, s := range list {
+		if m.fail == nil {
+			m.all[s.Name] = s
+		}
 	}
 	return m.fail
 }
@@ -67,7 +69,7 @@ func open(t *testing.T, m *memory) *Vault {
 
 func put(t *testing.T, v *Vault, name, value string) {
 	t.Helper()
-	if err := v.Put(t.Context(), name, NewSecret([]byte(value))); err != nil {
+	if err := v.Put(t.Context(), name, NewSecret([]byte(value)), ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -130,7 +132,7 @@ func TestFailingBackendChangesNothing(t *testing.T) {
 	v := open(t, m)
 	put(t, v, "a", "old")
 	m.fail = errors.New("disk full")
-	if err := v.Put(t.Context(), "a", NewSecret([]byte("new"))); !errors.Is(err, m.fail) {
+	if err := v.Put(t.Context(), "a", NewSecret([]byte("new")), ""); !errors.Is(err, m.fail) {
 		t.Errorf("Put: %v", err)
 	}
 	if err := v.Delete(t.Context(), "a"); !errors.Is(err, m.fail) {
@@ -173,7 +175,7 @@ func TestGeneration(t *testing.T) {
 func TestNames(t *testing.T) {
 	v := open(t, newMemory())
 	for _, name := range []string{"", "sallyport/ca/root", "a b", "1a", "-a", "a/b", "ä", "a\nb", strings.Repeat("a", 129)} {
-		if err := v.Put(t.Context(), name, NewSecret([]byte("x"))); err == nil {
+		if err := v.Put(t.Context(), name, NewSecret([]byte("x")), ""); err == nil {
 			t.Errorf("Put(%q) passed", name)
 		}
 		if err := v.Delete(t.Context(), name); err == nil {
@@ -181,7 +183,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for _, value := range []string{"", strings.Repeat("x", maxSecret+1)} {
-		if err := v.Put(t.Context(), "a", NewSecret([]byte(value))); err == nil {
+		if err := v.Put(t.Context(), "a", NewSecret([]byte(value)), ""); err == nil {
 			t.Errorf("Put of %d bytes passed", len(value))
 		}
 	}
@@ -218,6 +220,8 @@ func TestTamperingIsNoticed(t *testing.T) {
 		"version":     func(s *Sealed) { s.Version++ },
 		"created":     func(s *Sealed) { s.Created = s.Created.Add(time.Second) },
 		"name":        func(s *Sealed) { s.Name = "b" },
+		"by":          func(s *Sealed) { s.By = "ana@acme.dev" },
+		"format":      func(s *Sealed) { s.Format = 0 },
 		"short data":  func(s *Sealed) { s.Data = s.Data[:5] },
 		"no dek":      func(s *Sealed) { s.DEK = nil },
 		"data as dek": func(s *Sealed) { s.DEK = s.Data },
@@ -291,7 +295,7 @@ func TestEnvSource(t *testing.T) {
 	if v.Has("gone") {
 		t.Error("an unset variable has a value")
 	}
-	if err := v.Put(t.Context(), "openai", NewSecret([]byte("x"))); err == nil || !strings.Contains(err.Error(), "env OPENAI_API_KEY") {
+	if err := v.Put(t.Context(), "openai", NewSecret([]byte("x")), ""); err == nil || !strings.Contains(err.Error(), "env OPENAI_API_KEY") {
 		t.Errorf("Put: %v", err)
 	}
 	same := v.Generation(auth("openai"))
@@ -400,7 +404,7 @@ func BenchmarkCredential(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := v.Put(context.Background(), "a", NewSecret([]byte(canary))); err != nil {
+	if err := v.Put(context.Background(), "a", NewSecret([]byte(canary)), ""); err != nil {
 		b.Fatal(err)
 	}
 	a := auth("a")

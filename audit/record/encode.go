@@ -60,6 +60,7 @@ func (r *Record) appendEnd(b []byte) []byte {
 	if r.Injected {
 		b = append(b, `,"injected":true`...)
 	}
+	b = appendField(b, `,"secret":`, r.Secret)
 	b = appendNumber(b, `,"sent":`, r.Sent)
 	b = appendNumber(b, `,"received":`, r.Received)
 	b = appendNumber(b, `,"rows":`, r.Rows)

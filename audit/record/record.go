@@ -59,6 +59,7 @@ type Record struct {
 	Error    string          `json:"error,omitempty"`
 	Upstream string          `json:"upstream,omitempty"`
 	Injected bool            `json:"injected,omitempty"`
+	Secret   string          `json:"secret,omitempty"` // which was injected, and its version
 	Sent     int64           `json:"sent,omitempty"`
 	Received int64           `json:"received,omitempty"`
 	Rows     int64           `json:"rows,omitempty"`
@@ -180,7 +181,8 @@ func New(methods Methods, a *action.Action, d action.Decision) Record {
 
 // Finish adds how the action ended.
 func (r *Record) Finish(d action.Decision, res action.Result) {
-	r.Status, r.Error, r.Upstream, r.Injected = res.Status, res.Err, res.Upstream, res.Injected
+	r.Status, r.Error, r.Upstream = res.Status, res.Err, res.Upstream
+	r.Injected, r.Secret = res.Injected, res.Secret
 	r.Sent, r.Received, r.Rows, r.Duration = res.Sent, res.Received, res.Rows, res.Duration
 	switch {
 	case d.Verdict == action.Ask:

@@ -45,6 +45,33 @@ func (s *Store) Put(ctx context.Context, bucket, key string, value []byte) error
 	return nil
 }
 
+// PutAll is Put for several values of a bucket, all of them or none.
+func (s *Store) PutAll(ctx context.Context, bucket string, values []KV) error {
+	err := s.reserve.retry(func() error {
+		tx, err := s.state.write.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+		put, err := tx.PrepareContext(ctx,
+			"INSERT INTO kv VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, updated = excluded.updated")
+		if err != nil {
+			return err
+		}
+		defer put.Close() //nolint:errcheck // the transaction tells
+		for _, v := range values {
+			if _, err := put.ExecContext(ctx, bucket, v.Key, v.Value, time.Now().UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return tx.Commit()
+	})
+	if err != nil {
+		return fmt.Errorf("store %d of %s: %w", len(values), bucket, err)
+	}
+	return nil
+}
+
 // Get gives the value of key; ok is false if there is none.
 func (s *Store) Get(ctx context.Context, bucket, key string) (value []byte, ok bool, err error) {
 	err = s.state.read.QueryRowContext(ctx, "SELECT value FROM kv WHERE bucket = ? AND key = ?", bucket, key).Scan(&value)
@@ -141,9 +168,17 @@ func (s *Store) LoadSealed(ctx context.Context) ([]vault.Sealed, error) {
 	return listJSON[vault.Sealed](ctx, s, bucketSealed)
 }
 
-// SaveSealed inserts or replaces a sealed secret by its name.
-func (s *Store) SaveSealed(ctx context.Context, sealed vault.Sealed) error {
-	return putJSON(ctx, s, bucketSealed, sealed.Name, sealed)
+// SaveSealed inserts or replaces sealed secrets by their names, all or none.
+func (s *Store) SaveSealed(ctx context.Context, sealed ...vault.Sealed) error {
+	values := make([]KV, len(sealed))
+	for i, one := range sealed {
+		b, err := json.Marshal(one)
+		if err != nil {
+			return fmt.Errorf("store %s %q: %w", bucketSealed, one.Name, err)
+		}
+		values[i] = KV{Key: one.Name, Value: b}
+	}
+	return s.PutAll(ctx, bucketSealed, values)
 }
 
 // DeleteSealed removes a sealed secret.

@@ -234,9 +234,9 @@ func TestNoSecretInAnyFile(t *testing.T) {
 	v, err := vault.Open(ctx, s, key)
 	must(t, err)
 	for i := range 50 { // versions, so that pages are freed and used again
-		must(t, v.Put(ctx, "github", vault.NewSecret(fmt.Appendf(nil, "%s-%d", canary, i))))
+		must(t, v.Put(ctx, "github", vault.NewSecret(fmt.Appendf(nil, "%s-%d", canary, i)), ""))
 	}
-	must(t, v.Put(ctx, "gone", vault.NewSecret([]byte(canary))))
+	must(t, v.Put(ctx, "gone", vault.NewSecret([]byte(canary)), ""))
 	must(t, v.Delete(ctx, "gone"))
 	authority, err := ca.Open(ctx, v, "acme", []string{"api.github.com"}, time.Now)
 	must(t, err)

@@ -284,7 +284,8 @@ func (u *fakeUpstream) Link(ctx context.Context, open protocols.Open) (protocols
 	b.mu.Unlock()
 	cred, err := vault.NewCredential(*b.auth, vault.NewSecret([]byte(b.secret)))
 	if err == nil {
-		cred.LookFor(b.used.With("s", 1, []byte(b.secret)))
+		b.used.With("s", 1, []byte(b.secret))
+		cred.LookFor(&b.used)
 	}
 	return l, cred, err
 }

@@ -24,9 +24,11 @@ func (m *memory) LoadSealed(context.Context) ([]vault.Sealed, error) {
 	return all, m.fail
 }
 
-func (m *memory) SaveSealed(_ context.Context, s vault.Sealed) error {
-	if m.fail == nil {
-		m.all[s.Name] = s
+func (m *memory) SaveSealed(_ context.Context, list ...vault.Sealed) error {
+	for _, s := range list {
+		if m.fail == nil {
+			m.all[s.Name] = s
+		}
 	}
 	return m.fail
 }

@@ -57,6 +57,17 @@ func (s *Set) With(name string, id uint64, value []byte) *Matcher {
 	return next.matcher
 }
 
+// Current finds all values that were used so far; nil if none was, or s is nil.
+func (s *Set) Current() *Matcher {
+	if s == nil {
+		return nil
+	}
+	if now := s.current.Load(); now != nil {
+		return now.matcher
+	}
+	return nil
+}
+
 // without copies the values, but for the oldest of name where it has enough.
 func (u *used) without(name string) []version {
 	n := 0

@@ -85,7 +85,7 @@ func newLine(ctx context.Context, c LoopConfig) (*gateway.Gateway, *ca.Authority
 		return nil, nil, err
 	}
 	for name, value := range c.Secrets {
-		if err := v.Put(ctx, name, vault.NewSecret([]byte(value))); err != nil {
+		if err := v.Put(ctx, name, vault.NewSecret([]byte(value)), ""); err != nil {
 			return nil, nil, err
 		}
 	}
