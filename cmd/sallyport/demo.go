@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/inbox"
 	"sallyport.dev/sallyport/internal/demo"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/netstack/wireguard"
@@ -163,7 +164,7 @@ func (o deskOperator) Approve(ctx context.Context) (string, error) {
 		}
 		if len(list) > 0 {
 			path := "/api/v1/approvals/" + list[0].ID + "/approve"
-			err := o.c.Call(ctx, http.MethodPost, path, dashboard.Vote{Note: "the demo's operator"}, nil)
+			err := o.c.Call(ctx, http.MethodPost, path, inbox.Answer{Note: "the demo's operator"}, nil)
 			return "approved meanwhile with `sallyport approvals approve " + list[0].ID + "`", err
 		}
 		select {
