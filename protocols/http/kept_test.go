@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -31,6 +32,7 @@ func kept(t *testing.T, a *action.Action) string {
 func TestBodiesAreKept(t *testing.T) {
 	bothVersions(t, func(t *testing.T, h2 bool) {
 		b := newBench(t, http.HandlerFunc(echo))
+		b.settle = func(context.Context, *action.Action, action.Decision) action.Decision { return action.Decision{} }
 		const typ = "application/json"
 		long := `{"a":"` + strings.Repeat("x", 12<<10) + `"}` // more than leaves with the head
 		for _, tt := range []struct {
@@ -50,6 +52,7 @@ func TestBodiesAreKept(t *testing.T) {
 			{"read by a rule", 16 << 10, strings.NewReader(`{"a":1}`), action.Allow, true, `{"a":1}`},
 			{"read by a rule that denies", 16 << 10, strings.NewReader(`{"a":1}`), action.Deny, true, `{"a":1}`},
 			{"denied without a look", 16 << 10, strings.NewReader(`{"a":1}`), action.Deny, false, "-"},
+			{"asked for approval", 16 << 10, strings.NewReader(long), action.Ask, false, long},
 			{"not asked for", 0, strings.NewReader(`{"a":1}`), action.Allow, false, "-"},
 			{"not asked for, read by a rule", 0, strings.NewReader(`{"a":1}`), action.Allow, true, "-"},
 			{"a secret", 16 << 10, strings.NewReader(`{"a":1,"token":"hunter2"}`), action.Allow, false, `{"a":1,"token":"[hidden]"}`},
