@@ -166,6 +166,9 @@ func callFacts() []action.FactSpec {
 		action.List("git.deletes", "The refs that a push removes.", BodyFacts, func(r *Request) ([]string, action.State) {
 			return r.Git.List(func(g *call.Git) []string { return g.Deletes }, r.Unread)
 		}),
+		action.List("git.options", "What a push hands to the hooks of the server with --push-option.", BodyFacts, func(r *Request) ([]string, action.State) {
+			return r.Git.List(func(g *call.Git) []string { return g.Options }, r.Unread)
+		}),
 		action.List("jsonrpc.methods", "The methods of every call in the message.", BodyFacts, of(hasRPC, func(c *call.Call) ([]string, action.State) { return c.RPC.AllMethods() })),
 		action.Str("mcp.method", "The method of the one call in the message.", BodyFacts, of(hasRPC, func(c *call.Call) (string, action.State) { return c.RPC.Method() })),
 		action.Str("mcp.tool", "The tool that the message calls.", BodyFacts, of(hasRPC, func(c *call.Call) (string, action.State) { return c.RPC.Tool() })),

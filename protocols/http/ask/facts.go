@@ -93,6 +93,7 @@ func Table() action.FactTable {
 				return one(r.formField(name))
 			}),
 			action.KeyList("http.form_all", "Every value of a field of a form.", BodyFacts, (*Request).formField),
+			action.Str("http.effective_method", "The method that a service takes which looks for _method in forms and documents, as Rails and Laravel do.", BodyFacts, (*Request).effectiveMethod),
 			action.Key("http.args", "The one value of that name among query, form and the top of the JSON.", BodyFacts, (*Request).arg),
 		}, callFacts()...),
 		Readings: readings(),
@@ -138,6 +139,34 @@ func (r *Request) arg(name string) (string, action.State) {
 		return one(body, inBody)
 	}
 	return "", action.Unknown
+}
+
+// effectiveMethod is the method, unless the body of a POST names another one. What
+// stands in the query or the fields is not sent.
+func (r *Request) effectiveMethod() (string, action.State) {
+	if r.Method != http.MethodPost || !mayOverride(r.ContentType) {
+		return r.Method, action.Known
+	}
+	b, state := r.body()
+	switch {
+	case state == action.Absent:
+		return r.Method, action.Known
+	case b == nil:
+		return "", state
+	}
+	method, state := b.Override()
+	switch state {
+	case action.Absent:
+		return r.Method, action.Known
+	case action.Known:
+		return strings.ToUpper(method), action.Known
+	}
+	return "", state
+}
+
+// mayOverride reports whether services look into a body of that type for parameters.
+func mayOverride(mediaType string) bool {
+	return mediaType == "" || content.IsJSON(mediaType) || mediaType == "application/x-www-form-urlencoded" || mediaType == "multipart/form-data"
 }
 
 func known(s string) (string, action.State) {

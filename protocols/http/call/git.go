@@ -2,6 +2,7 @@ package call
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,14 +23,17 @@ type Git struct {
 	Repo    string   `json:"repo"`              // its path, without .git
 	Refs    []string `json:"refs,omitempty"`    // that a push changes, in full
 	Deletes []string `json:"deletes,omitempty"` // those it removes
+	Options []string `json:"options,omitempty"` // that a push hands to the server's hooks
 	Creates bool     `json:"creates,omitempty"` // one is new
 	Moves   bool     `json:"moves,omitempty"`   // one is moved, which may rewrite its history
 	Asks    bool     `json:"asks,omitempty"`    // it only asks which refs there are
 	Read    bool     `json:"read,omitempty"`    // the push was read
 	Unclear bool     `json:"unclear,omitempty"`
 
-	next *Git // what was read of an unfinished push
-	used int  // bytes of it
+	next     *Git // what was read of an unfinished push
+	used     int  // bytes of it
+	announce bool // options follow the commands
+	options  bool // they have begun
 }
 
 // GitOf reads the request line of a request; service is the parameter of that name.
@@ -70,10 +74,13 @@ func (g *Git) Commands(head []byte, whole bool) (done bool) {
 		switch {
 		case state == action.Pending && !whole && len(head) <= MaxCommands:
 			return false
-		case state == action.Absent: // flush: the list of commands is over
+		case state == action.Absent && g.next.announce && !g.next.options: // flush: the commands are over
+			g.next.options = true
+		case state == action.Absent: // and so is the list of options, if there is one
 			*g = *g.next
+			g.announce, g.options = false, false
 			return true
-		case state != action.Known || !g.next.command(line):
+		case state != action.Known || !g.next.line(line):
 			*g = Git{Service: g.Service, Repo: g.Repo, Read: true, Unclear: true}
 			return true
 		}
@@ -99,9 +106,23 @@ func packetLine(b []byte) (line, rest []byte, s action.State) {
 	return b[4:n], b[n:], action.Known
 }
 
+// line takes in a command, or an option (gitprotocol-pack).
+func (g *Git) line(line []byte) bool {
+	if !g.options {
+		return g.command(line)
+	}
+	text := strings.TrimSuffix(string(line), "\n")
+	if !fits(text) || len(g.Options) == maxWords {
+		return false
+	}
+	g.Options = append(g.Options, text)
+	return true
+}
+
 // command takes in "OLD NEW REF" (gitprotocol-pack). A signed push is not read.
 func (g *Git) command(line []byte) bool {
-	text, _, _ := bytes.Cut(line, []byte{0}) // capabilities follow
+	text, capabilities, _ := bytes.Cut(line, []byte{0})
+	g.announce = g.announce || slices.Contains(strings.Fields(string(capabilities)), "push-options")
 	f := strings.Split(strings.TrimSuffix(string(text), "\n"), " ")
 	if len(f) == 2 && f[0] == "shallow" && isHash(f[1]) {
 		return true

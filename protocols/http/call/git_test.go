@@ -103,6 +103,32 @@ func TestPush(t *testing.T) {
 	}
 }
 
+// What a push hands to the hooks follows its commands, where it says so.
+func TestPushOptions(t *testing.T) {
+	create := none + " " + one1 + " refs/heads/new"
+	begin := strings.TrimSuffix(lines(create+"\x00report-status push-options agent=git/2"), "PACK…")
+	for body, want := range map[string]string{
+		begin + lines("ci.skip", "merge_request.create\n"): "ci.skip,merge_request.create",
+		begin + lines():              "-",
+		begin + "PACK…":              "?",
+		begin + lines("ci.skip\x00"): "?",
+		begin + lines(strings.Split(strings.Repeat("x,", 200), ",")[:199]...): "?",
+		lines(create+"\x00report-status") + lines("ci.skip"):                  "-",
+	} {
+		g := GitOf("/a/b/git-receive-pack", "")
+		for cut := 0; cut <= len(body) && !g.Commands([]byte(body[:cut]), cut == len(body)); cut++ {
+		}
+		got, s := g.List(func(g *Git) []string { return g.Options }, false)
+		if text := shown(strings.Join(got, ","), s); text != want {
+			t.Errorf("%.300q hands over %s, want %s", body, text, want)
+		}
+		again := new(Git)
+		if b, err := json.Marshal(g); err != nil || json.Unmarshal(b, again) != nil || !reflect.DeepEqual(again, g) {
+			t.Errorf("recorded as %+v, was %+v", again, g)
+		}
+	}
+}
+
 // A push that never says what it changes is given up.
 func TestEndlessCommands(t *testing.T) {
 	line := fmt.Sprintf("%04x%s", 4+40+1+40+1+6, none+" "+one1+" refs/x")

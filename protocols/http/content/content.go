@@ -163,3 +163,40 @@ func (b *Body) Arg(name string) ([]string, action.State) {
 	}
 	return nil, action.Unknown
 }
+
+// Override gives the method that the body names beside that of the request: its
+// _method. It is unknown where readers could find another one.
+func (b *Body) Override() (string, action.State) {
+	var names []string
+	switch {
+	case b.empty:
+		return "", action.Absent
+	case b.json != nil && b.json.Kind != action.NodeObject:
+		return "", action.Absent
+	case b.json != nil:
+		names = b.json.Keys
+	case !b.isForm:
+		return "", action.Unknown
+	}
+	for i := range b.form {
+		names = append(names, b.form[i].Name)
+	}
+	const usual = "_method"
+	n := 0
+	for _, name := range names {
+		if normal.OverrideParam(name) || normal.Alike(name, usual) {
+			n++
+		}
+	}
+	if n == 0 {
+		return "", action.Absent
+	}
+	values, state := b.Arg(usual)
+	switch {
+	case n > 1 || state == action.Absent || len(values) > 1:
+		return "", action.Unknown
+	case state != action.Known:
+		return "", state
+	}
+	return values[0], action.Known
+}

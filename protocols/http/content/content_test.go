@@ -92,7 +92,7 @@ func TestCost(t *testing.T) {
 		encoding []string
 		n        int
 		want     int64
-	}{{nil, 100, 400 + 100*nodeSize}, {nil, 1 << 20, 4<<20 + maxNodes*nodeSize}, {[]string{"gzip"}, 1 << 20, 24<<20 + maxNodes*nodeSize}} {
+	}{{nil, 100, 400 + 100*nodeSize}, {nil, 1 << 20, 4<<20 + maxNodes*nodeSize}, {[]string{"gzip"}, 1 << 20, 24<<20 + maxNodes*nodeSize}, {[]string{"br"}, 1 << 20, 32<<20 + maxNodes*nodeSize}} {
 		if got := Cost(tt.encoding, tt.n); got != tt.want {
 			t.Errorf("%v of %d costs %d, want %d", tt.encoding, tt.n, got, tt.want)
 		}
@@ -122,7 +122,8 @@ func TestOtherBodies(t *testing.T) {
 	for name, b := range map[string]*Body{
 		"text": read("text/plain", "{}"), "UTF-16": read("application/json; charset=utf-16", "{}"), "no type": Read(nil, nil, []byte("{}")),
 		"two types": Read([]string{"application/json", "text/plain"}, nil, []byte("{}")),
-		"brotli":    Read([]string{"application/json"}, []string{"br"}, []byte("{}")),
+		"no brotli": Read([]string{"application/json"}, []string{"br"}, []byte("{}")),
+		"no zstd":   Read([]string{"application/json"}, []string{"zstd"}, []byte("{}")),
 		"two codes": Read([]string{"application/json"}, []string{"gzip", "gzip"}, []byte("{}")),
 	} {
 		_, doc := b.JSON()
@@ -301,5 +302,35 @@ func depth(t *testing.T, n *action.Node, at int) {
 	}
 	for i := range n.Items {
 		depth(t, &n.Items[i], at+1)
+	}
+}
+
+// Some services take the method from the body of a POST.
+func TestT23_Override(t *testing.T) {
+	form, doc := "application/x-www-form-urlencoded", "application/json"
+	for _, c := range []struct {
+		typ, text, want string
+		state           action.State
+	}{
+		{form, "a=1&_method=delete", "delete", action.Known},
+		{form, "a=1", "", action.Absent},
+		{form, "_method=put&_method=delete", "", action.Unknown},
+		{form, "_METHOD=delete", "", action.Unknown},
+		{form, ".method=delete", "", action.Unknown},
+		{form, "_method=get&[method=delete", "", action.Unknown},
+		{form, "_method[]=delete", "", action.Unknown},
+		{form, "a;b", "", action.Unknown},
+		{doc, `{"_method": "DELETE"}`, "DELETE", action.Known},
+		{doc, `{"a": {"_method": "DELETE"}}`, "", action.Absent},
+		{doc, `{"_method": null, "a": 1}`, "", action.Unknown},
+		{doc, `{"_method": ["DELETE"]}`, "", action.Unknown},
+		{doc, `[{"_method": "DELETE"}]`, "", action.Absent},
+		{doc, `{"_method"`, "", action.Unknown},
+		{"multipart/form-data; boundary=x", "--x--", "", action.Unknown},
+		{form, "", "", action.Absent},
+	} {
+		if got, state := read(c.typ, c.text).Override(); got != c.want || state != c.state {
+			t.Errorf("%s: %q, %v, want %q, %v", c.text, got, state, c.want, c.state)
+		}
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"compress/zlib"
 	"io"
 	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
 // Bounds of what a compressed body may become: 64 MiB of zeros are 65 KiB of gzip.
@@ -13,6 +16,9 @@ const (
 	maxPlain = 8 << 20
 	maxRatio = 100
 	minPlain = 64 << 10 // what any body may become
+	// maxWindow is what a decoder of brotli or zstd may keep of what it has said:
+	// what their encoders take unless told otherwise.
+	maxWindow = 4 << 20
 )
 
 // decode undoes one layer of Content-Encoding (RFC 9110, section 8.4). It is false
@@ -33,6 +39,21 @@ func decode(encoding string, raw []byte) ([]byte, bool) {
 		r = z
 	case "deflate":
 		r, err = zlib.NewReader(src)
+	case "br":
+		if window, ok := brotliWindow(raw); !ok || window > maxWindow {
+			return nil, false
+		}
+		r = brotli.NewReader(src) // it fails where something follows
+	case "zstd":
+		if !oneFrame(raw) {
+			return nil, false
+		}
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err == nil {
+			defer z.Close()
+		}
+		r = z
 	default:
 		return nil, false
 	}
@@ -47,6 +68,52 @@ func decode(encoding string, raw []byte) ([]byte, bool) {
 	return plain, true
 }
 
+// brotliWindow gives the window that a stream of brotli asks for (RFC 7932, section
+// 9.1); it is false for one that is larger than the format has.
+func brotliWindow(raw []byte) (size int, ok bool) {
+	if len(raw) == 0 {
+		return 0, false
+	}
+	bits := 16
+	switch b := raw[0]; {
+	case b&1 == 0:
+	case b>>1&7 != 0:
+		bits = 17 + int(b>>1&7)
+	case b>>4&7 == 0:
+		bits = 17
+	case b>>4&7 == 1:
+		return 0, false
+	default:
+		bits = 8 + int(b>>4&7)
+	}
+	return 1 << bits, true
+}
+
+// oneFrame reports whether a text is one frame of zstd (RFC 8878, section 3.1.1) to
+// its last byte: of several, some readers take the first and others all.
+func oneFrame(raw []byte) bool {
+	var h zstd.Header
+	if h.Decode(raw) != nil || h.Skippable || h.DictionaryID != 0 {
+		return false
+	}
+	for at := h.HeaderSize; at+3 <= len(raw); {
+		head := int(raw[at]) | int(raw[at+1])<<8 | int(raw[at+2])<<16
+		size := head >> 3
+		if head>>1&3 == 1 { // one byte, so many times
+			size = 1
+		}
+		at += 3 + size
+		if head&1 == 0 {
+			continue
+		}
+		if h.HasCheckSum {
+			at += 4
+		}
+		return at == len(raw)
+	}
+	return false
+}
+
 // grown is the most that n compressed bytes may become.
 func grown(n int) int { return min(maxPlain, max(minPlain, maxRatio*n)) }
 
@@ -57,6 +124,10 @@ func Cost(encoding []string, n int) int64 {
 	if len(encoding) > 0 {
 		n = grown(n)
 		text = 3 * n // hardly anything grows that far
+		switch strings.ToLower(strings.TrimSpace(strings.Join(encoding, ""))) {
+		case "br", "zstd":
+			text += 2 * maxWindow
+		}
 	}
 	return int64(text + min(n, maxNodes)*nodeSize)
 }
