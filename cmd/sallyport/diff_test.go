@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,14 +45,14 @@ rule "orders may go" {
 	if r.code != 1 {
 		t.Errorf("two changes: exit %d", r.code)
 	}
-	has(t, r.stderr, "3 actions replayed: 2 changes, 0 cannot be told.")
+	has(t, r.stderr, "3 actions replayed: 2 changes (1 allow->deny, 1 deny->ask), 0 cannot be told.")
 	has(t, r.stdout, "allow -> deny ", "GET shop.example.com/v1/prices", `Rule "no prices" denies this.`, "deny  -> ask  ", "DELETE shop.example.com/v1/orders")
 	if strings.Count(r.stdout, "\n") != 2 {
 		t.Errorf("more than the two:\n%s", r.stdout)
 	}
 
 	r = d.call("diff", same, conf("elsewhere", strings.ReplaceAll(oneRole, "shop.example.com", "shop.example.org")), "--json")
-	if r.code != 1 || strings.Count(r.stdout, `"new": "deny"`) != 2 {
+	if r.code != 1 || strings.Count(r.stdout, `"new": "deny"`) != 3 || !strings.Contains(r.stdout, `"count": 2`) {
 		t.Errorf("a service that is gone: exit %d\n%s", r.code, r.stdout)
 	}
 	opaque := strings.Replace(strings.Replace(oneRole, "auth  = bearer(secret.shop)\n", "protocol = \"tcp\"\n", 1), `"shop.example.com"`, `"shop.example.com:443"`, 1)
@@ -65,9 +67,21 @@ rule "orders may go" {
 	}
 }
 
-// A rule that reads bodies cannot be replayed, and says so.
-func TestDiffCannotTellBodies(t *testing.T) {
-	d := newDesk(t, oneRole)
+// A rule that reads bodies can be replayed where they are recorded; where not, diff
+// says so.
+func TestDiffTellsBodiesThatAreRecorded(t *testing.T) {
+	for record, want := range map[string]string{
+		"":                            "2 actions replayed: 0 changes, 1 cannot be told.",
+		`record { bodies = "16KiB" }`: "2 actions replayed: 1 change (1 ask->allow), 0 cannot be told.",
+	} {
+		t.Run(record, func(t *testing.T) {
+			diffBodies(t, strings.Replace(oneRole, "gateway {\n", "gateway {\n  "+record+"\n", 1), want)
+		})
+	}
+}
+
+func diffBodies(t *testing.T, conf, want string) {
+	d := newDesk(t, conf)
 	s := d.shopper("laptop")
 	d.Desk.Timeout = 1
 	resp, err := s.c.Post("https://shop.example.com/v1/orders", "application/json", strings.NewReader(`{"amount": 3}`))
@@ -89,7 +103,162 @@ rule "small ones" {
 }
 `))
 	r := d.call("diff", old, reads)
-	if r.code != 0 || !strings.Contains(r.stderr, "2 actions replayed: 0 changes, 1 cannot be told.") {
+	if !strings.Contains(r.stderr, want) || strings.Contains(want, "0 changes") != (r.code == 0) {
 		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// What was recorded is a test: of the same rules it passes, of others it tells the
+// difference, and what it cannot tell is no pass.
+func TestRecordedActionsAreTests(t *testing.T) {
+	d := newDesk(t, oneRole)
+	s := d.shopper("laptop")
+	s.must("GET", "/v1/orders", 200)
+	s.must("GET", "/v1/prices", 200)
+	s.must("DELETE", "/v1/orders", 403)
+	d.Records("service:shop", 3)
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		write(t, path, []byte(strings.ReplaceAll(text, `tls   = { ca = file("upstreams.pem") }`, "")))
+		return path
+	}
+	lines := d.ok("log", "--json").stdout
+	recorded, same := file("recorded.jsonl", lines), file("same.hcl", oneRole+`
+rule "never" {
+  on      = [service.other]
+  paths   = ["/x"]
+  verdict = "deny"
+}
+rule "cheap" {
+  on      = [service.shop]
+  paths   = ["/v1/orders"]
+  when    = http.query.page == "1"
+  verdict = "deny"
+}
+test "prices are read" {
+  role    = role.buyer
+  request = "GET https://shop.example.com/v1/prices"
+  expect  = "allow"
+}
+`)
+	xml := filepath.Join(dir, "junit.xml")
+	r := d.ok("test", "-c", same, recorded, "--cover", "--junit", xml)
+	has(t, r.stderr, "4 passed, 0 failed")
+	has(t, r.stdout, "ok  allow  prices are read\n", `rule "never" reached 0, decided 0: never reached`,
+		`rule "cheap" reached 2, decided 0; when true 0, false 2, unknown 0: when was never true`, "0 of 2 rules covered")
+	b, err := os.ReadFile(xml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	has(t, string(b), `<testsuite name="test blocks" tests="1" failures="0">`, `tests="3" failures="0">`, "GET shop.example.com/v1/orders (")
+
+	stricter := file("stricter.hcl", oneRole+`
+rule "no prices" {
+  on      = [service.shop]
+  paths   = ["/v1/prices"]
+  verdict = "deny"
+}
+test "prices are read" {
+  role    = role.buyer
+  request = "GET https://shop.example.com/v1/prices"
+  expect  = "allow"
+}
+`)
+	r = d.call("test", "-c", stricter, recorded, "--junit", xml)
+	if r.code != 1 {
+		t.Errorf("exit %d", r.code)
+	}
+	has(t, r.stderr, "2 passed, 2 failed")
+	has(t, r.stdout, `FAIL  deny   `+stricter+`:`, `Test "prices are read" expects allow and got deny by rule "no prices"`,
+		"DIFF  "+recorded+":2  GET shop.example.com/v1/prices  expects allow, got deny: Rule \"no prices\" denies this.")
+	if b, err = os.ReadFile(xml); err != nil {
+		t.Fatal(err)
+	}
+	has(t, string(b), `failures="1"`, `<failure message="expects allow, got deny: Rule &#34;no prices&#34; denies this.">`)
+	has(t, d.call("test", "-c", stricter, recorded, "--json").stdout, `"failed": 2`, `"cannot_tell": 0`, `"line": 2`, `"want": "allow"`)
+
+	opaque := file("opaque.hcl", strings.Replace(strings.Replace(oneRole, "auth  = bearer(secret.shop)\n", "protocol = \"tcp\"\n", 1), `"shop.example.com"`, `"shop.example.com:443"`, 1))
+	r = d.call("test", "-c", opaque, recorded)
+	if r.code != 1 || !strings.Contains(r.stderr, "0 passed, 0 failed, 3 cannot be told") {
+		t.Errorf("another protocol: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+
+	expected := file("expected.jsonl", strings.ReplaceAll(lines, `{"seq":`, `{"expect":"deny","seq":`))
+	r = d.call("test", "-c", stricter, expected)
+	if r.code != 1 || !strings.Contains(r.stderr, "2 passed, 2 failed") { // the block, and the orders
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	for name, text := range map[string]string{"no JSON": "{", "no action": `{"a":1}`, "no verdict": strings.ReplaceAll(lines, `{"seq":`, `{"expect":"no","seq":`)} {
+		if r := d.call("test", "-c", same, file("bad.jsonl", text)); r.code != 2 || !strings.Contains(r.stderr, "bad.jsonl: action 1: ") {
+			t.Errorf("%s: exit %d\n%s", name, r.code, r.stderr)
+		}
+	}
+	if r := d.call("test", "-c", same, filepath.Join(dir, "none.jsonl")); r.code != 2 {
+		t.Errorf("no file: exit %d\n%s", r.code, r.stderr)
+	}
+}
+
+// What is proposed of what an agent did in observe mode loads, and allows it.
+func TestSuggest(t *testing.T) {
+	observed := strings.Replace(oneRole, "auth  = bearer(secret.shop)\n", "auth  = bearer(secret.shop)\n  mode  = \"observe\"\n", 1)
+	d := newDesk(t, observed)
+	s := d.shopper("laptop")
+	s.must("GET", "/v1/orders", 200)
+	for i := range 3 {
+		s.must("PUT", fmt.Sprintf("/v1/orders/%d", 1000+i), 200)
+	}
+	s.must("DELETE", "/v1/orders/$%7Bx%7D%22", 200)
+	d.Records("service:shop", 5)
+	path := filepath.Join(t.TempDir(), "conf.hcl")
+	clear := func(text string) string {
+		return strings.ReplaceAll(text, `tls   = { ca = file("upstreams.pem") }`, "")
+	}
+	write(t, path, []byte(clear(observed)))
+	r := d.ok("suggest", "laptop", "-c", path)
+	want := `# From 5 actions: 1 need no rule, 4 are allowed by the rules below, 0 by none.
+
+# From 3 actions.
+rule "laptop may write shop" {
+  on      = [service.shop]
+  methods = ["PUT"]
+  paths   = ["/v1/orders/*"]
+  verdict = "allow"
+}
+
+# From 1 action. It allows what is destructive: look twice.
+rule "laptop may do what is destructive at shop" {
+  on      = [service.shop]
+  effects = ["destructive"]
+  methods = ["DELETE"]
+  paths   = ["/v1/orders/*"]
+  verdict = "allow"
+}
+`
+	if r.stdout != want {
+		t.Fatalf("got:\n%s\nwant:\n%s", r.stdout, want)
+	}
+	enforced, strict := filepath.Join(t.TempDir(), "enforced.hcl"), filepath.Join(t.TempDir(), "strict.hcl")
+	write(t, strict, []byte(clear(oneRole)))
+	write(t, enforced, []byte(clear(oneRole)+r.stdout))
+	has(t, d.ok("check", "-c", enforced).stderr, "2 rules")
+	has(t, d.call("diff", path, strict).stderr, "5 actions replayed: 4 changes (3 allow->ask, 1 allow->deny)")
+	has(t, d.ok("diff", path, enforced).stderr, "5 actions replayed: 0 changes")
+	var got struct {
+		Seen, Fine, Allowed int
+		Rules               []struct{ Actions int }
+		HCL                 string
+	}
+	unmarshal(t, d.ok("suggest", "shop", "-c", path, "--json").stdout, &got)
+	if got.Seen != 5 || got.Fine != 1 || got.Allowed != 4 || len(got.Rules) != 2 || !strings.Contains(got.HCL, `rule "seen at shop: write"`) {
+		t.Errorf("%+v", got)
+	}
+	if r := d.call("suggest", "nobody", "-c", path); r.code != 1 || !strings.Contains(r.stderr, `nothing is recorded of an agent or a service called "nobody"`) {
+		t.Errorf("nobody: exit %d\n%s", r.code, r.stderr)
+	}
+	for _, args := range [][]string{{"suggest", "-c", path}, {"suggest", "shop", "-c", path, "--since", "ever"}, {"suggest", "shop", "-c", "nowhere"}} {
+		if r := d.call(args...); r.code != 2 {
+			t.Errorf("%v: exit %d\n%s", args, r.code, r.stderr)
+		}
 	}
 }

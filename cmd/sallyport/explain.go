@@ -18,39 +18,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (r *root) testCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "test",
-		Short: "Run the test blocks of the configuration",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := r.load(cmd)
-			if err != nil {
-				return err
-			}
-			type result struct {
-				Name    string         `json:"name"`
-				Verdict action.Verdict `json:"verdict"`
-				Rule    string         `json:"rule,omitempty"`
-			}
-			results := []result{}
-			for _, t := range p.Tests() {
-				results = append(results, result{t.Name, t.Got, t.Rule})
-			}
-			if err := r.Print(cmd, results, func(w io.Writer) error {
-				for _, t := range results {
-					fmt.Fprintf(w, "ok  %s  %s\n", cli.VerdictText(w, t.Verdict), t.Name)
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
-			cli.Say(cmd, "%d passed, 0 failed", len(results))
-			return nil
-		},
-	}
-}
-
 func (r *root) explainCommand() *cobra.Command {
 	var h policy.Hypothesis
 	cmd := &cobra.Command{

@@ -10,6 +10,7 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/approvals"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
+	"sallyport.dev/sallyport/cmd/sallyport/replay"
 
 	"github.com/spf13/cobra"
 )
@@ -37,9 +38,11 @@ func newRoot() *cobra.Command {
 	flags.BoolVar(&r.JSON, "json", false, "print JSON")
 	cmd.AddCommand(
 		r.serveCommand(), r.demoCommand(), r.initCommand(),
-		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(), r.diffCommand(),
+		r.checkCommand(), r.fmtCommand(), r.explainCommand(),
 		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
+	bench := &replay.Bench{Env: &r.Env, Options: build().Policy, Load: r.loadFrom}
+	cmd.AddCommand(bench.Commands()...)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
 	cmd.AddCommand(approvals.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)

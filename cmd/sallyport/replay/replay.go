@@ -1,0 +1,70 @@
+// Package replay holds the commands that judge again what was recorded, or stated:
+// test, diff and suggest. They read the configuration and, where they are told to,
+// the records of a gateway; they change nothing.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/internal/past"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/replay"
+
+	"github.com/spf13/cobra"
+)
+
+// A Bench is what the commands share.
+type Bench struct {
+	*cli.Env
+	Options policy.Options
+	// Load reads a configuration, shows what is to be said about it, and fails with
+	// the exit code if it does not load.
+	Load func(cmd *cobra.Command, path string) (*policy.Policy, error)
+}
+
+// Commands lists the commands; the environment is read when one runs.
+func (b *Bench) Commands() []*cobra.Command {
+	return []*cobra.Command{b.testCommand(), b.diffCommand(), b.suggestCommand()}
+}
+
+// usage is an error of whoever typed the command.
+func usage(format string, args ...any) error {
+	return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf(format, args...)}
+}
+
+// since makes the query for what happened from then on.
+func since(when string) (string, error) {
+	query := "since:" + strconv.Quote(when)
+	if _, err := audit.ParseQuery(query); err != nil {
+		return "", usage("--since: %w", err)
+	}
+	return query, nil
+}
+
+// recorded is what the gateway has recorded, as a source; done ends it.
+func (b *Bench) recorded(ctx context.Context, query string) (s replay.Source, done func(), err error) {
+	resp, err := b.Client().Do(ctx, http.MethodGet, "/api/v1/actions.jsonl?q="+url.QueryEscape(query), nil)
+	if err != nil {
+		return s, nil, err
+	}
+	return replay.Source{Records: past.Lines(resp.Body), Reader: past.Reader(b.Options.Tables)}, func() { resp.Body.Close() }, nil
+}
+
+// failed is the error of a command whose check failed, of which all was said.
+func failed() error { return cli.ExitError{Code: cli.ExitFailed, Quiet: true} }
+
+// broke is an error on the way of records.
+func broke(err error) error {
+	var exit cli.ExitError
+	if errors.Is(err, context.Canceled) || errors.As(err, &exit) {
+		return err
+	}
+	return cli.ExitError{Code: cli.ExitFailed, Err: err}
+}
