@@ -41,14 +41,6 @@ func (a *API) action(r *http.Request) (audit.Record, error) {
 	return got[0], nil
 }
 
-func (a *API) verify(r *http.Request) (audit.Report, error) {
-	report, err := a.Log.Verify(r.Context())
-	if err != nil {
-		return audit.Report{}, fmt.Errorf("verify: %w", err)
-	}
-	return report, nil
-}
-
 // events streams new records as server-sent events until the client hangs up;
 // with=approvals tells, too, how many asks wait, now and whenever the desk changes.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {

@@ -10,7 +10,7 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/approvals"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
-	"sallyport.dev/sallyport/cmd/sallyport/replay"
+	"sallyport.dev/sallyport/cmd/sallyport/operator"
 
 	"github.com/spf13/cobra"
 )
@@ -34,16 +34,15 @@ func newRoot() *cobra.Command {
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&r.Config, "config", "c", cli.DefaultConfig(), "configuration `PATH`: a file, or a directory of *.hcl")
-	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to: a `SOCKET` (default: $SALLYPORT_URL, else admin.sock in the state directory)")
+	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to: a `SOCKET`, or an URL with $SALLYPORT_TOKEN (default: $SALLYPORT_URL, else admin.sock in the state directory)")
 	flags.BoolVar(&r.JSON, "json", false, "print JSON")
 	cmd.AddCommand(
 		r.serveCommand(), r.demoCommand(), r.initCommand(),
-		r.checkCommand(), r.fmtCommand(), r.explainCommand(),
+		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(), r.diffCommand(),
 		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
-	bench := &replay.Bench{Env: &r.Env, Options: build().Policy, Load: r.loadFrom}
-	cmd.AddCommand(bench.Commands()...)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
+	cmd.AddCommand(operator.Commands(&r.Env)...)
 	cmd.AddCommand(approvals.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)
 	cli.ShowUsage(cmd)

@@ -10,9 +10,12 @@ import (
 	"time"
 	"unicode"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/account"
+	"sallyport.dev/sallyport/dashboard/deeds"
 	"sallyport.dev/sallyport/dashboard/door"
 )
 
@@ -28,7 +31,7 @@ func TestT49_TerminalsAreNotSteered(t *testing.T) {
 	srv := hostileGateway(t)
 	for _, args := range []string{
 		"log", "log -f", "approvals ls", "approvals show X", "approvals approve X", "agent ls",
-		"agent show X", "agent rm X", "status", "secret ls", "audit verify",
+		"agent show X", "agent rm X", "status", "secret ls", "audit verify", "operator ls", "operator log", "token ls",
 	} {
 		r := call(t.Context(), "", append(strings.Fields(args), "--gateway", srv)...)
 		if !strings.Contains(r.stdout+r.stderr, "evil") {
@@ -75,14 +78,23 @@ func hostileGateway(t *testing.T) string {
 	agent := dashboard.Agent{Name: hostile, Address: hostile, State: hostile, Roles: []string{hostile}, Markdown: hostile}
 	mux := http.NewServeMux()
 	for path, v := range map[string]any{
-		"/api/v1/actions":         []audit.Record{denied, failed, rec},
-		"/api/v1/approvals":       []approval.Request{ask},
-		"/api/v1/approvals/":      ask,
-		"GET /api/v1/agents":      []dashboard.Agent{agent},
-		"GET /api/v1/agents/":     agent,
-		"/api/v1/secrets":         []map[string]string{{"name": hostile, "source": hostile, "problem": hostile}},
-		"/api/v1/status":          dashboard.Status{Ready: hostile, Config: hostile, WireGuard: hostile, Warnings: []string{hostile}, ConfigError: hostile},
-		"/api/v1/audit/verify":    audit.Report{Records: 1, Months: []string{hostile}, Problems: []audit.Problem{{What: hostile}}},
+		"/api/v1/actions":     []audit.Record{denied, failed, rec},
+		"/api/v1/approvals":   []approval.Request{ask},
+		"/api/v1/approvals/":  ask,
+		"GET /api/v1/agents":  []dashboard.Agent{agent},
+		"GET /api/v1/agents/": agent,
+		"/api/v1/secrets":     []map[string]string{{"name": hostile, "source": hostile, "problem": hostile}},
+		"/api/v1/status":      dashboard.Status{Ready: hostile, Config: hostile, WireGuard: hostile, Warnings: []string{hostile}, ConfigError: hostile},
+		"/api/v1/audit/verify": dashboard.Verified{
+			Report:    audit.Report{Records: 1, Months: []string{hostile}, Problems: []audit.Problem{{What: hostile}}},
+			Operators: deeds.Report{Problems: []string{hostile}},
+		},
+		"GET /api/v1/operators": door.Operators{
+			Local:  []account.Operator{{Name: hostile, Passkeys: []string{hostile}}},
+			Config: map[string][]string{"admin": {hostile}},
+		},
+		"/api/v1/operators/audit": []deeds.Entry{{Who: hostile, From: hostile, What: hostile, Err: hostile, Notes: map[string]string{hostile: hostile}}},
+		"GET /api/v1/tokens":      []account.Token{{Name: hostile, Owner: action.Person{Name: hostile, Via: hostile}}},
 		"DELETE /api/v1/agents/X": nil,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {

@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/policy/rules/trace"
 
 	"github.com/spf13/cobra"
@@ -111,7 +112,7 @@ func (r *commands) auditCommand() *cobra.Command {
 		Short: "Check the hash chain of every record and the signed heads",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var report audit.Report
+			var report dashboard.Verified
 			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/audit/verify", nil, &report); err != nil {
 				return err
 			}
@@ -126,7 +127,7 @@ func (r *commands) auditCommand() *cobra.Command {
 	})
 }
 
-func writeReport(w io.Writer, report audit.Report) error {
+func writeReport(w io.Writer, report dashboard.Verified) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if report.Records == 0 {
 		fmt.Fprintln(t, "Records:\tnone yet")
@@ -141,6 +142,10 @@ func writeReport(w io.Writer, report audit.Report) error {
 	}
 	for _, p := range report.Problems {
 		cli.Printf(t, "PROBLEM:\tat number %d: %s\n", p.Seq, p.What)
+	}
+	cli.Printf(t, "Operators:\t%d entries, signed up to number %d\n", report.Operators.Entries, report.Operators.Signed)
+	for _, p := range report.Operators.Problems {
+		cli.Printf(t, "PROBLEM:\tof the operators: %s\n", p)
 	}
 	if report.OK() {
 		fmt.Fprintln(t, "Verdict:\twhole; nothing was changed, removed or put in")

@@ -1,14 +1,10 @@
 package admin
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -18,7 +14,6 @@ import (
 	"sallyport.dev/sallyport/vault"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 const maxSecret = 64 << 10
@@ -33,7 +28,7 @@ func (r *commands) secretSet() *cobra.Command {
 		Short: "Set a secret; its value is read from a prompt or from stdin",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			value, err := readSecret(cmd, args[0])
+			value, err := cli.ReadSecret(cmd, "value of "+args[0], maxSecret)
 			if err != nil {
 				return err
 			}
@@ -45,48 +40,6 @@ func (r *commands) secretSet() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// readSecret reads a value without showing it; from a pipe, one line end at the
-// end is not part of it.
-func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
-	var value []byte
-	var err error
-	if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
-		cli.Printf(cmd.ErrOrStderr(), "Value of %s: ", name)
-		value, err = readHidden(cmd.Context(), int(in.Fd()))
-		fmt.Fprintln(cmd.ErrOrStderr())
-	} else {
-		value, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxSecret+1))
-		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
-	}
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read the value of %s: %w", name, err)
-	case len(value) == 0:
-		return nil, fmt.Errorf("the value of %s is empty; give it at the prompt or on stdin", name)
-	case len(value) > maxSecret:
-		return nil, fmt.Errorf("the value of %s is longer than %d bytes", name, maxSecret)
-	}
-	return value, nil
-}
-
-// readHidden reads a line that the terminal does not show. When ctx ends, it
-// gives the terminal back as it was.
-func readHidden(ctx context.Context, fd int) ([]byte, error) {
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, err
-	}
-	var value []byte
-	err = cli.Await(ctx, func() (err error) {
-		value, err = term.ReadPassword(fd)
-		return err
-	})
-	if ctx.Err() != nil {
-		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
-	}
-	return value, err
 }
 
 func (r *commands) secretList() *cobra.Command {

@@ -11,8 +11,11 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -21,11 +24,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A Client talks to a running gateway over its admin socket.
+// A Client talks to a running gateway, over its admin socket or over HTTP with a
+// token.
 type Client struct {
-	socket string
-	http   *http.Client
-	match  string // the revision that a change is made for
+	where string // the socket, or the URL
+	base  string // what paths are added to
+	token string
+	http  *http.Client
+	match string // the revision that a change is made for
 }
 
 // For gives a client whose changes are made for one revision, and refused if it
@@ -38,14 +44,42 @@ func (c *Client) For(revision string) *Client {
 
 // Client finds the gateway: --gateway, $SALLYPORT_URL, else the default socket.
 func (r *Env) Client() *Client {
-	socket := cmp.Or(r.Gateway, os.Getenv("SALLYPORT_URL"), filepath.Join(DefaultState(), node.AdminSocket))
-	socket = strings.TrimPrefix(socket, "unix://")
-	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{
+	where := cmp.Or(r.Gateway, os.Getenv("SALLYPORT_URL"), filepath.Join(DefaultState(), node.AdminSocket))
+	where = strings.TrimPrefix(where, "unix://")
+	if strings.Contains(where, "://") {
+		return &Client{where: where, base: strings.TrimRight(where, "/"), token: os.Getenv("SALLYPORT_TOKEN"), http: &http.Client{
+			Transport:     &http.Transport{DialContext: new(net.Dialer).DialContext, Proxy: http.ProxyFromEnvironment},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for one place
+		}}
+	}
+	return &Client{where: where, base: "http://sallyport", http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
+			return d.DialContext(ctx, "unix", where)
 		},
 	}}}
+}
+
+// tailnet is where plain HTTP is encrypted all the same.
+func tailnet() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("fd7a:115c:a1e0::/48")}
+}
+
+// check fails for an address by which a token would cross a network in the clear.
+func (c *Client) check() error {
+	if c.base == "http://sallyport" {
+		return nil
+	}
+	u, err := url.Parse(c.base)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return ExitError{Code: ExitUsage, Err: fmt.Errorf("%s is neither a socket nor an URL of a gateway, like https://sallyport.corp.ts.net", c.where)}
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	near := u.Hostname() == "localhost" || err == nil && (addr.IsLoopback() || slices.ContainsFunc(tailnet(), func(p netip.Prefix) bool { return p.Contains(addr) }))
+	if u.Scheme == "http" && c.token != "" && !near {
+		return ExitError{Code: ExitUsage, Err: fmt.Errorf("the token is not sent to %s: use https, localhost or an address of the tailnet", c.where)}
+	}
+	return nil
 }
 
 // Call sends in (nil: no body) and decodes the answer into out (nil: ignored).
@@ -66,8 +100,8 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 
 // Do sends a request and gives the answer, whose body the caller closes.
 func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Response, error) {
-	if strings.Contains(c.socket, "://") {
-		return nil, ExitError{Code: ExitUsage, Err: fmt.Errorf("%s is no socket; this version talks to a gateway over its admin.sock only", c.socket)}
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	var body io.Reader
 	if in != nil {
@@ -77,11 +111,14 @@ func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Res
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://sallyport"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("request %s: %w", path, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	if c.match != "" {
 		req.Header.Set("If-Match", c.match)
 	}
@@ -127,7 +164,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		why = errors.New("it hung up")
 		cure = "it talks to the user that runs it and to root only"
 	}
-	return ExitError{Code: ExitUnreachable, Err: fmt.Errorf("no gateway answers at %s (%w); %s", c.socket, why, cure)}
+	return ExitError{Code: ExitUnreachable, Err: fmt.Errorf("no gateway answers at %s (%w); %s", c.where, why, cure)}
 }
 
 // Print writes v as JSON when asked to, else what text makes of it.

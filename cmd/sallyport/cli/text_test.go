@@ -74,14 +74,14 @@ func TestWhereThingsStand(t *testing.T) {
 		t.Errorf("configuration: %s, want %s", got, want)
 	}
 	t.Setenv("SALLYPORT_URL", "")
-	if got := (&Env{}).Client().socket; got != "/x/state/sallyport/admin.sock" {
+	if got := (&Env{}).Client().where; got != "/x/state/sallyport/admin.sock" {
 		t.Errorf("default socket: %s", got)
 	}
 	t.Setenv("SALLYPORT_URL", "unix:///x/one.sock")
-	if got := (&Env{}).Client().socket; got != "/x/one.sock" {
+	if got := (&Env{}).Client().where; got != "/x/one.sock" {
 		t.Errorf("SALLYPORT_URL: %s", got)
 	}
-	if got := (&Env{Gateway: "/x/two.sock"}).Client().socket; got != "/x/two.sock" {
+	if got := (&Env{Gateway: "/x/two.sock"}).Client().where; got != "/x/two.sock" {
 		t.Errorf("--gateway: %s", got)
 	}
 }

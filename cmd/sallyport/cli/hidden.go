@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// ReadSecret reads what without showing it, at most limit bytes; from a pipe, one
+// line end at the end is not part of it.
+func ReadSecret(cmd *cobra.Command, what string, limit int) ([]byte, error) {
+	var value []byte
+	var err error
+	if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		Printf(cmd.ErrOrStderr(), "%s: ", upper(what))
+		value, err = readHidden(cmd.Context(), int(in.Fd()))
+		fmt.Fprintln(cmd.ErrOrStderr())
+	} else {
+		value, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), int64(limit)+1))
+		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the %s: %w", what, err)
+	case len(value) == 0:
+		return nil, fmt.Errorf("the %s is empty; give it at the prompt or on stdin", what)
+	case len(value) > limit:
+		return nil, fmt.Errorf("the %s is longer than %d bytes", what, limit)
+	}
+	return value, nil
+}
+
+func upper(s string) string { return string(bytes.ToUpper([]byte(s[:1]))) + s[1:] }
+
+// readHidden reads a line that the terminal does not show. When ctx ends, it
+// gives the terminal back as it was.
+func readHidden(ctx context.Context, fd int) ([]byte, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	var value []byte
+	err = Await(ctx, func() (err error) {
+		value, err = term.ReadPassword(fd)
+		return err
+	})
+	if ctx.Err() != nil {
+		return nil, errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+	return value, err
+}

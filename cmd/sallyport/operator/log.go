@@ -1,0 +1,59 @@
+package operator
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/dashboard/deeds"
+
+	"github.com/spf13/cobra"
+)
+
+func (r *commands) log() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "log",
+		Short: "Show what operators did, newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list []deeds.Entry
+			path := "/api/v1/operators/audit?limit=" + strconv.Itoa(limit)
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, path, nil, &list); err != nil {
+				return err
+			}
+			return r.Print(cmd, list, func(w io.Writer) error {
+				for _, e := range list {
+					if _, err := fmt.Fprintln(w, line(e)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "how `many` entries, at most 500")
+	return cmd
+}
+
+// line tells one deed.
+func line(e deeds.Entry) string {
+	what := e.What
+	for name, value := range e.On {
+		what = strings.ReplaceAll(what, "{"+name+"}", value)
+	}
+	text := fmt.Sprintf("%s  %s from %s: %s", e.Time.Local().Format(time.DateTime), e.Who, e.From, what)
+	for _, name := range slices.Sorted(maps.Keys(e.Notes)) {
+		text += fmt.Sprintf(", %s %s", name, e.Notes[name])
+	}
+	if e.Status >= 400 || e.Err != "" {
+		text += "  -- " + e.Err
+	}
+	return cli.Printable(text)
+}
