@@ -4,16 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy"
-	"sallyport.dev/sallyport/policy/rules/trace"
 
 	"github.com/spf13/cobra"
 )
@@ -23,13 +19,17 @@ func (r *root) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID | --role ROLE 'GET https://…' | --role ROLE --service SERVICE 'SQL'",
 		Short: "Say what becomes of an action, and why",
+		Long:  "Says what becomes of an action, and why: of a request or SQL by the configuration\nof -c, of a recorded action (ID) how it was judged then, and how it would be by the\nconfiguration of -c, or else by that of the gateway.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !strings.ContainsAny(args[0], " /") && h.Service == "" {
+				return r.explainRecorded(cmd, args[0])
+			}
 			p, err := r.load(cmd)
 			if err != nil {
 				return err
 			}
-			e, err := r.explain(cmd, p, h, args[0])
+			e, err := explain(p, h, args[0])
 			if err != nil {
 				return err
 			}
@@ -49,16 +49,14 @@ func (r *root) explainCommand() *cobra.Command {
 	return cmd
 }
 
-// explain judges what was given: a request, SQL, or a recorded action by its id.
-func (r *root) explain(cmd *cobra.Command, p *policy.Policy, h policy.Hypothesis, what string) (policy.Explanation, error) {
+// explain judges what was given: a request, or SQL.
+func explain(p *policy.Policy, h policy.Hypothesis, what string) (policy.Explanation, error) {
 	method, target, _ := strings.Cut(what, " ")
 	switch {
 	case strings.Contains(target, "://") || strings.HasPrefix(target, "/") && method == strings.ToUpper(method):
 		h.Trial.Method, h.Trial.URL = method, target
 	case h.Service != "":
 		h.Trial.SQL = what
-	case target == "":
-		return r.explainRecorded(cmd, p, what)
 	default:
 		return policy.Explanation{}, cli.ExitError{Code: cli.ExitUsage, Err: errors.New("write a request as 'GET https://…', or name the service of SQL with --service")}
 	}
@@ -93,20 +91,6 @@ func known(p *policy.Policy, h *policy.Hypothesis) error {
 	return nil
 }
 
-// explainRecorded judges a recorded action again, by the rules of this
-// configuration.
-func (r *root) explainRecorded(cmd *cobra.Command, p *policy.Policy, id string) (policy.Explanation, error) {
-	var rec audit.Record
-	if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/actions/"+url.PathEscape(id), nil, &rec); err != nil {
-		return policy.Explanation{}, err
-	}
-	a, err := rec.Action(build().Policy.Tables)
-	if err != nil {
-		return policy.Explanation{}, cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("cannot tell: %w", err)}
-	}
-	return p.Explain(a), nil
-}
-
 func writeExplanation(w io.Writer, e policy.Explanation) error {
 	fmt.Fprintf(w, "%s  %s\n", cli.VerdictText(w, e.Decision.Verdict), cli.OrDash(cli.Printable(e.Decision.Reason)))
 	switch e.Refused {
@@ -122,27 +106,9 @@ func writeExplanation(w io.Writer, e policy.Explanation) error {
 	if e.Unsure != "" {
 		fmt.Fprintf(w, "  %s\n", cli.Printable(e.Unsure))
 	}
-	for i := range e.Parts {
-		writePart(w, &e.Parts[i])
-	}
+	cli.WriteTrace(w, e.Parts)
 	for _, name := range e.Silent {
 		fmt.Fprintf(w, "    rule %q speaks of something else\n", name)
 	}
 	return nil
-}
-
-// writePart tells how one statement, or one request, was judged.
-func writePart(w io.Writer, part *trace.Part) {
-	effect := part.Effects
-	if len(part.Operations) > 0 {
-		effect += " by operation " + cli.Printable(strings.Join(part.Operations, ", "))
-	}
-	fmt.Fprintf(w, "  effect %s; posture %s says %s\n", effect, part.Posture, part.Verdict)
-	for _, rule := range part.Rules {
-		fmt.Fprintf(w, "  rule %q %s: %s\n", rule.Rule, rule.Outcome, cli.Printable(rule.Because))
-		for _, c := range rule.Checks {
-			line := fmt.Sprintf("  %s  %s = %s  %s", strings.Repeat("  ", c.Depth+1), c.What, cli.Printable(c.Value), c.Matches)
-			fmt.Fprintln(w, strings.TrimRight(line, " "))
-		}
-	}
 }
