@@ -26,6 +26,7 @@ const AgentPage = lazy(() => import('./pages/agents').then((m) => ({ default: m.
 const ServicesPage = lazy(() => import('./pages/services').then((m) => ({ default: m.ServicesPage })))
 const SessionsPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionsPage })))
 const SessionPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionPage })))
+const PolicyPage = lazy(() => import('./pages/policy').then((m) => ({ default: m.PolicyPage })))
 const AuditPage = lazy(() => import('./pages/audit').then((m) => ({ default: m.AuditPage })))
 const SettingsPage = lazy(() => import('./pages/settings').then((m) => ({ default: m.SettingsPage })))
 
@@ -41,6 +42,7 @@ function page(path: string): ReactNode {
   if (match('/agents', path)) return <AgentsPage />
   if ((m = match('/agents/:name', path))) return <AgentPage key={m.name} name={m.name!} />
   if (match('/services', path)) return <ServicesPage />
+  if (match('/policy', path)) return <PolicyPage />
   if (match('/audit', path)) return <AuditPage />
   if (match('/settings', path)) return <SettingsPage />
   return <NotFound />
@@ -169,12 +171,12 @@ function Shell({ onOut }: { onOut: () => void }) {
         <PendingLink />
         <Button look="bare" icon="search" aria-label="Go to or do" onClick={() => setPalette(true)} />
       </header>
-      <div className="side">
+      <header className="side">
         <Link to="/" className="brand"><img src="/favicon.svg" alt="" width="22" height="22" />Sallyport</Link>
         <button type="button" className="finder" onClick={() => setPalette(true)}><Icon name="search" />Go to or do<kbd>{isMac() ? '⌘K' : 'Ctrl K'}</kbd></button>
         <Nav path={path} />
         <SideFoot onOut={onOut} onHelp={() => setHelp(true)} />
-      </div>
+      </header>
       <main className="main" id="main" ref={main} tabIndex={-1}>
         <Suspense fallback={null}>{page(path)}</Suspense>
       </main>
@@ -191,7 +193,7 @@ function Shell({ onOut }: { onOut: () => void }) {
 const isMac = () => /mac|iphone|ipad/i.test(navigator.platform)
 
 function usePending(): number {
-  const { data } = useResource<Approval[]>('/approvals')
+  const { data } = useResource<Approval[]>('/approvals?past=30')
   const live = useLiveState()
   if (live.pending >= 0) return live.pending
   return (data ?? []).filter((a) => a.state === 'pending').length

@@ -14,6 +14,7 @@ export const nav: Item[] = [
   { to: '/approvals', name: 'Approvals', icon: 'approvals', key: 'p' },
   { to: '/agents', name: 'Agents', icon: 'agents', key: 'g' },
   { to: '/services', name: 'Services', icon: 'services', key: 'v' },
+  { to: '/policy', name: 'Policy', icon: 'policy', key: 'y' },
   { to: '/audit', name: 'Audit', icon: 'audit', key: 'u' },
   { to: '/settings', name: 'Settings', icon: 'settings', key: 't' },
 ]

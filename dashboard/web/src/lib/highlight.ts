@@ -115,8 +115,8 @@ export function prettySQL(s: string): string {
     }
     if (t.kind === 'word') {
       const w = t.text
-      const afterJoin = /^join$/i.test(w) && joins.test(last)
-      if (breaks.test(w) && !afterJoin && out.trim() !== '' && depth === 0) {
+      const goesOn = (/^join$/i.test(w) && joins.test(last)) || (/^from$/i.test(w) && /^(delete|distinct)$/i.test(last))
+      if (breaks.test(w) && !goesOn && out.trim() !== '' && depth === 0) {
         out = out.trimEnd() + '\n' + (/^(and|or)$/i.test(w) ? '  ' : '')
       }
       last = w

@@ -36,7 +36,7 @@ const nothing = 'id:none'
 function connect() {
   stop?.()
   let broken = false
-  stop = follow(`/events?view=row&q=${encodeURIComponent(wish?.query ?? nothing)}`, {
+  stop = follow(`/events?view=row&with=approvals&q=${encodeURIComponent(wish?.query ?? nothing)}`, {
     onMessages: take,
     onState: (state, why) => {
       set(why ? { state, problem: why } : { state })

@@ -292,3 +292,44 @@ export interface Token {
   created: string
   expires: string
 }
+
+export interface SourceText {
+  revision: string
+  number: number
+  files: { name: string; text: string; fixed?: string }[]
+  blocks: { kind: string; name?: string; file: string; line: number; end: number; host?: boolean; hcl: string }[]
+}
+
+export interface Finding {
+  severity: string
+  summary: string
+  detail?: string
+  file?: string
+  new?: boolean
+  start?: { line: number; column: number; offset: number }
+  end?: { line: number; column: number; offset: number }
+}
+
+export interface Preview {
+  ok: boolean
+  base: string
+  revision: string
+  diff: string
+  files: string[]
+  findings?: Finding[]
+  guarded?: { kind: string; name: string; what: string }[]
+  tests: number
+}
+
+export interface Revision {
+  number: number
+  revision: string
+  time: string
+  by: string
+  origin: string
+  to?: number
+  note?: string
+  changed: string[]
+  diff?: string
+  files?: Record<string, string>
+}

@@ -164,29 +164,31 @@ function FieldTable({ title, list }: { title: string; list: Field[] }) {
 }
 
 function WhyTab({ r }: { r: ActionRecord }) {
-  const { data: why, error, reload } = useResource<Explanation>(`/actions/${encodeURIComponent(r.id)}/why`)
+  const { data: why, error, reload } = useResource<{ now: Explanation }>(`/actions/${encodeURIComponent(r.id)}/why`)
   return (
     <>
-      <Recorded r={r} />
+      {!(why && settled(why.now, r)) && <Recorded r={r} />}
       {error ? (
         <Fault problem={error} retry={reload} />
       ) : !why ? (
         <Skeleton lines={6} />
       ) : (
-        <Trace why={why} r={r} />
+        <Trace why={why.now} r={r} />
       )}
     </>
   )
 }
 
+/** settled reports whether the rules say still what they said then. */
+const settled = (now: Explanation, r: ActionRecord) => now.decision.verdict === r.verdict && (now.decision.rule ?? '') === (r.rule ?? '')
+
 function Recorded({ r }: { r: ActionRecord }) {
   return (
     <section className="why-then">
-      <h3>When it happened</h3>
+      <h2>When it happened</h2>
       <p>
         <VerdictBadge verdict={r.verdict} />{' '}
-        {r.rule ? <>rule <strong><Foreign text={r.rule} /></strong></> : 'no rule; the posture of the service'}
-        {r.reason && <>: <Foreign text={sentence(r.reason)} /></>}
+        {r.reason ? <Foreign text={sentence(r.reason)} /> : r.rule ? <>By rule <strong><Foreign text={r.rule} /></strong>.</> : 'By the posture of the service.'}
       </p>
       {(r.asks ?? []).map((a, i) => (
         <p key={i} className="quiet">
@@ -203,7 +205,7 @@ function Trace({ why, r }: { why: Explanation; r: ActionRecord }) {
   const same = why.decision.verdict === r.verdict || (r.verdict !== 'ask' && why.decision.verdict === 'ask')
   return (
     <section className="trace">
-      <h3>By the rules in force now</h3>
+      <h2>{settled(why, r) ? 'When it happened, and by the rules in force now' : 'By the rules in force now'}</h2>
       <p>
         <VerdictBadge verdict={why.decision.verdict} /> <Foreign text={sentence(why.decision.reason ?? '')} />
         {!same && <Badge tone="accent">not what it was then</Badge>}

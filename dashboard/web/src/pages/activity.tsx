@@ -112,7 +112,7 @@ function useRows(asked: string, isLive: boolean) {
 
 function fetchPage(asked: string, before: number, signal?: AbortSignal): Promise<Row[]> {
   const q = `${asked} limit:${pageSize}${before ? ` before:${before}` : ''}`
-  return get<Row[]>(`/actions?view=row&q=${encodeURIComponent(q)}`, signal ? { signal } : {})
+  return get<Row[]>(`/actions/rows?q=${encodeURIComponent(q)}`, signal ? { signal } : {})
 }
 
 /** catchUp fetches what a broken stream did not bring; after a long break the list

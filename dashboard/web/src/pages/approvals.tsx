@@ -1,17 +1,17 @@
 import { useEffect, useRef, useState } from 'react'
-import { post } from '../lib/api'
+import { del, post } from '../lib/api'
 import { countdown, plural } from '../lib/format'
 import { useKeys } from '../lib/keys'
 import { useNarrow } from '../lib/media'
 import { changed, useResource } from '../lib/resource'
 import { go, setQuery, usePlace } from '../lib/router'
-import type { Approval } from '../lib/types'
+import type { Approval, Need } from '../lib/types'
 import { Sample } from '../ui/code'
 import { Badge, Button, cx, Empty, Facts, Fault, Field, Foreign, Link, PageHead, sentence, Skeleton, Time, useNow } from '../ui/kit'
 import { attempt } from '../ui/toast'
 
 export function ApprovalsPage() {
-  const { data, error, reload } = useResource<Approval[]>('/approvals')
+  const { data, error, reload } = useResource<Approval[]>('/approvals?past=30')
   const { query } = usePlace()
   const narrow = useNarrow()
   const all = data ?? []
@@ -58,6 +58,7 @@ export function ApprovalsPage() {
           {current && <Card key={current.id} a={current} back={narrow} next={() => move(at === waiting.length - 1 ? -1 : 1)} />}
         </div>
       )}
+      <Grants />
       {answered.length > 0 && <Answered list={answered} />}
     </>
   )
@@ -75,8 +76,24 @@ function Countdown({ expires }: { expires: string }) {
 
 const outcomes: Record<string, 'allow' | 'deny' | 'quiet'> = { approved: 'allow', denied: 'deny', 'timed out': 'quiet', cancelled: 'quiet' }
 
+interface Choice {
+  name: string
+  body: { scope?: string; for?: string; times?: number }
+}
+
+// How far a yes goes, from the narrowest on.
+const choices: Choice[] = [
+  { name: 'This once', body: {} },
+  { name: 'Exactly this again, for 15 minutes', body: { scope: 'exact', for: '15m' } },
+  { name: 'Exactly this again, for 8 hours', body: { scope: 'exact', for: '8h' } },
+  { name: 'Anything similar, for 15 minutes', body: { scope: 'similar', for: '15m' } },
+  { name: 'Anything similar, 5 times within an hour', body: { scope: 'similar', for: '1h', times: 5 } },
+  { name: 'Anything similar, for 8 hours', body: { scope: 'similar', for: '8h' } },
+]
+
 function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void }) {
   const [reason, setReason] = useState('')
+  const [scope, setScope] = useState(0)
   const [busy, setBusy] = useState('')
   const field = useRef<HTMLTextAreaElement>(null)
   const pending = a.state === 'pending'
@@ -85,12 +102,13 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
     if (!pending || busy) return
     setBusy(yes ? 'approve' : 'deny')
     const note = reason.trim()
+    const body = { ...(note ? { note } : {}), ...(yes ? choices[scope]!.body : {}) }
     const ok = await attempt(
-      () => post(`/approvals/${encodeURIComponent(a.id)}/${yes ? 'approve' : 'deny'}`, note ? { note } : {}),
-      yes ? 'Approved; the action goes on' : 'Denied; the agent is told',
+      () => post(`/approvals/${encodeURIComponent(a.id)}/${yes ? 'approve' : 'deny'}`, body),
+      yes ? 'Your yes is kept' : 'Denied; the agent is told',
     )
     setBusy('')
-    changed('/approvals', '/status')
+    changed('/approvals', '/grants', '/status')
     if (ok) next()
   }
   useKeys({ a: () => void answer(true), d: () => void answer(false), e: () => field.current?.focus() })
@@ -104,6 +122,7 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
         {pending ? <Countdown expires={a.expires} /> : <Badge tone={outcomes[a.state] ?? 'plain'}>{a.state}</Badge>}
       </header>
       <div className="card-body">
+        {(a.reasons ?? []).some(Boolean) && <p className="reason ask"><Foreign text={a.reasons!.filter(Boolean).map(sentence).join(' ')} /></p>}
         <Facts
           rows={[
             ['Agent', <Link key="a" to={`/agents/${encodeURIComponent(a.agent)}`}><Foreign text={a.agent} /></Link>],
@@ -111,17 +130,28 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
             ['Kind', <Foreign key="k" text={a.kind} />],
             ['Asked', <Time key="t" at={a.created} />],
             ['Rules', (a.rules ?? []).some(Boolean) && <Foreign key="r" text={a.rules!.filter(Boolean).join(', ')} />],
-            ['Why', (a.reasons ?? []).some(Boolean) && <Foreign key="w" text={a.reasons!.filter(Boolean).map(sentence).join(' ')} />],
+            ['User', a.user && <Foreign key="u" text={a.user} />],
+            ['Judges', (a.judges ?? []).length > 0 && <Foreign key="j" text={a.judges!.join(' · ')} />],
+            ['Waits', a.again ? 'for the agent to send it again' : a.waiting ? plural(a.waiting, 'connection') + ' held open' : ''],
             ['Answered by', a.by && <Foreign key="b" text={a.by} />],
             ['Their reason', a.note && <Foreign key="n" text={a.note} />],
           ]}
         />
+        {(a.needs ?? []).length > 0 && <Needs list={a.needs!} />}
+        {(a.votes ?? []).length > 0 && (
+          <p className="quiet">
+            {a.votes!.map((v, i) => (
+              <span key={i}><Badge tone={v.yes ? 'allow' : 'deny'}>{v.yes ? 'yes' : 'no'}</Badge> <Foreign text={v.person.name} /> <Time at={v.time} />{v.note && <>: <Foreign text={v.note} /></>} </span>
+            ))}
+          </p>
+        )}
         <h3>All that would be sent</h3>
         {a.sample ? <Sample sample={a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">It has no body; the line above is all of it.</p>}
         {a.digest && <p className="quiet small">SHA-256 of what is approved: <code>{a.digest}</code>. Other bytes are not sent.</p>}
       </div>
       {pending && (
         <footer className="card-foot">
+          <div className="card-row">
           <Field label="Reason" note="A no tells it to the agent; both are kept.">
             {(id, by) => (
               <textarea
@@ -135,6 +165,16 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
               />
             )}
           </Field>
+          <Field label="A yes is for" note={scope > 2 ? (a.alike ? `Similar is: ${a.alike}` : 'It cannot be told what would be similar to this.') : 'A yes for longer can be ended below.'}>
+            {(id, by) => (
+              <select id={id} aria-describedby={by} value={scope} onChange={(e) => setScope(Number(e.target.value))}>
+                {choices.map((c, i) => (
+                  <option key={c.name} value={i} disabled={c.body.scope === 'similar' && !a.alike}>{c.name}</option>
+                ))}
+              </select>
+            )}
+          </Field>
+          </div>
           <div className="card-actions">
             <Button look="danger" hint="d" busy={busy === 'deny'} onClick={() => void answer(false)}>Deny</Button>
             <Button look="main" hint="a" busy={busy === 'approve'} onClick={() => void answer(true)}>Approve</Button>
@@ -142,6 +182,43 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
         </footer>
       )}
     </article>
+  )
+}
+
+function Needs({ list }: { list: Need[] }) {
+  return (
+    <p className="needs">
+      <span className="quiet">Wants a yes of</span>
+      {list.map((n, i) => (
+        <Badge key={i} tone={(n.have ?? []).length >= n.require ? 'allow' : 'plain'}>
+          {`${n.approver || 'any operator who may approve'}${n.require > 1 ? `: ${(n.have ?? []).length} of ${n.require}` : ''}`}
+        </Badge>
+      ))}
+    </p>
+  )
+}
+
+/** Grants are yeses for longer that are in force. */
+function Grants() {
+  const { data } = useResource<Approval[]>('/grants')
+  if (!data || data.length === 0) return null
+  const end = (a: Approval) =>
+    attempt(() => del(`/grants/${encodeURIComponent(a.id)}`), 'The yes is ended; the next one is asked again').then(() => changed('/grants', '/approvals'))
+  return (
+    <section className="panel">
+      <header className="panel-head"><h2>Yeses for longer</h2></header>
+      <ul className="lines">
+        {data.map((a) => (
+          <li key={a.id} className="line">
+            <span>
+              <Badge tone="allow">{a.grant?.kind ?? 'exact'}</Badge> <strong><Foreign text={a.agent} /></strong> <span className="mono"><Foreign text={a.grant?.kind === 'similar' ? (a.alike ?? a.summary) : a.summary} /></span>{' '}
+              <span className="quiet">until <Time at={a.grant?.until} />{a.grant?.counted && `, ${plural(a.grant.left ?? 0, 'time')} left`}, by <Foreign text={a.by ?? ''} /></span>
+            </span>
+            <Button onClick={() => void end(a)}>End it</Button>
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }
 

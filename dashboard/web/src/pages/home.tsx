@@ -11,7 +11,7 @@ export function HomePage() {
   const status = useResource<Status>('/status')
   const agents = useResource<Agent[]>('/agents')
   const secrets = useResource<Secret[]>('/secrets')
-  const asks = useResource<Approval[]>('/approvals')
+  const asks = useResource<Approval[]>('/approvals?past=30')
   const denied = useRecent('verdict:deny since:24h', 200)
   const first = useRecent('', 1)
   const s = status.data
@@ -92,7 +92,7 @@ function useRecent(query: string, limit: number) {
   const [rows, setRows] = useState<Row[] | null>(null)
   const [error, setError] = useState<Problem | null>(null)
   const load = useCallback(() => {
-    get<Row[]>(`/actions?view=row&q=${encodeURIComponent(`${query} limit:${limit}`)}`).then(setRows, (err) => setError(problem(err)))
+    get<Row[]>(`/actions/rows?q=${encodeURIComponent(`${query} limit:${limit}`)}`).then(setRows, (err) => setError(problem(err)))
   }, [query, limit])
   useEffect(load, [load])
   useLive(limit > 1 ? query : null, {

@@ -45,7 +45,7 @@ function useActions(query: string, limit: number) {
   const [error, setError] = useState<Problem | null>(null)
   const load = useCallback(() => {
     setError(null)
-    get<Row[]>(`/actions?view=row&q=${encodeURIComponent(`${query} limit:${limit}`)}`).then(setRows, (err) => setError(problem(err)))
+    get<Row[]>(`/actions/rows?q=${encodeURIComponent(`${query} limit:${limit}`)}`).then(setRows, (err) => setError(problem(err)))
   }, [query, limit])
   useEffect(load, [load])
   useLive(query, {

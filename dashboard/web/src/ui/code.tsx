@@ -39,8 +39,8 @@ export function Code({ text, language, label }: { text: string; language: Langua
     <div className="code-box">
       <div className="code-tools">
         {changes && (
-          <Button look="bare" aria-pressed={raw} onClick={() => setRaw(!raw)}>
-            {raw ? 'As sent' : 'Laid out'}
+          <Button look="bare" onClick={() => setRaw(!raw)}>
+            {raw ? 'Lay out' : 'Show as sent'}
           </Button>
         )}
         <CopyButton text={text} label={`Copy ${label}`} />

@@ -318,7 +318,7 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
   return (
     <dl className="facts">
       {rows
-        .filter(([, v]) => v !== undefined && v !== null && v !== '')
+        .filter(([, v]) => v !== undefined && v !== null && v !== '' && v !== false)
         .map(([k, v]) => (
           <div key={k}>
             <dt>{k}</dt>

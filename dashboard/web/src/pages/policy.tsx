@@ -1,0 +1,368 @@
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
+import * as T from '@radix-ui/react-tabs'
+import { get, post, problem, type Problem } from '../lib/api'
+import { plural } from '../lib/format'
+import { changed, useResource } from '../lib/resource'
+import { setQuery, usePlace } from '../lib/router'
+import type { Finding, Preview, Revision, SourceText } from '../lib/types'
+import { useMay } from '../lib/who'
+import { Diff } from '../ui/diff'
+import { Badge, Button, cx, Empty, Fault, Field, Foreign, Modal, PageHead, Skeleton, Time } from '../ui/kit'
+import { attempt, say } from '../ui/toast'
+
+const Editor = lazy(() => import('../ui/editor'))
+
+export function PolicyPage() {
+  const { data, error, reload } = useResource<SourceText>('/policy')
+  const { query } = usePlace()
+  const tab = query.get('view') ?? 'edit'
+  return (
+    <div className="policy">
+      <PageHead title="Policy" note={data && `revision ${data.number}`} />
+      {error ? (
+        <Fault problem={error} retry={reload} />
+      ) : !data ? (
+        <Skeleton lines={12} />
+      ) : (
+        <T.Root className="policy-tabs" value={tab} onValueChange={(v) => setQuery({ view: v === 'edit' ? '' : v })}>
+          <T.List className="tabs" aria-label="Ways to look at the policy">
+            <T.Trigger value="edit">Text</T.Trigger>
+            <T.Trigger value="blocks">Blocks</T.Trigger>
+            <T.Trigger value="history">History</T.Trigger>
+          </T.List>
+          <T.Content value="edit" className="policy-edit" forceMount hidden={tab !== 'edit'}>
+            <Workshop source={data} />
+          </T.Content>
+          <T.Content value="blocks">
+            <Blocks source={data} />
+          </T.Content>
+          <T.Content value="history">
+            <History source={data} />
+          </T.Content>
+        </T.Root>
+      )}
+    </div>
+  )
+}
+
+/** Workshop is where a draft is written, checked and taken. The draft is kept until
+ * it is taken or dropped, whatever else is looked at. */
+function Workshop({ source }: { source: SourceText }) {
+  const { query } = usePlace()
+  const may = useMay()
+  const wanted = query.get('file') ?? ''
+  const file = source.files.find((f) => f.name === wanted) ?? source.files[0]
+  const [base, setBase] = useState(source)
+  const [drafts, setDrafts] = useState<Record<string, string>>({})
+  const [preview, setPreview] = useState<Preview | null>(null)
+  const [fault, setFault] = useState<Problem | null>(null)
+  const [reviewing, setReviewing] = useState(false)
+  const [round, setRound] = useState(0)
+  const dirty = Object.keys(drafts).length > 0
+  const stale = dirty && base.revision !== source.revision
+
+  useEffect(() => {
+    if (!dirty && base.revision !== source.revision) setBase(source)
+  }, [dirty, base, source])
+
+  // A draft is checked when nobody has typed for a moment.
+  useEffect(() => {
+    if (!dirty) {
+      setPreview(null)
+      setFault(null)
+      return
+    }
+    const c = new AbortController()
+    const timer = setTimeout(() => {
+      post<Preview>('/policy/check', { files: drafts }, { signal: c.signal }).then(
+        (p) => {
+          setPreview(p)
+          setFault(null)
+        },
+        (err) => {
+          if (!c.signal.aborted) setFault(problem(err))
+        },
+      )
+    }, 400)
+    return () => {
+      clearTimeout(timer)
+      c.abort()
+    }
+  }, [drafts, dirty])
+
+  useEffect(() => {
+    if (!dirty) return
+    const leaving = (e: BeforeUnloadEvent) => e.preventDefault()
+    addEventListener('beforeunload', leaving)
+    return () => removeEventListener('beforeunload', leaving)
+  }, [dirty])
+
+  const words = useMemo(() => vocabulary(source), [source])
+  if (!file) return <Empty title="The configuration has no file" />
+  const before = base.files.find((f) => f.name === file.name)?.text ?? ''
+  const change = (text: string) =>
+    setDrafts((old) => {
+      const next = { ...old }
+      if (text === before) delete next[file.name]
+      else next[file.name] = text
+      return next
+    })
+  const drop = () => {
+    setDrafts({})
+    setBase(source)
+    setRound(round + 1)
+  }
+  const findings = (preview?.findings ?? []).filter((f) => f.file === file.name)
+  const review = () => dirty && preview && setReviewing(true)
+
+  return (
+    <>
+      <div className="policy-bar">
+        {source.files.length > 1 ? (
+          <select aria-label="File" value={file.name} onChange={(e) => setQuery({ file: e.target.value, line: '' })}>
+            {source.files.map((f) => (
+              <option key={f.name} value={f.name}>
+                {f.name}
+                {drafts[f.name] !== undefined ? ' (changed)' : ''}
+              </option>
+            ))}
+          </select>
+        ) : (
+          <code>{file.name}</code>
+        )}
+        <span className="quiet small" role="status">
+          {file.fixed ?? (!may('editor') ? 'You may look, not edit.' : !dirty ? 'Blocks of the host stay as they are; all else can be edited.' : says(preview, fault))}
+        </span>
+        <span className="spring" />
+        {dirty && <Button onClick={drop}>Drop the draft</Button>}
+        <Button look="main" disabled={!dirty || !preview} onClick={review}>Review and apply</Button>
+      </div>
+      {fault && <Fault problem={fault} />}
+      {stale && (
+        <div className="fault" role="alert">
+          <div>
+            <p>Somebody else changed the policy to revision {source.number} while you were writing.</p>
+            <p className="quiet">Rebase: your text is then held against theirs; what both changed shows in the review.</p>
+          </div>
+          <Button onClick={() => setBase(source)}>Rebase my draft</Button>
+          <Button onClick={drop}>Take theirs</Button>
+        </div>
+      )}
+      <div className="editor-box">
+        <Suspense fallback={<Skeleton lines={12} />}>
+          <Editor
+            key={`${file.name} ${base.revision} ${round}`}
+            name={file.name}
+            text={drafts[file.name] !== undefined && base.revision !== source.revision ? before : (drafts[file.name] ?? before)}
+            readOnly={!!file.fixed || !may('editor')}
+            findings={findings}
+            words={words}
+            at={Number(query.get('line')) || undefined}
+            onChange={change}
+            onSave={review}
+          />
+        </Suspense>
+      </div>
+      {findings.length > 0 && <Findings list={findings} />}
+      {reviewing && preview && (
+        <Review
+          preview={preview}
+          base={base.revision}
+          files={drafts}
+          onClose={() => setReviewing(false)}
+          onTaken={(n) => {
+            setReviewing(false)
+            setDrafts({})
+            changed('/policy', '/services', '/roles', '/status', '/agents')
+            say(`Revision ${n} is in force`)
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+function says(p: Preview | null, fault: Problem | null): string {
+  if (fault) return 'The draft could not be checked.'
+  if (!p) return 'Checking…'
+  const errors = (p.findings ?? []).filter((f) => f.severity === 'error').length
+  if (errors > 0) return `${plural(errors, 'error')} in the draft`
+  return p.ok ? `The draft loads; ${plural(p.tests, 'test')} passed.` : 'The draft cannot be applied as it is.'
+}
+
+/** vocabulary is what completion proposes: kinds, attributes, and names of blocks. */
+function vocabulary(s: SourceText): string[] {
+  const names = s.blocks.flatMap((b) => (b.name && /^(service|role|secret|approver|judge|limit)$/.test(b.kind) ? [`${b.kind}.${b.name}`] : []))
+  const attributes = s.blocks.flatMap((b) => [...b.hcl.matchAll(/^\s+([a-z_]+)\s*=/gm)].map((m) => m[1]!))
+  return [...new Set([
+    'service', 'role', 'rule', 'secret', 'test', 'approver', 'judge', 'hosts', 'auth', 'use', 'on', 'verdict', 'when', 'unless', 'reason', 'methods',
+    'paths', 'verbs', 'tables', 'members', 'protocol', 'databases', 'posture', 'bearer', 'header', 'basic', 'password', 'allow', 'ask', 'deny', ...names, ...attributes,
+  ])]
+}
+
+function Findings({ list }: { list: Finding[] }) {
+  return (
+    <ul className="findings" aria-label="What is to be said about the draft">
+      {list.map((f, i) => (
+        <li key={i} className={f.severity}>
+          <Badge tone={f.severity === 'error' ? 'deny' : 'ask'}>{f.severity}</Badge>
+          <span>
+            {f.start && <span className="quiet">line {f.start.line}: </span>}
+            <strong><Foreign text={f.summary} /></strong> <Foreign text={f.detail ?? ''} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+interface ReviewProps {
+  preview: Preview
+  base: string
+  files: Record<string, string>
+  onClose: () => void
+  onTaken: (n: number) => void
+}
+
+function Review({ preview, base, files, onClose, onTaken }: ReviewProps) {
+  const [note, setNote] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [fault, setFault] = useState<Problem | null>(null)
+  const may = useMay()
+  const guarded = preview.guarded ?? []
+  const apply = async () => {
+    setBusy(true)
+    setFault(null)
+    try {
+      const got = await post<{ revision: Revision }>('/policy/apply', { files, note }, { headers: { 'If-Match': `"${base}"` } })
+      onTaken(got.revision.number)
+    } catch (err) {
+      const p = problem(err)
+      setFault(p)
+      if (p.status === 412) changed('/policy')
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal title="Review and apply" open wide onClose={onClose}>
+      <div className="review">
+        {(preview.findings ?? []).length > 0 && <Findings list={preview.findings!} />}
+        {guarded.length > 0 && (
+          <div className="warn-box">
+            <p><strong>Only an admin may change this, after a fresh proof:</strong></p>
+            <ul>
+              {guarded.map((g, i) => <li key={i}>{g.kind} <strong><Foreign text={g.name} /></strong> <Foreign text={g.what} /></li>)}
+            </ul>
+          </div>
+        )}
+        <Diff text={preview.diff} label="What changes" />
+        <p className="quiet small">{plural(preview.tests, 'test block')} passed.</p>
+        {fault && <Fault problem={fault} />}
+        <form
+          onSubmit={(e) => {
+            e.preventDefault()
+            void apply()
+          }}
+        >
+          <Field label="Note" note="Why; it stands in the history.">
+            {(id, by) => <input id={id} aria-describedby={by} value={note} onChange={(e) => setNote(e.target.value)} autoComplete="off" />}
+          </Field>
+          <footer className="dialog-foot">
+            <Button onClick={onClose}>Go on writing</Button>
+            <Button look="main" type="submit" busy={busy} disabled={!preview.ok || (guarded.length > 0 && !may('admin'))}>Apply</Button>
+          </footer>
+        </form>
+      </div>
+    </Modal>
+  )
+}
+
+function Blocks({ source }: { source: SourceText }) {
+  const kinds = [...new Set(source.blocks.map((b) => b.kind))]
+  return kinds.map((kind) => (
+    <section key={kind} className="panel">
+      <header className="panel-head"><h2>{kind}</h2></header>
+      <ul className="lines">
+        {source.blocks.filter((b) => b.kind === kind).map((b, i) => (
+          <li key={i} className="hcl-block">
+            <div className="block-head">
+              <strong>{b.name ?? b.kind}</strong>
+              {b.host && <Badge>host only</Badge>}
+              <button type="button" className="linkish small" onClick={() => setQuery({ view: '', file: b.file, line: String(b.line) })}>{b.file}:{b.line}</button>
+            </div>
+            <pre className="code" tabIndex={0} role="region" aria-label={`${kind} ${b.name ?? ''}`}><code>{b.hcl}</code></pre>
+          </li>
+        ))}
+      </ul>
+    </section>
+  ))
+}
+
+function History({ source }: { source: SourceText }) {
+  const { data, error, reload } = useResource<Revision[]>('/policy/history')
+  const [open, setOpen] = useState<number | null>(null)
+  if (error) return <Fault problem={error} retry={reload} />
+  if (!data) return <Skeleton lines={6} />
+  if (data.length === 0) return <Empty title="Nothing was changed yet" />
+  return (
+    <ol className="lines panel">
+      {data.map((r) => (
+        <li key={r.number} className="hcl-block">
+          <div className="block-head">
+            <button type="button" className="linkish" aria-expanded={open === r.number} onClick={() => setOpen(open === r.number ? null : r.number)}>Revision {r.number}</button>
+            {r.number === source.number && <Badge tone="accent">in force</Badge>}
+            <span><Foreign text={r.by} /></span>
+            <span className="quiet">{r.origin === 'rollback' ? `back to ${r.to}` : r.origin === 'host' ? 'on the host' : 'edit'}, <Time at={r.time} /></span>
+            <span className={cx('spring', 'clip')}><Foreign text={r.note ?? ''} /></span>
+            {r.number !== source.number && <Rollback r={r} base={source.revision} />}
+          </div>
+          {open === r.number && <RevisionDiff r={r} />}
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function RevisionDiff({ r }: { r: Revision }) {
+  const [diff, setDiff] = useState(r.diff ?? '')
+  useEffect(() => {
+    if (!diff) get<Revision>(`/policy/history/${r.number}`).then((full) => setDiff(full.diff ?? ''), () => setDiff(''))
+  }, [r.number, diff])
+  return diff ? <Diff text={diff} label={`What revision ${r.number} changed`} /> : <p className="quiet small">It changed nothing that is kept, or is the first one.</p>
+}
+
+function Rollback({ r, base }: { r: Revision; base: string }) {
+  const may = useMay()
+  const [preview, setPreview] = useState<Preview | null>(null)
+  const [busy, setBusy] = useState(false)
+  if (!may('editor')) return null
+  const look = () => attempt(async () => setPreview(await post<Preview>('/policy/check', { rollback: r.number })))
+  const go = async () => {
+    setBusy(true)
+    const ok = await attempt(
+      () => post(`/policy/history/${r.number}/rollback`, { note: `Back to revision ${r.number}` }, { headers: { 'If-Match': `"${base}"` } }),
+      `The policy is as it was in revision ${r.number}`,
+    )
+    setBusy(false)
+    changed('/policy', '/services', '/roles', '/status', '/agents')
+    if (ok) setPreview(null)
+  }
+  return (
+    <>
+      <Button onClick={() => void look()}>Go back to it</Button>
+      <Modal title={`Go back to revision ${r.number}`} open={preview !== null} onClose={() => setPreview(null)} wide>
+        {preview && (
+          <div className="review">
+            {(preview.findings ?? []).length > 0 && <Findings list={preview.findings!} />}
+            <Diff text={preview.diff} label="What changes" />
+            <footer className="dialog-foot">
+              <Button onClick={() => setPreview(null)}>Cancel</Button>
+              <Button look="main" busy={busy} disabled={!preview.ok} onClick={() => void go()}>Go back</Button>
+            </footer>
+          </div>
+        )}
+      </Modal>
+    </>
+  )
+}

@@ -1,0 +1,114 @@
+import { useEffect, useRef } from 'react'
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type CompletionContext } from '@codemirror/autocomplete'
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
+import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language'
+import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from '@codemirror/lint'
+import { highlightSelectionMatches, searchKeymap } from '@codemirror/search'
+import { Compartment, EditorState } from '@codemirror/state'
+import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view'
+import { tags as t } from '@lezer/highlight'
+import type { Finding } from '../lib/types'
+import { hcl } from './hcl'
+
+interface Props {
+  name: string
+  text: string // another text begins anew
+  readOnly: boolean
+  findings: Finding[]
+  words: string[] // that completion proposes
+  at?: number // line to begin at
+  onChange: (text: string) => void
+  onSave: () => void
+}
+
+const colours = HighlightStyle.define([
+  { tag: t.comment, color: 'var(--quiet)', fontStyle: 'italic' },
+  { tag: t.string, color: 'var(--allow)' },
+  { tag: t.number, color: 'light-dark(#9a4a08, #f3b070)' },
+  { tag: t.atom, color: 'var(--accent)', fontWeight: '600' },
+  { tag: t.keyword, color: 'var(--accent)', fontWeight: '600' },
+  { tag: t.propertyName, color: 'light-dark(#5a3aa8, #c2a8ff)' },
+])
+
+const theme = EditorView.theme({
+  '&': { height: '100%', fontSize: '13px', backgroundColor: 'var(--surface)', color: 'var(--text)' },
+  '&.cm-focused': { outline: '2px solid var(--accent)', outlineOffset: '-2px' },
+  '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.55' },
+  '.cm-gutters': { backgroundColor: 'var(--sunk)', color: 'var(--quiet)', borderRight: '1px solid var(--line)' },
+  '.cm-activeLine': { backgroundColor: 'color-mix(in srgb, var(--accent-soft) 45%, transparent)' },
+  '.cm-cursor': { borderLeftColor: 'var(--text)' },
+  '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'var(--accent-soft) !important' },
+  '.cm-tooltip': { backgroundColor: 'var(--raised)', border: '1px solid var(--line)', borderRadius: '6px', color: 'var(--text)' },
+  '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--accent-soft)', color: 'var(--text)' },
+  '.cm-panels': { backgroundColor: 'var(--sunk)', color: 'var(--text)' },
+  '.cm-diagnostic': { whiteSpace: 'pre-wrap', maxWidth: '60ch' },
+  '.cm-matchingBracket': { backgroundColor: 'var(--accent-soft)' },
+})
+
+const nonce = () => document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce ?? ''
+
+export default function Editor(p: Props) {
+  const box = useRef<HTMLDivElement>(null)
+  const view = useRef<EditorView | null>(null)
+  const now = useRef(p)
+  now.current = p
+  const writable = useRef(new Compartment())
+
+  useEffect(() => {
+    const complete = (c: CompletionContext) => {
+      const word = c.matchBefore(/[\w.-]+/)
+      if (!word && !c.explicit) return null
+      return { from: word?.from ?? c.pos, options: now.current.words.map((label) => ({ label })), validFor: /^[\w.-]*$/ }
+    }
+    const v = new EditorView({
+      parent: box.current!,
+      state: EditorState.create({
+        doc: p.text,
+        extensions: [
+          EditorView.cspNonce.of(nonce()),
+          lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightSelectionMatches(),
+          hcl, syntaxHighlighting(colours), theme, lintGutter(),
+          autocompletion({ override: [complete] }),
+          writable.current.of(EditorState.readOnly.of(p.readOnly)),
+          EditorState.tabSize.of(2),
+          EditorView.contentAttributes.of({ 'aria-label': `Text of ${p.name}` }),
+          keymap.of([
+            { key: 'Mod-s', run: () => (now.current.onSave(), true) },
+            ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap,
+            { key: 'Escape', run: (e) => (e.contentDOM.blur(), true) },
+            indentWithTab,
+          ]),
+          EditorView.updateListener.of((u) => u.docChanged && now.current.onChange(u.state.doc.toString())),
+        ],
+      }),
+    })
+    view.current = v
+    if (p.at && p.at <= v.state.doc.lines) {
+      v.dispatch({ effects: EditorView.scrollIntoView(v.state.doc.line(p.at).from, { y: 'start', yMargin: 20 }) })
+    }
+    return () => v.destroy()
+    // Another text or file is another editor; all else reaches it by `now`.
+  }, [p.text, p.name])
+
+  useEffect(() => {
+    view.current?.dispatch({ effects: writable.current.reconfigure(EditorState.readOnly.of(p.readOnly)) })
+  }, [p.readOnly])
+
+  useEffect(() => {
+    const v = view.current
+    if (!v) return
+    const end = v.state.doc.length
+    const list: Diagnostic[] = p.findings.map((f) => {
+      const from = Math.min(f.start?.offset ?? 0, end)
+      return {
+        from,
+        to: Math.min(Math.max(f.end?.offset ?? from, from), end),
+        severity: f.severity === 'error' ? 'error' : 'warning',
+        message: f.detail ? `${f.summary}: ${f.detail}` : f.summary,
+      }
+    })
+    v.dispatch(setDiagnostics(v.state, list))
+  }, [p.findings, p.text, p.name])
+
+  return <div className="editor" ref={box} />
+}

@@ -1,0 +1,106 @@
+// A browser that is driven over standard input: one JSON object a line, one answer
+// a line. It says what the page does and decides nothing.
+import { createRequire } from 'node:module'
+import { createInterface } from 'node:readline'
+import { readFileSync } from 'node:fs'
+
+const require = createRequire(process.env.SALLYPORT_MODULES + '/')
+const { chromium } = require('playwright-core')
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+
+const browser = await chromium.launch({
+  executablePath: process.env.SALLYPORT_CHROMIUM,
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--force-color-profile=srgb', '--js-flags=--expose-gc'],
+})
+let context, page
+let said = [] // what went wrong in the page
+let ran = [] // dialogs that opened, which only a script can open
+
+async function open({ width, height, scheme, motion, cookies }) {
+  if (context) await context.close()
+  said = []
+  ran = []
+  context = await browser.newContext({
+    viewport: { width: width ?? 1440, height: height ?? 900 },
+    colorScheme: scheme ?? 'light',
+    reducedMotion: motion ?? 'reduce',
+    bypassCSP: false,
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    permissions: ['clipboard-read', 'clipboard-write'],
+  })
+  if (cookies) await context.addCookies(cookies)
+  // What the page's own policy refused is seen here, too.
+  await context.addInitScript(() => {
+    window.__refused = []
+    window.__ran = []
+    addEventListener('securitypolicyviolation', (e) => window.__refused.push(`${e.effectiveDirective} ${e.blockedURI} ${e.sample} ${e.sourceFile}:${e.lineNumber}`))
+  })
+  page = await context.newPage()
+  page.setDefaultTimeout(15000)
+  page.on('pageerror', (e) => said.push('error: ' + e.message))
+  page.on('console', (m) => {
+    if (m.type() === 'error') said.push('console: ' + m.text() + ' ' + (m.location()?.url ?? ''))
+  })
+  page.on('dialog', (d) => {
+    ran.push(d.message())
+    d.dismiss()
+  })
+}
+
+const ops = {
+  open,
+  goto: async ({ url }) => void (await page.goto(url, { waitUntil: 'load' })),
+  click: async ({ at }) => void (await page.locator(at).first().click()),
+  fill: async ({ at, text }) => void (await page.locator(at).first().fill(text)),
+  choose: async ({ at, text }) => void (await page.locator(at).first().selectOption(text)),
+  press: async ({ text }) => void (await page.keyboard.press(text)),
+  type: async ({ text }) => void (await page.keyboard.type(text)),
+  see: async ({ at, text }) => void (await (text ? page.locator(at).filter({ hasText: text }) : page.locator(at)).first().waitFor({ state: 'visible' })),
+  gone: async ({ at }) => void (await page.locator(at).first().waitFor({ state: 'hidden' })),
+  text: async ({ at }) => await page.locator(at).first().innerText(),
+  count: async ({ at }) => await page.locator(at).count(),
+  url: async () => page.url(),
+  eval: async ({ text }) => await page.evaluate(text),
+  until: async ({ text }) => void (await page.waitForFunction(text, null, { timeout: 30000, polling: 100 })),
+  resize: async ({ width, height }) => void (await page.setViewportSize({ width, height })),
+  shot: async ({ path, full }) => void (await page.screenshot({ path, fullPage: !!full, animations: 'disabled' })),
+  faults: async () => {
+    const inside = await page.evaluate(() => ({ refused: window.__refused, ran: window.__ran }))
+    return { said, ran: [...ran, ...inside.ran], refused: inside.refused }
+  },
+  axe: async () => {
+    // It is put in by the debugger's door, which the policy does not cover.
+    await page.evaluate(axe)
+    const got = await page.evaluate(() =>
+      window.axe.run(document, { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } }),
+    )
+    return got.violations.map((v) => `${v.id} (${v.impact}): ${v.help}: ${v.nodes.slice(0, 4).map((n) => n.target.join(' ') + ' ' + n.failureSummary.replaceAll('\n', ' ')).join(' | ')}`)
+  },
+  download: async ({ at }) => {
+    const [d] = await Promise.all([page.waitForEvent('download'), page.locator(at).first().click()])
+    return readFileSync(await d.path(), 'utf8')
+  },
+  // How long the main thread of the page was busy, by its own account, and its heap.
+  measure: async () => {
+    const cdp = (page.__cdp ??= await context.newCDPSession(page))
+    await cdp.send('Performance.enable')
+    const { metrics } = await cdp.send('Performance.getMetrics')
+    const of = (n) => metrics.find((m) => m.name === n).value
+    return { at: of('Timestamp'), busy: of('TaskDuration'), heap: of('JSHeapUsedSize'), nodes: of('Nodes') }
+  },
+  gc: async () => void (await page.evaluate(() => globalThis.gc?.())),
+}
+
+const lines = createInterface({ input: process.stdin })
+for await (const line of lines) {
+  const { op, ...args } = JSON.parse(line)
+  let answer
+  try {
+    answer = { value: (await ops[op](args)) ?? null }
+  } catch (err) {
+    answer = { error: String(err.message ?? err) }
+  }
+  process.stdout.write(JSON.stringify(answer) + '\n')
+}
+await browser.close()
