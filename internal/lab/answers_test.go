@@ -1,0 +1,343 @@
+package lab_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/approval/webhook"
+	"sallyport.dev/sallyport/internal/lab"
+	"sallyport.dev/sallyport/internal/lab/chat"
+)
+
+const answering = `
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+  slack {
+    app_token = secret.slack_app
+    bot_token = secret.slack_bot
+  }
+}
+
+service "crm" {
+  hosts = ["crm.example.com"]
+  tls   = { ca = file("upstreams.pem") }
+}
+service "model" {
+  hosts   = ["model.example.com"]
+  auth    = header("x-api-key", secret.model)
+  tls     = { ca = file("upstreams.pem") }
+  posture = "open"
+}
+service "other" {
+  hosts = ["other.example.com"]
+  tls   = { ca = file("upstreams.pem") }
+  posture = "open"
+}
+
+role "agents" { use = [service.crm, service.other] }
+
+judge "pii" {
+  service = service.model
+  model   = "m"
+  prompt  = "Deny what touches personal data."
+  api     = "anthropic"
+}
+judge "sure" {
+  service = service.model
+  model   = "m"
+  prompt  = "Allow notes."
+  may     = "decide"
+}
+approver "oncall" {
+  members = ["ana@acme.dev"]
+  notify  = [webhook("https://hooks.example.com/sallyport", secret.hook), slack("#agents")]
+}
+
+rule "customers" {
+  on        = [service.crm]
+  paths     = ["/customers/**"]
+  approvers = [judge.pii, approver.oncall]
+  verdict   = "ask"
+}
+rule "notes" {
+  on        = [service.crm]
+  paths     = ["/notes"]
+  approvers = [judge.sure, approver.oncall]
+  verdict   = "ask"
+}
+`
+
+const hookKey = "0123456789abcdef-of-the-hook"
+
+// answers is a lab with everything that is turned to for answers.
+func answers(t *testing.T, hcl string) (*lab.Lab, *lab.Model, *chat.Slack) {
+	t.Helper()
+	l := lab.New(t, hcl)
+	m := l.Model("model.example.com", `{"verdict":"pass","reason":"nothing speaks against it"}`)
+	team := l.Slack(chat.User{ID: "U1", Email: "ana@acme.dev"}, chat.User{ID: "U2", Email: "eve@acme.dev"})
+	l.HTTPS("crm.example.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "done") })) //nolint:errcheck // the agent reads or not
+	l.Secret("model", canary)
+	return l, m, team
+}
+
+// call sends one request as the agent and gives what came back.
+func call(t *testing.T, a *lab.Agent, url, body string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := a.HTTP().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// TestAJudgeIsAskedDownTheLine proves that a model is called by the gateway's own
+// peer, with the secret of its service and a record, and that its no denies.
+func TestAJudgeIsAskedDownTheLine(t *testing.T) {
+	l, m, _ := answers(t, answering)
+	a := l.Agent("robot", "agents")
+	m.Says(`{"verdict":"deny","reason":"it deletes a person"}`)
+	code, text := call(t, a, "https://crm.example.com/customers/7", "name=Ana Ortega")
+	if code != http.StatusForbidden || !strings.Contains(text, "it deletes a person") {
+		t.Fatalf("%d %s\n%s", code, text, l.Logs)
+	}
+	texts, asked := m.Asked()
+	if len(asked) != 1 || asked[0].Header.Get("X-Api-Key") != canary || !strings.Contains(texts[0], "Ana Ortega") {
+		t.Errorf("%d calls: %v", len(asked), asked)
+	}
+	rec := l.Records("agent:judge.pii", 1)[0]
+	if rec.Service != "model" || rec.Verdict != "allow" {
+		t.Errorf("the record: %+v", rec)
+	}
+	used, err := l.Outreach.Usage(t.Context())
+	if err != nil || used["pii"].Input != 100 || used["pii"].Output != 7 || used["pii"].Calls != 1 {
+		t.Errorf("used %+v, %v", used, err)
+	}
+	l.Clean(canary, text)
+}
+
+func TestAJudgeThatDecides(t *testing.T) {
+	l, m, _ := answers(t, answering)
+	a := l.Agent("robot", "agents")
+	m.Says(`{"verdict":"allow","reason":"a note"}`)
+	if code, text := call(t, a, "https://crm.example.com/notes", "x"); code != http.StatusOK || text != "done" {
+		t.Errorf("%d %s\n%s", code, text, l.Logs)
+	}
+	if code, _ := call(t, a, "https://crm.example.com/customers/7", "x"); code != http.StatusForbidden {
+		t.Errorf("an allow of a judge that may only deny: %d", code)
+	}
+}
+
+// TestT43_AJudgesOwnCallIsAskedOfNobody proves that a rule which asks about the
+// service of a judge neither asks that judge nor anybody else: the call is refused,
+// and with it what was to be judged.
+func TestT43_AJudgesOwnCallIsAskedOfNobody(t *testing.T) {
+	l, m, _ := answers(t, answering+`
+rule "careful with models" {
+  on        = [service.model]
+  approvers = [judge.pii]
+  verdict   = "ask"
+}
+`)
+	a := l.Agent("robot", "agents")
+	if code, text := call(t, a, "https://crm.example.com/customers/7", "x"); code != http.StatusForbidden {
+		t.Errorf("%d %s", code, text)
+	}
+	if _, asked := m.Asked(); len(asked) != 0 {
+		t.Errorf("the model was called %d times", len(asked))
+	}
+	if n := len(l.Desk.List()); n != 0 {
+		t.Errorf("%d asks wait", n)
+	}
+}
+
+// TestT43_AJudgeReachesItsModelOnly proves that neither an agent reaches the
+// service of a judge nor the gateway's own peer anything else.
+func TestT43_AJudgeReachesItsModelOnly(t *testing.T) {
+	l, _, _ := answers(t, answering)
+	a := l.Agent("robot", "agents")
+	if _, err := a.HTTP().Get("https://model.example.com/v1/messages"); err == nil {
+		t.Error("an agent reaches the model")
+	}
+	p, ok := l.Outreach.Current("judge.pii")
+	if !ok {
+		t.Fatal("no peer")
+	}
+	for host, want := range map[string]bool{"model.example.com": true, "crm.example.com": false, "other.example.com": false} {
+		if got, _ := l.Rules.Current().Declares(p, host); got != want {
+			t.Errorf("%s: %v", host, got)
+		}
+	}
+}
+
+// TestEveryChannelIsTold follows one ask through a webhook and Slack, and answers
+// it in Slack.
+func TestEveryChannelIsTold(t *testing.T) {
+	l, _, team := answers(t, answering)
+	r := l.Receiver("hooks.example.com", hookKey)
+	l.Secret("hook", hookKey)
+	l.Secret("slack_app", chat.AppToken)
+	l.Secret("slack_bot", chat.BotToken)
+	l.Outreach.SecretSet()
+	a := l.Agent("robot", "agents")
+	done := make(chan string, 1)
+	go func() {
+		_, text := call(t, a, "https://crm.example.com/customers/7", "name=Ana")
+		done <- text
+	}()
+	asked := l.Wait(r, 1)[0]
+	if asked.Type != "approval.asked" || asked.Approval.Agent != "robot" || !strings.Contains(asked.Approval.Sample, "name=Ana") {
+		t.Errorf("%+v", asked)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	got, err := team.Wait(ctx, func(m []chat.Message) bool { return len(m) > 0 })
+	if err != nil {
+		t.Fatalf("%v\n%s", err, l.Logs)
+	}
+	value, _, _ := chat.Button(got[0], "sallyport_once")
+	if err := team.Press(ctx, chat.Click{User: "U1", Message: got[0], Action: "sallyport_once", Value: value}); err != nil {
+		t.Fatal(err)
+	}
+	if text := <-done; text != "done" {
+		t.Errorf("the agent got %s", text)
+	}
+	if last := l.Wait(r, 2)[1]; last.Type != "approval.answered" || last.Approval.By != "ana@acme.dev" || last.Approval.State != approval.Approved {
+		t.Errorf("%+v", last)
+	}
+	if _, err := team.Wait(ctx, func(m []chat.Message) bool {
+		return m[0].Edits > 0 && strings.Contains(m[0].Blocks, "Allowed by ana@acme.dev")
+	}); err != nil {
+		t.Error(err)
+	}
+	l.Clean(hookKey)
+	l.Clean(chat.BotToken)
+}
+
+// TestT41_AProgramAnswersWithAKey answers by webhook, through the API's own door:
+// with the key of the approver, and in every other way.
+func TestT41_AProgramAnswersWithAKey(t *testing.T) {
+	l, _, _ := answers(t, answering)
+	r := l.Receiver("hooks.example.com", hookKey)
+	l.Secret("hook", hookKey)
+	a := l.Agent("robot", "agents")
+	done := make(chan string, 1)
+	go func() {
+		_, text := call(t, a, "https://crm.example.com/customers/7", "x")
+		done <- text
+	}()
+	id := l.Wait(r, 1)[0].Approval.ID
+	send := func(key, nonce, by string) int {
+		body := `{"approval":"` + id + `","answer":"approve","by":"` + by + `"}`
+		req := httptest.NewRequest(http.MethodPost, "/api/v1/approvals/"+id+"/answer", strings.NewReader(body))
+		if key != "" {
+			if err := webhook.Sign(req.Header, []byte(key), nonce, time.Now(), []byte(body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := httptest.NewRecorder()
+		l.API.Handler().ServeHTTP(w, req)
+		return w.Code
+	}
+	if code := send("", "", "ana@acme.dev"); code != http.StatusUnauthorized {
+		t.Errorf("unsigned: %d", code)
+	}
+	if code := send("another key of some length", "m1", "ana@acme.dev"); code != http.StatusUnauthorized {
+		t.Errorf("another key: %d", code)
+	}
+	if code := send(hookKey, "m2", "eve@acme.dev"); code != http.StatusForbidden {
+		t.Errorf("somebody else: %d", code)
+	}
+	if code := send(hookKey, "m3", "ana@acme.dev"); code != http.StatusOK {
+		t.Errorf("ana: %d\n%s", code, l.Logs)
+	}
+	if text := <-done; text != "done" {
+		t.Errorf("the agent got %s", text)
+	}
+	if code := send(hookKey, "m3", "ana@acme.dev"); code != http.StatusConflict {
+		t.Errorf("once more: %d", code)
+	}
+}
+
+// TestT41_AnAgentChoosesNoChannel sends whatever could be taken for a wish of who
+// is asked.
+func TestT41_AnAgentChoosesNoChannel(t *testing.T) {
+	l, _, team := answers(t, answering)
+	evil := l.Receiver("evil.example.com", hookKey)
+	r := l.Receiver("hooks.example.com", hookKey)
+	l.Secret("hook", hookKey)
+	l.Secret("slack_app", chat.AppToken)
+	l.Secret("slack_bot", chat.BotToken)
+	l.Outreach.SecretSet()
+	a := l.Agent("robot", "agents")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://crm.example.com/customers/7?notify=https://evil.example.com&channel=%23evil",
+		strings.NewReader(`{"notify":"https://evil.example.com","channel":"#evil","approvers":["eve@acme.dev"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "X-Slack-Channel": "#evil", "X-Approver": "eve@acme.dev", "X-Notify": "https://evil.example.com",
+		"Sallyport-Notify": "https://evil.example.com", "Sallyport-Approver": "eve@acme.dev", "Callback": "https://evil.example.com", "Prefer": "respond-async",
+	} {
+		req.Header.Set(name, value)
+	}
+	go func() {
+		if resp, err := a.HTTP().Do(req); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	l.Wait(r, 1)
+	got, err := team.Wait(ctx, func(m []chat.Message) bool { return len(m) > 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || got[0].Channel != "#agents" || len(evil.All()) != 0 {
+		t.Errorf("%+v, evil got %d", got, len(evil.All()))
+	}
+	needs := l.Desk.List()[0].Needs
+	if len(needs) != 1 || needs[0].Approver != "approver.oncall" {
+		t.Errorf("%+v", needs)
+	}
+	cancel()
+}
+
+// TestReloadsChangeWhoIsTold takes a channel away and a judge with it.
+func TestReloadsChangeWhoIsTold(t *testing.T) {
+	l, _, _ := answers(t, answering)
+	if len(l.Outreach.Notify("approver.oncall")) != 2 {
+		t.Fatal("not told")
+	}
+	before, _ := l.Outreach.Judge("judge.pii")
+	l.Reload(strings.Replace(answering, `notify  = [webhook("https://hooks.example.com/sallyport", secret.hook), slack("#agents")]`, `notify  = slack("#others")`, 1))
+	if got := l.Outreach.Notify("approver.oncall"); len(got) != 1 {
+		t.Errorf("%d channels", len(got))
+	}
+	same, _ := l.Outreach.Judge("judge.pii")
+	if same != before {
+		t.Error("a judge that did not change is another one, and has forgotten what it knew")
+	}
+	l.Reload(strings.Replace(answering, "Deny what touches", "Deny everything that touches", 1))
+	if other, _ := l.Outreach.Judge("judge.pii"); other == before {
+		t.Error("the prompt changed and the judge is the same")
+	}
+}
