@@ -25,6 +25,9 @@ const (
 	maxTokens  = 50_000 // of one value; a chain of operators is a tree as deep as it is long
 )
 
+// errEmpty means that there is nothing to read.
+var errEmpty = errors.New("holds no *.hcl file")
+
 // Files is the text that diagnostics point into, by file name.
 type Files struct {
 	Dir  string // configuration directory; file("x") stays inside
@@ -45,6 +48,9 @@ type Overlay map[string][]byte
 func Read(path string, over Overlay) (*Files, []*hclsyntax.Body, hcl.Diagnostics) {
 	names, dir, err := List(path)
 	files := &Files{Dir: dir, HCL: map[string]*hcl.File{}}
+	if errors.Is(err, errEmpty) && len(over) > 0 {
+		err = nil // the first file of a directory is not saved yet
+	}
 	if err == nil {
 		names = over.on(names, dir, path)
 	}
@@ -106,7 +112,7 @@ func List(path string) (names []string, dir string, err error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, dir, fmt.Errorf("directory %s holds no *.hcl file", path)
+		return nil, dir, fmt.Errorf("directory %s %w", path, errEmpty)
 	}
 	if len(names) > maxFiles {
 		return nil, dir, fmt.Errorf("directory %s holds more than %d files", path, maxFiles)
