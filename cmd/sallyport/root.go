@@ -10,6 +10,7 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/approvals"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
+	"sallyport.dev/sallyport/cmd/sallyport/lsp"
 	"sallyport.dev/sallyport/cmd/sallyport/operator"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ func newRoot() *cobra.Command {
 	cmd.AddCommand(operator.Commands(&r.Env)...)
 	cmd.AddCommand(approvals.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)
+	cmd.AddCommand(lsp.Command(&r.Env, build().Policy, buildVersion()))
 	cli.ShowUsage(cmd)
 	return cmd
 }
