@@ -47,6 +47,17 @@ type Tailnet struct {
 	Expiry    time.Time `json:"expiry,omitzero"`
 	HTTPS     bool      `json:"https"`
 	Problems  []string  `json:"problems,omitempty"`
+
+	Control     string       `json:"control_url,omitempty"` // "": Tailscale's own
+	Nameservers []Nameserver `json:"nameservers,omitempty"` // that the tailnet names to its nodes
+	Wide        []string     `json:"wide_open,omitempty"`   // agents whom the tailnet lets reach every address
+}
+
+// A Nameserver is one that a tailnet tells its nodes to ask.
+type Nameserver struct {
+	Address  string `json:"address"`
+	Suffix   string `json:"suffix,omitempty"`    // for names below it; "": for all
+	ExitNode bool   `json:"exit_node,omitempty"` // also by nodes that use an exit node
 }
 
 func (a *API) logout(r *http.Request) (route.Nothing, error) {

@@ -9,9 +9,11 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/admin"
 	"sallyport.dev/sallyport/cmd/sallyport/approvals"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/cmd/sallyport/doctor"
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
 	"sallyport.dev/sallyport/cmd/sallyport/lsp"
 	"sallyport.dev/sallyport/cmd/sallyport/operator"
+	"sallyport.dev/sallyport/cmd/sallyport/setup"
 
 	"github.com/spf13/cobra"
 )
@@ -43,6 +45,8 @@ func newRoot() *cobra.Command {
 		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
+	cmd.AddCommand(setup.Commands(&r.Env)...)
+	cmd.AddCommand(doctor.Command(&r.Env))
 	cmd.AddCommand(operator.Commands(&r.Env)...)
 	cmd.AddCommand(approvals.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)

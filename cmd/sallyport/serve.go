@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +22,9 @@ import (
 
 // startTail is how long after it is ready a gateway still does what it does once.
 const startTail = 2 * time.Second
+
+// outwardTime bounds what the gateway asks of others on its own account.
+const outwardTime = 30 * time.Second
 
 func (r *root) serveCommand() *cobra.Command {
 	return &cobra.Command{
@@ -43,7 +48,7 @@ func (r *root) serveCommand() *cobra.Command {
 			defer signal.Stop(hup)
 			o := node.Options{
 				Build: build(), Version: buildVersion(), Config: r.Config, State: cli.DefaultState(),
-				Log: newLog(errs), Errs: errs, Reload: hup,
+				Log: newLog(errs), Errs: errs, Reload: hup, HTTP: outward(),
 			}
 			return serve(cmd.Context(), o, func(*node.Node) {
 				time.AfterFunc(startTail, func() {
@@ -70,6 +75,13 @@ func ownStderr(w io.Writer) (_ io.Writer, done func(), err error) {
 	syscall.CloseOnExec(fd)
 	f := os.NewFile(uintptr(fd), "stderr")
 	return f, func() { f.Close() }, nil
+}
+
+// outward is how the gateway asks others on its own account, never on an agent's.
+func outward() *http.Client {
+	return &http.Client{Timeout: outwardTime, Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: outwardTime}).DialContext, DisableKeepAlives: true,
+	}}
 }
 
 // serve runs a gateway until ctx ends, or until a part of it fails.

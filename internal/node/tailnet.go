@@ -23,7 +23,7 @@ const tailnetState = "tailnet"
 // newTailnet makes the gateway's node of the tailnet, not started yet.
 func (n *Node) newTailnet(conf policy.GatewayConfig) *tailnet.Node {
 	t := tailnet.New(tailnet.Config{
-		Hostname: n.hostname(conf), ControlURL: conf.Tailnet.ControlURL, AuthKey: n.authKey, Tags: conf.Tailnet.Tags,
+		Hostname: n.hostname(conf), ControlURL: conf.Tailnet.ControlURL, AuthKey: n.authKey, HTTP: n.o.HTTP, Tags: conf.Tailnet.Tags,
 		Dir: filepath.Join(n.Dir, "tailnet"), State: sealed{n.Vault}, Routes: n.tailnetRoutes(n.Rules.Current()),
 		Enrolled: func(p *action.Peer) bool { return len(n.Rules.RolesOf(p)) > 0 },
 		Changed:  n.Gateway.Recheck,
@@ -91,7 +91,11 @@ func (n *Node) tailnetStatus() *dashboard.Tailnet {
 	p := n.Rules.Current()
 	t.Members = p.TailnetMembers()
 	if conf := p.Gateway().Tailnet; conf != nil {
-		t.Wanted, t.Hostname = conf.Tags, n.hostname(p.Gateway())
+		t.Wanted, t.Hostname, t.Control = conf.Tags, n.hostname(p.Gateway()), conf.ControlURL
+	}
+	t.Wide = s.Wide
+	for _, ns := range s.Nameservers {
+		t.Nameservers = append(t.Nameservers, dashboard.Nameserver{Address: ns.Address, Suffix: ns.Suffix, ExitNode: ns.ExitNode})
 	}
 	for _, a := range s.Addresses {
 		t.Addresses = append(t.Addresses, a.String())

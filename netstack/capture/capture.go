@@ -31,10 +31,10 @@ type Capture struct {
 	Net    *tun.Net
 	Server *netstack.Server
 	Own    func(netip.Addr) bool // the gateway's own addresses
-	// Local takes a connection to the gateway itself that no agent makes: it gives
-	// what is called once with the connection, or with nil if its handshake failed.
-	// nil, or an answer of nil: the connection is an agent's.
-	Local func(src netip.Addr, port uint16) func(netstack.Conn)
+	// Local reports whether a port of the gateway itself is for others than agents.
+	// take, if src may come in there, is called once with the connection, or with nil
+	// if its handshake failed. nil: there is no such port.
+	Local func(src netip.Addr, port uint16) (take func(netstack.Conn), ok bool)
 	Log   *slog.Logger
 }
 
@@ -63,18 +63,24 @@ func (c *Capture) Begin(ctx context.Context) {
 
 // serve hands an offer to whom it is for.
 func (c *Capture) serve(ctx context.Context, o netstack.Offer) {
-	if c.Local != nil && o.Own {
-		if take := c.Local(o.Src.Addr(), o.Dst.Port()); take != nil {
-			conn, err := o.Accept(ctx)
-			if err != nil {
-				c.Log.Debug("a visit failed", "src", o.Src.String(), "err", err)
-				conn = nil
-			}
-			take(conn)
-			return
-		}
+	if c.Local == nil || !o.Own {
+		c.Server.Serve(ctx, o)
+		return
 	}
-	c.Server.Serve(ctx, o)
+	take, ok := c.Local(o.Src.Addr(), o.Dst.Port())
+	switch {
+	case !ok:
+		c.Server.Serve(ctx, o)
+	case take == nil:
+		o.Refuse()
+	default:
+		conn, err := o.Accept(ctx)
+		if err != nil {
+			c.Log.Debug("a visit failed", "src", o.Src.String(), "err", err)
+			conn = nil
+		}
+		take(conn)
+	}
 }
 
 // offer is a SYN in the words of netstack.

@@ -37,6 +37,7 @@ func (n *Node) follow(ctx context.Context) {
 		case <-n.who.wake:
 		case <-tick.C:
 			n.learnSelf(ctx) // the peer API may move without a word
+			n.relogin(ctx)   // a key may be to be had now
 		}
 		for _, id := range n.who.review() {
 			n.server.Cut(id)()

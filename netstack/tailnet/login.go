@@ -2,19 +2,19 @@ package tailnet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/netstack/tailnet/oauth"
 
 	"tailscale.com/ipn"
 	"tailscale.com/ipn/ipnstate"
 )
 
-// oauth begins the secret of an OAuth client, from which the library mints an
-// auth key when it starts, and only then.
-const oauth = "tskey-client-"
-
-var errRestart = errors.New("the auth key is the secret of an OAuth client, which is used when the gateway starts: restart it to log the node in again")
+// mintPause is the time between two keys made with the same secret, so that a wrong
+// one is no flood.
+const mintPause = time.Minute
 
 // authKey gives what the node may join with, and notes why there is nothing.
 func (n *Node) authKey() string {
@@ -27,6 +27,17 @@ func (n *Node) authKey() string {
 	return strings.TrimSpace(key)
 }
 
+// firstKey is the auth key that the library starts with. The secret of an OAuth
+// client is none: from that relogin makes one, and tries again when it cannot.
+func (n *Node) firstKey() string {
+	key := n.authKey()
+	if oauth.Is(key) {
+		return ""
+	}
+	n.note(func() { n.key = key })
+	return key
+}
+
 // KeySet tells the node that the auth key may be another one.
 func (n *Node) KeySet() {
 	select {
@@ -35,23 +46,16 @@ func (n *Node) KeySet() {
 	}
 }
 
-// relogin logs a node in again that has lost its identity, with an auth key that
-// was not tried yet. It asks for the same tags as before.
+// relogin logs a node in that has no identity, or has lost it, with an auth key
+// that was not tried yet, or one that is made now. It asks for the same tags as
+// before.
 func (n *Node) relogin(ctx context.Context) {
 	s, err := n.client.StatusWithoutPeers(ctx)
 	if err != nil || !loggedOut(s) {
 		return
 	}
-	key := n.authKey()
-	tried := false
-	n.note(func() {
-		tried = key == n.key
-		n.key = key
-		if strings.HasPrefix(key, oauth) && !tried {
-			n.keyless, tried = errRestart, true
-		}
-	})
-	if key == "" || tried {
+	key, ok := n.untried(ctx)
+	if !ok {
 		return
 	}
 	err = n.client.Start(ctx, ipn.Options{AuthKey: key})
@@ -63,6 +67,37 @@ func (n *Node) relogin(ctx context.Context) {
 	}
 }
 
+// untried gives an auth key that was not tried before; false: there is none now.
+func (n *Node) untried(ctx context.Context) (string, bool) {
+	text := n.authKey()
+	again, wait := false, false
+	n.note(func() {
+		if again = text == n.key; !again {
+			n.key, n.pause, n.left = text, time.Time{}, false
+		}
+		wait = n.left || time.Now().Before(n.pause)
+	})
+	if !oauth.Is(text) {
+		return text, text != "" && !again
+	}
+	if wait {
+		return "", false
+	}
+	key, err := oauth.Mint(ctx, n.cfg.HTTP, text, n.cfg.Tags)
+	n.note(func() {
+		n.pause = time.Now().Add(mintPause)
+		if n.keyless = err; err != nil {
+			n.keyless = fmt.Errorf("auth key of the tailnet node: %w", err)
+		}
+	})
+	if err != nil {
+		n.log.Error("no auth key for the tailnet node", "err", err)
+		return "", false
+	}
+	n.log.Info("made an auth key with the OAuth client", "tags", n.cfg.Tags)
+	return key, true
+}
+
 // loggedOut reports whether the control server does not know the node any more. A
 // node that starts with its old key needs a login only for a moment.
 func loggedOut(s *ipnstate.Status) bool {
@@ -71,10 +106,10 @@ func loggedOut(s *ipnstate.Status) bool {
 }
 
 // Logout gives up the node's identity: the tailnet forgets it, and another auth
-// key or the next start makes a new one.
+// key makes a new one, as does the next start.
 func (n *Node) Logout(ctx context.Context) error {
 	key := n.authKey()
-	n.note(func() { n.key = key })
+	n.note(func() { n.key, n.left = key, true })
 	if err := n.client.Logout(ctx); err != nil {
 		return fmt.Errorf("log out of the tailnet: %w", err)
 	}

@@ -29,7 +29,11 @@ type Status struct {
 	Refused   []netip.Prefix // of these, not approved by the tailnet
 	Expiry    time.Time      // of the node's key; zero: never
 	HTTPS     bool           // the tailnet gives certificates
-	Problems  []string
+	// Nameservers are those that the tailnet tells its nodes to ask.
+	Nameservers []Nameserver
+	// Wide are the agents whom the tailnet's policy lets reach every address.
+	Wide     []string
+	Problems []string
 }
 
 // Status asks the library how the node stands. It waits for a moment at most.
@@ -58,6 +62,7 @@ func (n *Node) Status(ctx context.Context) Status {
 		s.Problems = append(s.Problems, n.standstill(now))
 		return s
 	}
+	s.Nameservers, s.Wide = n.nameservers(ctx), n.wide(ctx)
 	s.complain(n.cfg.Tags, time.Now())
 	return s
 }

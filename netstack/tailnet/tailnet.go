@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -39,6 +40,7 @@ type Config struct {
 	// "": a person logs the node in. It is used only while the node has no
 	// identity, so that a restart mints none.
 	AuthKey func() (string, error)
+	HTTP    *http.Client // to mint one by; nil: none is minted
 	Tags    []string
 	Dir     string // where the library may write what is no state
 	State   State
@@ -71,6 +73,8 @@ type Node struct {
 	mu      sync.Mutex
 	key     string         // the auth key that is not to be tried again; guarded by mu
 	keyless error          // why there is no auth key; guarded by mu
+	pause   time.Time      // no key is made with the same secret before; guarded by mu
+	left    bool           // an operator logged the node out; guarded by mu
 	routes  []netip.Prefix // guarded by mu
 	login   string         // where a person would log the node in; guarded by mu
 	trouble []string       // what the library complains of; guarded by mu
@@ -119,12 +123,12 @@ func (n *Node) join() error {
 	if err != nil {
 		return err
 	}
+	key := ""
 	if !state.hasIdentity() {
-		key := n.authKey()
-		n.note(func() { n.key = key })
+		key = n.firstKey()
 	}
 	n.ts = &tsnet.Server{
-		Dir: n.cfg.Dir, Store: state, Hostname: n.cfg.Hostname, AuthKey: n.key, AdvertiseTags: n.cfg.Tags,
+		Dir: n.cfg.Dir, Store: state, Hostname: n.cfg.Hostname, AuthKey: key, AdvertiseTags: n.cfg.Tags,
 		ControlURL: n.cfg.ControlURL, Tun: newDevice(n.net.Device),
 		Logf:     func(format string, args ...any) { n.log.Debug("tailscale", "text", fmt.Sprintf(format, args...)) },
 		UserLogf: func(format string, args ...any) { n.log.Debug("tailscale", "text", fmt.Sprintf(format, args...)) },

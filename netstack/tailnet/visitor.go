@@ -65,14 +65,14 @@ func (n *Node) Listen(port uint16) net.Listener {
 }
 
 // local is Capture.Local: a connection to the node itself that is no agent's.
-func (n *Node) local(src netip.Addr, port uint16) func(netstack.Conn) {
+func (n *Node) local(src netip.Addr, port uint16) (take func(netstack.Conn), ok bool) {
 	f := n.fronts[port]
 	if f == nil {
-		return nil
+		return nil, false
 	}
 	v, err := n.Visitor(src)
 	if err != nil || v.Agent && len(v.Tags) > 0 {
-		return nil
+		return nil, true
 	}
-	return f.Take(src)
+	return f.Take(src), true
 }

@@ -20,6 +20,6 @@ func Commands(env *cli.Env) []*cobra.Command {
 	r := &commands{Env: env}
 	return []*cobra.Command{
 		r.agentCommand(), r.secretCommand(),
-		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(), r.tailnetCommand(), r.setupCommand(), r.doctorCommand(),
+		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(),
 	}
 }

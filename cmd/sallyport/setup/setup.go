@@ -1,0 +1,105 @@
+// Package setup holds the commands that say what others must be told of a gateway,
+// so far its tailnet, and that take it out of there. What they print follows from
+// the configuration in force.
+package setup
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/dashboard"
+
+	"github.com/spf13/cobra"
+)
+
+// commands is what they share.
+type commands struct{ *cli.Env }
+
+// Commands lists the commands; env is read when one runs.
+func Commands(env *cli.Env) []*cobra.Command {
+	r := &commands{env}
+	return []*cobra.Command{r.tailnetCommand(), r.setupCommand()}
+}
+
+var errNoTailnet = errors.New("the gateway has no tailnet transport; add a tailnet block to its gateway block")
+
+func (r *commands) tailnetCommand() *cobra.Command {
+	return cli.Group("tailnet", "The gateway as a node of a tailnet", &cobra.Command{
+		Use:   "logout",
+		Short: "Give up the gateway's identity in the tailnet",
+		Long:  "Makes the tailnet forget the gateway: no agent of it comes in any more. A new auth\nkey (`sallyport secret set`) joins it again as a new node, whose routes and tags\nthe tailnet must approve anew.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/tailnet/logout", nil, nil); err != nil {
+				return err
+			}
+			cli.Say(cmd, "The gateway is logged out of the tailnet.")
+			return nil
+		},
+	})
+}
+
+func (r *commands) setupCommand() *cobra.Command {
+	return cli.Group("setup", "What others must be told of the gateway", &cobra.Command{
+		Use:   "tailnet",
+		Short: "Print what to paste into the tailnet's policy",
+		Long:  "Prints the fragment of the tailnet's policy that this gateway and its rules need, on\nstdout; and what else there is to do in the admin console and on agents' machines.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var s dashboard.Status
+			if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/status", nil, &s); err != nil {
+				return err
+			}
+			if s.Tailnet == nil {
+				return errNoTailnet
+			}
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			var policy any = fragment(s.Tailnet)
+			if s.Tailnet.Control != "" {
+				policy = headscale(s.Tailnet)
+			}
+			if err := enc.Encode(policy); err != nil {
+				return fmt.Errorf("print the policy: %w", err)
+			}
+			for _, step := range steps(s.Tailnet) {
+				cli.Say(cmd, "%s", step)
+			}
+			return nil
+		},
+	})
+}
+
+// steps says what no policy can do.
+func steps(t *dashboard.Tailnet) []string {
+	address := "the gateway's address (it has none before it has joined)"
+	if len(t.Addresses) > 0 {
+		address = t.Addresses[0]
+	}
+	list := []string{
+		"Paste that into the tailnet's policy. Give agents no grant to anything else: what they reach",
+		"directly goes past the gateway.",
+	}
+	if len(t.Wanted) == 0 {
+		list = append(list, "Tag the gateway: write tags = [\"tag:sallyport\"] into its tailnet block; the key of a node",
+			"without a tag expires.")
+	}
+	if t.Control == "" {
+		list = append(list, "In the admin console, under DNS, turn on MagicDNS and HTTPS certificates, for operators' pages.",
+			"Whoever of the people may operate the gateway stands in the last grant, or in its operators block.")
+	}
+	if slices.ContainsFunc(t.Routes, func(r string) bool { return strings.HasSuffix(r, "/0") }) {
+		return append(list, "Names need no setting: a machine with an exit node asks that one. If the tailnet names a server",
+			"\"to be used with exit nodes\", let it be "+address+" alone.",
+			"On agents' machines: tailscale set --exit-node="+cli.OrDash(t.Hostname)+" --exit-node-allow-lan-access=false --accept-routes",
+			"An agent with root there can undo that: it needs an egress firewall, too.")
+	}
+	return append(list, "Under DNS, name "+address+" as a nameserver for the domains of services (split DNS).",
+		"On agents' machines: tailscale set --accept-routes. All traffic but that of services stays",
+		"outside: the gateway is no firewall for the rest.")
+}
