@@ -4,46 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"sallyport.dev/sallyport/action"
 )
-
-// A Change is a recorded action on which two policies differ.
-type Change struct {
-	ID      string         `json:"id"`
-	Time    time.Time      `json:"time"`
-	Agent   string         `json:"agent"`
-	Service string         `json:"service"`
-	Summary string         `json:"summary"`
-	Old     action.Verdict `json:"old"`
-	New     action.Verdict `json:"new"`
-	Rule    string         `json:"rule,omitempty"` // that decides now
-	Reason  string         `json:"reason,omitempty"`
-}
-
-// A Group is all changes from one verdict to another.
-type Group struct {
-	Old   action.Verdict `json:"old"`
-	New   action.Verdict `json:"new"`
-	Count int            `json:"count"`
-}
-
-// A Comparison is what judging recorded actions by two policies came to.
-type Comparison struct {
-	Replayed int      `json:"replayed"`
-	Groups   []Group  `json:"groups"`  // the most frequent first
-	Changes  []Change `json:"changes"` // in the order of the records
-	// LeftOff are changes that Groups counts and Changes has no room for.
-	LeftOff int `json:"left_off,omitempty"`
-	// Untold are actions whose verdict depends on something that is not recorded.
-	Untold int `json:"cannot_tell"`
-	// Cut says that there are more records than were to be judged.
-	Cut bool `json:"cut,omitempty"`
-}
-
-// Changed counts the actions whose verdict changes.
-func (c *Comparison) Changed() int { return len(c.Changes) + c.LeftOff }
 
 // Bounds of a comparison; zero is none.
 type Bounds struct {
@@ -53,8 +16,8 @@ type Bounds struct {
 
 // Diff judges every record by two policies. It ends early with ctx, and fails
 // then.
-func Diff(ctx context.Context, s Source, was, is Judge, b Bounds) (*Comparison, error) {
-	c := &Comparison{Groups: []Group{}, Changes: []Change{}}
+func Diff(ctx context.Context, s Source, was, is Judge, b Bounds) (*action.Impact, error) {
+	c := &action.Impact{Groups: []action.ImpactGroup{}, Changes: []action.Change{}}
 	groups := map[[2]action.Verdict]int{}
 	err := Each(ctx, s, func(p Past) outcome { return compare(p, was, is) }, func(o outcome) bool {
 		if b.Records > 0 && c.Replayed == b.Records {
@@ -79,9 +42,9 @@ func Diff(ctx context.Context, s Source, was, is Judge, b Bounds) (*Comparison, 
 		return nil, err
 	}
 	for pair, n := range groups {
-		c.Groups = append(c.Groups, Group{pair[0], pair[1], n})
+		c.Groups = append(c.Groups, action.ImpactGroup{Old: pair[0], New: pair[1], Count: n})
 	}
-	slices.SortFunc(c.Groups, func(a, b Group) int {
+	slices.SortFunc(c.Groups, func(a, b action.ImpactGroup) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(b.Old, a.Old), cmp.Compare(a.New, b.New))
 	})
 	return c, nil
@@ -90,7 +53,7 @@ func Diff(ctx context.Context, s Source, was, is Judge, b Bounds) (*Comparison, 
 // An outcome is one action judged by two; a change only where they differ.
 type outcome struct {
 	known  bool
-	change Change
+	change action.Change
 }
 
 func compare(p Past, was, is Judge) outcome {
@@ -105,7 +68,7 @@ func compare(p Past, was, is Judge) outcome {
 	if !known || before.Verdict == after.Verdict {
 		return outcome{known: known}
 	}
-	return outcome{known: true, change: Change{
+	return outcome{known: true, change: action.Change{
 		ID: p.ID, Time: p.Time, Agent: p.Agent, Service: p.Service, Summary: p.Summary,
 		Old: before.Verdict, New: after.Verdict, Rule: after.Rule, Reason: after.Reason,
 	}}

@@ -44,6 +44,8 @@ type Source struct {
 	// Reader makes what reads a record back. Each goroutine has its own; the bytes
 	// last until the record was judged.
 	Reader func() func(raw []byte) (Past, error)
+	// Workers bounds the goroutines that judge; 0 is one for each processor.
+	Workers int
 }
 
 // batchSize is how many records a goroutine takes at a time: few enough that all
@@ -64,7 +66,10 @@ type batch[T any] struct {
 // of the source and on the caller's goroutine, until take says that it is enough.
 // judge is called by several goroutines.
 func Each[T any](ctx context.Context, s Source, judge func(Past) T, take func(T) bool) error {
-	workers := runtime.GOMAXPROCS(0)
+	workers := s.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
 	jobs := make(chan *batch[T], 2*workers)
 	var all sync.WaitGroup
 	for range workers {

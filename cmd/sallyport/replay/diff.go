@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/replay"
@@ -48,7 +49,7 @@ func (b *Bench) diffCommand() *cobra.Command {
 }
 
 // tell prints a comparison, oldest change first.
-func (b *Bench) tell(cmd *cobra.Command, got *replay.Comparison) error {
+func (b *Bench) tell(cmd *cobra.Command, got *action.Impact) error {
 	if err := b.Print(cmd, got, func(w io.Writer) error {
 		for i := range got.Changes {
 			c := &got.Changes[i]
@@ -75,7 +76,7 @@ func (b *Bench) tell(cmd *cobra.Command, got *replay.Comparison) error {
 }
 
 // groups says "3 allow->deny, 1 ask->allow".
-func groups(list []replay.Group) string {
+func groups(list []action.ImpactGroup) string {
 	words := make([]string, len(list))
 	for i, g := range list {
 		words[i] = fmt.Sprintf("%d %s->%s", g.Count, g.Old, g.New)
