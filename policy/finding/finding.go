@@ -19,6 +19,8 @@ const (
 	UnusedService   ID = "unused-service"
 	UnusedSecret    ID = "unused-secret"
 	UnusedApprover  ID = "unused-approver"
+	UnusedJudge     ID = "unused-judge"
+	JudgeAlone      ID = "judge-alone"
 	EmptyRole       ID = "role-without-services"
 	NoAccount       ID = "role-without-account"
 	Superuser       ID = "superuser-account"
@@ -61,6 +63,8 @@ func Kinds() []Kind {
 		{UnusedService, "Unused service", "No role uses the service, so no agent reaches it."},
 		{UnusedSecret, "Unused secret", "Nothing takes the secret."},
 		{UnusedApprover, "Unused approver", "No rule asks the approver."},
+		{UnusedJudge, "Unused judge", "No rule asks the judge."},
+		{JudgeAlone, "A model alone", "A judge that may decide can allow what is destructive, admin or unknown by itself."},
 		{EmptyRole, "Role without services", "The role gives its members nothing."},
 		{NoAccount, "Role without an account", "A role uses a service whose by_role has no account for it."},
 		{Superuser, "Superuser account", "The account of a PostgreSQL service is the superuser's."},

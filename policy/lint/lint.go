@@ -38,6 +38,7 @@ func Check(conf *hclconf.Config, files *source.Files, now time.Time) hcl.Diagnos
 	}
 	l.duplicates()
 	l.unused()
+	l.judges()
 	l.keys()
 	return l.diags
 }
@@ -48,7 +49,7 @@ func (l *linter) tell(id finding.ID, at hcl.Range, format string, args ...any) {
 }
 
 func (l *linter) service(s *hclconf.Service) {
-	if !slices.ContainsFunc(l.conf.Roles, func(r *hclconf.Role) bool { return refers(r.Use, s.Name) }) {
+	if !l.judged(s.Name) && !slices.ContainsFunc(l.conf.Roles, func(r *hclconf.Role) bool { return refers(r.Use, s.Name) }) {
 		l.tell(finding.UnusedService, s.Range, "No role uses %q, so no agent reaches it.", s.Name)
 	}
 	if s.Auth != nil && len(s.Auth.ByRole) > 0 {

@@ -21,6 +21,7 @@ func (l *linter) rule(r *hclconf.Rule) {
 	l.readings(r)
 	l.limited(r)
 	l.stronger(r)
+	l.decided(r)
 	l.views(r)
 	l.expanded(r)
 	l.opaque(r)
