@@ -19,8 +19,9 @@ import (
 type Editor interface {
 	// Text gives the configuration as it stands in its files.
 	Text(context.Context) (action.SourceText, error)
-	// Preview says what a draft would do.
-	Preview(context.Context, action.Draft) (action.Preview, error)
+	// Preview says what a draft would do. It asks permit before it reads files that
+	// the configuration does not read yet.
+	Preview(ctx context.Context, d action.Draft, permit func([]action.Guarded) error) (action.Preview, error)
 	// Apply takes a draft, unless permit, which is told what is guarded, says no.
 	Apply(ctx context.Context, d action.Draft, by Author, permit func([]action.Guarded) error) (action.Revision, action.Preview, error)
 	// Revisions lists revisions before a number, the newest first.
@@ -116,7 +117,7 @@ func (b *Book) text(r *http.Request) (action.SourceText, error) {
 }
 
 func (b *Book) check(r *http.Request, d action.Draft) (action.Preview, error) {
-	p, err := b.Editor.Preview(r.Context(), d)
+	p, err := b.Editor.Preview(r.Context(), d, func(list []action.Guarded) error { return permit(r, list) })
 	return p, told(err, nil)
 }
 
@@ -249,7 +250,7 @@ func permit(r *http.Request, list []action.Guarded) error {
 	route.Note(r, "guarded", strings.Join(words, "; "))
 	c, _ := route.CallerOf(r.Context())
 	if !c.Rights.Has(route.Admin) {
-		return route.Forbidden("only an admin changes where a secret goes and who answers: %s", strings.Join(words, "; "))
+		return route.Forbidden("only an admin changes where a secret goes, who answers and which files are read: %s", strings.Join(words, "; "))
 	}
 	return route.Fresh(r)
 }

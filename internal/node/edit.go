@@ -29,7 +29,7 @@ func (a author) Apply(ctx context.Context, d action.Draft, by book.Author, permi
 func (n *Node) newBook(ctx context.Context) *book.Book {
 	e := &edit.Editor{
 		Path: n.o.Config, Options: n.o.Build.Policy, History: &history.Log{Store: n.store}, Now: time.Now,
-		Take: n.Rules.Take,
+		Take: n.Rules.Take, Private: []string{n.Dir},
 		Exists: func(name string) bool {
 			return slices.ContainsFunc(n.Vault.List(), func(s vault.Info) bool { return s.Name == name })
 		},

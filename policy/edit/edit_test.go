@@ -141,7 +141,9 @@ func outcome(t *testing.T, e *Editor, d action.Draft, before map[string]string) 
 		fmt.Fprintf(&words, "guarded: %s %s\n", title(g.Kind, g.Name), g.What)
 	}
 	for _, f := range preview.Findings {
-		if f.Severity == "error" || f.New {
+		if f.Severity == "warning" && f.New {
+			fmt.Fprintf(&words, "warning: %s:%d: %s\n", f.File, f.Start.Line, f.Summary)
+		} else if f.Severity == "error" {
 			fmt.Fprintf(&words, "%s: %s:%d:%d-%d:%d (%d-%d): %s: %s\n", f.Severity, f.File, f.Start.Line, f.Start.Column, f.End.Line, f.End.Column, f.Start.Offset, f.End.Offset, f.Summary, f.Detail)
 		}
 	}

@@ -27,6 +27,7 @@ type Editor struct {
 	Options policy.Options
 	History *history.Log
 	Exists  func(secret string) bool // reports whether a secret has a value
+	Private []string                 // paths that no edit may read, besides those that blocks of the host name
 	// Take puts a policy in force; it calls write when nothing else stands in the
 	// way, and keeps the old one if that fails.
 	Take func(ctx context.Context, p *policy.Policy, files *source.Files, write func() error) error
@@ -80,16 +81,39 @@ func (e *Editor) Text(ctx context.Context) (action.SourceText, error) {
 	return out, nil
 }
 
-// Preview says what a draft would do, and changes nothing.
-func (e *Editor) Preview(ctx context.Context, d action.Draft) (action.Preview, error) {
+// Preview says what a draft would do, and changes nothing. A draft that reads files
+// which the configuration does not read yet is looked at only if permit, where it
+// is not nil, says yes: messages show what they hold.
+func (e *Editor) Preview(ctx context.Context, d action.Draft, permit func([]action.Guarded) error) (action.Preview, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	was, err := Read(e.Path)
 	if err != nil {
 		return action.Preview{}, err
 	}
-	w, err := e.work(ctx, was, d)
+	w, err := e.work(ctx, was, d, permit)
 	return w.preview, err
+}
+
+// Draft gives the rules as a draft would have them. A draft that does not load, or
+// whose tests fail, is refused.
+func (e *Editor) Draft(ctx context.Context, d action.Draft) (*policy.Policy, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was, err := Read(e.Path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := e.work(ctx, was, d, unread)
+	if err == nil && w.policy == nil {
+		err = &Refusal{Status: http.StatusUnprocessableEntity, Err: errors.New(failure(w.preview.Findings))}
+	}
+	return w.policy, err
+}
+
+// unread refuses files that the configuration does not read yet.
+func unread(list []action.Guarded) error {
+	return &Refusal{Status: http.StatusForbidden, Err: fmt.Errorf("the draft reads %s, which the configuration does not yet: check it instead", list[0].Name)}
 }
 
 // A work is a draft that was worked out.
@@ -101,7 +125,7 @@ type work struct {
 }
 
 // work finds out what a draft comes to.
-func (e *Editor) work(ctx context.Context, was *Texts, d action.Draft) (work, error) {
+func (e *Editor) work(ctx context.Context, was *Texts, d action.Draft, permit func([]action.Guarded) error) (work, error) {
 	is, placed, err := was.draft(d, func(number int) (map[string]string, error) {
 		r, err := e.History.Get(ctx, number)
 		if errors.Is(err, history.ErrNone) {
@@ -109,6 +133,13 @@ func (e *Editor) work(ctx context.Context, was *Texts, d action.Draft) (work, er
 		}
 		return r.Files, err
 	})
+	if err != nil {
+		return work{}, err
+	}
+	reads, err := newReads(was, is, e.Private)
+	if err == nil && len(reads) > 0 && permit != nil {
+		err = permit(reads)
+	}
 	if err != nil {
 		return work{}, err
 	}
@@ -128,7 +159,7 @@ func (e *Editor) work(ctx context.Context, was *Texts, d action.Draft) (work, er
 	if w.policy != nil {
 		after, p.Tests = w.policy.Config(), len(w.policy.Tests())
 	}
-	p.Guarded = guarded(was, is, base.conf, after, e.Exists)
+	p.Guarded = append(guarded(was, is, base.conf, after, e.Exists), reads...)
 	p.Diff = unified(was, is, p.Guarded)
 	w.preview = p
 	return w, nil
@@ -179,7 +210,7 @@ func (e *Editor) Apply(ctx context.Context, c Change) (action.Revision, action.P
 	if c.Base != was.Revision() {
 		return action.Revision{}, action.Preview{}, e.stale(ctx)
 	}
-	w, err := e.work(ctx, was, c.Draft)
+	w, err := e.work(ctx, was, c.Draft, c.Permit)
 	if err != nil {
 		return action.Revision{}, w.preview, err
 	}

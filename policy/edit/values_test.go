@@ -1,7 +1,12 @@
 package edit
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -137,7 +142,7 @@ func TestT48_AValueIsNoSyntax(t *testing.T) {
 		}
 		return b.String()
 	}
-	for range 3000 {
+	for range 600 {
 		harmless(t, piece(), piece(), piece(), piece(), piece())
 	}
 }
@@ -176,4 +181,57 @@ func FuzzScan(f *testing.F) {
 			t.Fatal("more units than bytes")
 		}
 	})
+}
+
+// TestT48_NoEditReadsWhatTheHostKeeps tries to bring the content of a file to light
+// by naming it where a message or a reason would tell it.
+func TestT48_NoEditReadsWhatTheHostKeeps(t *testing.T) {
+	dir := directory(t, map[string]string{
+		"a.hcl": strings.Replace(small, "gateway {", "secret \"x\" {\n  file = \"token\"\n}\n\ngateway {\n  state_dir = \"state\"", 1),
+		"token": "sesame", "note.txt": "allowed", "prompt.md": "read", "b.hcl": "rule \"b\" {\n  on      = \"*\"\n  methods = [\"PUT\"]\n  verdict = \"deny\"\n  reason  = file(\"prompt.md\")\n}\n",
+	})
+	for _, sub := range []string{"state", "own"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, sub, "key"), []byte("sesame"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("token", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	e := editor(dir)
+	e.Private = []string{filepath.Join(dir, "own")}
+	no := errors.New("only an admin")
+	permit := func([]action.Guarded) error { return no }
+	for name, tt := range map[string]struct {
+		file string
+		want error // nil: refused for everybody
+	}{
+		"a secret's file": {"token", nil}, "by another name": {"./own/../token", nil}, "through a link": {"link", nil},
+		"of the state": {"state/key", nil}, "what is private": {"own/key", nil}, "a file that is new": {"note.txt", no},
+	} {
+		for _, text := range []string{
+			"rule \"x\" {\n  on = \"*\"\n  methods = [\"PUT\"]\n  verdict = \"deny\"\n  reason = file(%q)\n}",
+			"rule \"x\" {\n  on = \"*\"\n  verdict = file(%q)\n}",
+			"rule \"x\" {\n  on = [(file(%q))]\n  verdict = \"deny\"\n}",
+		} {
+			d := action.Draft{Edits: []action.Edit{{Op: "add", Kind: "rule", Name: "x", HCL: fmt.Sprintf(text, tt.file)}}}
+			whole := action.Draft{Files: map[string]string{"c.hcl": fmt.Sprintf(text, tt.file) + "\nrule \"half"}}
+			for _, d := range []action.Draft{d, whole} {
+				p, err := e.Preview(t.Context(), d, permit)
+				if _, _, aerr := e.Apply(t.Context(), Change{Draft: d, Base: e.revision(t), Permit: permit}); aerr == nil || aerr.Error() != err.Error() {
+					t.Errorf("%s: preview says %v, apply %v", name, err, aerr)
+				}
+				if tt.want != nil && !errors.Is(err, tt.want) || tt.want == nil && status(err) != http.StatusBadRequest || len(p.Findings) > 0 {
+					t.Errorf("%s: %v, %+v", name, err, p)
+				}
+			}
+		}
+	}
+	d := action.Draft{Edits: []action.Edit{{Op: "replace", Kind: "rule", Name: "one", HCL: "rule \"one\" {\n  on = [service.github]\n  methods = [\"DELETE\"]\n  verdict = \"deny\"\n  reason = file(\"prompt.md\")\n}"}}}
+	if p, err := e.Preview(t.Context(), d, permit); err != nil || !p.OK || len(p.Guarded) > 0 {
+		t.Errorf("what is read already: %v %+v", err, p)
+	}
 }
