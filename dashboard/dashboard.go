@@ -69,6 +69,8 @@ type API struct {
 	CA     func() []byte
 	// SecretSet is called after a secret got another value.
 	SecretSet func()
+	// RotateKey seals the vault with another key and names it.
+	RotateKey func(context.Context) (id string, err error)
 	// Answers takes signed answers to asks, from whoever holds a key.
 	Answers http.Handler
 	Metrics prometheus.Gatherer

@@ -84,6 +84,10 @@ func (a *API) secretRoutes() route.Table {
 			Doc: "Gives a secret another value; it never comes out again."},
 		{Method: "DELETE", Pattern: "/api/v1/secrets/{name}", Right: route.Admin, Do: route.Out(a.removeSecret),
 			Doc: "Removes a secret."},
+		{Method: "POST", Pattern: "/api/v1/secrets/{name}/rollback", Right: route.Admin, StepUp: true, Do: route.Out(a.rollbackSecret),
+			Doc: "Makes the value before the current one the next version of a secret."},
+		{Method: "POST", Pattern: "/api/v1/key/rotate", Right: route.Admin, StepUp: true, Do: route.Out(a.rotateKey),
+			Doc: "Seals every secret with another key of the vault."},
 	}
 }
 

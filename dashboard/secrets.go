@@ -40,6 +40,44 @@ func (a *API) setSecret(r *http.Request, v SecretValue) (route.Nothing, error) {
 	return route.Nothing{}, nil
 }
 
+func (a *API) rollbackSecret(r *http.Request) (route.Nothing, error) {
+	name := r.PathValue("name")
+	if err := vault.CheckName(name); err != nil {
+		return route.Nothing{}, route.BadRequest("%w", err)
+	}
+	if err := a.changeable(name, "change"); err != nil {
+		return route.Nothing{}, err
+	}
+	switch err := a.Vault.Rollback(r.Context(), name, route.Name(r)); {
+	case errors.Is(err, vault.ErrNotFound):
+		return route.Nothing{}, route.NotFound("%w", err)
+	case errors.Is(err, vault.ErrNoOlder):
+		return route.Nothing{}, route.Conflict("%w", err)
+	case err != nil:
+		return route.Nothing{}, err
+	}
+	a.SecretSet()
+	a.Logger.Info("secret went back to the version before", "secret", name, "by", route.Name(r))
+	return route.Nothing{}, nil
+}
+
+// A VaultKey names the key that seals the vault, and tells nothing of it.
+type VaultKey struct {
+	ID string `json:"id"`
+}
+
+func (a *API) rotateKey(r *http.Request) (VaultKey, error) {
+	id, err := a.RotateKey(r.Context())
+	if errors.Is(err, vault.ErrElsewhere) {
+		return VaultKey{}, route.Conflict("%w: give the gateway the new one, and the old one beside it (NAME_OLD, or the credential NAME.old), and start it again", err)
+	}
+	if err != nil {
+		return VaultKey{}, err
+	}
+	a.Logger.Info("the vault is sealed with another key", "key", id, "by", route.Name(r))
+	return VaultKey{id}, nil
+}
+
 func (a *API) removeSecret(r *http.Request) (route.Nothing, error) {
 	name := r.PathValue("name")
 	if err := vault.CheckName(name); err != nil {

@@ -19,6 +19,9 @@ const keySize = 32
 // maxKeyFile bounds what is read of a key file: a key in text needs 64 bytes.
 const maxKeyFile = 1024
 
+// ErrElsewhere means that the key is kept by somebody else, who has to replace it.
+var ErrElsewhere = errors.New("the key of the vault is not the gateway's to replace")
+
 // A Key wraps the keys of all secrets. Its bytes do not print.
 type Key struct {
 	id     string

@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
 	"sallyport.dev/sallyport/cmd/sallyport/lsp"
 	"sallyport.dev/sallyport/cmd/sallyport/operator"
+	"sallyport.dev/sallyport/cmd/sallyport/secret"
 	"sallyport.dev/sallyport/cmd/sallyport/setup"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,7 @@ func newRoot() *cobra.Command {
 	cmd.AddCommand(admin.Commands(&r.Env)...)
 	cmd.AddCommand(setup.Commands(&r.Env)...)
 	cmd.AddCommand(doctor.Command(&r.Env))
+	cmd.AddCommand(secret.Commands(&r.Env)...)
 	cmd.AddCommand(operator.Commands(&r.Env)...)
 	cmd.AddCommand(approvals.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,12 +17,16 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/keyring"
 
 	"github.com/spf13/cobra"
 )
 
 // startTail is how long after it is ready a gateway still does what it does once.
 const startTail = 2 * time.Second
+
+// maxPassphrase bounds what is read of a passphrase.
+const maxPassphrase = 4 << 10
 
 // outwardTime bounds what the gateway asks of others on its own account.
 const outwardTime = 30 * time.Second
@@ -49,6 +54,7 @@ func (r *root) serveCommand() *cobra.Command {
 			o := node.Options{
 				Build: build(), Version: buildVersion(), Config: r.Config, State: cli.DefaultState(),
 				Log: newLog(errs), Errs: errs, Reload: hup, HTTP: outward(),
+				Ask: askPassphrase(cmd),
 			}
 			return serve(cmd.Context(), o, func(*node.Node) {
 				time.AfterFunc(startTail, func() {
@@ -106,4 +112,20 @@ func newLog(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// askPassphrase asks for the passphrase of the vault, at the terminal or on stdin;
+// a new one is to be typed twice.
+func askPassphrase(cmd *cobra.Command) keyring.Ask {
+	return func(_ context.Context, again bool) ([]byte, error) {
+		phrase, err := cli.ReadSecret(cmd, "passphrase of the vault", maxPassphrase)
+		if in, ok := cmd.InOrStdin().(*os.File); err != nil || !again || !ok || !cli.Terminal(in) {
+			return phrase, err
+		}
+		second, err := cli.ReadSecret(cmd, "passphrase again", maxPassphrase)
+		if err == nil && !bytes.Equal(phrase, second) {
+			err = errors.New("the two differ")
+		}
+		return phrase, err
+	}
 }

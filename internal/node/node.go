@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ import (
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/ca"
+	"sallyport.dev/sallyport/vault/keyring"
 )
 
 // virtualIPs is the pool that names are answered from (RFC 2544 benchmarking
@@ -66,6 +68,7 @@ type Options struct {
 	Errs    io.Writer        // configuration errors, with the source line
 	Reload  <-chan os.Signal // read the configuration again; nil: only when it changes
 	Dialer  *gateway.Dialer  // nil: as the configuration says
+	Ask     keyring.Ask      // for the passphrase of the vault; nil: nobody can be asked
 	HTTP    *http.Client     // for what the gateway itself asks of others; nil: it asks nobody
 	Roots   *x509.CertPool   // that Slack and receivers of webhooks must prove themselves by; nil: the host's
 }
@@ -88,13 +91,15 @@ type Node struct {
 	TS       *tailnet.Node   // nil: no such transport
 	API      *dashboard.API
 
-	o       Options
-	closing context.CancelFunc        // ends the life of the desk
-	people  atomic.Pointer[door.Door] // who the operators are; nil until the API is there
-	started time.Time
-	up      atomic.Bool
-	store   *store.Store
-	pools   []netip.Prefix // the virtual IPs
+	o        Options
+	closing  context.CancelFunc        // ends the life of the desk
+	people   atomic.Pointer[door.Door] // who the operators are; nil until the API is there
+	started  time.Time
+	up       atomic.Bool
+	store    *store.Store
+	ring     *keyring.Ring // of the vault; guarded by rotating once it is open
+	rotating sync.Mutex
+	pools    []netip.Prefix // the virtual IPs
 
 	visitors map[uint16]net.Listener // the tailnet's, by port
 	local    []gate                  // where people come in beside the tailnet
@@ -168,12 +173,8 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 	if n.store, err = store.Open(ctx, n.Dir, n.o.Log); err != nil {
 		return err
 	}
-	key, err := loadKey(conf, n.Dir)
-	if err != nil {
+	if err := n.openVault(ctx, conf); err != nil {
 		return err
-	}
-	if n.Vault, err = vault.Open(ctx, n.store, key); err != nil {
-		return fmt.Errorf("open the vault: %w", err)
 	}
 	places, err := n.sources(n.Rules.Current())
 	if err != nil {
@@ -198,22 +199,6 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 	}
 	n.Limits, err = tally.Open(ctx, n.store, time.Now)
 	return err
-}
-
-// loadKey opens the key that seals the vault.
-func loadKey(conf policy.GatewayConfig, dir string) (vault.Key, error) {
-	src := conf.Key
-	switch {
-	case src.Env != "":
-		key, err := vault.ParseKey(os.Getenv(src.Env))
-		if err != nil {
-			return vault.Key{}, fmt.Errorf("vault key in $%s: %w", src.Env, err)
-		}
-		return key, nil
-	case src.File != "":
-		return vault.LoadKey(src.File)
-	}
-	return vault.LoadOrCreateKey(filepath.Join(dir, "key"))
 }
 
 // line makes the gateway proper.

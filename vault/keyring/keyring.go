@@ -23,9 +23,6 @@ const (
 	oldSuffix = "OLD"
 )
 
-// ErrElsewhere means that the key is kept by somebody else, who has to replace it.
-var ErrElsewhere = errors.New("the key is not the gateway's to replace")
-
 // ErrMissing means that there is no key, and secrets that it has sealed.
 var ErrMissing = errors.New("the key of the vault is missing")
 
@@ -52,7 +49,7 @@ func (r *Ring) Settle() error {
 // gives is settled. Until then, whoever finds the key finds both.
 func (r *Ring) Next(ctx context.Context) (*Ring, error) {
 	if r.next == nil {
-		return nil, ErrElsewhere
+		return nil, vault.ErrElsewhere
 	}
 	return r.next(ctx)
 }
@@ -101,6 +98,9 @@ func first(ctx context.Context, s store, path string) (*Ring, error) {
 // stage keeps another key beside the one at path.
 func stage(ctx context.Context, s store, path string, old vault.Key) (*Ring, error) {
 	key, err := write(ctx, s, path+staged)
+	if errors.Is(err, fs.ErrExist) { // of a rotation that failed
+		key, err = read(ctx, s, path+staged)
+	}
 	if err != nil {
 		return nil, err
 	}

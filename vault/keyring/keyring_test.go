@@ -242,7 +242,7 @@ func TestKeysOfOthers(t *testing.T) {
 		if len(r.Old) != c.old || r.Settle() != nil {
 			t.Errorf("%s: %d old keys", name, len(r.Old))
 		}
-		if _, err := r.Next(t.Context()); !errors.Is(err, ErrElsewhere) {
+		if _, err := r.Next(t.Context()); !errors.Is(err, vault.ErrElsewhere) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -28,9 +28,13 @@ const (
 // ErrPassphrase means that the passphrase does not open the key.
 var ErrPassphrase = errors.New("the passphrase is not the one that the key was sealed with")
 
-// Passphrase is a key in the file at path, sealed with a passphrase. ask is called
-// once, with again if the passphrase is a new one, to be given twice.
-func Passphrase(ctx context.Context, path string, fresh bool, ask func(ctx context.Context, again bool) ([]byte, error)) (*Ring, error) {
+// Ask asks a person for the passphrase; with again it is a new one, to be given
+// twice.
+type Ask func(ctx context.Context, again bool) ([]byte, error)
+
+// Passphrase is a key in the file at path, sealed with a passphrase, which is
+// asked for once.
+func Passphrase(ctx context.Context, path string, fresh bool, ask Ask) (*Ring, error) {
 	_, err := os.Stat(path)
 	phrase, err := ask(ctx, errors.Is(err, os.ErrNotExist) && fresh)
 	if err != nil {

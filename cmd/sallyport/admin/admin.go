@@ -19,7 +19,7 @@ type commands struct {
 func Commands(env *cli.Env) []*cobra.Command {
 	r := &commands{Env: env}
 	return []*cobra.Command{
-		r.agentCommand(), r.secretCommand(),
+		r.agentCommand(),
 		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(),
 	}
 }

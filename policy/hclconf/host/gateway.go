@@ -99,21 +99,48 @@ func (d *reader) hostPath(p string) string {
 	return filepath.Join(d.Files.Dir, p)
 }
 
+const keyForms = `file("/etc/sallyport/key"), env("SALLYPORT_KEY"), systemd("sallyport"), passphrase() or transit("https://vault.acme.dev", "sallyport", { role = "sallyport", jwt_file = "/run/token" })`
+
 func (d *reader) keySource(e hcl.Expression) KeySource {
 	name, args, ok := literal.Call(e)
-	switch {
-	case ok && (name == "systemd" || name == "passphrase" || name == "transit"):
-		d.Fail(e.Range(), "Not in this version", `%s(…) is not in this version; use file("/etc/sallyport/key") or env("SALLYPORT_KEY").`, name)
-	case !ok || name != "file" && name != "env" || len(args) != 1:
-		d.Fail(e.Range(), "Bad key source", `Write key = file("/etc/sallyport/key") or key = env("SALLYPORT_KEY").`)
-	default:
-		arg := d.Word(args[0])
-		if name == "env" {
-			return KeySource{Env: arg.Value}
-		}
-		return KeySource{File: d.hostPath(arg.Value)}
+	want, known := map[string]int{"file": 1, "env": 1, "systemd": 1, "passphrase": 0, "transit": 3}[name]
+	if !ok || !known || len(args) != want {
+		d.Fail(e.Range(), "Bad key source", "Write key = %s.", keyForms)
+		return KeySource{}
 	}
-	return KeySource{}
+	switch name {
+	case "passphrase":
+		return KeySource{Passphrase: true}
+	case "transit":
+		return KeySource{Transit: d.transit(args)}
+	}
+	arg := d.Word(args[0]).Value
+	switch name {
+	case "env":
+		return KeySource{Env: arg}
+	case "systemd":
+		if strings.ContainsAny(arg, "/") {
+			d.Fail(args[0].Range(), "Bad name", "%q is no name of a credential.", arg)
+		}
+		return KeySource{Systemd: arg}
+	}
+	return KeySource{File: d.hostPath(arg)}
+}
+
+// transit reads the address of a Vault, a key of its transit engine, and how to log
+// in there.
+func (d *reader) transit(args []hcl.Expression) *Vault {
+	v := &Vault{Path: "transit"}
+	if s := d.Word(args[0]); s.Stated() {
+		if v.Address = s.Value; !secureServer(s.Value) {
+			d.Fail(s.Range, "Bad address", `%q is no address of a Vault; write it like "https://vault.acme.dev".`, s.Value)
+		}
+	}
+	if v.Field = d.Word(args[1]).Value; strings.ContainsAny(v.Field, "/?#") {
+		d.Fail(args[1].Range(), "Bad name", "%q is no name of a key.", v.Field)
+	}
+	d.vaultLogin(args[2], v)
+	return v
 }
 
 // Bounds of what is accepted for a tunnel: IPv6 needs 1280 bytes.

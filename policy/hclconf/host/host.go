@@ -29,7 +29,12 @@ type Gateway struct {
 
 // A KeySource says where the key that seals the vault is; zero is the state
 // directory.
-type KeySource struct{ File, Env string }
+type KeySource struct {
+	File, Env  string
+	Systemd    string // name of a credential
+	Passphrase bool
+	Transit    *Vault // whose Path is the engine and Field the name of the key
+}
 
 // Wireguard is the transport of that name.
 type Wireguard struct {

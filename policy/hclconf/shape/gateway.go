@@ -7,7 +7,7 @@ func gateway() *Shape {
 		Attrs: []Attr{
 			{Name: "name", Type: "string", Default: `"sallyport"`, Doc: "Subject of the CA."},
 			{Name: "state_dir", Type: "path", Default: "$XDG_STATE_HOME/sallyport, for root /var/lib/sallyport", Doc: "Where everything durable is kept."},
-			{Name: "key", Type: `file("…") or env("…")`, Default: "the file key in the state directory", Doc: "What seals the vault."},
+			{Name: "key", Type: `file("…"), env("…"), systemd("…"), passphrase() or transit("…", "…", { … })`, Default: "the file key in the state directory", Doc: "Where the key is that seals the vault."},
 		},
 		Later: []string{"store", "proxy", "telemetry"},
 		Blocks: map[string]*Shape{
