@@ -35,6 +35,7 @@ type flow struct {
 	accept  func() (net.Conn, error)
 	end     context.CancelCauseFunc
 	unwatch func() bool
+	entry   atomic.Pointer[action.Action] // that its session began with; nil: none
 
 	mu      sync.Mutex
 	closed  bool
@@ -226,9 +227,29 @@ func (g *Gateway) recheckFlow(f *flow) {
 		f.end(errRevoked)
 		return
 	}
+	if !f.mayEnter(peer, rules) {
+		f.end(errRevoked)
+		return
+	}
 	for _, p := range f.passes() {
 		p.recheck(rules)
 	}
+}
+
+// kindConnect is the kind of the action that a session begins with.
+const kindConnect = "connect"
+
+// mayEnter reports whether the session of the flow could begin by these rules: one
+// that is idle has no action running that would show what they say.
+func (f *flow) mayEnter(peer *action.Peer, rules Policy) bool {
+	entry := f.entry.Load()
+	if entry == nil {
+		return true
+	}
+	again := *entry
+	again.Peer = peer
+	d := rules.Decide(&again)
+	return d.Verdict != action.Deny || d.Need != 0
 }
 
 // leadsElsewhere reports whether an upstream connection of the flow's own was

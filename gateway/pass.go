@@ -62,6 +62,9 @@ func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
 		p.decision = p.decide(ctx, ex)
 		p.quiet = p.act.Prelude && p.decision.Verdict == action.Allow
 		p.running.Store(p.decision.Verdict == action.Allow)
+		if p.act.Kind == kindConnect && p.decision.Verdict == action.Allow {
+			p.f.entry.Store(p.act)
+		}
 		if p.decision.Verdict != action.Allow || p.g.Policy() == rules {
 			break
 		}

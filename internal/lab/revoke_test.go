@@ -1,0 +1,86 @@
+package lab_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/internal/lab"
+)
+
+// A change of a role or a rule that takes the access away ends connections that are
+// idle, within a second.
+func TestIdleConnectionsEndWithTheAccess(t *testing.T) {
+	for name, c := range map[string]struct {
+		after string
+		open  func(*testing.T, *lab.Lab, *lab.Agent)
+	}{
+		"a role without the database": {strings.Replace(mainJob, "service.db, ", "", 1), idleSession},
+		"a role that ended":           {strings.Replace(mainJob, "role \"agents\" {", "role \"agents\" {\n  until = \"2026-01-01T00:00:00Z\"", 1), idleSession},
+		"a rule that denies it all":   {mainJob + "\nrule \"closed\" {\n  on      = [service.db]\n  verdict = \"deny\"\n}\n", idleSession},
+		"a role without the service":  {strings.Replace(mainJob, "service.api, ", "", 1), idleRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := lab.New(t, mainJob)
+			c.open(t, l, l.Agent("laptop"))
+			if len(l.Gateway.Open()) == 0 {
+				t.Fatal("nothing is open")
+			}
+			l.Reload(mainJob + "\nrule \"other\" {\n  on      = [service.api]\n  paths   = [\"/other\"]\n  verdict = \"deny\"\n}\n")
+			if len(l.Gateway.Open()) == 0 {
+				t.Fatal("a change that takes nothing away ended it")
+			}
+			l.Reload(c.after)
+			for deadline := time.Now().Add(time.Second); len(l.Gateway.Open()) > 0; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("still open after a second: %v", l.Gateway.Open())
+				}
+			}
+		})
+	}
+}
+
+// idleSession leaves a session of PostgreSQL open.
+func idleSession(t *testing.T, l *lab.Lab, a *lab.Agent) {
+	t.Helper()
+	l.Secret("db", "upstream-password")
+	l.Postgres("db.example.com")
+	c, err := a.PG(t.Context(), "postgres://x@db.example.com/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(context.Background()) })
+	if _, err := c.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// idleRequest leaves a connection of HTTP open.
+func idleRequest(t *testing.T, l *lab.Lab, a *lab.Agent) {
+	t.Helper()
+	l.Secret("api", canary)
+	l.HTTPS("api.example.com", origin(make(chan string, 1)))
+	raw, err := a.DialContext(t.Context(), "tcp", "api.example.com:443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := a.TLS("http/1.1")
+	conf.ServerName = "api.example.com"
+	c := tls.Client(raw, conf)
+	t.Cleanup(func() { c.Close() })
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+}
