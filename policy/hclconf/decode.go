@@ -43,13 +43,13 @@ func Parse(path string, over source.Overlay, presets Presets) (*Config, *source.
 
 // config decodes the bodies of all files as if they were one.
 func (d *decoder) config(bodies []*hclsyntax.Body) {
-	first := map[string]hcl.Range{}
+	first, language := map[string]hcl.Range{}, shape.Language()
 	for _, body := range bodies {
 		for _, name := range shape.Attrs(body) {
 			d.Fail(body.Attributes[name].NameRange, "Unexpected attribute", "%q stands outside of any block.", name)
 		}
 		for _, b := range body.Blocks {
-			shape.CheckBlock(d.Reader, b, first)
+			shape.CheckBlock(d.Reader, b, language, first)
 			d.block(b)
 		}
 	}

@@ -16,10 +16,10 @@ func Check(r *value.Reader, body *hclsyntax.Body, s *Shape, in string) {
 	(&checker{r}).check(body, s, in)
 }
 
-// CheckBlock checks a block of the configuration itself. first remembers what
-// stood before it, to find what stands twice.
-func CheckBlock(r *value.Reader, b *hclsyntax.Block, first map[string]hcl.Range) {
-	(&checker{r}).checkBlock(b, Language(), "", first)
+// CheckBlock checks a block of the configuration itself against the Language. first
+// remembers what stood before it, to find what stands twice.
+func CheckBlock(r *value.Reader, b *hclsyntax.Block, language *Shape, first map[string]hcl.Range) {
+	(&checker{r}).checkBlock(b, language, "", first)
 }
 
 // A checker collects complaints about the form of blocks.
