@@ -34,7 +34,10 @@ type Editor interface {
 type Author struct{ Name, Base, Note string }
 
 // A Book answers for one Editor.
-type Book struct{ Editor Editor }
+type Book struct {
+	Editor   Editor
+	Replayer Replayer
+}
 
 // A Proposal is a draft to be taken.
 type Proposal struct {
@@ -88,6 +91,8 @@ func (b *Book) Routes() route.Table {
 			Doc: "The configuration as text: every file, and every block with where it stands."},
 		{Method: "POST", Pattern: at + "/check", Right: route.Editor, Quiet: true, Do: route.Take(b.check),
 			Doc: "Says what a draft would do: diff, placement, findings with their places, and what only an admin may take."},
+		{Method: "POST", Pattern: at + "/impact", Right: route.Editor, Quiet: true, Do: route.Take(b.impact),
+			Doc: "Judges what was recorded since then by a draft and by the rules in force, and lists the actions whose verdict differs."},
 		{Method: "POST", Pattern: at + "/apply", Right: route.Editor, Do: route.Take(b.apply),
 			Doc: "Takes a draft: it is checked and tested, written and in force, and a revision of the history."},
 		{Method: "GET", Pattern: at + "/blocks", Right: route.Viewer, Do: route.Out(b.blocks),

@@ -36,7 +36,7 @@ var may = map[string][]string{
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {
-		"action", "vault/...", "netstack/...", "protocols", "policy", "policy/edit/...", "approval/...", "audit", "audit/tally", "gateway", "dashboard/...", "internal/store", "internal/node/...",
+		"action", "vault/...", "netstack/...", "protocols", "policy", "policy/edit/...", "policy/replay", "approval/...", "audit", "audit/tally", "gateway", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
 	},
 	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
 	"internal/demo": {"internal/pgserver", "internal/pki"},
@@ -60,7 +60,7 @@ var may = map[string][]string{
 		"gateway/...", "dashboard/...", "internal/store/...", "internal/lab/...", "internal/pgserver", "internal/pki",
 	},
 	"internal/e2e":         {"internal/lab/...", "internal/notrun", "internal/pgserver", "internal/pki"},
-	"internal/conformance": {"internal/lab", "internal/notrun", "internal/pgserver"},
+	"internal/conformance": {"action", "approval", "internal/lab", "internal/notrun", "internal/pgserver"},
 }
 
 // testSupport may dial, and may use the libraries of those it stands in for.

@@ -40,7 +40,7 @@ func (n *Node) newBook(ctx context.Context) *book.Book {
 		}
 	}
 	n.Rules.noticed(ctx)
-	return &book.Book{Editor: author{e}}
+	return &book.Book{Editor: author{e}, Replayer: newReplayer(n, e)}
 }
 
 // Take puts in force what is written by write, in place of a Reload that would find

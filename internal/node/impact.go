@@ -1,0 +1,87 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/dashboard/book"
+	"sallyport.dev/sallyport/internal/past"
+	"sallyport.dev/sallyport/policy/edit"
+	"sallyport.dev/sallyport/policy/replay"
+)
+
+// What one look at the impact of a draft may cost beside the agents' traffic.
+const (
+	impactRecords = 200_000
+	impactChanges = 200 // that are listed; the rest is counted
+	impactTime    = 30 * time.Second
+)
+
+// A replayer judges what was recorded by drafts, one at a time.
+type replayer struct {
+	n      *Node
+	editor *edit.Editor
+	turn   chan struct{}
+}
+
+var _ book.Replayer = replayer{}
+
+func newReplayer(n *Node, e *edit.Editor) replayer {
+	return replayer{n: n, editor: e, turn: make(chan struct{}, 1)}
+}
+
+// Impact judges what q finds, at most impactRecords of it, by a draft and by the
+// rules in force, on half of the processors.
+func (r replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*action.Impact, error) {
+	ctx, stop := context.WithTimeout(ctx, impactTime)
+	defer stop()
+	is, err := r.editor.Draft(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return nil, r.late(ctx)
+	}
+	source := replay.Source{
+		Reader: past.Reader(r.n.o.Build.Policy.Tables), Workers: max(1, runtime.GOMAXPROCS(0)/2),
+		Records: func(yield func([]byte, error) bool) {
+			err := r.n.Journal.Export(ctx, q, func(line []byte) error {
+				if !yield(line, nil) {
+					return errEnough
+				}
+				return nil
+			})
+			if err != nil && !errors.Is(err, errEnough) {
+				yield(nil, err)
+			}
+		},
+	}
+	got, err := replay.Diff(ctx, source, r.n.Rules.Current(), is, replay.Bounds{Records: impactRecords, Changes: impactChanges})
+	if ctx.Err() != nil {
+		return nil, r.late(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("judge again what was recorded: %w", err)
+	}
+	return got, nil
+}
+
+// errEnough ends an export of which no more is wanted.
+var errEnough = errors.New("enough")
+
+// late tells one who waited too long from one who went away.
+func (r replayer) late(ctx context.Context) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return ctx.Err()
+	}
+	return &edit.Refusal{Status: http.StatusServiceUnavailable, Err: fmt.Errorf("there is more than can be judged again in %s; look at a shorter time", impactTime)}
+}
