@@ -141,6 +141,9 @@ func (d *decoder) settleHosts(s *Service) {
 		if h.Kind == place.Any && s.Auth != nil {
 			d.Fail(h.Range, "Contradiction", `"*" is any host, and a service of any host takes no secret; name the hosts it is for.`)
 		}
+		if h.Kind == place.Net && s.Auth != nil && s.InsecureInjection && !s.Upstream.Stated() {
+			d.Fail(h.Range, "Contradiction", "A network takes a secret only where each host in it proves who it is, and insecure_injection sends it to any that answers; name the hosts, or state upstream.")
+		}
 		if h.Kind == place.Any && s.Protocol.Value != "http" {
 			d.Fail(h.Range, "Contradiction", `"*" catches names, which only http tells; name the hosts.`)
 		}
