@@ -27,6 +27,7 @@ const ServicesPage = lazy(() => import('./pages/services').then((m) => ({ defaul
 const SessionsPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionsPage })))
 const SessionPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionPage })))
 const PolicyPage = lazy(() => import('./pages/policy').then((m) => ({ default: m.PolicyPage })))
+const RulePage = lazy(() => import('./pages/rule').then((m) => ({ default: m.RulePage })))
 const AuditPage = lazy(() => import('./pages/audit').then((m) => ({ default: m.AuditPage })))
 const SettingsPage = lazy(() => import('./pages/settings').then((m) => ({ default: m.SettingsPage })))
 
@@ -43,6 +44,7 @@ function page(path: string): ReactNode {
   if ((m = match('/agents/:name', path))) return <AgentPage key={m.name} name={m.name!} />
   if (match('/services', path)) return <ServicesPage />
   if (match('/policy', path)) return <PolicyPage />
+  if (match('/policy/new', path)) return <RulePage />
   if (match('/audit', path)) return <AuditPage />
   if (match('/settings', path)) return <SettingsPage />
   return <NotFound />
@@ -236,7 +238,7 @@ function SideFoot({ onOut, onHelp }: { onOut: () => void; onHelp: () => void }) 
       <Who.Consumer>
         {(who) => who && (
           <div className="me">
-            <span className="clip"><Foreign text={who.person.name} /></span>
+            <span className="clip" title={who.person.name}><Foreign text={who.person.name} /></span>
             <ThemeButton />
             <Button look="bare" aria-label="Keys and help" title="Keys and help (?)" onClick={onHelp}>?</Button>
             {who.session && <Button look="bare" icon="out" aria-label="Log out" title="Log out" onClick={() => void attempt(() => leave(), 'Logged out').then(onOut)} />}

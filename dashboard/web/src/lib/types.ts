@@ -333,3 +333,22 @@ export interface Revision {
   diff?: string
   files?: Record<string, string>
 }
+
+export interface Impact {
+  replayed: number
+  groups: { old: Verdict; new: Verdict; count: number }[] | null
+  changes: { id: string; time: string; agent: string; service: string; summary: string; old: Verdict; new: Verdict; rule?: string; reason?: string }[] | null
+  left_off?: number
+  cannot_tell: number
+  cut?: boolean
+}
+
+/** A Block is the inside of a block as values; {ref: "service.x"} is a reference. */
+export interface BlockValues {
+  attributes: Record<string, unknown>
+}
+
+export type Draft =
+  | { files: Record<string, string> }
+  | { rollback: number }
+  | { edits: { op: string; kind: string; name: string; block?: BlockValues }[] }

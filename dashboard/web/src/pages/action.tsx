@@ -93,6 +93,7 @@ function ActionHead({ r, whole, onClose }: { r: ActionRecord; whole?: boolean; o
         {psql && <Button icon="copy" onClick={() => void copy(psql, 'Copied as psql, without the secret')}>Copy as psql</Button>}
         <Button icon="copy" onClick={() => void copy(r.id, 'Copied the id')}>Copy id</Button>
         {!whole && <Link className="button" to={`/actions/${encodeURIComponent(r.id)}`}>Open</Link>}
+        {r.service && <Link className="button" to={`/policy/new?from=${encodeURIComponent(r.id)}`}>Make a rule</Link>}
         <Link className="button" to={`/activity?q=${encodeURIComponent(similar(r))}`}>Similar</Link>
       </div>
     </header>

@@ -150,7 +150,7 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
         {a.digest && <p className="quiet small">SHA-256 of what is approved: <code>{a.digest}</code>. Other bytes are not sent.</p>}
       </div>
       {pending && (
-        <footer className="card-foot">
+        <>
           <div className="card-row">
           <Field label="Reason" note="A no tells it to the agent; both are kept.">
             {(id, by) => (
@@ -179,7 +179,7 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
             <Button look="danger" hint="d" busy={busy === 'deny'} onClick={() => void answer(false)}>Deny</Button>
             <Button look="main" hint="a" busy={busy === 'approve'} onClick={() => void answer(true)}>Approve</Button>
           </div>
-        </footer>
+        </>
       )}
     </article>
   )
@@ -226,7 +226,7 @@ function Answered({ list }: { list: Approval[] }) {
   return (
     <section className="panel">
       <header className="panel-head"><h2>Answered lately</h2></header>
-      <div className="table-box" tabIndex={0} role="region" aria-label="Answered lately">
+      <div className="table-box" tabIndex={0} role="region" aria-label="Answers">
         <table className="table">
           <thead>
             <tr><th scope="col">Answer</th><th scope="col">Action</th><th scope="col">Agent</th><th scope="col">By</th><th scope="col">When</th></tr>

@@ -34,7 +34,7 @@ export function HomePage() {
         <Tile label="Waiting for an answer" value={asks.data ? count(pending.length) : '…'} to="/approvals" tone={pending.length > 0 ? 'ask' : undefined} />
         <Tile label="Denied in 24 hours" value={denied.rows ? count(denied.rows.length) + (denied.full ? '+' : '') : '…'} to="/activity?q=verdict:deny&since=24h" tone={denied.rows && denied.rows.length > 0 ? 'deny' : undefined} />
         <Tile label="Agents" value={agents.data ? count(agents.data.length) : '…'} to="/agents" note={agents.data && online(agents.data)} />
-        <Tile label="Services, rules" value={s ? `${count(s.services)}, ${count(s.rules)}` : '…'} to="/services" />
+        <Tile label="Services" value={s ? count(s.services) : '…'} to="/services" note={s && plural(s.rules, 'rule')} />
       </div>
       {steps && !steps.every((x) => x.done) && <Checklist steps={steps} />}
       {(s?.warnings ?? []).length > 0 && (
@@ -132,7 +132,7 @@ interface Step {
 function setup(s: Status, agents: Agent[], acted: boolean): Step[] {
   const unset = (s.warnings ?? []).some((w) => w.startsWith('secret '))
   return [
-    { done: s.services > 0, title: 'Declare a service', how: 'Two lines in the policy are enough for one that has a preset.', command: 'service "github" {}' },
+    { done: s.services > 0, title: 'Declare a service', how: 'Two lines in the policy are enough for one that has a preset.', command: 'service "github" {}', to: '/policy' },
     { done: s.services > 0 && !unset, title: 'Give its secret a value', how: 'It goes in once and never comes out.', to: '/services' },
     { done: agents.length > 0, title: 'Enrol an agent', how: 'A machine, a container or a job.', to: '/agents' },
     { done: acted, title: 'See it act', how: 'The first request, statement or refusal shows up under Activity.', to: '/activity' },

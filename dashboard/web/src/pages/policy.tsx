@@ -1,13 +1,14 @@
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import * as T from '@radix-ui/react-tabs'
-import { get, post, problem, type Problem } from '../lib/api'
+import { get, post, type Problem } from '../lib/api'
 import { plural } from '../lib/format'
 import { changed, useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
-import type { Finding, Preview, Revision, SourceText } from '../lib/types'
+import type { Preview, Revision, SourceText } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Diff } from '../ui/diff'
-import { Badge, Button, cx, Empty, Fault, Field, Foreign, Modal, PageHead, Skeleton, Time } from '../ui/kit'
+import { Findings, Review, usePreview } from '../ui/draft'
+import { Badge, Button, cx, Empty, Fault, Foreign, Link, Modal, PageHead, Skeleton, Time } from '../ui/kit'
 import { attempt, say } from '../ui/toast'
 
 const Editor = lazy(() => import('../ui/editor'))
@@ -18,7 +19,9 @@ export function PolicyPage() {
   const tab = query.get('view') ?? 'edit'
   return (
     <div className="policy">
-      <PageHead title="Policy" note={data && `revision ${data.number}`} />
+      <PageHead title="Policy" note={data && `revision ${data.number}`}>
+        <Link className="button" to="/policy/new">New rule</Link>
+      </PageHead>
       {error ? (
         <Fault problem={error} retry={reload} />
       ) : !data ? (
@@ -54,41 +57,15 @@ function Workshop({ source }: { source: SourceText }) {
   const file = source.files.find((f) => f.name === wanted) ?? source.files[0]
   const [base, setBase] = useState(source)
   const [drafts, setDrafts] = useState<Record<string, string>>({})
-  const [preview, setPreview] = useState<Preview | null>(null)
-  const [fault, setFault] = useState<Problem | null>(null)
   const [reviewing, setReviewing] = useState(false)
   const [round, setRound] = useState(0)
   const dirty = Object.keys(drafts).length > 0
+  const { preview, fault } = usePreview(dirty ? { files: drafts } : null)
   const stale = dirty && base.revision !== source.revision
 
   useEffect(() => {
     if (!dirty && base.revision !== source.revision) setBase(source)
   }, [dirty, base, source])
-
-  // A draft is checked when nobody has typed for a moment.
-  useEffect(() => {
-    if (!dirty) {
-      setPreview(null)
-      setFault(null)
-      return
-    }
-    const c = new AbortController()
-    const timer = setTimeout(() => {
-      post<Preview>('/policy/check', { files: drafts }, { signal: c.signal }).then(
-        (p) => {
-          setPreview(p)
-          setFault(null)
-        },
-        (err) => {
-          if (!c.signal.aborted) setFault(problem(err))
-        },
-      )
-    }, 400)
-    return () => {
-      clearTimeout(timer)
-      c.abort()
-    }
-  }, [drafts, dirty])
 
   useEffect(() => {
     if (!dirty) return
@@ -98,8 +75,10 @@ function Workshop({ source }: { source: SourceText }) {
   }, [dirty])
 
   const words = useMemo(() => vocabulary(source), [source])
+  const before = base.files.find((f) => f.name === file?.name)?.text ?? ''
+  // What the editor begins with. What is typed since then is its own business.
+  const begin = useMemo(() => drafts[file?.name ?? ''] ?? before, [file?.name, base.revision, round])
   if (!file) return <Empty title="The configuration has no file" />
-  const before = base.files.find((f) => f.name === file.name)?.text ?? ''
   const change = (text: string) =>
     setDrafts((old) => {
       const next = { ...old }
@@ -153,7 +132,7 @@ function Workshop({ source }: { source: SourceText }) {
           <Editor
             key={`${file.name} ${base.revision} ${round}`}
             name={file.name}
-            text={drafts[file.name] !== undefined && base.revision !== source.revision ? before : (drafts[file.name] ?? before)}
+            text={begin}
             readOnly={!!file.fixed || !may('editor')}
             findings={findings}
             words={words}
@@ -164,20 +143,22 @@ function Workshop({ source }: { source: SourceText }) {
         </Suspense>
       </div>
       {findings.length > 0 && <Findings list={findings} />}
-      {reviewing && preview && (
-        <Review
-          preview={preview}
-          base={base.revision}
-          files={drafts}
-          onClose={() => setReviewing(false)}
-          onTaken={(n) => {
-            setReviewing(false)
-            setDrafts({})
-            changed('/policy', '/services', '/roles', '/status', '/agents')
-            say(`Revision ${n} is in force`)
-          }}
-        />
-      )}
+      <Modal title="Review and apply" open={reviewing && preview !== null} wide onClose={() => setReviewing(false)}>
+        {preview && (
+          <Review
+            draft={{ files: drafts }}
+            preview={preview}
+            base={base.revision}
+            back="Go on writing"
+            onBack={() => setReviewing(false)}
+            onTaken={(n) => {
+              setReviewing(false)
+              setDrafts({})
+              say(`Revision ${n} is in force`)
+            }}
+          />
+        )}
+      </Modal>
     </>
   )
 }
@@ -198,84 +179,6 @@ function vocabulary(s: SourceText): string[] {
     'service', 'role', 'rule', 'secret', 'test', 'approver', 'judge', 'hosts', 'auth', 'use', 'on', 'verdict', 'when', 'unless', 'reason', 'methods',
     'paths', 'verbs', 'tables', 'members', 'protocol', 'databases', 'posture', 'bearer', 'header', 'basic', 'password', 'allow', 'ask', 'deny', ...names, ...attributes,
   ])]
-}
-
-function Findings({ list }: { list: Finding[] }) {
-  return (
-    <ul className="findings" aria-label="What is to be said about the draft">
-      {list.map((f, i) => (
-        <li key={i} className={f.severity}>
-          <Badge tone={f.severity === 'error' ? 'deny' : 'ask'}>{f.severity}</Badge>
-          <span>
-            {f.start && <span className="quiet">line {f.start.line}: </span>}
-            <strong><Foreign text={f.summary} /></strong> <Foreign text={f.detail ?? ''} />
-          </span>
-        </li>
-      ))}
-    </ul>
-  )
-}
-
-interface ReviewProps {
-  preview: Preview
-  base: string
-  files: Record<string, string>
-  onClose: () => void
-  onTaken: (n: number) => void
-}
-
-function Review({ preview, base, files, onClose, onTaken }: ReviewProps) {
-  const [note, setNote] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState<Problem | null>(null)
-  const may = useMay()
-  const guarded = preview.guarded ?? []
-  const apply = async () => {
-    setBusy(true)
-    setFault(null)
-    try {
-      const got = await post<{ revision: Revision }>('/policy/apply', { files, note }, { headers: { 'If-Match': `"${base}"` } })
-      onTaken(got.revision.number)
-    } catch (err) {
-      const p = problem(err)
-      setFault(p)
-      if (p.status === 412) changed('/policy')
-    } finally {
-      setBusy(false)
-    }
-  }
-  return (
-    <Modal title="Review and apply" open wide onClose={onClose}>
-      <div className="review">
-        {(preview.findings ?? []).length > 0 && <Findings list={preview.findings!} />}
-        {guarded.length > 0 && (
-          <div className="warn-box">
-            <p><strong>Only an admin may change this, after a fresh proof:</strong></p>
-            <ul>
-              {guarded.map((g, i) => <li key={i}>{g.kind} <strong><Foreign text={g.name} /></strong> <Foreign text={g.what} /></li>)}
-            </ul>
-          </div>
-        )}
-        <Diff text={preview.diff} label="What changes" />
-        <p className="quiet small">{plural(preview.tests, 'test block')} passed.</p>
-        {fault && <Fault problem={fault} />}
-        <form
-          onSubmit={(e) => {
-            e.preventDefault()
-            void apply()
-          }}
-        >
-          <Field label="Note" note="Why; it stands in the history.">
-            {(id, by) => <input id={id} aria-describedby={by} value={note} onChange={(e) => setNote(e.target.value)} autoComplete="off" />}
-          </Field>
-          <footer className="dialog-foot">
-            <Button onClick={onClose}>Go on writing</Button>
-            <Button look="main" type="submit" busy={busy} disabled={!preview.ok || (guarded.length > 0 && !may('admin'))}>Apply</Button>
-          </footer>
-        </form>
-      </div>
-    </Modal>
-  )
 }
 
 function Blocks({ source }: { source: SourceText }) {

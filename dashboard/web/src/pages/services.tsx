@@ -76,7 +76,7 @@ export function ServicesPage() {
 
 function ServiceTable({ list, warnings }: { list: Service[]; warnings: Record<string, string[]> }) {
   return (
-    <div className="table-box" tabIndex={0} role="region" aria-label="Services">
+    <div className="table-box" tabIndex={0} role="region" aria-label="All services">
       <table className="table">
         <thead>
           <tr><th scope="col">Service</th><th scope="col">Protocol</th><th scope="col">Where</th><th scope="col">Without a rule</th><th scope="col">Secret</th><th scope="col">Roles</th></tr>
@@ -109,7 +109,7 @@ function SecretTable({ list, usedBy, set }: { list: Secret[]; usedBy: (n: string
   const [removing, setRemoving] = useState('')
   return (
     <>
-      <div className="table-box" tabIndex={0} role="region" aria-label="Secrets">
+      <div className="table-box" tabIndex={0} role="region" aria-label="All secrets">
         <table className="table">
           <thead>
             <tr><th scope="col">Secret</th><th scope="col">Value</th><th scope="col">Version</th><th scope="col">Set</th><th scope="col">Used by</th><th scope="col"><span className="sr">Do</span></th></tr>

@@ -6,6 +6,7 @@ import { setTheme, useTheme, type Theme } from '../lib/theme'
 import type { Status, VerifyReport } from '../lib/types'
 import { Badge, Button, Facts, Fault, Foreign, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { Code } from '../ui/code'
+import { OperatorsPanel, TokensPanel } from './people'
 
 export function SettingsPage() {
   const { data: s, error, reload } = useResource<Status>('/status')
@@ -53,6 +54,8 @@ export function SettingsPage() {
               !s.wireguard && <p className="quiet">None.</p>
             )}
           </Panel>
+          <OperatorsPanel />
+          <TokensPanel />
           <AuditPanel />
           <ThemePanel />
         </>

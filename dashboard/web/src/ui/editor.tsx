@@ -71,7 +71,7 @@ export default function Editor(p: Props) {
           autocompletion({ override: [complete] }),
           writable.current.of(EditorState.readOnly.of(p.readOnly)),
           EditorState.tabSize.of(2),
-          EditorView.contentAttributes.of({ 'aria-label': `Text of ${p.name}` }),
+          EditorView.contentAttributes.of({ 'aria-label': `Text of ${p.name}`, tabindex: '0' }),
           keymap.of([
             { key: 'Mod-s', run: () => (now.current.onSave(), true) },
             ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap,

@@ -1,0 +1,176 @@
+import { useEffect, useRef, useState } from 'react'
+import { post, problem, type Problem } from '../lib/api'
+import { count, plural } from '../lib/format'
+import { changed } from '../lib/resource'
+import type { Draft, Finding, Impact, Preview, Revision } from '../lib/types'
+import { useMay } from '../lib/who'
+import { Diff } from './diff'
+import { Badge, Button, Fault, Field, Foreign, Link, Skeleton, Time, VerdictBadge } from './kit'
+
+/** usePreview has a draft checked when nobody has changed it for a moment. */
+export function usePreview(draft: Draft | null): { preview: Preview | null; fault: Problem | null } {
+  const [preview, setPreview] = useState<Preview | null>(null)
+  const [fault, setFault] = useState<Problem | null>(null)
+  const text = draft ? JSON.stringify(draft) : ''
+  useEffect(() => {
+    setPreview(null)
+    setFault(null)
+    if (!text) return
+    const c = new AbortController()
+    const timer = setTimeout(() => {
+      post<Preview>('/policy/check', JSON.parse(text), { signal: c.signal }).then(setPreview, (err) => {
+        if (!c.signal.aborted) setFault(problem(err))
+      })
+    }, 400)
+    return () => {
+      clearTimeout(timer)
+      c.abort()
+    }
+  }, [text])
+  return { preview, fault }
+}
+
+export function Findings({ list }: { list: Finding[] }) {
+  return (
+    <ul className="findings" aria-label="What is to be said about the draft">
+      {list.map((f, i) => (
+        <li key={i} className={f.severity}>
+          <Badge tone={f.severity === 'error' ? 'deny' : 'ask'}>{f.severity}</Badge>
+          <span>
+            {f.start && <span className="quiet">line {f.start.line}: </span>}
+            <strong><Foreign text={f.summary} /></strong> <Foreign text={f.detail ?? ''} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** ImpactPanel replays what was recorded by the rules of a draft. */
+export function ImpactPanel({ draft }: { draft: Draft }) {
+  const [since, setSince] = useState('24h')
+  const [impact, setImpact] = useState<Impact | null>(null)
+  const [fault, setFault] = useState<Problem | null>(null)
+  const text = JSON.stringify(draft)
+  useEffect(() => {
+    setImpact(null)
+    setFault(null)
+    const c = new AbortController()
+    post<Impact>('/policy/impact', { ...JSON.parse(text), since }, { signal: c.signal }).then(setImpact, (err) => {
+      if (!c.signal.aborted) setFault(problem(err))
+    })
+    return () => c.abort()
+  }, [text, since])
+  const groups = impact?.groups ?? []
+  return (
+    <section className="impact" aria-label="What it would have changed">
+      <div className="impact-head">
+        <h3>What it would have changed</h3>
+        <select aria-label="Of what was recorded in" value={since} onChange={(e) => setSince(e.target.value)}>
+          <option value="1h">the last hour</option>
+          <option value="24h">the last 24 hours</option>
+          <option value="7d">the last 7 days</option>
+        </select>
+      </div>
+      {fault ? (
+        <Fault problem={fault} />
+      ) : !impact ? (
+        <Skeleton lines={2} />
+      ) : (
+        <>
+          <p role="status">
+            {groups.length === 0 ? `Nothing: all ${count(impact.replayed)} recorded actions are decided as before.` : (
+              <>
+                {groups.map((g, i) => (
+                  <span key={i} className="impact-group">
+                    {count(g.count)} <VerdictBadge verdict={g.old} /> → <VerdictBadge verdict={g.new} />
+                  </span>
+                ))}{' '}
+                <span className="quiet">of {plural(impact.replayed, 'recorded action')}</span>
+              </>
+            )}
+            {impact.cannot_tell > 0 && <span className="quiet"> {plural(impact.cannot_tell, 'action')} cannot be judged again.</span>}
+            {impact.cut && <span className="quiet"> There are more; only the newest were replayed.</span>}
+          </p>
+          <ul className="lines small">
+            {(impact.changes ?? []).slice(0, 50).map((c) => (
+              <li key={c.id} className="line">
+                <span>
+                  <VerdictBadge verdict={c.old} /> → <VerdictBadge verdict={c.new} />{' '}
+                  <Link to={`/actions/${encodeURIComponent(c.id)}`} className="mono"><Foreign text={c.summary} /></Link>
+                </span>
+                <span className="quiet"><Foreign text={c.agent} /> · <Time at={c.time} /></span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </section>
+  )
+}
+
+interface ReviewProps {
+  draft: Draft
+  preview: Preview
+  base: string
+  onBack: () => void
+  back: string
+  onTaken: (n: number) => void
+}
+
+/** Review shows what a draft does, and takes it. */
+export function Review({ draft, preview, base, onBack, back, onTaken }: ReviewProps) {
+  const [note, setNote] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [fault, setFault] = useState<Problem | null>(null)
+  const may = useMay()
+  const form = useRef<HTMLFormElement>(null)
+  const guarded = preview.guarded ?? []
+  const apply = async () => {
+    setBusy(true)
+    setFault(null)
+    try {
+      const got = await post<{ revision: Revision }>('/policy/apply', { ...draft, note }, { headers: { 'If-Match': `"${base}"` } })
+      changed('/policy', '/services', '/roles', '/status', '/agents')
+      onTaken(got.revision.number)
+    } catch (err) {
+      const p = problem(err)
+      setFault(p)
+      if (p.status === 412) changed('/policy')
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <div className="review">
+      {(preview.findings ?? []).length > 0 && <Findings list={preview.findings!} />}
+      {guarded.length > 0 && (
+        <div className="warn-box">
+          <p><strong>Only an admin may change this, after a fresh proof:</strong></p>
+          <ul>
+            {guarded.map((g, i) => <li key={i}>{g.kind} <strong><Foreign text={g.name} /></strong> <Foreign text={g.what} /></li>)}
+          </ul>
+        </div>
+      )}
+      {preview.diff && <Diff text={preview.diff} label="What changes" />}
+      {preview.ok && <ImpactPanel draft={draft} />}
+      <p className="quiet small">{plural(preview.tests, 'test block')} passed.</p>
+      {fault && <Fault problem={fault} />}
+      <form
+        ref={form}
+        onSubmit={(e) => {
+          e.preventDefault()
+          void apply()
+        }}
+      >
+        <Field label="Note" note="Why; it stands in the history.">
+          {(id, by) => <input id={id} aria-describedby={by} value={note} onChange={(e) => setNote(e.target.value)} autoComplete="off" />}
+        </Field>
+        <footer className="dialog-foot">
+          <Button onClick={onBack}>{back}</Button>
+          <Button look="main" type="submit" busy={busy} disabled={!preview.ok || (guarded.length > 0 && !may('admin'))}>Apply</Button>
+        </footer>
+      </form>
+    </div>
+  )
+}

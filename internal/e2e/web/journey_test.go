@@ -1,0 +1,185 @@
+//go:build e2e
+
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/internal/lab"
+	"sallyport.dev/sallyport/netstack/wireguard"
+)
+
+const fresh = `
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+  dashboard {
+    listen = "localhost:0"
+  }
+}
+
+service "shop" {
+  hosts = ["shop.example.com"]
+  auth  = bearer(secret.shop)
+  tls   = { ca = file("upstreams.pem") }
+}
+
+role "agents" { use = [service.shop] }
+`
+
+const firstRule = `
+rule "no order is deleted" {
+  on      = [service.shop]
+  methods = ["DELETE"]
+  verdict = "deny"
+  reason  = "Orders are kept."
+}
+`
+
+// Somebody who knows nothing but the link that the gateway printed: they become the
+// first operator, set a secret, enrol an agent, write a rule, see the agent denied,
+// see why, answer it on a phone, and leave.
+func TestTheFirstDay(t *testing.T) {
+	s := &site{Lab: lab.New(t, fresh), t: t}
+	var asked string
+	s.HTTPS("shop.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // the credential is what counts
+		asked = r.Method + " " + r.Header.Get("Authorization")
+	}))
+	link := regexp.MustCompile(`http://localhost:\d+/setup#\S+`).FindString(s.Logs.String())
+	if link == "" {
+		t.Fatalf("no link was printed:\n%s", s.Logs)
+	}
+	base, _, _ := strings.Cut(link, "/setup")
+	b := newBrowser(t, base)
+	b.open(look{1280, 860, "light"})
+
+	b.visit("/")
+	b.see("h1", "Log in")
+	b.accessible("the login")
+	b.do("goto", args{"url": link}, nil)
+	b.see("h1", "first operator")
+	b.accessible("the first link")
+	b.fill("input[name=name]", "ana@acme.dev")
+	b.fill("input[name=password]", "correct horse battery staple")
+	b.click("button[type=submit]")
+	b.see("h2", "Set it up")
+	b.see(".step.next", "secret")
+
+	b.click(".step.next a")
+	b.see(".attention", "shop")
+	b.click(".attention button")
+	b.fill(".dialog textarea", "the-shop's-own-token")
+	b.accessible("a secret's form")
+	b.click(".dialog button[type=submit]")
+	b.gone(".attention")
+	b.see("th", "shop")
+
+	client := s.enrol(b)
+	b.press("Escape")
+	b.gone(".dialog")
+
+	b.visit("/policy")
+	b.see(".cm-content", "service")
+	b.click(".cm-content")
+	b.press("Control+End")
+	b.do("type", args{"text": "rule \"broken\" { verdict = \"dney\" "}, nil)
+	b.see(".findings .error", "")
+	b.see(".cm-lintRange-error, .cm-lint-marker-error", "")
+	b.press("Control+a")
+	b.eval(fmt.Sprintf(`document.execCommand('insertText', false, %q)`, fresh+firstRule), nil)
+	b.until(`!document.querySelector('.policy-bar .main').disabled && document.querySelector('.policy-bar').innerText.includes('The draft loads')`)
+	b.click(".policy-bar .main")
+	b.see(".diff .d-in", "no order is deleted")
+	b.accessible("the review")
+	b.fill(".dialog input", "orders are the books")
+	b.click(".dialog button[type=submit]")
+	b.see(".toast", "Revision 2 is in force")
+	b.click("[role=tab]:has-text('History')")
+	b.see(".hcl-block", "orders are the books")
+
+	if code := s.request(t.Context(), client, "DELETE", "https://shop.example.com/orders/17", ""); code != http.StatusForbidden {
+		t.Errorf("the rule does not hold: %d", code)
+	}
+	b.visit("/activity")
+	b.see(".vrow", "DELETE")
+	b.click(".vrow:has-text('DELETE')")
+	b.see(".action .reason", "Orders are kept")
+	b.click("[role=tab]:has-text('Why')")
+	b.see(".rule.hit", "no order is deleted")
+
+	b.do("resize", args{"width": 360, "height": 740}, nil)
+	ctx, stop := context.WithTimeout(t.Context(), 45*time.Second)
+	defer stop()
+	code := make(chan int, 1)
+	go func() {
+		code <- s.request(ctx, client, "POST", "https://shop.example.com/orders", `{"item":"tea"}`, "Content-Type", "application/json")
+	}()
+	b.visit("/")
+	b.see(".pending-link", "1")
+	b.click(".pending-link")
+	b.click(".inbox-item")
+	b.see(".card", "tea")
+	b.accessible("an ask on a phone")
+	b.fill(".card textarea", "it is only tea")
+	b.click(".card-actions .main")
+	if got := <-code; got != http.StatusOK || asked != "POST Bearer the-shop's-own-token" {
+		t.Errorf("after the yes: %d, the upstream saw %q", got, asked)
+	}
+	b.see("tbody tr", "ana@acme.dev")
+	b.do("resize", args{"width": 1280, "height": 860}, nil)
+	b.visit("/audit")
+	b.see("tbody tr", "approved an action")
+	b.see("tbody tr", "set a secret")
+	b.clean("the first day")
+
+	b.click("[aria-label='Log out']")
+	b.see("h1", "Log in")
+	b.fill("input[name=name]", "ana@acme.dev")
+	b.fill("input[name=password]", "wrong")
+	b.click("button[type=submit]")
+	b.see(".field-error", "")
+	b.fill("input[name=password]", "correct horse battery staple")
+	b.click("button[type=submit]")
+	b.see("h1", "Audit")
+	s.Clean("the-shop's-own-token")
+}
+
+// enrol has the wizard make an agent and brings up its tunnel by what it shows.
+func (s *site) enrol(b *browser) *http.Client {
+	s.t.Helper()
+	b.visit("/agents")
+	b.see(".empty", "sallyport agent add")
+	b.click(".page-tools .main")
+	b.fill(".dialog input", "Not A Name")
+	b.see(".field-error", "Small letters")
+	b.fill(".dialog input", "laptop")
+	b.accessible("the wizard")
+	b.click(".dialog button[type=submit]")
+	b.see("svg.qr", "")
+	b.accessible("the configuration")
+	conf := b.text(".enrolled .code")
+	at := regexp.MustCompile(`Endpoint = .*`)
+	if !at.MatchString(conf) || !strings.Contains(conf, "PrivateKey") {
+		s.t.Fatalf("that is no configuration:\n%s", conf)
+	}
+	// The wizard shows where other machines reach the gateway; this one is the same.
+	c, err := wireguard.NewClient(at.ReplaceAllString(conf, fmt.Sprintf("Endpoint = 127.0.0.1:%d", s.WG.Port())), nil)
+	must(s.t, err)
+	s.t.Cleanup(func() { c.Close() }) //nolint:errcheck // the test is over
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.CA.PEM())
+	tr := &http.Transport{DialContext: c.DialContext, TLSClientConfig: &tls.Config{RootCAs: roots}}
+	s.t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr}
+}

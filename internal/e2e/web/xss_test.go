@@ -1,0 +1,231 @@
+//go:build e2e
+
+package web
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/internal/lab"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const permissive = `
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+}
+
+operators {
+  admins = ["ana@acme.dev"]
+}
+
+service "api" {
+  hosts = ["api.example.com"]
+  tls   = { ca = file("upstreams.pem") }
+}
+
+service "db" {
+  protocol  = "postgres"
+  hosts     = ["db.example.com"]
+  databases = ["postgres"]
+  auth      = password("postgres", secret.db)
+  tls       = { ca = file("upstreams.pem") }
+}
+
+role "agents" { use = [service.api, service.db] }
+
+rule "posts are asked" {
+  on      = [service.api]
+  methods = ["POST"]
+  verdict = "ask"
+}
+
+rule "all else is fine" {
+  on      = [service.api]
+  methods = ["GET", "PUT"]
+  verdict = "allow"
+}
+`
+
+// An agent puts 200 payloads into every field that is recorded: path, query, header
+// names and values, user agent, content type, body, SQL text, a database user's
+// name, an application's name, and the status of its upstream. Every page that shows
+// a record shows them, and nothing of them runs or is even refused.
+func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
+	payloads := corpus()
+	if len(payloads) != 200 {
+		t.Fatalf("%d payloads", len(payloads))
+	}
+	s := newSite(t, permissive)
+	s.Secret("db", "upstream-password")
+	s.HTTPS("api.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, r.URL.Query().Get("p"))
+	}))
+	s.Postgres("db.example.com")
+	agent := s.Agent("mallory")
+	s.spread(agent, payloads)
+	s.spreadSQL(agent, payloads)
+	records := s.Records("limit:10000", 2*len(payloads))
+	if n := len(s.Records("kind:request limit:10000", 1)); n < len(payloads)*9/10 {
+		t.Fatalf("only %d of %d requests are recorded", n, len(payloads))
+	}
+	stop := s.spreadAsks(agent, payloads)
+	defer stop()
+
+	b := newBrowser(t, s.url)
+	b.open(look{1440, 900, "light"})
+	// The list, from its end to its beginning, and what stands in a tooltip.
+	b.visit("/activity")
+	b.see(".vrow", "")
+	b.eval(`(async () => { const g = document.querySelector('.vgrid'); for (let y = 0; y < g.scrollHeight; y += 400) { g.scrollTop = y; await new Promise(requestAnimationFrame) } })()`, nil)
+	b.clean("the list")
+	// Every record by its own page, in all its parts. The page is kept; only what it
+	// shows changes, as for an operator who walks the list.
+	for from := 0; from < len(records); from += 25 {
+		var ids []string
+		for _, r := range records[from:min(from+25, len(records))] {
+			ids = append(ids, r.ID)
+		}
+		list, err := json.Marshal(ids)
+		must(t, err)
+		b.eval(fmt.Sprintf(walk, list), nil)
+		b.clean(fmt.Sprintf("records %d to %d", from, from+len(ids)))
+		if t.Failed() {
+			return
+		}
+	}
+	b.clean("the records")
+	for _, page := range []string{
+		"/sessions", "/sessions/" + records[0].Session, "/", "/approvals", "/agents/mallory", "/audit",
+		"/activity?q=" + url.QueryEscape(payloads[2]), "/activity?sel=" + url.QueryEscape(payloads[2]), "/actions/" + url.PathEscape(payloads[2]),
+		"/agents/" + url.PathEscape("<img src=x onerror="+run+">"), "/sessions/" + url.PathEscape(payloads[0]),
+	} {
+		b.visit(page)
+		b.until(`!document.querySelector('.skeleton')`)
+		b.clean(strings.SplitN(page, "?", 2)[0])
+	}
+	for _, r := range s.Desk.List() {
+		b.visit("/approvals?id=" + r.ID)
+		b.see(".card", "")
+		b.clean("an ask")
+	}
+	// What turns text around is shown, not done.
+	turned := s.Records("limit:10000", 1)
+	for i := range turned {
+		if strings.Contains(turned[i].Summary, "\u202e") {
+			b.visit("/actions/" + turned[i].ID)
+			b.see("mark.ghost", "U+202E")
+			return
+		}
+	}
+}
+
+// walk goes through records as an operator does who follows a list: the document
+// stays, what it shows changes. Every fifth is looked at in all its parts.
+const walk = `(async (ids) => {
+  const frame = () => new Promise(requestAnimationFrame)
+  const until = async (ok) => {
+    for (let i = 0; i < 600 && !ok(); i++) await frame()
+    if (!ok()) throw new Error('not shown: ' + location.pathname + location.search)
+  }
+  for (const [i, id] of ids.entries()) {
+    for (const tab of i %% 5 ? ['', 'record'] : ['', 'why', 'facts', 'record']) {
+      history.pushState(null, '', '/actions/' + id + (tab && '?tab=' + tab))
+      dispatchEvent(new PopStateEvent('popstate'))
+      await until(() => document.querySelector('.page-head code')?.textContent === id && document.querySelector('.action [role=tabpanel][data-state=active]'))
+      if (tab === 'why') await until(() => document.querySelector('.trace'))
+      await frame()
+    }
+  }
+})(%s)`
+
+// spread has an agent put each payload into every field of a request.
+func (s *site) spread(agent *lab.Agent, payloads []string) {
+	s.t.Helper()
+	for _, p := range payloads {
+		s.raw(agent, "GET", p, "")
+	}
+}
+
+// dial opens a connection of the agent to the API.
+func (s *site) dial(agent *lab.Agent) net.Conn {
+	s.t.Helper()
+	conn, err := agent.DialContext(s.t.Context(), "tcp", "api.example.com:443")
+	must(s.t, err)
+	conf := agent.TLS("http/1.1")
+	conf.ServerName = "api.example.com"
+	return tls.Client(conn, conf)
+}
+
+// raw writes a request by hand, because no client writes such ones.
+func (s *site) raw(agent *lab.Agent, method, p, body string) {
+	conn := s.dial(agent)
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // the read then fails
+	field := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '.'
+		}
+		return r
+	}, p)
+	path := (&url.URL{Path: "/" + p, RawQuery: "p=" + url.QueryEscape(p) + "&" + url.QueryEscape(p) + "=1"}).RequestURI()
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\nUser-Agent: %s\r\nX-Note: %s\r\nReferer: %s\r\nContent-Type: text/plain; x=%s\r\nContent-Length: %d\r\n\r\n%s",
+		method, path, field, field, field, url.QueryEscape(p), len(body), body)
+	buf := make([]byte, 4096)
+	for {
+		if _, err := conn.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// spreadSQL has an agent put each payload into a statement, a parameter and the name
+// of an application.
+func (s *site) spreadSQL(agent *lab.Agent, payloads []string) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	c, err := agent.PG(ctx, "postgres://x@db.example.com/postgres?sslmode=require&application_name="+url.QueryEscape(payloads[0]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	for _, p := range payloads {
+		p = strings.ReplaceAll(p, "\x00", "")
+		c.Exec(ctx, "SELECT '"+strings.ReplaceAll(p, "'", "''")+"' AS \""+strings.ReplaceAll(p, `"`, `""`)+"\" -- "+strings.ReplaceAll(p, "\n", " "), pgx.QueryExecModeSimpleProtocol) //nolint:errcheck // some are refused
+	}
+}
+
+// spreadAsks has an agent ask with payloads in body and path.
+func (s *site) spreadAsks(agent *lab.Agent, payloads []string) (stop func()) {
+	s.t.Helper()
+	var conns []net.Conn
+	for i := range 8 {
+		conn := s.dial(agent)
+		conns = append(conns, conn)
+		p := strings.Join(payloads[i*25:(i+1)*25], "\n")
+		fmt.Fprintf(conn, "POST /%s HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			url.PathEscape(payloads[i]), len(p), p)
+		for len(s.Desk.List()) <= i {
+			select {
+			case <-s.Desk.Changed():
+			case <-s.t.Context().Done():
+			}
+		}
+	}
+	return func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	}
+}
