@@ -5,6 +5,7 @@ go 1.26.6
 toolchain go1.26.8
 
 require (
+	filippo.io/age v1.3.2
 	github.com/andybalholm/brotli v1.2.7
 	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674
 	github.com/hashicorp/hcl/v2 v2.25.0
@@ -32,6 +33,8 @@ require (
 	pgregory.net/rapid v1.3.0
 	tailscale.com v1.102.5
 )
+
+require filippo.io/hpke v0.4.0 // indirect
 
 require (
 	9fans.net/go v0.0.8-0.20250307142834-96bdba94b63f // indirect
