@@ -1,0 +1,119 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A waiting ask, as the command lists it.
+type waiting struct {
+	ID     string
+	Sample string
+	Again  bool
+}
+
+// An asker is a machine whose curl asks for something.
+type asker struct {
+	*site
+	m   *machine
+	pem string
+}
+
+// back waits until the gateway is there again.
+func (a *asker) back() {
+	a.t.Helper()
+	a.m.run("curl", "-fsS", "--retry", "20", "--retry-connrefused", "--retry-all-errors", "--retry-delay", "1", "--max-time", "15", "http://sallyport.internal/whoami")
+}
+
+// post sends a request that must be asked, and gives the status of the answer.
+func (a *asker) post(body string, more ...string) string {
+	a.t.Helper()
+	args := append([]string{"curl", "-sS", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", a.pem, "-d", body}, more...)
+	return a.m.run(append(args, "https://api.e2e.example/v1/refunds")...)
+}
+
+// crash ends the gateway as a lost machine does, and starts it again.
+func (a *asker) crash() {
+	a.t.Helper()
+	a.stop(syscall.SIGKILL)
+	a.start()
+	a.back()
+}
+
+// pending gives what waits.
+func (a *asker) pending() (list []waiting) {
+	a.t.Helper()
+	if err := json.Unmarshal([]byte(a.sallyport("", "approvals", "ls", "--json")), &list); err != nil {
+		a.t.Fatal(err)
+	}
+	return list
+}
+
+// TestAnAskOutlivesACrash kills the gateway at every step of an ask, with a real
+// curl that comes back.
+func TestAnAskOutlivesACrash(t *testing.T) {
+	require(t)
+	s := newSite(t)
+	a := &asker{site: s, m: newMachine(t)}
+	a.m.join(s.enrol("laptop"))
+	a.pem = filepath.Join(a.m.dir, "sallyport.pem")
+	a.m.run("curl", "-fsS", "http://sallyport.internal/ca.pem", "-o", a.pem)
+	const async = "Prefer: respond-async"
+	expect := func(step, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Fatalf("%s: %s, want %s\n%s", step, got, want, s.logged())
+		}
+	}
+
+	expect("asked", a.post("to=bob", "-H", async), "202")
+	a.crash()
+	list := a.pending()
+	if len(list) != 1 || !list[0].Again || !strings.Contains(list[0].Sample, "to=bob") {
+		t.Fatalf("after the crash %+v waits", list)
+	}
+	out := a.m.run("curl", "-fsS", "http://sallyport.internal/approvals/"+list[0].ID)
+	if !strings.Contains(out, `"state":"pending"`) {
+		t.Errorf("the agent sees %s", out)
+	}
+	s.sallyport("", "approvals", "approve", list[0].ID, "--note", "fine")
+	a.crash()
+	expect("another body", a.post("to=eve", "-H", async), "202")
+	expect("the same, approved before the crash", a.post("to=bob", "-H", async), "200")
+	if got := <-s.seen; !strings.Contains(got, "POST /v1/refunds") {
+		t.Errorf("the upstream saw %s", got)
+	}
+	a.crash()
+	expect("the same, used before the crash", a.post("to=bob", "-H", async), "202")
+	for _, r := range a.pending() {
+		s.sallyport("", "approvals", "deny", r.ID, "--note", "no")
+	}
+	a.crash()
+	expect("denied before the crash", a.post("to=bob", "-H", async), "403")
+
+	held := make(chan error, 1)
+	go func() {
+		_, err := a.m.try("curl", "-sS", "--max-time", "20", "--cacert", a.pem, "-d", "to=cy", "https://api.e2e.example/v1/refunds")
+		held <- err
+	}()
+	a.m.await("the ask of a held connection", func() bool { return len(a.pending()) == 1 })
+	a.crash()
+	if err := <-held; err == nil {
+		t.Error("a connection outlives the gateway")
+	}
+	list = a.pending()
+	if len(list) != 1 {
+		t.Fatalf("after the crash %+v waits", list)
+	}
+	s.sallyport("", "approvals", "approve", list[0].ID)
+	expect("the same, held at the crash", a.post("to=cy"), "200")
+	<-s.seen
+	if out := s.sallyport("", "audit", "verify"); !strings.Contains(out, "whole") {
+		t.Errorf("audit verify: %s", out)
+	}
+}
