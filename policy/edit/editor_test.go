@@ -184,7 +184,7 @@ func TestARollbackLeavesTheHostAlone(t *testing.T) {
 	}
 }
 
-func TestLinksAndForeignFilesAreLeftAlone(t *testing.T) {
+func TestT48_LinksAndForeignFilesAreLeftAlone(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "outside.hcl")
 	if err := os.WriteFile(outside, []byte(small), 0o600); err != nil {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func TestLinksAndForeignFilesAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAGuardedChangeNeedsPermission(t *testing.T) {
+func TestT48_AGuardedChangeNeedsPermission(t *testing.T) {
 	e := editor(directory(t, map[string]string{"a.hcl": small + "\nservice \"shop\" {\n  hosts = [\"shop.example.com\"]\n  auth  = bearer(secret.set_x)\n}\n"}))
 	move := action.Draft{Edits: []action.Edit{{Op: "replace", Kind: "service", Name: "shop", HCL: "service \"shop\" {\n  hosts = [\"evil.example.com\"]\n  auth  = bearer(secret.set_x)\n}"}}}
 	no := errors.New("only an admin")

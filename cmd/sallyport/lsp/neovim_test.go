@@ -3,6 +3,7 @@ package lsp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	}
 	cmd := Command(&cli.Env{}, policy.Options{Tables: []action.FactTable{http.Facts()}}, "test")
 	cmd.Flags().String("config", "", "")
-	cmd.SetArgs(nil)
+	cmd.SetArgs([]string{})
 	if err := cmd.ExecuteContext(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -50,8 +51,13 @@ const script = `
 local out = {}
 local dir = os.getenv("SALLYPORT_TEST_DIR")
 vim.cmd("edit " .. dir .. "/rules.hcl")
-local id = vim.lsp.start_client({ name = "sallyport", cmd = { os.getenv("SALLYPORT_TEST_SERVER") }, root_dir = dir })
-vim.lsp.buf_attach_client(0, id)
+local id
+vim.wait(15000, function()
+  for _, client in pairs(vim.lsp.buf_get_clients(0)) do
+    id = client.id
+  end
+  return id ~= nil
+end, 20)
 
 local function found(n)
   return vim.wait(15000, function() return #vim.diagnostic.get(0) == n end, 20)
@@ -90,7 +96,25 @@ out.stopped = vim.wait(15000, function() return vim.lsp.client_is_stopped(id) en
 vim.cmd(out.stopped and "qall!" or "cquit")
 `
 
-// TestNeovim has a stock Neovim use the language server.
+// page is what people are told to put into their editor.
+const page = "../../../docs/editors.md"
+
+// fence gives the block of a language that the page shows.
+func fence(t *testing.T, language string) string {
+	t.Helper()
+	b, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(b), "```"+language+"\n")
+	text, _, closed := strings.Cut(rest, "```\n")
+	if !ok || !closed {
+		t.Fatalf("%s shows no %s", page, language)
+	}
+	return text
+}
+
+// TestNeovim has a stock Neovim use the language server, set up as the page says.
 func TestNeovim(t *testing.T) {
 	nvim, err := exec.LookPath("nvim")
 	if err != nil {
@@ -100,9 +124,16 @@ func TestNeovim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	home := t.TempDir()
+	dir := filepath.Join(home, "sallyport")
+	if err := os.MkdirAll(filepath.Join(home, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Symlink(self, filepath.Join(home, "bin", "sallyport"))); err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range map[string]string{
-		"shop.hcl": rest, "script.lua": script,
+		"shop.hcl": rest, "script.lua": script, "init.lua": fence(t, "lua"),
 		"rules.hcl": "rule \"größer\" {\n  on = [service.shp]\n  verdict = \"deny\"\n}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -111,8 +142,9 @@ func TestNeovim(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, nvim, "--headless", "--clean", "-n", "-S", filepath.Join(dir, "script.lua"))
-	cmd.Env = append(os.Environ(), child+"=1", "SALLYPORT_TEST_DIR="+dir, "SALLYPORT_TEST_SERVER="+self, "HOME="+dir, "XDG_STATE_HOME="+dir, "XDG_CACHE_HOME="+dir)
+	cmd := exec.CommandContext(ctx, nvim, "--headless", "-n", "-i", "NONE", "-u", filepath.Join(dir, "init.lua"), "-S", filepath.Join(dir, "script.lua"))
+	cmd.Env = append(os.Environ(), child+"=1", "SALLYPORT_TEST_DIR="+dir, "HOME="+home, "XDG_STATE_HOME="+home, "XDG_CACHE_HOME="+home,
+		"XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "PATH="+filepath.Join(home, "bin")+":"+os.Getenv("PATH"))
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
