@@ -141,9 +141,9 @@ func TestARuleIsReadChangedAndInForce(t *testing.T) {
 	}
 }
 
-// TestRightsOfEdits asks everything of the table on behalf of everybody, and has
+// TestT48_RightsOfEdits asks everything of the table on behalf of everybody, and has
 // each refusal in its place.
-func TestRightsOfEdits(t *testing.T) {
+func TestT48_RightsOfEdits(t *testing.T) {
 	h := &house{t, lab.New(t, rules)}
 	h.Secret("shop", "sesame")
 	tag, file := h.etag(), "lab.hcl"
