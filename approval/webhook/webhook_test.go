@@ -22,7 +22,7 @@ const secret = "a key of twenty-six letters"
 
 func fixed(s string) func() ([]byte, error) { return func() ([]byte, error) { return []byte(s), nil } }
 
-func TestVerify(t *testing.T) {
+func TestT41_WhatIsNotSignedIsNotTaken(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	body := []byte(`{"type":"approval.asked"}`)
 	signed := func(change func(h http.Header)) http.Header {
@@ -249,7 +249,7 @@ func send(in *Inbox, ask, key, id string, at time.Time, body string) error {
 	return err
 }
 
-func TestAnswers(t *testing.T) {
+func TestT41_AKeySpeaksForItsOwnApprover(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for _, c := range []struct {
 		name, ask, key, body string
