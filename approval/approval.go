@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/attention"
 )
 
 // Defaults of an Approver.
@@ -66,12 +67,12 @@ type Desk struct {
 	life context.Context // ends with the gateway; set by Load
 
 	mu      sync.Mutex
-	all     map[string]*ask       // by id; guarded by mu
-	tickets map[string]*ask       // whose answer may still be used; guarded by mu
-	granted map[string][]*ask     // yeses for longer, by what they are for; guarded by mu
-	agents  map[string]*attention // by agent id; guarded by mu
-	past    []string              // ids of settled asks, oldest first; guarded by mu
-	changed chan struct{}         // closed at the next change; guarded by mu
+	all     map[string]*ask             // by id; guarded by mu
+	tickets map[string]*ask             // whose answer may still be used; guarded by mu
+	granted map[string][]*ask           // yeses for longer, by what they are for; guarded by mu
+	agents  map[string]*attention.Agent // by agent id; guarded by mu
+	past    []string                    // ids of settled asks, oldest first; guarded by mu
+	changed chan struct{}               // closed at the next change; guarded by mu
 }
 
 // Settle gets the answer of d's judges and approvers about a: at once where

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/attention"
 )
 
 // comeBack files a deed and waits until its agent is told to come back.
@@ -204,7 +205,7 @@ func TestT42_OneAgentCannotFillTheDesk(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if n := len(d.List()); n != maxPending || d.Pending() != maxPending {
+		if n := len(d.List()); n != attention.MaxPending || d.Pending() != attention.MaxPending {
 			t.Errorf("%d wait, %d counted", n, d.Pending())
 		}
 		other := file(ctx, d, deed{id: "o", agent: "desktop", body: "x"})
@@ -213,7 +214,7 @@ func TestT42_OneAgentCannotFillTheDesk(t *testing.T) {
 		}
 		stop()
 		wg.Wait()
-		if refused != 1000-maxPending {
+		if refused != 1000-attention.MaxPending {
 			t.Errorf("%d refused", refused)
 		}
 	})
@@ -223,7 +224,7 @@ func TestT42_DenialsCoolAnAgentDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(memory)
 		d := loaded(t, store, nil)
-		for i := range maxDenials {
+		for i := range attention.MaxDenials {
 			got := file(t.Context(), d, deed{id: fmt.Sprint(i), body: fmt.Sprint(i)})
 			answer(t, d, fmt.Sprint(i), false, ana, Scope{})
 			<-got
@@ -234,7 +235,7 @@ func TestT42_DenialsCoolAnAgentDown(t *testing.T) {
 		if dec := again(t, d, deed{id: "z", agent: "desktop", body: "z"}); dec.Verdict != action.Ask {
 			t.Errorf("another agent: %+v", dec)
 		}
-		time.Sleep(coolDown)
+		time.Sleep(attention.CoolDown)
 		if dec := again(t, d, deed{id: "w", body: "w"}); dec.Verdict != action.Ask {
 			t.Errorf("for ever: %+v", dec)
 		}
@@ -250,7 +251,7 @@ func TestT42_WhoKeepsHangingUpIsHeardNoMore(t *testing.T) {
 			hangUp()
 			<-got
 		}
-		if n := len(d.Past(1000)); n != maxWithdrawn {
+		if n := len(d.Past(1000)); n != attention.MaxWithdrawn {
 			t.Errorf("people were asked %d times", n)
 		}
 	})

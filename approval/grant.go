@@ -39,7 +39,7 @@ func (d *Desk) grant(r *Request, k *ask) error {
 			s, first = v.Scope, false
 			continue
 		}
-		s = s.narrow(v.Scope)
+		s = s.Narrow(v.Scope)
 	}
 	if !s.Lasts() {
 		return nil
@@ -50,21 +50,6 @@ func (d *Desk) grant(r *Request, k *ask) error {
 	// The action that asked is the first use.
 	r.Grant = &Grant{Kind: s.Kind, Until: r.Answered.Add(s.For), Left: max(s.Times-1, 0), Counted: s.Times > 0}
 	return nil
-}
-
-// narrow gives what both scopes cover.
-func (s Scope) narrow(o Scope) Scope {
-	if !s.Lasts() || !o.Lasts() {
-		return Scope{}
-	}
-	out := Scope{Kind: Similar, For: min(s.For, o.For), Times: s.Times}
-	if s.Kind == Exact || o.Kind == Exact {
-		out.Kind = Exact
-	}
-	if o.Times > 0 && (s.Times == 0 || o.Times < s.Times) {
-		out.Times = o.Times
-	}
-	return out
 }
 
 // bound is what the grant of k is found by.

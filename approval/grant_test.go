@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/scope"
 )
 
 // granted gives a desk on which ana has said yes to the deed for longer.
@@ -96,10 +97,10 @@ func TestTheNarrowestScopeStands(t *testing.T) {
 		{Scope{Kind: Exact, For: time.Hour}, Scope{Kind: Similar, For: time.Minute, Times: 3}, Scope{Kind: Exact, For: time.Minute, Times: 3}},
 		{Scope{Kind: Similar, For: time.Hour, Times: 5}, Scope{Kind: Similar, For: 2 * time.Hour, Times: 9}, Scope{Kind: Similar, For: time.Hour, Times: 5}},
 	} {
-		if got := c.a.narrow(c.b); got != c.want {
+		if got := c.a.Narrow(c.b); got != c.want {
 			t.Errorf("%+v and %+v: %+v", c.a, c.b, got)
 		}
-		if got := c.b.narrow(c.a); got != c.want {
+		if got := c.b.Narrow(c.a); got != c.want {
 			t.Errorf("%+v and %+v: %+v", c.b, c.a, got)
 		}
 	}
@@ -137,7 +138,7 @@ func TestScopesThatCannotBeGiven(t *testing.T) {
 		comeBack(t, d, deed{id: "1", body: "x"})
 		for _, s := range []Scope{
 			{Kind: "always"}, {Kind: Once, For: time.Minute}, {Kind: Exact}, {Kind: Exact, For: 25 * time.Hour},
-			{Kind: Exact, For: time.Minute, Times: -1}, {Kind: Similar, For: time.Minute, Times: maxScopeTimes + 1},
+			{Kind: Exact, For: time.Minute, Times: -1}, {Kind: Similar, For: time.Minute, Times: scope.MaxTimes + 1},
 			{Kind: Similar, For: time.Minute}, // nobody knows what is similar to this
 		} {
 			if _, err := d.Answer("1", true, ana, "", s); !errors.Is(err, ErrScope) {

@@ -60,7 +60,7 @@ func (d *Desk) Load(ctx context.Context) error {
 	defer d.mu.Unlock()
 	for _, k := range settled {
 		d.past = append(d.past, k.req.ID)
-		d.attend(k.agent).settled(k.req.State, k.req.Answered)
+		d.settled(k)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (d *Desk) sweep() {
 		}
 	}
 	for agent, at := range d.agents {
-		if at.pending == 0 && at.quiet(now) {
+		if at.Pending == 0 && at.Quiet(now) {
 			delete(d.agents, agent)
 		}
 	}
@@ -123,13 +123,6 @@ func (d *Desk) sweep() {
 		d.close(k, TimedOut)
 		k.step.Unlock()
 	}
-}
-
-// quiet reports whether nothing is remembered that would still count.
-func (at *attention) quiet(now time.Time) bool {
-	old := func(t time.Time) bool { return now.Sub(t) > attentionFor }
-	at.denied, at.withdrawn = slices.DeleteFunc(at.denied, old), slices.DeleteFunc(at.withdrawn, old)
-	return len(at.denied)+len(at.withdrawn) == 0
 }
 
 // keep writes next down as what k is. It is on disk when keep returns.

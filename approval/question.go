@@ -1,16 +1,12 @@
 package approval
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
-	"hash"
 	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/seal"
 )
 
 // A question is what one action asks, and how it is known again.
@@ -49,31 +45,14 @@ func (d *Desk) question(a *action.Action, dec action.Decision) *question {
 	return q
 }
 
-// bind is the HMAC of what an answer is for: words in their order, each framed by
-// its length, and the rules that ask, with their reasons and approvers.
+// bind is what an answer is for: words in their order, and the rules that ask, with
+// their reasons and approvers.
 func (d *Desk) bind(purpose string, asks []action.Asking, words ...string) string {
-	h := hmac.New(sha256.New, d.Key)
-	frame(h, purpose)
-	for _, w := range words {
-		frame(h, w)
-	}
 	for _, a := range asks {
-		frame(h, "ask")
-		for _, w := range [...]string{a.Rule, a.Reason, a.Terms} {
-			frame(h, w)
-		}
-		for _, w := range a.Approvers {
-			frame(h, w)
-		}
+		words = append(words, "ask", a.Rule, a.Reason, a.Terms)
+		words = append(words, a.Approvers...)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
-}
-
-func frame(h hash.Hash, s string) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-	h.Write(n[:])      //nolint:errcheck // a hash takes everything
-	h.Write([]byte(s)) //nolint:errcheck // a hash takes everything
+	return seal.Of(d.Key, purpose, words...)
 }
 
 // names lists the approvers that people must answer for, each once; "" stands for

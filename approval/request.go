@@ -167,7 +167,7 @@ func (d *Desk) Pending() int {
 	defer d.mu.Unlock()
 	n := 0
 	for _, at := range d.agents {
-		n += at.pending
+		n += at.Pending
 	}
 	return n
 }

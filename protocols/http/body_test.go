@@ -129,8 +129,8 @@ func TestT25_BodyAboveTheLimit(t *testing.T) {
 				}
 			}
 		}
-		if b.p.held.total != 0 {
-			t.Errorf("%d bytes are still reserved", b.p.held.total)
+		if left, _ := b.p.held.Held(""); left != 0 {
+			t.Errorf("%d bytes are still reserved", left)
 		}
 	})
 }
@@ -187,9 +187,7 @@ func TestBodyThatNeverEnds(t *testing.T) {
 		t.Errorf("%+v, %d dials", got.d, b.dials)
 	}
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		b.p.held.mu.Lock()
-		left := b.p.held.total
-		b.p.held.mu.Unlock()
+		left, _ := b.p.held.Held("")
 		if left == 0 {
 			break
 		}

@@ -1,10 +1,8 @@
 package http
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/room"
 )
 
 // Whatever one request holds, its record stays small, and what has no room there
@@ -146,8 +145,8 @@ func TestTooLongToJudge(t *testing.T) {
 func TestT10_OpenRequests(t *testing.T) {
 	bothVersions(t, func(t *testing.T, h2 bool) {
 		b := newBench(t, http.HandlerFunc(echo))
-		for range maxOpen - 1 {
-			b.p.open.enter("peer-1")
+		for range room.MaxOpen - 1 {
+			b.p.open.Enter("peer-1")
 		}
 		waiting, goOn := make(chan struct{}), make(chan struct{})
 		b.decide = func(a *action.Action) action.Decision {
@@ -181,10 +180,10 @@ func TestT10_OpenRequests(t *testing.T) {
 		if code := get(); code != http.StatusTooManyRequests {
 			t.Errorf("one too many: %d", code)
 		}
-		if !b.p.open.enter("peer-2") {
+		if !b.p.open.Enter("peer-2") {
 			t.Error("another agent is held up")
 		}
-		b.p.open.leave("peer-2")
+		b.p.open.Leave("peer-2")
 		close(goOn)
 		if err := <-first; err != nil {
 			t.Error(err)
@@ -201,16 +200,14 @@ func TestT10_OpenRequests(t *testing.T) {
 		if refused != 1 {
 			t.Errorf("%d of 3 records say that a request was refused", refused)
 		}
-		b.waitIdle(maxOpen - 1)
+		b.waitIdle(room.MaxOpen - 1)
 	})
 }
 
 func (b *bench) waitIdle(n int) {
 	b.t.Helper()
 	poll(b.t, func() bool {
-		b.p.open.mu.Lock()
-		defer b.p.open.mu.Unlock()
-		return b.p.open.agent["peer-1"] == n
+		return b.p.open.Open("peer-1") == n
 	})
 }
 
@@ -229,16 +226,15 @@ func TestT10_HeldBodiesOfOneAgent(t *testing.T) {
 	}
 	held := func(total int64) func() bool {
 		return func() bool {
-			b.p.stashed.mu.Lock()
-			defer b.p.stashed.mu.Unlock()
-			return b.p.stashed.total == total && b.p.stashed.agent["peer-1"] == total
+			all, own := b.p.stashed.Held("peer-1")
+			return all == total && own == total
 		}
 	}
 	poll(t, held(4*maxHold))
 	if got := raw(t, b.tlsDial("http/1.1"), "POST /more HTTP/1.1\r\nHost: api.example\r\nContent-Length: 1\r\n\r\nx", "next_step"); !strings.Contains(got, "leave no room for it") {
 		t.Errorf("%q", got)
 	}
-	if release, err := b.p.stashed.take("peer-2", maxHold, b.p.StashRoom); err != nil {
+	if release, err := b.p.stashed.Take("peer-2", maxHold, b.p.StashRoom); err != nil {
 		t.Errorf("another agent has no room: %v", err)
 	} else {
 		release()
@@ -248,25 +244,3 @@ func TestT10_HeldBodiesOfOneAgent(t *testing.T) {
 	}
 	poll(t, held(0))
 }
-
-// What is held takes the memory that was reserved for it, and no more.
-func TestHeldBodyFitsItsRoom(t *testing.T) {
-	for _, n := range []int{0, 1, 100, firstHold - 1, firstHold, firstHold + 1, 100000, 256 << 10} {
-		for _, stated := range []int64{int64(n), -1} {
-			held, err := readHeld(bytes.NewReader(make([]byte, n)), stated, 256<<10)
-			if err != nil || held == nil || len(held) != n || cap(held) > max(256<<10, n) || stated >= 0 && cap(held) > n {
-				t.Errorf("%d bytes, stated %d: %d of %d, %v", n, stated, len(held), cap(held), err)
-			}
-		}
-	}
-	if _, err := readHeld(bytes.NewReader(make([]byte, 101)), -1, 100); !errors.Is(err, errTooLarge) {
-		t.Errorf("one byte too many: %v", err)
-	}
-	if _, err := readHeld(io.MultiReader(strings.NewReader("abc"), badReader{}), -1, 100); err == nil {
-		t.Error("a broken body was held")
-	}
-}
-
-type badReader struct{}
-
-func (badReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -1,7 +1,6 @@
 package http
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,12 +15,16 @@ import (
 	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/room"
 	"sallyport.dev/sallyport/protocols/http/stash"
 )
 
 const (
-	learnLimit = 30 * time.Second // for the whole of a body that is to be approved
-	firstHold  = 16 << 10         // taken before more of it has come
+	learnLimit  = 30 * time.Second // for the whole of a body that is to be approved
+	firstRead   = 16 << 10         // of a push
+	defaultHold = 256 << 10
+	maxHold     = 8 << 20
+	holdMemory  = 256 << 20
 )
 
 // An exchange is one request and its answer.
@@ -47,8 +50,6 @@ var _ protocols.Exchange = (*exchange)(nil)
 
 func (x *exchange) Action() *action.Action { return &x.Act }
 
-var errTooLarge = errors.New("the body is larger than what may be held for approval")
-
 // Learn takes the body in, for the facts in it or for an approval of the whole
 // request. It waits for the agent to send it. A body that is too large to be held
 // tells no facts; one that is too large to be kept cannot be approved.
@@ -63,7 +64,7 @@ func (x *exchange) Learn(ctx context.Context, need action.Need) error {
 	}
 	if need&ask.BodyFacts != 0 {
 		err := x.take(ctx)
-		if large := errors.Is(err, errTooLarge) || errors.Is(err, errNoRoom); err != nil && !large {
+		if large := errors.Is(err, stash.ErrTooLarge) || errors.Is(err, room.ErrNone); err != nil && !large {
 			return err
 		}
 		x.Understand(x.content(err))
@@ -85,7 +86,7 @@ func (x *exchange) take(ctx context.Context) error {
 	}
 	limit = min(limit, maxHold)
 	if x.r.ContentLength > limit {
-		x.large = errTooLarge
+		x.large = stash.ErrTooLarge
 		return x.large
 	}
 	room := x.r.ContentLength
@@ -99,13 +100,11 @@ func (x *exchange) take(ctx context.Context) error {
 }
 
 // reserve takes memory until done.
-func (x *exchange) reserve(n int64) error {
-	return x.reserveIn(&x.site.p.held, n, x.site.p.HoldMemory)
-}
+func (x *exchange) reserve(n int64) error { return x.reserveIn(&x.site.p.held, n, x.site.p.HoldMemory) }
 
 // reserveIn takes n bytes of limit until done.
-func (x *exchange) reserveIn(h *holdings, n, limit int64) error {
-	release, err := h.take(x.site.Peer.ID, n, limit)
+func (x *exchange) reserveIn(h *room.Holdings, n, limit int64) error {
+	release, err := h.Take(x.site.Peer.ID, n, limit)
 	if err != nil {
 		return err
 	}
@@ -134,10 +133,10 @@ func (x *exchange) content(err error) *content.Body {
 func (x *exchange) hold(ctx context.Context, limit int64) error {
 	defer protocols.After(ctx, func() { x.deadline(-time.Second) })()
 	x.deadline(learnLimit)
-	held, err := readHeld(x.r.Body, x.r.ContentLength, limit)
-	if errors.Is(err, errTooLarge) && x.r.ContentLength < 0 {
+	held, err := stash.Hold(x.r.Body, x.r.ContentLength, limit)
+	if errors.Is(err, stash.ErrTooLarge) && x.r.ContentLength < 0 {
 		x.large = err
-		x.r.Body = &resumed{Reader: io.MultiReader(bytes.NewReader(held), x.r.Body), Closer: x.r.Body}
+		x.r.Body = stash.Resume(held, x.r.Body)
 	}
 	if err != nil {
 		return err
@@ -157,7 +156,7 @@ func (x *exchange) readPush(ctx context.Context) error {
 		return nil // the push stays unknown
 	}
 	var head []byte
-	for buf := make([]byte, firstHold); ; {
+	for buf := make([]byte, firstRead); ; {
 		n, err := x.r.Body.Read(buf)
 		head = append(head, buf[:n]...)
 		if err != nil && err != io.EOF {
@@ -168,47 +167,8 @@ func (x *exchange) readPush(ctx context.Context) error {
 		}
 	}
 	x.noDeadline()
-	x.r.Body = &resumed{Reader: io.MultiReader(bytes.NewReader(head), x.r.Body), Closer: x.r.Body}
+	x.r.Body = stash.Resume(head, x.r.Body)
 	return nil
-}
-
-// A resumed body was read in part and is read from its beginning again.
-type resumed struct {
-	io.Reader
-	io.Closer
-}
-
-// readHeld takes memory as bytes come, and never more than limit of it. With
-// errTooLarge it gives what was read, a byte beyond the limit included.
-func readHeld(r io.Reader, stated, limit int64) ([]byte, error) {
-	if stated >= 0 {
-		limit = stated
-	}
-	held := make([]byte, 0, min(limit, firstHold))
-	for {
-		if int64(len(held)) == limit {
-			var over [1]byte
-			n, err := io.ReadFull(r, over[:])
-			if n > 0 {
-				return append(held, over[0]), errTooLarge
-			}
-			if err != io.EOF {
-				return nil, fmt.Errorf("body: %w", err)
-			}
-			return held, nil
-		}
-		if len(held) == cap(held) {
-			held = append(make([]byte, 0, min(limit, 2*int64(cap(held)))), held...)
-		}
-		n, err := r.Read(held[len(held):cap(held)])
-		held = held[:len(held)+n]
-		if err == io.EOF {
-			return held, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("body: %w", err)
-		}
-	}
 }
 
 // trailer gives the announced trailers that may pass, which have values once the

@@ -65,8 +65,8 @@ func TestApprovedIsSent(t *testing.T) {
 		if len(digests) != 4 {
 			t.Errorf("%d digests of 4 different requests", len(digests))
 		}
-		if b.p.held.total != 0 || len(b.p.held.agent) != 0 {
-			t.Errorf("%d bytes still held", b.p.held.total)
+		if left, _ := b.p.held.Held(""); left != 0 {
+			t.Errorf("%d bytes still held", left)
 		}
 	})
 }
@@ -103,8 +103,10 @@ func TestTooLargeToApprove(t *testing.T) {
 			}
 		}
 	}
-	if left, err := os.ReadDir(b.p.StashDir); err != nil || len(left) > 0 || b.p.stashed.total != 0 || b.p.held.total != 0 {
-		t.Errorf("left behind: %v, %d on the disk, %d in memory", left, b.p.stashed.total, b.p.held.total)
+	disk, _ := b.p.stashed.Held("")
+	memory, _ := b.p.held.Held("")
+	if left, err := os.ReadDir(b.p.StashDir); err != nil || len(left) > 0 || disk != 0 || memory != 0 {
+		t.Errorf("left behind: %v, %d on the disk, %d in memory", left, disk, memory)
 	}
 	b.p.HoldMemory = 100
 	resp, err := b.client(false).Post("https://api.example/", "a/b", strings.NewReader(strings.Repeat("x", 26)))

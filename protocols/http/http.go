@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
 	"sallyport.dev/sallyport/protocols/http/origin"
+	"sallyport.dev/sallyport/protocols/http/room"
 	"sallyport.dev/sallyport/protocols/tcp"
 )
 
@@ -34,9 +35,9 @@ type Protocol struct {
 	tls     *tls.Config // cloned by every connection; holds the ticket key
 	opaque  *tcp.Protocol
 	relay   protocols.Relay
-	held    holdings
-	stashed holdings // on the disk
-	open    openings
+	held    room.Holdings
+	stashed room.Holdings // on the disk
+	open    room.Openings
 	copies  sync.Pool // *[copyBuffer]byte, while a body flows
 	heads   sync.Pool // *[]byte, while a request head is written
 

@@ -79,8 +79,8 @@ func TestBodiesAreKept(t *testing.T) {
 				t.Errorf("%s: %.80s, want %.80s", tt.name, got, tt.want)
 			}
 		}
-		if b.p.held.total != 0 {
-			t.Errorf("%d bytes still held", b.p.held.total)
+		if left, _ := b.p.held.Held(""); left != 0 {
+			t.Errorf("%d bytes still held", left)
 		}
 	})
 }

@@ -189,8 +189,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.active.Done()
 	defer s.abort()
 	a, p := ask.Read(s.Place, r)
-	if s.p.open.enter(s.Peer.ID) {
-		defer s.p.open.leave(s.Peer.ID)
+	if s.p.open.Enter(s.Peer.ID) {
+		defer s.p.open.Leave(s.Peer.ID)
 	} else {
 		p = a.Crowded()
 	}

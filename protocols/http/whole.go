@@ -1,16 +1,16 @@
 package http
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/patience"
+	"sallyport.dev/sallyport/protocols/http/room"
 	"sallyport.dev/sallyport/protocols/http/stash"
 )
 
@@ -23,7 +23,7 @@ var _ protocols.Waiter = (*exchange)(nil)
 // Wait says how long the client waits, where that is known. net/http watches for
 // the hang-up.
 func (x *exchange) Wait(ctx context.Context, _ action.Decision) (context.Context, func()) {
-	if waits, ok := ask.Patience(x.r.Header); ok {
+	if waits, ok := patience.Of(x.r.Header); ok {
 		ctx = action.WithPatience(ctx, x.came.Add(waits))
 	}
 	return ctx, func() {}
@@ -47,25 +47,22 @@ func (x *exchange) takeWhole(ctx context.Context) error {
 
 // stash keeps the body until done.
 func (x *exchange) stash(ctx context.Context) error {
-	room := x.r.ContentLength
-	if room > maxHold {
-		return errTooLarge
+	size := x.r.ContentLength
+	if size > maxHold {
+		return stash.ErrTooLarge
 	}
-	if room < 0 {
-		room = maxHold
+	if size < 0 {
+		size = maxHold
 	}
-	if err := x.reserveIn(&x.site.p.stashed, room, x.site.p.StashRoom); err != nil {
+	if err := x.reserveIn(&x.site.p.stashed, size, x.site.p.StashRoom); err != nil {
 		return err
 	}
-	if err := x.reserve(min(room, stash.Near)); err != nil {
+	if err := x.reserve(min(size, stash.Near)); err != nil {
 		return err
 	}
 	defer protocols.After(ctx, func() { x.deadline(-time.Second) })()
 	x.deadline(learnLimit)
 	kept, err := stash.Keep(x.r.Body, maxHold, x.site.p.StashDir)
-	if errors.Is(err, stash.ErrTooLarge) {
-		return errTooLarge
-	}
 	if err != nil {
 		return err
 	}
@@ -82,7 +79,7 @@ func (x *exchange) whole() ask.Content {
 	if x.kept != nil {
 		return ask.Content{Size: x.kept.Size(), All: x.kept.Reader()}
 	}
-	return ask.Content{Size: int64(len(x.held)), All: bytes.NewReader(x.held)}
+	return ask.Bytes(x.held)
 }
 
 // approved fails unless what is about to be sent is, byte for byte, what people
@@ -102,14 +99,10 @@ func (x *exchange) refusal(d action.Decision) *ask.Problem {
 	switch {
 	case d.Verdict == action.Ask:
 		return ask.Pending(d, x.Act.ID, ask.Token(x.r.Header["Prefer"], "respond-async"))
-	case errors.Is(x.unfit, errTooLarge):
-		return ask.Unaskable(d, x.Act.ID, http.StatusRequestEntityTooLarge,
-			fmt.Sprintf("This must be approved before it is sent, and its body is larger than the %d MiB that can wait for an answer.", maxHold>>20),
-			"Send it in smaller pieces.")
-	case errors.Is(x.unfit, errNoRoom):
-		return ask.Unaskable(d, x.Act.ID, http.StatusTooManyRequests,
-			"This must be approved before it is sent, and the bodies that wait for an answer leave no room for it.",
-			"Wait until some of them are answered, then send it again.")
+	case errors.Is(x.unfit, stash.ErrTooLarge):
+		return ask.Unaskable(d, x.Act.ID, maxHold>>20)
+	case errors.Is(x.unfit, room.ErrNone):
+		return ask.Unheld(d, x.Act.ID)
 	}
 	return ask.Denied(d, x.Act.ID)
 }

@@ -91,7 +91,7 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 	if err != nil {
 		return fmt.Errorf("hold the message: %w", err)
 	}
-	m := statement.Message{Parts: a.act.Parts, Behind: a.behind, Transaction: a.s.transaction()}
+	m := statement.Message{Parts: a.act.Parts, Behind: a.behind, Transaction: hold.InWords(a.s.ledger.Transaction(), statement.OpenHold(&a.s.f.Service.Session))}
 	runs := raw
 	switch body := raw[wire.HeaderLen:]; a.kind {
 	case ledger.Bind:
@@ -102,7 +102,7 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 	case ledger.Call:
 		m.Values = body[4:]
 	}
-	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, a.s.setting())
+	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.In(a.s.wish.Parameters, a.s.shifted, a.s.ours))
 	a.act.Sample, a.act.Hidden = statement.Sample(m)
 	a.act.Alike = statement.Alike(m.Parts, m.Behind)
 	return nil
@@ -274,27 +274,6 @@ func (a *ask) Wait(ctx context.Context, d action.Decision) (context.Context, fun
 		}
 		stop()
 	}
-}
-
-// setting is where the session's statements run.
-func (s *session) setting() statement.Setting {
-	in := statement.Setting{Start: s.wish.Parameters}
-	if s.shifted {
-		in.Own = s.ours
-	}
-	return in
-}
-
-// transaction tells the approver whether others may have to wait for the answer.
-func (s *session) transaction() string {
-	most := statement.OpenHold(&s.f.Service.Session)
-	switch s.ledger.Transaction() {
-	case ledger.Inside:
-		return fmt.Sprintf("open, what it has locked stays locked until the answer, for at most %s", most)
-	case ledger.Unsure:
-		return fmt.Sprintf("perhaps open, what it has locked stays locked until the answer, for at most %s", most)
-	}
-	return ""
 }
 
 // loosen ends the implicit transaction in which texts were only prepared, before

@@ -2,6 +2,7 @@ package ask
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,7 +13,7 @@ import (
 
 const (
 	problemBase = "https://sallyport.dev/problems/"
-	askAgain    = 15 * time.Second // how long an agent waits before it asks again
+	askAgain    = 2 * time.Second // how long an agent waits before it asks again; then it is held again
 )
 
 // A Problem is an answer of the gateway itself, for the agent that reads it.
@@ -108,13 +109,23 @@ func Pending(d action.Decision, id string, async bool) *Problem {
 	}
 }
 
-// Unaskable is for a request that would have to be approved and cannot wait for that.
-func Unaskable(d action.Decision, id string, status int, reason, next string) *Problem {
-	kind, title := "too-large", "Too large to be approved"
-	if status == http.StatusTooManyRequests {
-		kind, title = "too-many-requests", "Too much waits for an answer"
+// Unaskable is for a request that would have to be approved and is larger than what
+// can wait for that, in MiB.
+func Unaskable(d action.Decision, id string, most int) *Problem {
+	return &Problem{
+		Status: http.StatusRequestEntityTooLarge, Kind: "too-large", Title: "Too large to be approved", Rule: d.Rule, ID: id,
+		Reason: fmt.Sprintf("This must be approved before it is sent, and its body is larger than the %d MiB that can wait for an answer.", most),
+		Next:   "Send it in smaller pieces.",
 	}
-	return &Problem{Status: status, Kind: kind, Title: title, Rule: d.Rule, Reason: reason, ID: id, Next: next}
+}
+
+// Unheld is for one for which those that wait leave no room.
+func Unheld(d action.Decision, id string) *Problem {
+	return &Problem{
+		Status: http.StatusTooManyRequests, Kind: "too-many-requests", Title: "Too much waits for an answer", Rule: d.Rule, ID: id,
+		Reason: "This must be approved before it is sent, and the bodies that wait for an answer leave no room for it.",
+		Next:   "Wait until some of them are answered, then send it again.",
+	}
 }
 
 // askURL is where an agent sees how its ask stands.

@@ -12,6 +12,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/page"
 )
 
 func (a *Ask) scheme() string {
@@ -109,8 +112,26 @@ func incidental(name string) bool {
 type head struct{ b []byte }
 
 func (h *head) Write(b []byte) (int, error) {
-	if room := sampled - len(h.b); room > 0 {
+	if room := page.BodyRoom - len(h.b); room > 0 {
 		h.b = append(h.b, b[:min(room, len(b))]...)
 	}
 	return len(b), nil
+}
+
+// sample is what a person who is asked gets to read, and how many bytes of the
+// request it leaves out.
+func (a *Ask) sample(header, trailer http.Header, near []byte, size int64) ([]byte, int64) {
+	var p page.Page
+	url := a.Facts.Method + " " + a.scheme() + "://" + a.HostPort + a.Path
+	if a.Query != "" {
+		url += "?" + normal.MaskQuery(a.Query, masked, normal.SecretName)
+	}
+	p.URL(url)
+	if a.Facts.WebSocket {
+		p.Say("header Upgrade: websocket")
+	}
+	p.Fields("header ", header)
+	p.Fields("trailer ", trailer)
+	p.Body(near, size)
+	return p.Text()
 }

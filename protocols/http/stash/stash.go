@@ -24,7 +24,7 @@ const (
 )
 
 // ErrTooLarge means that there was more than the limit.
-var ErrTooLarge = errors.New("it is larger than what may be kept")
+var ErrTooLarge = errors.New("the body is larger than what may be kept")
 
 // A Stash is one body. Close it when nobody reads it any more.
 type Stash struct {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 	"testing/iotest"
 )
@@ -93,3 +94,25 @@ func TestT40_AKeptBodyCannotBeReadOrChanged(t *testing.T) {
 		t.Errorf("put back: %v", err)
 	}
 }
+
+// What is held takes the memory that was reserved for it, and no more.
+func TestHeldBodyFitsItsRoom(t *testing.T) {
+	for _, n := range []int{0, 1, 100, firstHold - 1, firstHold, firstHold + 1, 100000, 256 << 10} {
+		for _, stated := range []int64{int64(n), -1} {
+			held, err := Hold(bytes.NewReader(make([]byte, n)), stated, 256<<10)
+			if err != nil || held == nil || len(held) != n || cap(held) > max(256<<10, n) || stated >= 0 && cap(held) > n {
+				t.Errorf("%d bytes, stated %d: %d of %d, %v", n, stated, len(held), cap(held), err)
+			}
+		}
+	}
+	if _, err := Hold(bytes.NewReader(make([]byte, 101)), -1, 100); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("one byte too many: %v", err)
+	}
+	if _, err := Hold(io.MultiReader(strings.NewReader("abc"), badReader{}), -1, 100); err == nil {
+		t.Error("a broken body was held")
+	}
+}
+
+type badReader struct{}
+
+func (badReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

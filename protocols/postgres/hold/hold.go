@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"sallyport.dev/sallyport/protocols/postgres/ledger"
 )
 
 // Reminder is how often an agent that waits is told so; it also keeps its
@@ -75,4 +77,15 @@ func (w Wait) tell() error {
 		return fmt.Errorf("the agent hung up: %w", err)
 	}
 	return nil
+}
+
+// InWords tells an approver whether others may have to wait for the answer.
+func InWords(s ledger.Standing, most time.Duration) string {
+	switch s {
+	case ledger.Inside:
+		return fmt.Sprintf("open, what it has locked stays locked until the answer, for at most %s", most)
+	case ledger.Unsure:
+		return fmt.Sprintf("perhaps open, what it has locked stays locked until the answer, for at most %s", most)
+	}
+	return ""
 }

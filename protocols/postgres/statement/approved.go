@@ -23,6 +23,15 @@ type Setting struct {
 	Own []byte
 }
 
+// In makes the Setting of a session that has own as its own key; shifted says that
+// names may stand for something else there.
+func In(start []wire.Parameter, shifted bool, own []byte) Setting {
+	if !shifted {
+		own = nil
+	}
+	return Setting{Start: start, Own: own}
+}
+
 // Digest is the SHA-256 of a message, of the texts it stands for and of where it
 // runs: a Bind names its statement and does not hold it, an EXECUTE what stands
 // behind its name. Of a Bind message is what stands behind its names, which clients

@@ -1,4 +1,7 @@
-package ask
+// Package page writes what a person gets to read of a request: what the agent wrote
+// stands in one line behind a word of ours, in plain ASCII, or behind
+// action.SampleMargin, and whatever is left out is counted where it is missing.
+package page
 
 import (
 	"bytes"
@@ -19,40 +22,33 @@ const (
 	urlRoom   = 8 << 10
 	headRoom  = 8 << 10
 	fieldRoom = 1 << 10 // of one field, so that it cannot push the others out
-	bodyRoom  = 16 << 10
 	hexRoom   = 1 << 10 // bytes of a body that nobody can read anyway
 	hexLine   = 32
-	sampled   = bodyRoom // of the beginning of a body
+	// BodyRoom is how much of the beginning of a body can be shown.
+	BodyRoom = 16 << 10
 )
 
-// sample is what a person who is asked gets to read, and how many bytes of the
-// request it leaves out. The agent's text stands in one line behind a word of
-// ours, in plain ASCII, or behind action.SampleMargin.
-func (a *Ask) sample(header, trailer http.Header, near []byte, size int64) ([]byte, int64) {
-	var p page
-	url := a.Facts.Method + " " + a.scheme() + "://" + a.HostPort + a.Path
-	if a.Query != "" {
-		url += "?" + normal.MaskQuery(a.Query, masked, normal.SecretName)
-	}
-	p.missing(p.escape([]byte(url), urlRoom, ascii))
-	if a.Facts.WebSocket {
-		p.b = append(p.b, "header Upgrade: websocket\n"...)
-	}
-	p.fields("header ", header)
-	p.fields("trailer ", trailer)
-	p.body(near, size)
-	return p.b, p.hidden
-}
+// masked stands for the value of a field that may be a secret.
+const masked = "[hidden]"
 
-// A page is a Sample as it is written.
-type page struct {
+// A Page is a Sample as it is written.
+type Page struct {
 	b      []byte
 	head   int // bytes of fields
 	hidden int64
 }
 
-// fields writes what is not in every request, a line for each value.
-func (p *page) fields(word string, h http.Header) {
+// URL writes the request line.
+func (p *Page) URL(line string) { p.missing(p.line([]byte(line), urlRoom, ascii)) }
+
+// Say writes a line of ours.
+func (p *Page) Say(line string) { p.b = append(append(p.b, line...), '\n') }
+
+// Text gives what was written, and how many bytes of the request it leaves out.
+func (p *Page) Text() (sample []byte, hidden int64) { return p.b, p.hidden }
+
+// Fields writes what is not in every request, a line for each value.
+func (p *Page) Fields(word string, h http.Header) {
 	left := 0
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		if usual(name) {
@@ -70,7 +66,7 @@ func (p *page) fields(word string, h http.Header) {
 			}
 			start := len(p.b)
 			p.b = append(p.b, word...)
-			p.missing(p.escape([]byte(text), room, ascii))
+			p.missing(p.line([]byte(text), room, ascii))
 			p.head += len(p.b) - start
 		}
 	}
@@ -86,9 +82,9 @@ func usual(name string) bool {
 	return false
 }
 
-// body writes the lines of a text, or the bytes at the head of anything else. Of
+// Body writes the lines of a text, or the bytes at the head of anything else. Of
 // a body of size bytes near is the beginning.
-func (p *page) body(near []byte, size int64) {
+func (p *Page) Body(near []byte, size int64) {
 	if size == 0 {
 		return
 	}
@@ -121,14 +117,14 @@ func whole(near []byte, beyond int) []byte {
 }
 
 // lines writes a text, and how much of it and of what is beyond it found no room.
-func (p *page) lines(body []byte, beyond int) {
+func (p *Page) lines(body []byte, beyond int) {
 	const margin = len(action.SampleMargin) + 1
-	for room := bodyRoom; len(body) > 0 && room > margin; {
+	for room := BodyRoom; len(body) > 0 && room > margin; {
 		line, rest, _ := bytes.Cut(body, []byte{'\n'})
 		line = bytes.TrimSuffix(line, []byte{'\r'})
 		start := len(p.b)
 		p.b = append(p.b, action.SampleMargin...)
-		if left := p.escape(line, room-margin, readable); left > 0 {
+		if left := p.line(line, room-margin, readable); left > 0 {
 			body = body[len(line)-left:]
 			break
 		}
@@ -138,7 +134,7 @@ func (p *page) lines(body []byte, beyond int) {
 	p.missing(len(body) + beyond)
 }
 
-func (p *page) hex(body []byte, beyond int) {
+func (p *Page) hex(body []byte, beyond int) {
 	shown := body[:min(len(body), hexRoom)]
 	for line := range slices.Chunk(shown, hexLine) {
 		p.b = fmt.Appendf(p.b, "%s% x\n", action.SampleMargin, line)
@@ -146,9 +142,9 @@ func (p *page) hex(body []byte, beyond int) {
 	p.missing(len(body) - len(shown) + beyond)
 }
 
-// escape writes one line, of room bytes at most, in which every character that
+// line writes one line, of room bytes at most, in which every character that
 // plain does not know is spelled out. It gives the bytes that found no room.
-func (p *page) escape(text []byte, room int, plain func(rune) bool) (left int) {
+func (p *Page) line(text []byte, room int, plain func(rune) bool) (left int) {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)
 		var spelled [16]byte
@@ -170,7 +166,7 @@ func (p *page) escape(text []byte, room int, plain func(rune) bool) (left int) {
 }
 
 // missing says that n bytes are left out, if any are.
-func (p *page) missing(n int) {
+func (p *Page) missing(n int) {
 	if n > 0 {
 		p.hidden += int64(n)
 		p.b = append(p.b, "[… "+strconv.Itoa(n)+" bytes not shown …]\n"...)

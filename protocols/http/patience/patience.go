@@ -1,4 +1,6 @@
-package ask
+// Package patience tells how long a client waits for an answer, so that it can be
+// told to come back before it gives up.
+package patience
 
 import (
 	"net/http"
@@ -28,9 +30,9 @@ func clients() []client {
 	}
 }
 
-// Patience is how long the client waits for an answer, as it says itself or as is
+// Of is how long the client waits for an answer, as it says itself or as is
 // known of it; ok is false if it is not known.
-func Patience(h http.Header) (waits time.Duration, ok bool) {
+func Of(h http.Header) (waits time.Duration, ok bool) {
 	if s, found := waitPreference(h["Prefer"]); found {
 		return s, true
 	}
