@@ -154,17 +154,14 @@ func (n *Node) visitor(addr netip.Addr) (door.Visitor, error) {
 // tailnetHosts are the names and addresses by which a browser in the tailnet may
 // reach the gateway.
 func (n *Node) tailnetHosts() []string {
-	s := n.TS.Status(context.Background())
-	full := strings.ToLower(s.Name)
-	short, _, _ := strings.Cut(full, ".")
-	list := []string{full, short}
-	for _, a := range s.Addresses {
-		list = append(list, a.String())
-	}
-	return slices.DeleteFunc(list, func(h string) bool { return h == "" })
+	names, _ := n.TS.Names(context.Background())
+	return names
 }
 
-func (n *Node) tailnetName() string { return n.TS.HTTPS(context.Background()) }
+func (n *Node) tailnetName() string {
+	_, https := n.TS.Names(context.Background())
+	return https
+}
 
 // plainURL is the address without HTTPS.
 func (n *Node) plainURL() string {

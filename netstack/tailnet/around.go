@@ -67,8 +67,8 @@ func (n *Node) wide(ctx context.Context) []string {
 		if len(p.TailscaleIPs) == 0 || !slices.ContainsFunc(sources, func(src string) bool { return covers(src, p.TailscaleIPs[0]) }) {
 			continue
 		}
-		if agent, ok := n.Lookup(p.TailscaleIPs[0]); ok {
-			names = append(names, agent.Name)
+		if v, err := n.Visitor(p.TailscaleIPs[0]); err == nil && v.Agent { // a look makes nobody an agent that waits
+			names = append(names, v.Name)
 		}
 	}
 	slices.Sort(names)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/tailnet/front"
@@ -41,15 +42,28 @@ func (n *Node) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	return n.client.GetCertificate(hello)
 }
 
-// HTTPS gives the name that the tailnet has certificates for; "" if it has none.
-func (n *Node) HTTPS(ctx context.Context) string {
+// Names gives what the node is called in its tailnet, names and addresses, and the
+// name that the tailnet has certificates for; "" if it has none.
+func (n *Node) Names(ctx context.Context) (names []string, https string) {
 	ctx, cancel := context.WithTimeout(ctx, statusTime)
 	defer cancel()
 	s, err := n.client.StatusWithoutPeers(ctx)
-	if err != nil || len(s.CertDomains) == 0 {
-		return ""
+	if err != nil {
+		return nil, ""
 	}
-	return s.CertDomains[0]
+	for _, a := range s.TailscaleIPs {
+		names = append(names, a.String())
+	}
+	if s.Self != nil && s.Self.DNSName != "" {
+		full := strings.ToLower(strings.TrimSuffix(s.Self.DNSName, "."))
+		short, _, _ := strings.Cut(full, ".")
+		names = append(names, full, short)
+	}
+	if len(s.CertDomains) > 0 {
+		https = s.CertDomains[0]
+		names = append(names, https)
+	}
+	return names, https
 }
 
 // Listen takes the connections that people's nodes make to one port of the node's
