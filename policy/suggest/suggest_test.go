@@ -2,9 +2,11 @@ package suggest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -348,6 +350,38 @@ func onlyRules(t *testing.T, text string) {
 		if strings.Contains(text, bad) {
 			t.Fatalf("%q stands in\n%s", bad, text)
 		}
+	}
+}
+
+// Whatever agents call things, a proposal is rules and nothing else, and no name of
+// theirs is a pattern, a template or a comment's end.
+func TestT48_AProposalIsOnlyRules(t *testing.T) {
+	w := newWorld(t, "locked", "")
+	evil := []string{
+		"${evil}", "%{ if evil }", `"]\n}\nrule "evil" {`, "*/evil", "evil\nrule", "!evil", "**", "a*evil", "# evil", "// evil", "<<EOT\nevil", "\\evil", "evil\u2028x", "evil evil",
+	}
+	for i, e := range evil {
+		escaped := string(rune('a'+i)) + "/" + url.PathEscape(e) // nothing that would be widened anyway
+		w.do(t, "shop", send("POST", "/v1/"+escaped, "{}"))
+		w.do(t, "shop", send("POST", "/v1/"+escaped+"/17", "{}"))
+		w.do(t, "shop", send("PROPFIND", "/"+escaped, ""))
+		b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": map[string]any{"name": e}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.do(t, "shop", send("POST", "/mcp", string(b)))
+		quoted := `"` + strings.ReplaceAll(e, `"`, `""`) + `"`
+		w.do(t, "app_db", query("SELECT * FROM "+quoted))
+		w.do(t, "app_db", query("DELETE FROM "+quoted+"."+quoted))
+		w.do(t, "app_db", query("SELECT "+quoted+"(1)"))
+	}
+	if len(w.records) < 4*len(evil) {
+		t.Fatalf("only %d of what agents tried is an action", len(w.records))
+	}
+	text := string(w.propose(t).HCL())
+	onlyRules(t, text)
+	if strings.Contains(text, "evil") || strings.ContainsAny(text, "\\\u2028") {
+		t.Errorf("what an agent made up stands in\n%s", text)
 	}
 }
 
