@@ -6,6 +6,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond"
+	"sallyport.dev/sallyport/policy/rules/index"
 	"sallyport.dev/sallyport/policy/rules/operation"
 )
 
@@ -26,8 +27,8 @@ type judge struct {
 	opsUnknown  bool        // which operations it is cannot be told
 	readNeed    action.Need // pending readings, without which nothing can be said
 	rules       []*Rule     // of the service, those that may meet the part
-	pile        pile        // room to find them
-	merged      []*Rule
+	sought      index.Look  // and what they are looked for
+	pile        index.Pile[*Rule]
 	meetings    []meeting // by index in rules
 
 	total ruling
@@ -63,7 +64,8 @@ func (s *Service) Decide(a *action.Action, m *Member, now time.Time) action.Deci
 // release empties a judge, so that the pool holds on to no action.
 func (s *Service) release(j *judge) {
 	clear(j.ops[:cap(j.ops)])
-	*j = judge{ops: j.ops[:0], meetings: j.meetings[:0], merged: j.merged[:0]}
+	*j = judge{ops: j.ops[:0], meetings: j.meetings[:0], pile: j.pile}
+	j.pile.Clear()
 	s.judges.Put(j)
 }
 
@@ -208,6 +210,17 @@ func (j *judge) sure() action.Effects {
 		}
 	}
 	return sure
+}
+
+// mayMeet gives the rules of the service that may meet the part.
+func (j *judge) mayMeet() []*Rule {
+	if j.service.index != nil {
+		j.sought = index.Look{Facts: j.part.Facts, Ops: j.ops, OpsUnknown: j.opsUnknown}
+		if rules, ok := j.service.index.Rules(&j.sought, &j.pile); ok {
+			return rules
+		}
+	}
+	return j.service.rules
 }
 
 // host is the declared name that the agent used, or the address it dialled: a

@@ -12,7 +12,6 @@ import (
 // A Rule is one compiled rule. It is immutable.
 type Rule struct {
 	name    string
-	order   int // by name
 	conf    *hclconf.Rule
 	roles   []int // indexes; nil: any
 	effects action.Effects

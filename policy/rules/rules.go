@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/match"
 	"sallyport.dev/sallyport/policy/posture"
+	"sallyport.dev/sallyport/policy/rules/index"
 	"sallyport.dev/sallyport/policy/rules/operation"
 	"sallyport.dev/sallyport/policy/source"
 
@@ -38,9 +39,9 @@ type Service struct {
 	service *action.Service
 	named   func(string, uint16) bool
 	files   *source.Files
-	rules   []*Rule // by name
-	index   *index  // nil: rules as they are
-	silent  []*Rule // those under "*" that speak of something else
+	rules   []*Rule             // by name
+	index   *index.Index[*Rule] // nil: rules as they are
+	silent  []*Rule             // those under "*" that speak of something else
 	posture posture.Posture
 	opaque  bool // tcp, passthrough: no facts, the effect is unknown
 	observe bool // the posture is recorded, not enforced
@@ -78,9 +79,6 @@ func Compile(conf *hclconf.Config, files *source.Files, sites []Site, tables []a
 		c.rule(r)
 	}
 	slices.SortFunc(c.set.rules, func(a, b *Rule) int { return strings.Compare(a.name, b.name) })
-	for i, r := range c.set.rules {
-		r.order = i
-	}
 	for _, s := range c.set.Services {
 		c.set.assign(s)
 		s.index = c.newIndex(s)
@@ -117,6 +115,18 @@ func (set *Set) assign(s *Service) {
 		}
 	}
 	s.timed = s.timed || s.catalog != nil && s.catalog.Timed()
+}
+
+// newIndex indexes the rules of a service, which are in the order of names.
+func (c *compiler) newIndex(s *Service) *index.Index[*Rule] {
+	if s.opaque {
+		return nil
+	}
+	filed := make([]index.Rule[*Rule], len(s.rules))
+	for i, r := range s.rules {
+		filed[i] = index.Rule[*Rule]{Order: i, Lists: r.conf.Lists, Rule: r}
+	}
+	return index.New(&c.Compiler, s.service.Protocol, s.service.FoldPaths, filed)
 }
 
 func (set *Set) named(name string) *Service {

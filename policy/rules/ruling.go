@@ -26,7 +26,7 @@ func (j *judge) decidePart() ruling {
 		return out
 	}
 	o := j.posture()
-	j.meetings, j.rules = j.meetings[:0], j.service.index.rules(j)
+	j.meetings, j.rules = j.meetings[:0], j.mayMeet()
 	for _, r := range j.rules {
 		m := r.meet(j)
 		j.meetings = append(j.meetings, m)
