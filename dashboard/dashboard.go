@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -69,6 +70,8 @@ type API struct {
 	CA     func() []byte
 	// SecretSet is called after a secret got another value.
 	SecretSet func()
+	// Backup gives a sealed archive, which the caller closes.
+	Backup func(context.Context, Sealing) (*os.File, error)
 	// RotateKey seals the vault with another key and names it.
 	RotateKey func(context.Context) (id string, err error)
 	// Answers takes signed answers to asks, from whoever holds a key.

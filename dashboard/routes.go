@@ -86,6 +86,8 @@ func (a *API) secretRoutes() route.Table {
 			Doc: "Removes a secret."},
 		{Method: "POST", Pattern: "/api/v1/secrets/{name}/rollback", Right: route.Admin, StepUp: true, Do: route.Out(a.rollbackSecret),
 			Doc: "Makes the value before the current one the next version of a secret."},
+		{Method: "POST", Pattern: "/api/v1/backup", Right: route.Admin, StepUp: true, Do: route.Into("application/octet-stream", a.backup),
+			Doc: "Gives a sealed archive of everything that a gateway cannot be made again without."},
 		{Method: "POST", Pattern: "/api/v1/key/rotate", Right: route.Admin, StepUp: true, Do: route.Out(a.rotateKey),
 			Doc: "Seals every secret with another key of the vault."},
 	}

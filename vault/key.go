@@ -28,6 +28,11 @@ type Key struct {
 	secret Secret
 }
 
+// Export gives the key as ParseKey reads it, for a backup that is sealed itself.
+func (k Key) Export() Secret {
+	return NewSecret([]byte(hex.EncodeToString(k.secret.Reveal()) + "\n"))
+}
+
 // ID names the key without telling anything about it.
 func (k Key) ID() string { return k.id }
 

@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/sallyport/admin"
 	"sallyport.dev/sallyport/cmd/sallyport/approvals"
+	"sallyport.dev/sallyport/cmd/sallyport/archive"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/cmd/sallyport/doctor"
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
@@ -49,6 +50,7 @@ func newRoot() *cobra.Command {
 	cmd.AddCommand(setup.Commands(&r.Env)...)
 	cmd.AddCommand(doctor.Command(&r.Env))
 	cmd.AddCommand(secret.Commands(&r.Env)...)
+	cmd.AddCommand(archive.Commands(&r.Env)...)
 	cmd.AddCommand(operator.Commands(&r.Env)...)
 	cmd.AddCommand(approvals.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)

@@ -56,7 +56,9 @@ func (r *root) serveCommand() *cobra.Command {
 				Log: newLog(errs), Errs: errs, Reload: hup, HTTP: outward(),
 				Ask: askPassphrase(cmd),
 			}
+			defer notify(o.Log, "STOPPING=1")
 			return serve(cmd.Context(), o, func(*node.Node) {
+				notify(o.Log, "READY=1")
 				time.AfterFunc(startTail, func() {
 					if err := giveBack(); err != nil {
 						o.Log.Debug("memory of the start stays", "err", err)
@@ -127,5 +129,22 @@ func askPassphrase(cmd *cobra.Command) keyring.Ask {
 			err = errors.New("the two differ")
 		}
 		return phrase, err
+	}
+}
+
+// notify tells the service manager that started this process how it stands
+// (sd_notify(3)); without one it does nothing.
+func notify(log *slog.Logger, state string) {
+	at := os.Getenv("NOTIFY_SOCKET")
+	if at == "" {
+		return
+	}
+	c, err := net.Dial("unixgram", at)
+	if err == nil {
+		_, err = io.WriteString(c, state)
+		err = errors.Join(err, c.Close())
+	}
+	if err != nil {
+		log.Warn("the service manager was not told", "state", state, "err", err)
 	}
 }

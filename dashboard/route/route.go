@@ -102,6 +102,18 @@ func Raw(media string, f func(http.ResponseWriter, *http.Request) error) Endpoin
 	return Endpoint{Media: media, serve: f}
 }
 
+// Into is Raw for a route that reads a JSON body strictly.
+func Into[I any](media string, f func(http.ResponseWriter, *http.Request, I) error) Endpoint {
+	return Endpoint{In: reflect.TypeFor[I](), Media: media, serve: func(w http.ResponseWriter, r *http.Request) error {
+		var in I
+		if err := decode(r, &in); err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", media)
+		return f(w, r, in)
+	}}
+}
+
 // Plain is Raw for a handler that answers everything itself.
 func Plain(media string, h http.Handler) Endpoint {
 	return Raw(media, func(w http.ResponseWriter, r *http.Request) error {

@@ -207,3 +207,12 @@ func (s *Store) LoadHeads(ctx context.Context) (map[string]audit.Head, error) {
 	}
 	return heads, nil
 }
+
+// Snapshot writes state.db, as it is at one moment, to a new file at path. The
+// gateway goes on meanwhile.
+func (s *Store) Snapshot(ctx context.Context, path string) error {
+	if _, err := s.state.write.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return fmt.Errorf("copy state.db: %w", err)
+	}
+	return nil
+}

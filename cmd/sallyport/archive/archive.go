@@ -1,0 +1,195 @@
+// Package archive has the commands that save a gateway and make it again: backup
+// asks the running one for a sealed archive, restore opens it where no gateway is.
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/vault/backup"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+)
+
+const (
+	maxPassphrase = 4 << 10
+	maxIdentity   = 64 << 10
+)
+
+type commands struct{ *cli.Env }
+
+// Commands gives backup and restore.
+func Commands(env *cli.Env) []*cobra.Command {
+	c := &commands{env}
+	return []*cobra.Command{c.backup(), c.restore()}
+}
+
+func (c *commands) backup() *cobra.Command {
+	var to []string
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Save everything a gateway cannot be made again without, sealed with a passphrase or for age keys",
+		Long:  "Saves the database of the state directory (enrolments, sealed secrets, the CA, the\ngateway's own keys) and the key that opens it, sealed by age. The audit log is not\nin it: its files are copied as they are.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			how := dashboard.Sealing{Recipients: to}
+			if len(to) == 0 {
+				phrase, err := newPassphrase(cmd)
+				if err != nil {
+					return err
+				}
+				how.Passphrase = string(phrase)
+			}
+			return c.save(cmd, args[0], how)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&to, "recipient", "r", nil, "age `KEY` that can open it, instead of a passphrase; may be repeated")
+	return cmd
+}
+
+func newPassphrase(cmd *cobra.Command) ([]byte, error) {
+	phrase, err := cli.ReadSecret(cmd, "passphrase of the backup", maxPassphrase)
+	if in, ok := cmd.InOrStdin().(*os.File); err != nil || !ok || !cli.Terminal(in) {
+		return phrase, err
+	}
+	again, err := cli.ReadSecret(cmd, "passphrase again", maxPassphrase)
+	if err == nil && !bytes.Equal(phrase, again) {
+		err = errors.New("the two differ")
+	}
+	return phrase, err
+}
+
+// save writes the archive to a new file, whole or not at all.
+func (c *commands) save(cmd *cobra.Command, path string, how dashboard.Sealing) (err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			os.Remove(path) //nolint:errcheck // the error that is told says more
+		}
+	}()
+	resp, err := c.Client().Do(cmd.Context(), http.MethodPost, "/api/v1/backup", how)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	n, err := io.Copy(f, resp.Body)
+	if err == nil && n != resp.ContentLength {
+		err = fmt.Errorf("the gateway sent %d bytes of %d", n, resp.ContentLength)
+	}
+	if err = errors.Join(err, f.Sync()); err != nil {
+		return err
+	}
+	cli.Say(cmd, "%s holds the gateway, sealed: %d bytes. Try it once: sallyport restore %[1]s --state /tmp/elsewhere", path, n)
+	return nil
+}
+
+func (c *commands) restore() *cobra.Command {
+	var state, identity string
+	cmd := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Make a state directory again from a backup",
+		Long:  "Opens a backup and writes what is in it to a state directory that must not hold\nanything yet. The configuration is not in it.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			with, err := opener(cmd, identity)
+			if err != nil {
+				return err
+			}
+			names, err := restore(args[0], state, with)
+			if err != nil {
+				return err
+			}
+			cli.Say(cmd, "%s is a state directory again. Start the gateway with its configuration: sallyport serve -c PATH", state)
+			if !slices.Contains(names, node.KeyFile) {
+				cli.Say(cmd, "Its key is sealed as it was: the same passphrase, or the same Vault, opens it.")
+			} else {
+				cli.Say(cmd, "If the configuration keeps the key elsewhere, put %s there and remove it here.", filepath.Join(state, node.KeyFile))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", cli.DefaultState(), "state `DIR` to write to")
+	cmd.Flags().StringVarP(&identity, "identity", "i", "", "age identity `FILE` that opens it, instead of a passphrase")
+	return cmd
+}
+
+// opener reads what opens a backup.
+func opener(cmd *cobra.Command, file string) ([]age.Identity, error) {
+	if file == "" {
+		phrase, err := cli.ReadSecret(cmd, "passphrase of the backup", maxPassphrase)
+		if err != nil {
+			return nil, err
+		}
+		return backup.Identities(nil, string(phrase))
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(io.LimitReader(f, maxIdentity))
+	if err != nil {
+		return nil, err
+	}
+	return backup.Identities(text, "")
+}
+
+// restore writes the files of an archive to a directory that nobody uses. Nothing
+// is left there if the archive is not whole.
+func restore(path, state string, with []age.Identity) (names []string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	if err := os.MkdirAll(filepath.Dir(state), 0o755); err != nil {
+		return nil, err
+	}
+	part, err := os.MkdirTemp(filepath.Dir(state), ".restore-*") // 0700
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(part)) }()
+	err = backup.Read(f, func(b backup.File) error {
+		names = append(names, b.Name)
+		return write(filepath.Join(part, b.Name), b.Data)
+	}, with...)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(names, node.StateFile) || !slices.Contains(names, node.KeyFile) {
+		return nil, fmt.Errorf("%w: it holds %q", backup.ErrForeign, names)
+	}
+	if len(names) > 2 { // the key is there sealed, as the configuration keeps it
+		names = slices.DeleteFunc(names, func(n string) bool { return n == node.KeyFile })
+		if err := os.Remove(filepath.Join(part, node.KeyFile)); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.Remove(state); err != nil && !errors.Is(err, os.ErrNotExist) { // only an empty one goes
+		return nil, fmt.Errorf("%s is in use: a backup is restored to a directory that is empty or not there yet (%w)", state, err)
+	}
+	return names, os.Rename(part, state)
+}
+
+func write(path string, data io.Reader) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
