@@ -776,6 +776,28 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
+// BenchmarkGitHub decides by the preset, whose paths have no case and whose
+// operations are many, and by a hundred rules beside it.
+func BenchmarkGitHub(b *testing.B) {
+	var rules strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&rules, "rule \"r%d\" {\n on = [service.github]\n methods = [\"POST\"]\n paths = [\"/repos/acme/site%d/**\"]\n verdict = \"allow\"\n}\n", i, i)
+	}
+	p := loaded(b, "service \"github\" {}\nrole \"r\" { use = [service.github] }\n"+rules.String())
+	for name, a := range map[string]*action.Action{
+		"read":  request(p, "github", "GET", "/repos/acme/site7/issues/1"),
+		"merge": request(p, "github", "PUT", "/repos/Acme/Site7/pulls/1/merge"),
+		"other": request(p, "github", "POST", "/user/repos"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Decide(a)
+			}
+		})
+	}
+}
+
 // Compiling ten thousand rules takes less than two seconds, lint included.
 func BenchmarkLoadMany(b *testing.B) {
 	for b.Loop() {
