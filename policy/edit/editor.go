@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/edit/disk"
+	"sallyport.dev/sallyport/policy/edit/guard"
 	"sallyport.dev/sallyport/policy/edit/history"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/source"
@@ -159,7 +160,7 @@ func (e *Editor) work(ctx context.Context, was *Texts, d action.Draft, permit fu
 	if w.policy != nil {
 		after, p.Tests = w.policy.Config(), len(w.policy.Tests())
 	}
-	p.Guarded = append(guarded(was, is, base.conf, after, e.Exists), reads...)
+	p.Guarded = slices.Concat(answerers(was, is), guard.Secrets(base.conf, after, e.Exists), reads)
 	p.Diff = unified(was, is, p.Guarded)
 	w.preview = p
 	return w, nil

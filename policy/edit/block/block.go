@@ -42,7 +42,7 @@ func Write(kind, name string, b *action.Block) ([]byte, error) {
 	}
 	if len(out.Body().Attributes())+len(out.Body().Blocks()) == 0 {
 		head, _, _ := bytes.Cut(out.BuildTokens(nil).Bytes(), []byte("\n"))
-		return append(head, "}\n"...), nil
+		return hclwrite.Format(append(head, "}\n"...)), nil
 	}
 	f := hclwrite.NewEmptyFile()
 	f.Body().AppendBlock(out)
@@ -119,9 +119,13 @@ func same(a, b hclwrite.Tokens) bool {
 	return string(words(a)) == string(words(b))
 }
 
+// words spells tokens without layout; a comma at the end of a list is layout.
 func words(toks hclwrite.Tokens) []byte {
 	var out []byte
 	for _, t := range toks {
+		if t.Type == hclsyntax.TokenCBrack || t.Type == hclsyntax.TokenCBrace || t.Type == hclsyntax.TokenCParen {
+			out = bytes.TrimSuffix(out, []byte(",\x00"))
+		}
 		if t.Type != hclsyntax.TokenNewline && t.Type != hclsyntax.TokenComment {
 			out = append(append(out, t.Bytes...), 0)
 		}

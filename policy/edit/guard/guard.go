@@ -1,4 +1,7 @@
-package edit
+// Package guard tells which changes of a configuration decide where a secret goes.
+// It compares what two configurations mean, however they are written; who may make
+// such a change is not its matter.
+package guard
 
 import (
 	"crypto/sha256"
@@ -12,17 +15,17 @@ import (
 	"sallyport.dev/sallyport/policy/hclconf"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// guarded lists the changes that only an admin makes: where an existing secret
-// goes, and who answers. Without an old configuration that loads, everything
-// about secrets counts as changed. exists reports whether a secret has a value.
-func guarded(was, is *Texts, before, after *hclconf.Config, exists func(string) bool) []action.Guarded {
-	list := answerers(was, is)
+// Secrets lists the changes that decide where an existing secret goes. Without an
+// old configuration (before is nil), everything about secrets counts as changed;
+// of a new one that does not load, nothing is told. exists reports whether a secret
+// has a value.
+func Secrets(before, after *hclconf.Config, exists func(string) bool) []action.Guarded {
 	if after == nil {
-		return list
+		return nil
 	}
+	var list []action.Guarded
 	old := map[string]*hclconf.Service{}
 	used := map[string]bool{}
 	if before != nil {
@@ -121,57 +124,6 @@ func terms(s *hclconf.Service) map[string]string {
 
 // spell tells an account in words that differ where accounts do.
 func spell(a action.Auth) string { return fmt.Sprintf("%+v", a) }
-
-// answerers lists the approvers and judges that an edit changes. Words count, and
-// neither comments nor layout.
-func answerers(was, is *Texts) []action.Guarded {
-	before, after := answering(was), answering(is)
-	var list []action.Guarded
-	all := maps.Clone(before)
-	maps.Copy(all, after)
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		old, had := before[key]
-		now, has := after[key]
-		what := ""
-		switch {
-		case !had:
-			what = "would answer asks"
-		case !has:
-			what = "would no longer answer asks"
-		case old != now:
-			what = "answers asks, and how it does changes"
-		default:
-			continue
-		}
-		kind, name, _ := strings.Cut(key, " ")
-		list = append(list, action.Guarded{Kind: kind, Name: name, What: what})
-	}
-	return list
-}
-
-func answering(t *Texts) map[string]string {
-	out := map[string]string{}
-	all, _ := t.blocks()
-	for _, s := range all {
-		if s.kind == "approver" || s.kind == "judge" {
-			out[s.kind+" "+s.name] += words(s.text(t))
-		}
-	}
-	return out
-}
-
-// words gives the tokens of a text without comments and layout.
-func words(text string) string {
-	tokens, _ := hclsyntax.LexConfig([]byte(text), "", hcl.InitialPos) // a block that was parsed before
-	var b strings.Builder
-	for _, t := range tokens {
-		if t.Type != hclsyntax.TokenComment && t.Type != hclsyntax.TokenNewline {
-			b.Write(t.Bytes)
-			b.WriteByte(0)
-		}
-	}
-	return b.String()
-}
 
 // digest stands for a text that is too long to tell.
 func digest(text string) string {

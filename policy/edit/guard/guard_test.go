@@ -1,0 +1,80 @@
+package guard
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/protocols/http"
+)
+
+// conf reads a configuration of one service that takes secret.x, and a role.
+func conf(t *testing.T, services string) *hclconf.Config {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.hcl")
+	if err := os.WriteFile(path, []byte(services+"\nrole \"r\" {\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, _, diags := policy.Load(path, policy.Options{Tables: []action.FactTable{http.Facts()}})
+	if p == nil {
+		t.Fatal(diags)
+	}
+	return p.Config()
+}
+
+// service is a service with a secret, and further attributes.
+func service(name, hosts, auth string, more ...string) string {
+	return "service \"" + name + "\" {\n  hosts = [" + hosts + "]\n  auth = " + auth + "\n  " + strings.Join(more, "\n  ") + "\n}\n"
+}
+
+func TestWhereASecretGoes(t *testing.T) {
+	const home = `"a.example.com", "b.example.com"`
+	base := service("s", home, "bearer(secret.x)")
+	for name, tt := range map[string]struct {
+		before, after string
+		want          []string
+	}{
+		"nothing":                      {base, base, nil},
+		"written otherwise":            {base, "# x\nservice \"s\" {\n  auth  = (bearer(secret.x))\n  hosts = [\"B.example.com\", \"a.example.com\"]\n}\n", nil},
+		"a posture and a description":  {base, service("s", home, "bearer(secret.x)", `posture = "locked"`, `description = "d"`), nil},
+		"a host more":                  {base, service("s", home+`, "c.example.com"`, "bearer(secret.x)"), []string{"hosts"}},
+		"another port":                 {base, service("s", `"a.example.com:8443", "b.example.com"`, "bearer(secret.x)"), []string{"hosts"}},
+		"an upstream":                  {base, service("s", home, "bearer(secret.x)", `upstream = "c.example.com:443"`), []string{"upstream"}},
+		"no proof":                     {base, service("s", home, "bearer(secret.x)", `tls = "disable"`, "insecure_injection = true"), []string{"insecure_injection", "tls"}},
+		"another name to prove":        {base, service("s", home, "bearer(secret.x)", `tls = { server_name = "c.example.com" }`), []string{"tls"}},
+		"another header":               {base, service("s", home, `header("X-Key", secret.x)`), []string{"auth"}},
+		"another secret":               {base, service("s", home, "bearer(secret.y)"), []string{"takes secret.y", "auth"}},
+		"a secret that is none yet":    {base, base + service("t", `"t.example.com"`, "bearer(secret.new)"), nil},
+		"a second service":             {base, base + service("t", `"t.example.com"`, "bearer(secret.x)"), []string{"takes secret.x to t.example.com"}},
+		"a secret only others use":     {base + service("t", `"t.example.com"`, "bearer(secret.new)"), base + service("t", `"u.example.com"`, "bearer(secret.new)"), []string{"hosts"}},
+		"another name for the service": {base, service("other", home, "bearer(secret.x)"), []string{"takes secret.x"}},
+		"no secret any more":           {base, "service \"s\" {\n  hosts = [" + home + "]\n}\n", []string{"auth"}},
+		"gone":                         {base, "", nil},
+		"accounts by role":             {base, service("s", home, "by_role({ role.r = bearer(secret.x) })"), []string{"auth"}},
+		"a preset instead":             {service("github", `"g.example.com"`, "bearer(secret.x)"), "service \"github\" {}\n", []string{"takes secret.github", "auth", "hosts"}},
+	} {
+		exists := func(name string) bool { return name == "x" || name == "y" || name == "github" }
+		var got []string
+		for _, g := range Secrets(conf(t, tt.before), conf(t, tt.after), exists) {
+			got = append(got, g.What)
+		}
+		same := len(got) == len(tt.want)
+		for _, w := range tt.want {
+			same = same && slices.ContainsFunc(got, func(g string) bool { return strings.Contains(g, w) })
+		}
+		if !same {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+	if got := Secrets(nil, conf(t, base), func(string) bool { return true }); len(got) != 1 {
+		t.Errorf("of no old configuration: %+v", got)
+	}
+	if got := Secrets(conf(t, base), nil, func(string) bool { return true }); got != nil {
+		t.Errorf("of none that loads: %+v", got)
+	}
+}
