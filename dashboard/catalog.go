@@ -87,7 +87,7 @@ func (a *API) catalogRoutes() route.Table {
 			Doc: "Every service of the rules in force, with the secrets it needs and the roles that use it."},
 		{Method: "GET", Pattern: "/api/v1/roles", Right: route.Viewer, Do: route.Out(a.roles),
 			Doc: "Every role of the rules in force."},
-		{Method: "GET", Pattern: "/api/v1/actions/rows", Right: route.Viewer, Do: route.Out(a.rows),
+		{Method: "GET", Pattern: "/api/v1/actions/rows", Right: route.Viewer, Do: route.List(a.rows),
 			Doc: "Recorded actions that a query finds, without what only a page of their own shows."},
 		{Method: "GET", Pattern: "/api/v1/actions/{id}/why", Right: route.Viewer, Do: route.Out(a.why),
 			Doc: "How the rules in force judge a recorded action: every rule tried, the facts used and what decided."},
@@ -98,16 +98,16 @@ func (a *API) services(*http.Request) ([]Service, error) { return a.Rules.Servic
 
 func (a *API) roles(*http.Request) ([]Role, error) { return a.Rules.RoleList(), nil }
 
-func (a *API) rows(r *http.Request) ([]Row, error) {
-	found, err := a.actions(r)
+func (a *API) rows(r *http.Request, p route.Page) ([]Row, string, error) {
+	found, next, err := a.actions(r, p)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	list := make([]Row, len(found))
 	for i := range found {
 		list[i] = rowOf(&found[i])
 	}
-	return list, nil
+	return list, next, nil
 }
 
 func (a *API) why(r *http.Request) (Why, error) {

@@ -145,6 +145,8 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/api/v1/actions?q=color:red", "", 400, "is no field"},
 		{"GET", "/api/v1/actions/X", "", 404, "no action has the id X"},
 		{"GET", "/api/v1/events?q=color:red", "", 400, "is no field"},
+		{"GET", "/api/v1/actions?cursor=x", "", 400, "is none that the gateway gave"},
+		{"GET", "/api/v1/actions?limit=501", "", 400, "from 1 to 500"},
 		{"GET", "/api/v1/audit/verify", "", 200, `"records":0`},
 		{"GET", "/", "", 404, "not found"},
 		{"GET", "/api/v1/", "", 404, "not found"},
@@ -277,6 +279,77 @@ func TestEventsAreStreamed(t *testing.T) {
 	hangUp()
 	if lines.Scan() && lines.Err() == nil && lines.Text() != "" {
 		t.Errorf("after a hang-up: %q", lines.Text())
+	}
+}
+
+// A stream that was cut off goes on behind the last record that its client has.
+func TestEventsGoOnWhereTheyStopped(t *testing.T) {
+	l := lab.New(t, rules)
+	srv := httptest.NewServer(asHost(l.API))
+	defer srv.Close()
+	c := l.Agent("laptop").HTTP()
+	visit := func(path string) {
+		t.Helper()
+		if resp, err := c.Get("http://192.0.2.9/" + path); err == nil {
+			resp.Body.Close()
+		}
+	}
+	for i := range 4 {
+		visit(fmt.Sprint("before", i))
+	}
+	kept := l.Records("verdict:deny", 4)
+	follow := func(last string) (next func() (string, audit.Record), end func()) {
+		t.Helper()
+		ctx, hangUp := context.WithCancel(t.Context())
+		req, err := http.NewRequestWithContext(ctx, "GET", srv.URL+"/api/v1/events?q=verdict:deny", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Last-Event-ID", last)
+		resp, err := srv.Client().Do(req)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		lines := bufio.NewScanner(resp.Body)
+		lines.Buffer(nil, 1<<20)
+		return func() (string, audit.Record) {
+			for lines.Scan() {
+				if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok && lines.Scan() {
+					var rec audit.Record
+					if err := json.Unmarshal([]byte(strings.TrimPrefix(lines.Text(), "data: ")), &rec); err != nil {
+						t.Fatal(err)
+					}
+					return id, rec
+				}
+			}
+			t.Fatalf("the stream ended: %v", lines.Err())
+			return "", audit.Record{}
+		}, func() { hangUp(); resp.Body.Close() }
+	}
+	first := kept[len(kept)-1].Seq
+	for _, r := range kept {
+		first = min(first, r.Seq)
+	}
+	next, end := follow(fmt.Sprint(first))
+	visit("after")
+	seen := []uint64{}
+	for range 4 {
+		_, rec := next()
+		seen = append(seen, rec.Seq)
+	}
+	end()
+	for i, seq := range seen {
+		if seq != first+uint64(i)+1 {
+			t.Fatalf("behind %d come %v", first, seen)
+		}
+	}
+	if resp := ask(t, l, "GET", "/api/v1/actions?limit=2", ""); resp.Header.Get("Next-Cursor") != fmt.Sprint(seen[2]) {
+		t.Errorf("the first page ends with %q, want %d", resp.Header.Get("Next-Cursor"), seen[2])
+	}
+	resp := ask(t, l, "GET", fmt.Sprintf("/api/v1/actions?limit=500&cursor=%d", seen[2]), "")
+	var rest []audit.Record
+	if err := json.Unmarshal([]byte(text(t, resp)), &rest); err != nil || len(rest) != 3 || rest[2].Seq != first || resp.Header.Get("Next-Cursor") != "" {
+		t.Errorf("the last page: %d records, %v, %v", len(rest), err, resp.Header)
 	}
 }
 

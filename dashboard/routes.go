@@ -95,7 +95,7 @@ func (a *API) secretRoutes() route.Table {
 
 func (a *API) recordRoutes() route.Table {
 	return route.Table{
-		{Method: "GET", Pattern: "/api/v1/actions", Right: route.Viewer, Do: route.Out(a.actions),
+		{Method: "GET", Pattern: "/api/v1/actions", Right: route.Viewer, Do: route.List(a.actions),
 			Doc: "Recorded actions that a query finds."},
 		{Method: "GET", Pattern: "/api/v1/actions.jsonl", Right: route.Viewer, Do: route.Raw("application/jsonl", a.export),
 			Doc: "Every recorded action that a query finds, one a line, oldest first; its limit is not looked at, and since is by when it was written."},

@@ -103,21 +103,36 @@ func (b *Book) makeRoom(ctx context.Context, name string, now time.Time) error {
 	return b.end(ctx, oldest.Hash)
 }
 
-// Session gives the session of a token, if it holds from that node.
+// Session gives the session of a token, if it holds from that node, and notes that
+// it is used.
 func (b *Book) Session(ctx context.Context, token, node string) (Session, bool) {
-	key := fingerprint(token)
-	now := b.now().UTC()
+	s, ok := b.Look(token, node)
+	if !ok {
+		return s, false
+	}
+	now, key := b.now().UTC(), s.Hash
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s, ok := b.sessions[key]
-	if !ok || s.over(now) || s.Node != node {
-		return Session{}, false
+	if s, ok = b.sessions[key]; !ok { // it has ended just now
+		return s, false
 	}
 	if now.Sub(s.Used) >= touchEvery {
 		s.Used = now
 		if b.put(ctx, bucketSessions, key, s) == nil {
 			b.sessions[key] = s
 		}
+	}
+	return s, true
+}
+
+// Look is Session for what is no use of it: a page that stays open.
+func (b *Book) Look(token, node string) (Session, bool) {
+	key := fingerprint(token)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ok := b.sessions[key]
+	if !ok || s.over(b.now().UTC()) || s.Node != node {
+		return Session{}, false
 	}
 	return s, true
 }

@@ -80,7 +80,7 @@ func (d *Door) Guard(e *Entrance, next http.Handler) http.Handler {
 		protect(w.Header(), e.Secure)
 		err := foreign(r, e.Hosts())
 		if err == nil {
-			r, err = d.recognise(e, r)
+			r, err = d.recognise(e, r, d.session)
 		}
 		if err != nil {
 			route.Fail(w, r, d.Log, err)
@@ -91,7 +91,7 @@ func (d *Door) Guard(e *Entrance, next http.Handler) http.Handler {
 }
 
 // recognise adds to a request whose it is, as far as somebody has proved that.
-func (d *Door) recognise(e *Entrance, r *http.Request) (*http.Request, error) {
+func (d *Door) recognise(e *Entrance, r *http.Request, session sessions) (*http.Request, error) {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r, errSilent
@@ -107,7 +107,7 @@ func (d *Door) recognise(e *Entrance, r *http.Request) (*http.Request, error) {
 			return r, errAgent
 		}
 	}
-	c, known, err := d.caller(r, &v)
+	c, known, err := d.caller(r, &v, session)
 	if err != nil {
 		return r, err
 	}
@@ -115,12 +115,19 @@ func (d *Door) recognise(e *Entrance, r *http.Request) (*http.Request, error) {
 	if known {
 		ctx = route.WithCaller(ctx, c)
 	}
+	ctx = route.WithStill(ctx, func() (route.Caller, bool) {
+		again, err := d.recognise(e, r, d.look)
+		if err != nil {
+			return route.Caller{}, false
+		}
+		return route.CallerOf(again.Context())
+	})
 	return r.WithContext(ctx), nil
 }
 
 // caller tells on whose behalf a request comes: a token's, a login's, or that of
 // whose node it is.
-func (d *Door) caller(r *http.Request, v *visit) (c route.Caller, known bool, err error) {
+func (d *Door) caller(r *http.Request, v *visit, session sessions) (c route.Caller, known bool, err error) {
 	c = route.Caller{From: v.source, Shared: v.visitor.Agent}
 	if secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		t, ok := d.Book.Token(secret)
@@ -131,7 +138,7 @@ func (d *Door) caller(r *http.Request, v *visit) (c route.Caller, known bool, er
 		return c, true, nil
 	}
 	trusted := !v.visitor.Agent
-	if s, ok := d.session(r, v); ok {
+	if s, ok := session(r, v); ok {
 		v.session = s
 		c.Person, c.Session, c.Fresh = s.Person, s.ID(), s.Fresh(d.Now())
 		c.Rights = d.Rights(s.Person)
@@ -191,6 +198,18 @@ func (e *Entrance) cookie() string {
 		return cookieSecure
 	}
 	return cookiePlain
+}
+
+// sessions gives the login that a request comes with.
+type sessions func(*http.Request, *visit) (account.Session, bool)
+
+// look is session for a request that goes on by itself.
+func (d *Door) look(r *http.Request, v *visit) (account.Session, bool) {
+	c, err := r.Cookie(v.entrance.cookie())
+	if err != nil {
+		return account.Session{}, false
+	}
+	return d.Book.Look(c.Value, v.visitor.Node)
 }
 
 // session gives the login that a request comes with. One that was made by a node

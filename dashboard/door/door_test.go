@@ -683,3 +683,40 @@ func TestOperatorsAreChangedByAdminsWhoProveThemselves(t *testing.T) {
 		}
 	}
 }
+
+// A page that stays open sees when its login, its rights or its node end, and does
+// not keep the login alive by itself.
+func TestALongAnswerEndsWithItsLogin(t *testing.T) {
+	h := newHouse(t)
+	h.operator("vi", route.Viewer)
+	var open *http.Request
+	table := append(h.Routes(), route.Route{Method: "GET", Pattern: "/api/v1/look", Right: route.Viewer, Do: route.Out(func(r *http.Request) (string, error) {
+		open = r
+		return "", nil
+	})})
+	h.handler = h.Guard(h.entrance, table.Handler(h.Log, h.Deeds))
+	for _, tt := range []struct {
+		name string
+		end  func(b *browser)
+	}{
+		{"log out", func(b *browser) { b.do("DELETE", "/api/v1/session", "") }},
+		{"no right", func(*browser) { must(h, h.Book.SetRights(t.Context(), "vi", 0)) }},
+		{"two hours", func(*browser) {
+			for range 120 {
+				h.clock = h.clock.Add(time.Minute)
+				route.Still(open, route.Viewer)
+			}
+		}},
+	} {
+		must(h, h.Book.SetRights(t.Context(), "vi", route.RightsOf(route.Viewer)))
+		b := h.at("192.0.2.1").login("vi")
+		b.want(200, "GET", "/api/v1/look", "")
+		if !route.Still(open, route.Viewer) || route.Still(open, route.Editor) {
+			t.Errorf("%s: before", tt.name)
+		}
+		tt.end(b)
+		if route.Still(open, route.Viewer) {
+			t.Errorf("%s: the answer goes on", tt.name)
+		}
+	}
+}

@@ -145,6 +145,25 @@ func Name(r *http.Request) string {
 	return c.Person.Name
 }
 
+type stillKey struct{}
+
+// WithStill adds how a caller is looked at again while a long answer goes out.
+func WithStill(ctx context.Context, look func() (Caller, bool)) context.Context {
+	return context.WithValue(ctx, stillKey{}, look)
+}
+
+// Still reports whether the caller of a request is one that may have r now: their
+// login, node and rights may have ended since it began.
+func Still(r *http.Request, right Right) bool {
+	look, ok := r.Context().Value(stillKey{}).(func() (Caller, bool))
+	if !ok {
+		c, known := CallerOf(r.Context())
+		return known && c.Rights.Has(right)
+	}
+	c, known := look()
+	return known && c.Rights.Has(right)
+}
+
 // Fresh fails, with a problem that the pages know, unless the caller has proved a
 // moment ago once more who they are. Handlers call it where only some requests of
 // a route are that grave; a row with StepUp says it for all.
