@@ -17,7 +17,11 @@ import (
 func conf(t *testing.T, services string) *hclconf.Config {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.hcl")
-	if err := os.WriteFile(path, []byte(services+"\nrole \"r\" {\n}\n"), 0o600); err != nil {
+	use := ""
+	if strings.Contains(services, `service "s"`) {
+		use = "  use = [service.s]\n"
+	}
+	if err := os.WriteFile(path, []byte(services+"\nrole \"r\" {\n"+use+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p, _, diags := policy.Load(path, policy.Options{Tables: []action.FactTable{http.Facts()}})
@@ -40,7 +44,7 @@ func TestWhereASecretGoes(t *testing.T) {
 		want          []string
 	}{
 		"nothing":                      {base, base, nil},
-		"written otherwise":            {base, "# x\nservice \"s\" {\n  auth  = (bearer(secret.x))\n  hosts = [\"B.example.com\", \"a.example.com\"]\n}\n", nil},
+		"written otherwise":            {base, "# x\nservice \"s\" {\n  auth  = bearer( secret.x )\n  hosts = [\"B.example.com\", \"a.example.com\"]\n}\n", nil},
 		"a posture and a description":  {base, service("s", home, "bearer(secret.x)", `posture = "locked"`, `description = "d"`), nil},
 		"a host more":                  {base, service("s", home+`, "c.example.com"`, "bearer(secret.x)"), []string{"hosts"}},
 		"another port":                 {base, service("s", `"a.example.com:8443", "b.example.com"`, "bearer(secret.x)"), []string{"hosts"}},
