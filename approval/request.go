@@ -99,6 +99,23 @@ func (k *ask) view() Request {
 	return r
 }
 
+// Masked gives the request with what mask makes of every text that an agent, or
+// who was told of it, may have written: for those who are told beside the line.
+func (r Request) Masked(mask func(string) string) Request {
+	for _, s := range []*string{&r.Host, &r.Summary, &r.Sample, &r.Alike, &r.Note} {
+		*s = mask(*s)
+	}
+	list := func(of []string) []string {
+		out := slices.Clone(of)
+		for i := range out {
+			out[i] = mask(out[i])
+		}
+		return out
+	}
+	r.Judges, r.Reasons = list(r.Judges), list(r.Reasons)
+	return r
+}
+
 // List gives the waiting asks, oldest first.
 func (d *Desk) List() []Request { return d.First(-1) }
 

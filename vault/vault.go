@@ -69,6 +69,7 @@ type Vault struct {
 type snapshot struct {
 	entries map[string]entry
 	made    atomic.Pointer[map[authKey]*Credential] // of these entries; replaced whole
+	mask    atomic.Pointer[scrub.Matcher]           // of these values; see Mask
 }
 
 // An authKey tells an action.Auth from others.

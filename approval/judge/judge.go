@@ -44,7 +44,8 @@ type Config struct {
 	Timeout time.Duration // 0: DefaultTimeout
 	Cache   time.Duration // how long a verdict stands for the same question; 0: not at all
 	Tables  []action.FactTable
-	Spent   func(Usage) // told what every answer has cost, verdict or not; nil: nobody is
+	Mask    func(string) string // takes out of a text what must not leave; nil: nothing
+	Spent   func(Usage)         // told what every answer has cost, verdict or not; nil: nobody is
 }
 
 // A Judge asks one model. Its methods may be called at the same time.
@@ -70,6 +71,9 @@ var _ approval.Judge = (*Judge)(nil)
 func New(conf Config, client *http.Client, log *slog.Logger) *Judge {
 	if conf.Timeout <= 0 {
 		conf.Timeout = DefaultTimeout
+	}
+	if conf.Mask == nil {
+		conf.Mask = func(s string) string { return s }
 	}
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

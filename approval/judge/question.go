@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,8 +39,8 @@ func (j *Judge) question(a *action.Action) question {
 		}
 		b.WriteString(line)
 	}
-	for line := range bytes.Lines(a.Sample) {
-		out := "text " + quote(string(bytes.TrimSuffix(line, []byte("\n")))) + "\n"
+	for line := range strings.Lines(j.conf.Mask(string(a.Sample))) {
+		out := "text " + quote(strings.TrimSuffix(line, "\n")) + "\n"
 		if b.Len()+len(out) > maxShown {
 			q.cut = true
 			b.WriteString("(the rest is not shown)\n")
@@ -53,7 +52,7 @@ func (j *Judge) question(a *action.Action) question {
 		q.cut = true
 		fmt.Fprintf(&b, "(%d bytes are not shown)\n", a.Hidden)
 	}
-	q.text = b.String()
+	q.text = j.conf.Mask(b.String()) // once more: facts are written as JSON by now
 	return q
 }
 
@@ -106,7 +105,7 @@ func (j *Judge) facts(a *action.Action) []string {
 	if a.Peer != nil {
 		out = append(out, "agent.name "+quote(a.Peer.Name)+"\n")
 	}
-	out = append(out, "host "+quote(a.Host)+"\n", "summary "+quote(a.Summary)+"\n")
+	out = append(out, "host "+quote(j.conf.Mask(a.Host))+"\n", "summary "+quote(j.conf.Mask(a.Summary))+"\n")
 	for i := range a.Parts {
 		for _, f := range j.table(a) {
 			if value, ok := show(f, a.Parts[i].Facts); ok {

@@ -108,6 +108,7 @@ func (s *Slack) later(id string, err error) {
 // settle posts what is missing of one ask, and edits what is old.
 func (s *Slack) settle(ctx context.Context, now *session, id string) error {
 	r, known := s.conf.Desk.Get(id)
+	r = r.Masked(s.conf.Mask)
 	var errs []error
 	for _, c := range s.shown(id) {
 		if !known {

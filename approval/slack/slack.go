@@ -62,6 +62,8 @@ type Config struct {
 	Channels func(approver string) []string
 	// Page gives the address of an ask in the dashboard; "": there is none.
 	Page func(id string) string
+	// Mask takes out of a text what must not leave; nil: nothing.
+	Mask func(string) string
 	// Groups gives the groups of a person, as the gateway knows them; nil: none.
 	Groups func(name string) []string
 
@@ -94,6 +96,9 @@ type session struct {
 
 // New makes a Slack.
 func New(c Config) *Slack {
+	if c.Mask == nil {
+		c.Mask = func(s string) string { return s }
+	}
 	return &Slack{
 		conf: c, restart: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		cards: make(map[string]map[string]Card), due: make(map[string]time.Time),

@@ -29,6 +29,7 @@ const (
 type Hook struct {
 	url    string
 	secret func() ([]byte, error) // asked for every message, so that a new value counts at once
+	mask   func(string) string
 	client *http.Client
 	log    *slog.Logger
 	now    func() time.Time
@@ -40,12 +41,12 @@ type Hook struct {
 var _ approval.Channel = (*Hook)(nil)
 
 // New makes a hook that posts to url, signed with the secret, and reaches it by
-// client only; redirects are refused.
-func New(url string, secret func() ([]byte, error), client *http.Client, log *slog.Logger) *Hook {
+// client only; redirects are refused. Texts of an agent go out as mask leaves them.
+func New(url string, secret func() ([]byte, error), mask func(string) string, client *http.Client, log *slog.Logger) *Hook {
 	own := *client
 	own.Timeout = callTimeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	h := &Hook{url: url, secret: secret, client: &own, log: log, now: time.Now, queue: make(chan approval.Event, queueLen)}
+	h := &Hook{url: url, secret: secret, mask: mask, client: &own, log: log, now: time.Now, queue: make(chan approval.Event, queueLen)}
 	ctx, stop := context.WithCancel(context.Background())
 	h.stop = stop
 	h.work.Go(func() { h.run(ctx) })
@@ -93,7 +94,7 @@ var errFinal = errors.New("the receiver refuses it")
 // deliver posts one event until the receiver takes it, refuses it, or nobody can
 // answer any more. Every attempt has the same id and a time of its own.
 func (h *Hook) deliver(ctx context.Context, e approval.Event) error {
-	body, err := json.Marshal(Message{Type: "approval." + string(e.Kind), Time: h.now().UTC(), Approval: e.Request})
+	body, err := json.Marshal(Message{Type: "approval." + string(e.Kind), Time: h.now().UTC(), Approval: e.Request.Masked(h.mask)})
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}

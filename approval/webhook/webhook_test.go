@@ -68,6 +68,8 @@ func TestT41_WhatIsNotSignedIsNotTaken(t *testing.T) {
 	}
 }
 
+func same(s string) string { return s }
+
 func TestKeys(t *testing.T) {
 	for secret, ok := range map[string]bool{
 		secret: true, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": true, "": false, "0123456789abcde": false,
@@ -128,7 +130,7 @@ func TestDelivery(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &receiver{codes: c.codes}
-			h := New("https://hooks.example.com/x", fixed(secret), &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
+			h := New("https://hooks.example.com/x", fixed(secret), same, &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
 			h.Tell(t.Context(), asked("1"))
 			time.Sleep(time.Hour)
 			h.Close()
@@ -160,7 +162,7 @@ func TestDelivery(t *testing.T) {
 func TestAnAskThatEndsIsNotTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &receiver{codes: []int{500, 500, 500, 500, 500, 500, 500}}
-		h := New("https://hooks.example.com/x", fixed(secret), &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
+		h := New("https://hooks.example.com/x", fixed(secret), same, &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
 		e := asked("1")
 		e.Request.Expires = time.Now().Add(3 * time.Second)
 		h.Tell(t.Context(), e)
@@ -177,7 +179,7 @@ func TestTellNeverBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &receiver{}
 		hang := make(chan struct{})
-		h := New("https://hooks.example.com/x", func() ([]byte, error) { <-hang; return []byte(secret), nil }, &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
+		h := New("https://hooks.example.com/x", func() ([]byte, error) { <-hang; return []byte(secret), nil }, same, &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
 		for i := range 10 * queueLen {
 			h.Tell(t.Context(), asked(fmt.Sprint(i)))
 		}
@@ -193,7 +195,7 @@ func TestTellNeverBlocks(t *testing.T) {
 func TestAShortKeySignsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &receiver{}
-		h := New("https://hooks.example.com/x", fixed("short"), &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
+		h := New("https://hooks.example.com/x", fixed("short"), same, &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
 		h.Tell(t.Context(), asked("1"))
 		time.Sleep(time.Hour)
 		h.Close()

@@ -191,7 +191,7 @@ func TestT43_AJudgeReachesItsModelOnly(t *testing.T) {
 // TestEveryChannelIsTold follows one ask through a webhook and Slack, and answers
 // it in Slack.
 func TestEveryChannelIsTold(t *testing.T) {
-	l, _, team := answers(t, answering)
+	l, model, team := answers(t, answering)
 	r := l.Receiver("hooks.example.com", hookKey)
 	l.Secret("hook", hookKey)
 	l.Secret("slack_app", chat.AppToken)
@@ -200,7 +200,7 @@ func TestEveryChannelIsTold(t *testing.T) {
 	a := l.Agent("robot", "agents")
 	done := make(chan string, 1)
 	go func() {
-		_, text := call(t, a, "https://crm.example.com/customers/7", "name=Ana")
+		_, text := call(t, a, "https://crm.example.com/customers/7", "name=Ana&stolen="+canary)
 		done <- text
 	}()
 	asked := l.Wait(r, 1)[0]
@@ -230,6 +230,12 @@ func TestEveryChannelIsTold(t *testing.T) {
 	}
 	l.Clean(hookKey)
 	l.Clean(chat.BotToken)
+	texts, _ := model.Asked()
+	for _, left := range append(texts, got[0].Blocks, asked.Approval.Sample) {
+		if strings.Contains(left, canary) || !strings.Contains(left, "stolen=***") {
+			t.Errorf("a secret that the agent got hold of goes out: %s", left)
+		}
+	}
 }
 
 // TestT41_AProgramAnswersWithAKey answers by webhook, through the API's own door:

@@ -9,7 +9,7 @@ func (n *Node) turnOut() {
 	n.Outreach = outreach.New(outreach.Options{
 		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables,
 		Dial: n.Gateway.Dialer.Reach, DialPublic: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
-		Secret: n.Vault.Value, Desk: n.Desk, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
+		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
 	})
 	n.Desk.Judge = n.Outreach.Judge
 	n.Outreach.Take(n.Rules.Current())

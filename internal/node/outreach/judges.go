@@ -72,7 +72,7 @@ func (r *Outreach) seat(name string, s spec) *seat {
 	}
 	j := judge.New(judge.Config{
 		Name: s.name, API: judge.API(s.api), URL: s.url, Model: s.model, Prompt: s.prompt, Decides: s.decides,
-		Timeout: s.timeout, Cache: s.cache, Tables: r.o.Tables, Spent: func(u judge.Usage) { r.spent(s.name, u) },
+		Timeout: s.timeout, Cache: s.cache, Tables: r.o.Tables, Mask: r.o.Mask, Spent: func(u judge.Usage) { r.spent(s.name, u) },
 	}, &http.Client{Transport: way}, r.o.Log)
 	return &seat{j, peer, s, way.CloseIdleConnections}
 }

@@ -35,6 +35,7 @@ type Options struct {
 	Dial, DialPublic func(ctx context.Context, network, addr string) (net.Conn, error)
 	Roots            *x509.CertPool // that others must prove themselves by; nil: the host's
 	Secret           func(name string) (vault.Secret, error)
+	Mask             func(string) string // takes every secret out of a text
 	Desk             *approval.Desk
 	Store            Store
 	Rules            func() *policy.Policy
@@ -78,7 +79,7 @@ func New(o Options) *Outreach {
 	r.Inbox = &webhook.Inbox{Desk: o.Desk, Keys: r.hookKeys, Approver: o.Desk.Approver, Now: time.Now}
 	r.slack = slack.New(slack.Config{
 		AppToken: r.token(0), BotToken: r.token(1), Client: client(o.DialPublic, o.Roots), Dial: o.DialPublic, TLS: trust(o.Roots),
-		Channels: r.slackRooms, Page: o.Page, Desk: o.Desk, Store: cards{o.Store}, Log: o.Log, Now: time.Now,
+		Channels: r.slackRooms, Mask: o.Mask, Page: o.Page, Desk: o.Desk, Store: cards{o.Store}, Log: o.Log, Now: time.Now,
 	})
 	return r
 }
@@ -144,7 +145,7 @@ func (r *Outreach) room(name string) *slack.Channel {
 // hook gives a webhook; callers hold mu.
 func (r *Outreach) hook(t target) *webhook.Hook {
 	if r.hooks[t] == nil {
-		r.hooks[t] = webhook.New(t.url, r.bytes(t.secret), r.client, r.o.Log)
+		r.hooks[t] = webhook.New(t.url, r.bytes(t.secret), r.o.Mask, r.client, r.o.Log)
 	}
 	return r.hooks[t]
 }
