@@ -9,19 +9,23 @@ import (
 	"sallyport.dev/sallyport/audit/record"
 )
 
+// Export is the function of that name, of the log's own records.
+func (l *Log) Export(ctx context.Context, q Query, f func(line []byte) error) error {
+	return Export(ctx, l.store, q.Resolve(l.opts.Now()), f)
+}
+
 // Export gives the records that q asks for as they are kept, oldest first: each is
 // the JSON of a Record with its hash. Its since and until are of when a record was
 // written, so that one without terms need not be read to be found; its limit is
-// not looked at. f may use the bytes until it returns; its error ends the export.
-func (l *Log) Export(ctx context.Context, q Query, f func(line []byte) error) error {
-	q = q.Resolve(l.opts.Now())
-	from, err := l.store.FirstSince(ctx, q.Since)
+// not looked at, and it is Resolved. f may use the bytes until it returns; its error ends the export.
+func Export(ctx context.Context, store Reader, q Query, f func(line []byte) error) error {
+	from, err := store.FirstSince(ctx, q.Since)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	wants := Query{Terms: q.Terms, Before: q.Before}
 	var line []byte
-	err = l.store.Scan(ctx, from, func(row Row) error {
+	err = store.Scan(ctx, from, func(row Row) error {
 		if !q.Until.IsZero() && row.Recorded.After(q.Until) || row.Recorded.Before(q.Since) || q.Before > 0 && row.Seq >= q.Before {
 			return nil
 		}

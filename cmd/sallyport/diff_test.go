@@ -1,11 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/internal/store"
+	"sallyport.dev/sallyport/policy"
 )
 
 // diff replays what agents did: it tells what a change would have changed, and what
@@ -260,5 +268,53 @@ rule "laptop may do what is destructive at shop" {
 		if r := d.call(args...); r.code != 2 {
 			t.Errorf("%v: exit %d\n%s", args, r.code, r.stderr)
 		}
+	}
+}
+
+// The records of a gateway that is stopped are read where they are kept.
+func TestDiffNeedsNoGateway(t *testing.T) {
+	alone(t)
+	dir := t.TempDir()
+	state := filepath.Join(dir, "state")
+	path := filepath.Join(dir, "sallyport.hcl")
+	text := strings.Replace(strings.ReplaceAll(oneRole, `tls   = { ca = file("upstreams.pem") }`, ""), "gateway {\n", "gateway {\n  state_dir = \"state\"\n", 1)
+	write(t, path, []byte(text))
+	if r := call(t.Context(), "", "diff", path, path); r.code != 5 || !strings.Contains(r.stderr, "no gateway answers") {
+		t.Fatalf("without records: exit %d\n%s", r.code, r.stderr)
+	}
+	p, _, _ := policy.Load(path, build().Policy)
+	if p == nil {
+		t.Fatal("it does not load")
+	}
+	s, err := store.Open(t.Context(), state, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := audit.New(t.Context(), s, build().Policy.Tables, audit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := build().Policy.Trials["http"](p.Services()[0], action.Trial{Method: "GET", URL: "https://shop.example.com/v1/prices"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ID, a.Time, a.Service, a.Host = action.NewID(time.Now()), time.Now(), p.Services()[0], "shop.example.com"
+	a.Dst, a.Peer = netip.MustParseAddrPort("198.18.0.7:443"), &action.Peer{ID: "a1", Name: "laptop", Enrolled: []string{"buyer"}}
+	if err := l.Begin(t.Context(), a, action.Decision{Verdict: action.Allow}); err != nil {
+		t.Fatal(err)
+	}
+	l.End(a, action.Decision{Verdict: action.Allow}, action.Result{Status: "200"})
+	if r := call(t.Context(), "", "diff", path, path); r.code != 5 || !strings.Contains(r.stderr, "its records cannot be read") {
+		t.Errorf("while somebody else has them: exit %d\n%s", r.code, r.stderr)
+	}
+	if err := errors.Join(l.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r := call(t.Context(), "", "diff", path, path)
+	if r.code != 0 || !strings.Contains(r.stderr, "1 action replayed: 0 changes, 0 cannot be told.") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := call(t.Context(), "", "diff", path, path, "--gateway", filepath.Join(dir, "other.sock")); r.code != 5 {
+		t.Errorf("another gateway was named: exit %d\n%s", r.code, r.stderr)
 	}
 }

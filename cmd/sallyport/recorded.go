@@ -79,7 +79,11 @@ func (r *root) again(cmd *cobra.Command, rec *audit.Record, got *past) error {
 		got.Untold = "cannot tell: " + err.Error()
 		return nil
 	}
-	e := p.Explain(a)
+	e := p.ReplayExplain(a, rec.Time)
+	if e.Decision.Need != 0 {
+		got.Untold = "cannot tell: a rule reads what is not recorded"
+		return nil
+	}
 	got.Now = &e
 	return nil
 }

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"errors"
+
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard"
 )
@@ -33,5 +35,9 @@ func (b *Rulebook) Explain(r *audit.Record) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.Current().Explain(a), nil
+	e := b.Current().ReplayExplain(a, r.Time)
+	if e.Decision.Need != 0 {
+		return nil, errors.New("a rule reads what is not recorded")
+	}
+	return e, nil
 }

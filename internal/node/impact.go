@@ -53,17 +53,7 @@ func (r replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*a
 	}
 	source := replay.Source{
 		Reader: past.Reader(r.n.o.Build.Policy.Tables), Workers: max(1, runtime.GOMAXPROCS(0)/2),
-		Records: func(yield func([]byte, error) bool) {
-			err := r.n.Journal.Export(ctx, q, func(line []byte) error {
-				if !yield(line, nil) {
-					return errEnough
-				}
-				return nil
-			})
-			if err != nil && !errors.Is(err, errEnough) {
-				yield(nil, err)
-			}
-		},
+		Records: past.Exported(func(f func([]byte) error) error { return r.n.Journal.Export(ctx, q, f) }),
 	}
 	got, err := replay.Diff(ctx, source, r.n.Rules.Current(), is, replay.Bounds{Records: impactRecords, Changes: impactChanges})
 	if ctx.Err() != nil {
@@ -74,9 +64,6 @@ func (r replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*a
 	}
 	return got, nil
 }
-
-// errEnough ends an export of which no more is wanted.
-var errEnough = errors.New("enough")
 
 // late tells one who waited too long from one who went away.
 func (r replayer) late(ctx context.Context) error {

@@ -174,17 +174,9 @@ func fill(tb testing.TB, n int) *audit.Log {
 
 // export is a log as a source of records.
 func export(ctx context.Context, l *audit.Log) replay.Source {
-	return replay.Source{Reader: Reader(options().Tables), Records: func(yield func([]byte, error) bool) {
-		err := l.Export(ctx, audit.Query{}, func(line []byte) error {
-			if !yield(line, nil) {
-				return context.Canceled
-			}
-			return nil
-		})
-		if err != nil && ctx.Err() == nil {
-			yield(nil, err)
-		}
-	}}
+	return replay.Source{Reader: Reader(options().Tables), Records: Exported(func(f func([]byte) error) error {
+		return l.Export(ctx, audit.Query{}, f)
+	})}
 }
 
 // BenchmarkDiff judges 100,000 recorded actions by two configurations. The bar is

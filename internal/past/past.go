@@ -87,6 +87,25 @@ func Expectations(tables []action.FactTable) func() func([]byte) (replay.Past, e
 	}
 }
 
+// Exported gives the records of an export as they come; it stops the export when no
+// more is wanted.
+func Exported(export func(f func(line []byte) error) error) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		err := export(func(line []byte) error {
+			if !yield(line, nil) {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(nil, err)
+		}
+	}
+}
+
+// errEnough ends an export of which no more is wanted.
+var errEnough = errors.New("enough")
+
 // maxLine is more than any record takes.
 const maxLine = 4 << 20
 

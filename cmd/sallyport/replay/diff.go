@@ -32,7 +32,7 @@ func (b *Bench) diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			source, done, err := b.recorded(cmd.Context(), query)
+			source, done, err := b.recorded(cmd.Context(), policies[0], query)
 			if err != nil {
 				return err
 			}

@@ -4,15 +4,18 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/internal/past"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/replay"
@@ -48,13 +51,32 @@ func since(when string) (string, error) {
 	return query, nil
 }
 
-// recorded is what the gateway has recorded, as a source; done ends it.
-func (b *Bench) recorded(ctx context.Context, query string) (s replay.Source, done func(), err error) {
+// recorded is what the gateway has recorded, as a source; done ends it. Where no
+// gateway answers, and none was named, it is read from the state directory of p.
+func (b *Bench) recorded(ctx context.Context, p *policy.Policy, query string) (s replay.Source, done func(), err error) {
+	s.Reader = past.Reader(b.Options.Tables)
 	resp, err := b.Client().Do(ctx, http.MethodGet, "/api/v1/actions.jsonl?q="+url.QueryEscape(query), nil)
-	if err != nil {
+	if err == nil {
+		s.Records = past.Lines(resp.Body)
+		return s, func() { resp.Body.Close() }, nil
+	}
+	var exit cli.ExitError
+	if b.Gateway != "" || os.Getenv("SALLYPORT_URL") != "" || !errors.As(err, &exit) || exit.Code != cli.ExitUnreachable {
 		return s, nil, err
 	}
-	return replay.Source{Records: past.Lines(resp.Body), Reader: past.Reader(b.Options.Tables)}, func() { resp.Body.Close() }, nil
+	q, wrong := audit.ParseQuery(query)
+	if wrong != nil {
+		return s, nil, usage("query: %w", wrong)
+	}
+	kept, wrong := node.OpenRecords(ctx, cmp.Or(p.Gateway().StateDir, cli.DefaultState()))
+	if errors.Is(wrong, node.ErrNoRecords) {
+		return s, nil, err
+	}
+	if wrong != nil {
+		return s, nil, cli.ExitError{Code: cli.ExitUnreachable, Err: fmt.Errorf("no gateway answers, and its records cannot be read: %w", wrong)}
+	}
+	s.Records = past.Exported(func(f func([]byte) error) error { return kept.Export(ctx, q, f) })
+	return s, func() { kept.Close() }, nil
 }
 
 // failed is the error of a command whose check failed, of which all was said.

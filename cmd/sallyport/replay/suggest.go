@@ -41,7 +41,7 @@ func (b *Bench) suggestCommand() *cobra.Command {
 			query += " until:" + time.Now().UTC().Format(time.RFC3339Nano) + " " + about(p, args[0])
 			m := &suggest.Maker{
 				Subject: args[0], Tables: b.Options.Tables, Policy: p, With: b.with,
-				Records: func(ctx context.Context) (replay.Source, func(), error) { return b.recorded(ctx, query) },
+				Records: func(ctx context.Context) (replay.Source, func(), error) { return b.recorded(ctx, p, query) },
 			}
 			got, err := m.Make(cmd.Context())
 			if err != nil {
