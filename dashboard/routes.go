@@ -40,6 +40,8 @@ func (a *API) healthRoutes() route.Table {
 			Doc: "Says ok while the process lives."},
 		{Method: "GET", Pattern: "/readyz", Right: route.None, Do: route.Raw("text/plain", a.ready),
 			Doc: "Says ready, or 503 with what is missing."},
+		{Method: "GET", Pattern: "/api/v1/openapi.json", Right: route.None, Do: route.Raw("application/json", a.document()),
+			Doc: "This document."},
 		{Method: "GET", Pattern: "/metrics", Right: route.Viewer, Do: route.Plain("text/plain", metrics),
 			Doc: "Figures in the text format of Prometheus."},
 		{Method: "GET", Pattern: "/api/v1/status", Right: route.Viewer, Do: route.Out(a.status),
@@ -96,13 +98,14 @@ func (a *API) secretRoutes() route.Table {
 func (a *API) recordRoutes() route.Table {
 	return route.Table{
 		{Method: "GET", Pattern: "/api/v1/actions", Right: route.Viewer, Do: route.List(a.actions),
-			Doc: "Recorded actions that a query finds."},
+			Doc: "Recorded actions that a query finds.", Query: []string{"q the query, in the language of the log command"}},
 		{Method: "GET", Pattern: "/api/v1/actions.jsonl", Right: route.Viewer, Do: route.Raw("application/jsonl", a.export),
 			Doc: "Every recorded action that a query finds, one a line, oldest first; its limit is not looked at, and since is by when it was written."},
 		{Method: "GET", Pattern: "/api/v1/actions/{id}", Right: route.Viewer, Do: route.Out(a.action),
 			Doc: "One recorded action."},
 		{Method: "GET", Pattern: "/api/v1/events", Right: route.Viewer, Do: route.Raw("text/event-stream", a.events),
-			Doc: "Actions as they are recorded, as server-sent events."},
+			Doc:   "Actions as they are recorded, as server-sent events; Last-Event-ID goes on behind that one.",
+			Query: []string{"q the query, in the language of the log command", "view row: what a list shows", "with approvals: tell how many asks wait, too"}},
 		{Method: "GET", Pattern: "/api/v1/audit/verify", Right: route.Viewer, Do: route.Out(a.verify),
 			Doc: "Reads the whole audit log and says what is not as it was written."},
 	}

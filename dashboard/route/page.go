@@ -9,7 +9,8 @@ import (
 // How many items of a list one answer has.
 const (
 	defaultLimit = 100
-	maxLimit     = 500
+	// MaxLimit is the most that can be asked for.
+	MaxLimit = 500
 )
 
 // A Page is which part of a list is asked for, by ?limit= and ?cursor=.
@@ -27,8 +28,8 @@ func List[T any](f func(*http.Request, Page) (items []T, next string, err error)
 		p := Page{Limit: defaultLimit, Cursor: q.Get("cursor")}
 		if text := q.Get("limit"); text != "" {
 			n, err := strconv.Atoi(text)
-			if err != nil || n < 1 || n > maxLimit {
-				return BadRequest("limit %q is no number from 1 to %d", text, maxLimit)
+			if err != nil || n < 1 || n > MaxLimit {
+				return BadRequest("limit %q is no number from 1 to %d", text, MaxLimit)
 			}
 			p.Limit = n
 		}

@@ -90,6 +90,16 @@ func (s Rights) List() []Right {
 	return list
 }
 
+// JSONSchema says what the JSON of rights looks like.
+func (Rights) JSONSchema() map[string]any {
+	return map[string]any{"type": "array", "items": Viewer.JSONSchema()}
+}
+
+// JSONSchema says what the JSON of a right looks like.
+func (Right) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "enum": names()[Viewer:]}
+}
+
 // MarshalJSON gives the names of the rights.
 func (s Rights) MarshalJSON() ([]byte, error) { return json.Marshal(s.List()) }
 

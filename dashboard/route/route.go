@@ -16,13 +16,14 @@ import (
 
 // A Route is one row of the table.
 type Route struct {
-	Method, Pattern string // as http.ServeMux reads them
-	Right           Right  // what the caller must have
-	StepUp          bool   // and must have proved anew a moment ago who they are
-	Quiet           bool   // changes nothing although it is no GET, and stays out of the operators' audit
-	Proves          bool   // is itself how somebody proves who they are, or logs out
-	Watched         bool   // goes into the operators' audit though it changes nothing
-	Doc             string // one sentence for the API's document
+	Method, Pattern string   // as http.ServeMux reads them
+	Right           Right    // what the caller must have
+	StepUp          bool     // and must have proved anew a moment ago who they are
+	Quiet           bool     // changes nothing although it is no GET, and stays out of the operators' audit
+	Proves          bool     // is itself how somebody proves who they are, or logs out
+	Watched         bool     // goes into the operators' audit though it changes nothing
+	Doc             string   // one sentence for the API's document
+	Query           []string // parameters it reads: a name, and after a space what it is
 	Do              Endpoint
 }
 
