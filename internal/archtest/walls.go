@@ -42,7 +42,7 @@ var may = map[string][]string{
 	"internal/demo": {"internal/pgserver", "internal/pki"},
 	"cmd": {
 		"action", "vault/...", "netstack/...", "protocols/...", "policy/...", "approval", "audit/...", "gateway",
-		"dashboard/...", "internal/node", "internal/past", "internal/demo",
+		"dashboard/...", "internal/node/...", "internal/past", "internal/demo",
 	},
 
 	// Beside the house: tests and what serves them

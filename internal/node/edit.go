@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/book"
+	"sallyport.dev/sallyport/internal/node/recorded"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/edit"
 	"sallyport.dev/sallyport/policy/edit/history"
@@ -40,7 +41,9 @@ func (n *Node) newBook(ctx context.Context) *book.Book {
 		}
 	}
 	n.Rules.noticed(ctx)
-	return &book.Book{Editor: author{e}, Replayer: newReplayer(n, e)}
+	return &book.Book{Editor: author{e}, Replayer: recorded.New(recorded.Replayer{
+		Draft: e.Draft, Current: n.Rules.Current, Export: n.Journal.Export, Tables: n.o.Build.Policy.Tables,
+	})}
 }
 
 // Take puts in force what is written by write, in place of a Reload that would find

@@ -15,7 +15,7 @@ import (
 
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
-	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/internal/node/recorded"
 	"sallyport.dev/sallyport/internal/past"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/replay"
@@ -68,8 +68,8 @@ func (b *Bench) recorded(ctx context.Context, p *policy.Policy, query string) (s
 	if wrong != nil {
 		return s, nil, usage("query: %w", wrong)
 	}
-	kept, wrong := node.OpenRecords(ctx, cmp.Or(p.Gateway().StateDir, cli.DefaultState()))
-	if errors.Is(wrong, node.ErrNoRecords) {
+	kept, wrong := recorded.Open(ctx, cmp.Or(p.Gateway().StateDir, cli.DefaultState()))
+	if errors.Is(wrong, recorded.ErrNoRecords) {
 		return s, nil, err
 	}
 	if wrong != nil {

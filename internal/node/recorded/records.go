@@ -1,4 +1,7 @@
-package node
+// Package recorded is what a gateway has recorded, to be judged again: by drafts of
+// its configuration while it runs, in bounded time and beside the agents' traffic,
+// and by others where they are kept while it is stopped. It changes no record.
+package recorded
 
 import (
 	"context"
@@ -13,16 +16,16 @@ import (
 	"sallyport.dev/sallyport/internal/store"
 )
 
-// Records is the audit log of a state directory in which no gateway runs. While it
+// A Log is the audit log of a state directory in which no gateway runs. While it
 // is open none can start.
-type Records struct{ store *store.Store }
+type Log struct{ store *store.Store }
 
 // ErrNoRecords means that a directory holds no audit log that may be read here.
 var ErrNoRecords = errors.New("it holds no audit log")
 
-// OpenRecords opens the audit log below dir. One that is another user's is left
+// Open opens the audit log below dir. One that is another user's is left
 // alone: whoever opens it leaves files of their own.
-func OpenRecords(ctx context.Context, dir string) (*Records, error) {
+func Open(ctx context.Context, dir string) (*Log, error) {
 	info, err := os.Stat(filepath.Join(dir, "audit"))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoRecords)
@@ -37,13 +40,13 @@ func OpenRecords(ctx context.Context, dir string) (*Records, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Records{s}, nil
+	return &Log{s}, nil
 }
 
 // Export gives the records that q asks for, see audit.Export.
-func (r *Records) Export(ctx context.Context, q audit.Query, f func(line []byte) error) error {
+func (r *Log) Export(ctx context.Context, q audit.Query, f func(line []byte) error) error {
 	return audit.Export(ctx, r.store, q.Resolve(time.Now()), f)
 }
 
 // Close lets a gateway start again.
-func (r *Records) Close() error { return r.store.Close() }
+func (r *Log) Close() error { return r.store.Close() }

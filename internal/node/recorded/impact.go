@@ -1,4 +1,4 @@
-package node
+package recorded
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/book"
 	"sallyport.dev/sallyport/internal/past"
+	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/edit"
 	"sallyport.dev/sallyport/policy/replay"
 )
@@ -23,25 +24,30 @@ const (
 	impactTime    = 30 * time.Second
 )
 
-// A replayer judges what was recorded by drafts, one at a time.
-type replayer struct {
-	n      *Node
-	editor *edit.Editor
-	turn   chan struct{}
+// A Replayer judges what was recorded by drafts, one at a time.
+type Replayer struct {
+	Draft   func(context.Context, action.Draft) (*policy.Policy, error)
+	Current func() *policy.Policy
+	Export  func(ctx context.Context, q audit.Query, f func(line []byte) error) error
+	Tables  []action.FactTable
+
+	turn chan struct{}
 }
 
-var _ book.Replayer = replayer{}
+var _ book.Replayer = (*Replayer)(nil)
 
-func newReplayer(n *Node, e *edit.Editor) replayer {
-	return replayer{n: n, editor: e, turn: make(chan struct{}, 1)}
+// New makes r ready.
+func New(r Replayer) *Replayer {
+	r.turn = make(chan struct{}, 1)
+	return &r
 }
 
 // Impact judges what q finds, at most impactRecords of it, by a draft and by the
 // rules in force, on half of the processors.
-func (r replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*action.Impact, error) {
+func (r *Replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*action.Impact, error) {
 	ctx, stop := context.WithTimeout(ctx, impactTime)
 	defer stop()
-	is, err := r.editor.Draft(ctx, d)
+	is, err := r.Draft(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -49,15 +55,15 @@ func (r replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*a
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
-		return nil, r.late(ctx)
+		return nil, late(ctx)
 	}
 	source := replay.Source{
-		Reader: past.Reader(r.n.o.Build.Policy.Tables), Workers: max(1, runtime.GOMAXPROCS(0)/2),
-		Records: past.Exported(func(f func([]byte) error) error { return r.n.Journal.Export(ctx, q, f) }),
+		Reader: past.Reader(r.Tables), Workers: max(1, runtime.GOMAXPROCS(0)/2),
+		Records: past.Exported(func(f func([]byte) error) error { return r.Export(ctx, q, f) }),
 	}
-	got, err := replay.Diff(ctx, source, r.n.Rules.Current(), is, replay.Bounds{Records: impactRecords, Changes: impactChanges})
+	got, err := replay.Diff(ctx, source, r.Current(), is, replay.Bounds{Records: impactRecords, Changes: impactChanges})
 	if ctx.Err() != nil {
-		return nil, r.late(ctx)
+		return nil, late(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("judge again what was recorded: %w", err)
@@ -66,7 +72,7 @@ func (r replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*a
 }
 
 // late tells one who waited too long from one who went away.
-func (r replayer) late(ctx context.Context) error {
+func late(ctx context.Context) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ctx.Err()
 	}
