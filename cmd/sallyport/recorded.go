@@ -1,17 +1,22 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/internal/node/recorded"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/rules/trace"
 
@@ -34,8 +39,8 @@ type past struct {
 // explainRecorded tells how a recorded action was judged, and judges it again by
 // the configuration of -c, else by that of the gateway.
 func (r *root) explainRecorded(cmd *cobra.Command, id string) error {
-	var rec audit.Record
-	if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/actions/"+url.PathEscape(id), nil, &rec); err != nil {
+	rec, err := r.record(cmd, id)
+	if err != nil {
 		return err
 	}
 	got := past{ID: rec.ID, Summary: rec.Summary, Verdict: rec.Verdict, Rule: rec.Rule, Reason: rec.Reason}
@@ -44,7 +49,7 @@ func (r *root) explainRecorded(cmd *cobra.Command, id string) error {
 			return fmt.Errorf("trace of %s: %w", id, err)
 		}
 	}
-	if err := r.again(cmd, &rec, &got); err != nil {
+	if err := r.again(cmd, rec, &got); err != nil {
 		return err
 	}
 	if err := r.Print(cmd, got, got.write); err != nil {
@@ -54,6 +59,54 @@ func (r *root) explainRecorded(cmd *cobra.Command, id string) error {
 		return cli.ExitError{Code: cli.ExitDenied, Quiet: true}
 	}
 	return nil
+}
+
+// record finds a recorded action: of the gateway, or where none answers and none
+// was named, of the state directory that the configuration says.
+func (r *root) record(cmd *cobra.Command, id string) (*audit.Record, error) {
+	var rec audit.Record
+	err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/actions/"+url.PathEscape(id), nil, &rec)
+	var exit cli.ExitError
+	if err == nil || r.Gateway != "" || os.Getenv("SALLYPORT_URL") != "" || !errors.As(err, &exit) || exit.Code != cli.ExitUnreachable {
+		return &rec, err
+	}
+	dir := cli.DefaultState()
+	if r.HasConfig() == nil {
+		p, err := r.load(cmd)
+		if err != nil {
+			return nil, err
+		}
+		dir = cmp.Or(p.Gateway().StateDir, dir)
+	}
+	kept, wrong := recorded.Open(cmd.Context(), dir)
+	if errors.Is(wrong, recorded.ErrNoRecords) {
+		return nil, err
+	}
+	if wrong != nil {
+		return nil, cli.ExitError{Code: cli.ExitUnreachable, Err: fmt.Errorf("no gateway answers, and its records cannot be read: %w", wrong)}
+	}
+	defer kept.Close()
+	return keptRecord(cmd.Context(), kept, id)
+}
+
+// keptRecord finds a record by its id.
+func keptRecord(ctx context.Context, kept *recorded.Log, id string) (*audit.Record, error) {
+	q, err := audit.ParseQuery("id:" + strconv.Quote(id))
+	if err != nil {
+		return nil, cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%q is no id: %w", id, err)}
+	}
+	var found *audit.Record
+	err = kept.Export(ctx, q, func(line []byte) error {
+		found = new(audit.Record)
+		return json.Unmarshal(line, found)
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the records: %w", err)
+	case found == nil || found.ID != id:
+		return nil, cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("no action has the id %s", id)}
+	}
+	return found, nil
 }
 
 // again judges a recorded action by the rules of now, where they can be had.
