@@ -23,12 +23,13 @@ type Card struct {
 	Shows   string `json:"shows"`   // tells one state of the message from another
 }
 
-// What Slack takes: 3,000 characters in a text, 150 in a header, 50 blocks.
+// What Slack takes: 3,000 characters in a text, 2,000 in a field, 150 in a header, 50
+// blocks. What is cut says by how much, so it is cut a little earlier.
 const (
 	maxText   = 2900
 	maxLine   = 600
 	maxShown  = 6000 // of what would be sent; the rest is in the dashboard
-	maxHeader = 140
+	maxHeader = 110
 )
 
 // render makes the blocks of an ask. Whatever an agent can choose stands in plain

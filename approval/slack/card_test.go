@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"sallyport.dev/sallyport/approval"
 )
@@ -43,6 +44,10 @@ func TestT41_TextOfAnAgentIsOnlyText(t *testing.T) {
 				t.Fatalf("%.20q: %d blocks, %d bytes, %v", text, len(blocks), len(raw), err)
 			}
 			walk(t, text, blocks)
+			header, _ := blocks[0].(map[string]any)["text"].(map[string]any)
+			if words, _ := header["text"].(string); utf8.RuneCountInString(words) > 150 {
+				t.Errorf("%.20q: a header of %d characters", text, utf8.RuneCountInString(words))
+			}
 		}
 	}
 }

@@ -79,6 +79,7 @@ type Slack struct {
 	session atomic.Pointer[session]
 	restart chan struct{}
 	up      atomic.Bool
+	problem atomic.Pointer[string] // why there is no session; nil: nothing went wrong
 
 	mu    sync.Mutex
 	cards map[string]map[string]Card // by ask, then by channel as configured; guarded by mu
@@ -131,6 +132,14 @@ func (s *Slack) Restart() {
 // Connected reports whether the socket is open.
 func (s *Slack) Connected() bool { return s.up.Load() }
 
+// Problem says why there is no session; "" while there is one, or none is wanted.
+func (s *Slack) Problem() string {
+	if p := s.problem.Load(); p != nil && !s.up.Load() {
+		return *p
+	}
+	return ""
+}
+
 // Run keeps the connection, and the messages as the desk stands, until ctx ends.
 func (s *Slack) Run(ctx context.Context) error {
 	known, err := s.conf.Store.LoadCards(ctx)
@@ -160,6 +169,7 @@ func (s *Slack) connect(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		s.problem.Store(nil)
 		if errors.Is(err, ErrOff) {
 			select {
 			case <-s.restart:
@@ -171,6 +181,10 @@ func (s *Slack) connect(ctx context.Context) error {
 		}
 		if time.Since(began) > maxPause { // it had worked
 			pause, told = firstPause, ""
+		}
+		if err != nil {
+			text := err.Error()
+			s.problem.Store(&text)
 		}
 		if err != nil && err.Error() != told {
 			told = err.Error()

@@ -56,6 +56,12 @@ func key(secret []byte) ([]byte, error) {
 	return secret, nil
 }
 
+// CheckKey reports, with ErrKey, whether a secret is none to sign with.
+func CheckKey(secret []byte) error {
+	_, err := key(secret)
+	return err
+}
+
 // Sign puts the three headers of a message into h.
 func Sign(h http.Header, secret []byte, id string, at time.Time, body []byte) error {
 	k, err := key(secret)

@@ -347,3 +347,26 @@ func TestReloadsChangeWhoIsTold(t *testing.T) {
 		t.Error("the prompt changed and the judge is the same")
 	}
 }
+
+// TestWhatKeepsThemFromBeingReachedIsTold has a judge whose own call the rules
+// refuse, a key that is too short, and tokens that Slack does not know.
+func TestWhatKeepsThemFromBeingReachedIsTold(t *testing.T) {
+	l, _, _ := answers(t, strings.Replace(answering, `posture = "open"`, `posture = "guarded"`, 1))
+	l.Secret("hook", "short")
+	l.Secret("slack_app", "xapp-wrong")
+	l.Secret("slack_bot", "xoxb-wrong")
+	l.Outreach.SecretSet()
+	deadline := time.After(20 * time.Second)
+	for {
+		got := strings.Join(l.Warnings(), "\n")
+		if strings.Contains(got, "judge.pii denies everything") && strings.Contains(got, "secret hook signs a webhook, and is too short") &&
+			strings.Contains(got, "Slack cannot be reached") && strings.Contains(got, "invalid_auth") {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("told is only:\n%s", got)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}

@@ -7,7 +7,7 @@ import (
 // turnOut makes what the gateway turns to for answers: judges, Slack, webhooks.
 func (n *Node) turnOut() {
 	n.Outreach = outreach.New(outreach.Options{
-		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables,
+		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables, Trial: n.o.Build.Policy.Trials["http"],
 		Dial: n.Gateway.Dialer.Reach, DialPublic: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
 		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
 	})

@@ -66,7 +66,7 @@ func (n *Node) Warnings() []string {
 			list = append(list, fmt.Sprintf("secret %s has no value; set it with: sallyport secret set %[1]s", name))
 		}
 	}
-	return list
+	return append(list, n.Outreach.Warnings()...)
 }
 
 // accounts lists what is wrong with the accounts of services, as far as sessions

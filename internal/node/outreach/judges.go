@@ -36,6 +36,8 @@ func (s *seat) Close() {
 // A spec tells one declaration of a judge from another.
 type spec struct {
 	name, api, url, model, prompt string
+	host                          string
+	port                          uint16
 	decides                       bool
 	timeout, cache                time.Duration
 }
@@ -46,7 +48,7 @@ func (r *Outreach) takeJudges(list []*policy.JudgeConfig) (gone []func()) {
 	now := map[string]*seat{}
 	for _, j := range list {
 		name := "judge." + j.Name
-		s := spec{j.Name, j.API, j.URL(), j.Model.Value, j.Prompt.Value, j.Decides, j.Timeout, j.Cache}
+		s := spec{j.Name, j.API, j.URL(), j.Model.Value, j.Prompt.Value, j.Host, j.Port, j.Decides, j.Timeout, j.Cache}
 		if old := r.judges[name]; old != nil && old.spec == s {
 			now[name] = old
 			continue

@@ -30,6 +30,7 @@ type Options struct {
 	Line   netstack.Handler // what serves every agent
 	CA     func() []byte    // PEM of the CA that the line ends TLS with
 	Tables []action.FactTable
+	Trial  func(*action.Service, action.Trial) (*action.Action, error) // makes an HTTP action that nobody sent
 	// Dial reaches what the operator named for the gateway itself, DialPublic only
 	// what is on the public internet.
 	Dial, DialPublic func(ctx context.Context, network, addr string) (net.Conn, error)
