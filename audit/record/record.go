@@ -219,16 +219,24 @@ func encodeFacts(f action.Facts, room int) (b json.RawMessage) {
 	switch {
 	case err != nil:
 		return Mark("could not be encoded")
-	case len(b) > room:
-		return Mark(tooLong)
+	case len(b) <= room:
+		return b
 	}
-	return b
+	if s, ok := f.(shortener); ok {
+		if less := s.Shorter(); less != nil {
+			return encodeFacts(less, room)
+		}
+	}
+	return Mark(tooLong)
 }
 
 // An appender writes itself as encoding/json would, in less time.
 type appender interface {
 	AppendJSON(b []byte) ([]byte, error)
 }
+
+// A shortener gives facts without what they can do without, or nil.
+type shortener interface{ Shorter() action.Facts }
 
 const tooLong = "too long to be kept"
 

@@ -222,3 +222,33 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// wordy facts can do without their words.
+type wordy struct {
+	Path  string `json:"path"`
+	Words string `json:"words,omitempty"`
+}
+
+func (w *wordy) Shorter() action.Facts {
+	if w.Words == "" {
+		return nil
+	}
+	return &wordy{Path: w.Path}
+}
+
+// What has no room takes the rest of the facts with it only if it must.
+func TestFactsAreShortened(t *testing.T) {
+	for _, tt := range []struct {
+		facts wordy
+		want  string
+	}{
+		{wordy{"/a", "few"}, `{"path":"/a","words":"few"}`},
+		{wordy{"/a", strings.Repeat("x", MaxFacts)}, `{"path":"/a"}`},
+		{wordy{strings.Repeat("x", MaxFacts), "few"}, `{"-":"too long to be kept"}`},
+	} {
+		r := New(nil, &action.Action{Parts: []action.Part{{Facts: &tt.facts}}}, action.Decision{})
+		if got := string(r.Parts[0].Facts); got != tt.want {
+			t.Errorf("%.100s, want %s", got, tt.want)
+		}
+	}
+}

@@ -36,6 +36,10 @@ type Note struct {
 // Left reports whether no rule can be proposed for the action.
 func (n *Note) Left() bool { return !n.Fine && n.Why != "" }
 
+// fine reports whether the action is allowed, and nothing would refuse it that is
+// only observed.
+func (s *Seen) fine() bool { return s.Decision.Verdict == action.Allow && len(s.Decision.Would) == 0 }
+
 // Reasons for which nothing is proposed.
 const (
 	whyUntold  = "a rule reads what is not recorded"
@@ -86,7 +90,7 @@ func (l *Looker) Look(s Seen) Note {
 	switch {
 	case !s.Known:
 		n.Why = whyUntold
-	case s.Decision.Verdict == action.Allow && len(s.Decision.Would) == 0:
+	case s.fine():
 		n.Fine = true
 	case s.Parts == nil:
 		n.Why = whyOutside

@@ -58,3 +58,14 @@ func (a *Ask) Keep(h http.Header, body []byte) {
 		a.Facts.Kept = content.Keep(h["Content-Type"], h["Content-Encoding"], body, int(most))
 	}
 }
+
+// Shorter gives the facts without the body, for which a record may have no room
+// beside them; nil if there is none.
+func (r *Request) Shorter() action.Facts {
+	if r.Kept == nil {
+		return nil
+	}
+	less := *r
+	less.Kept = nil
+	return &less
+}
