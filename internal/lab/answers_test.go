@@ -131,6 +131,9 @@ func TestAJudgeIsAskedDownTheLine(t *testing.T) {
 	if err != nil || used["pii"].Input != 100 || used["pii"].Output != 7 || used["pii"].Calls != 1 {
 		t.Errorf("used %+v, %v", used, err)
 	}
+	if list, err := l.API.Judges(t.Context()); err != nil || len(list) != 2 || list[0].Name != "pii" || list[0].Input != 100 {
+		t.Errorf("the API lists %+v, %v", list, err)
+	}
 	l.Clean(canary, text)
 }
 

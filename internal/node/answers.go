@@ -1,6 +1,9 @@
 package node
 
 import (
+	"context"
+
+	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/internal/node/outreach"
 )
 
@@ -21,4 +24,20 @@ func (n *Node) askPage(id string) string {
 		return at + "/approvals/" + id
 	}
 	return ""
+}
+
+// judges lists the judges of the rules in force, with what they have used today.
+func (n *Node) judges(ctx context.Context) ([]dashboard.Judge, error) {
+	used, err := n.Outreach.Usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []dashboard.Judge{}
+	for _, j := range n.Rules.Current().Config().Judges {
+		u := used[j.Name]
+		list = append(list, dashboard.Judge{
+			Name: j.Name, Service: j.Service.Name, Model: j.Model.Value, Decides: j.Decides, Calls: u.Calls, Input: u.Input, Output: u.Output,
+		})
+	}
+	return list, nil
 }
