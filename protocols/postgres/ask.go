@@ -9,6 +9,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/hold"
+	"sallyport.dev/sallyport/protocols/postgres/impact"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
@@ -77,7 +78,7 @@ func (a *ask) settle(ctx context.Context, parts []action.Part) {
 func (a *ask) Action() *action.Action { return &a.act }
 
 // Learn holds the whole message; every other fact is there from the start.
-func (a *ask) Learn(_ context.Context, need action.Need) error {
+func (a *ask) Learn(ctx context.Context, need action.Need) error {
 	if need&sql.NeedLiterals != 0 {
 		a.act.Parts = sql.WithLiterals(a.act.Parts)
 	}
@@ -104,6 +105,7 @@ func (a *ask) Learn(_ context.Context, need action.Need) error {
 	}
 	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.In(a.s.wish.Parameters, a.s.shifted, a.s.ours))
 	a.act.Sample, a.act.Hidden = statement.Sample(m)
+	a.act.Sample = append(impact.Of(ctx, a.s.way, m, a.s.wish.Parameters, a.s.shifted), a.act.Sample...)
 	a.act.Alike = statement.Alike(m.Parts, m.Behind)
 	return nil
 }

@@ -145,11 +145,12 @@ func (c *connect) start(ctx context.Context, login *upstream.Login) (*upstream.G
 // look opens the session's sight of the server's catalog, where the service has
 // one. It fixes the search_path of the login.
 func (s *session) look(ctx context.Context, login *upstream.Login) {
+	s.way = catalog.Way{Service: s.f.Service, Beside: s.link, Pool: s.p.pool, Do: s.do, Database: s.wish.Database, Wish: s.wish.User, Login: *login}
+	s.way.Login.Password, s.way.Login.Parameters = nil, nil
 	if !s.f.Service.Catalog {
 		return
 	}
-	way := catalog.Way{Service: s.f.Service, Beside: s.link, Pool: s.p.pool, Do: s.do, Database: s.wish.Database, Wish: s.wish.User}
-	s.sight = &catalog.Sight{Way: way, Work: s.work, Go: s.live.Go, Idle: func() bool { return s.ledger.Idle() }}
+	s.sight = &catalog.Sight{Way: s.way, Work: s.work, Go: s.live.Go, Idle: func() bool { return s.ledger.Idle() }}
 	s.sight.Begin(ctx, s.p.catalogs, login, s.wish.Parameters)
 }
 

@@ -51,6 +51,7 @@ type session struct {
 	in    *wire.Stream   // from the agent
 	link  *upstream.Link // set by connect
 	sight *catalog.Sight // set by connect; nil: the service has no catalog
+	way   catalog.Way    // of the gateway's own questions; set by connect
 
 	pid    uint32
 	theirs []byte // the server's cancel key

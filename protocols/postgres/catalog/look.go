@@ -40,11 +40,11 @@ func (w *Way) key() Key {
 
 // A look is the action of one look-up. It only steers, as a log-in does.
 type look struct {
-	way       *Way
-	functions *known.Functions
-	act       action.Action
-	snap      *Snapshot
-	err       error
+	way  *Way
+	more []wire.Parameter // that it starts with
+	read func(*rows.Source) error
+	act  action.Action
+	err  error
 }
 
 var _ protocols.Exchange = (*look)(nil)
@@ -53,18 +53,31 @@ var _ protocols.Exchange = (*look)(nil)
 func (w *Way) look(ctx context.Context, functions *known.Functions) (*Snapshot, error) {
 	ctx, stop := context.WithTimeout(ctx, timeout)
 	defer stop()
-	l := &look{way: w, functions: functions, err: errUnread, act: action.Action{
-		Kind:    "catalog",
-		Summary: statement.Summary("the gateway's own look-up of the catalog of database " + w.Database),
-		Parts:   statement.Control(w.Database, w.Wish),
+	var snap *Snapshot
+	err := w.Ask(ctx, "the gateway's own look-up of the catalog of database "+w.Database, nil, func(r *rows.Source) (err error) {
+		snap, err = (&loader{Source: r, functions: functions}).load()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return snap, nil
+}
+
+// Ask puts questions of the gateway's own to the server, over a connection that
+// ends with read and can change nothing. It has an action and a record of its own;
+// more is what the connection starts with beside what binds it to reading.
+func (w *Way) Ask(ctx context.Context, summary string, more []wire.Parameter, read func(*rows.Source) error) error {
+	l := &look{way: w, more: more, read: read, err: errUnread, act: action.Action{
+		Kind: "catalog", Summary: statement.Summary(summary), Parts: statement.Control(w.Database, w.Wish),
 	}}
 	if err := w.Do(ctx, l); err != nil {
-		return nil, errors.Join(err, ctx.Err())
+		return errors.Join(err, ctx.Err())
 	}
 	if l.err != nil {
-		return nil, errors.Join(l.err, ctx.Err())
+		return errors.Join(l.err, ctx.Err())
 	}
-	return l.snap, nil
+	return nil
 }
 
 var errUnread = errors.New("the catalog was not read")
@@ -81,7 +94,7 @@ func (l *look) Refuse(context.Context, action.Decision) error { return nil }
 // Forward reads the catalog over a connection that ends with it.
 func (l *look) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
 	r := &rows.Source{}
-	l.snap, l.err = l.read(ctx, up, r)
+	l.err = l.ask(ctx, up, r)
 	res := action.Result{Status: "read", Rows: int64(r.Rows), Received: int64(r.Bytes)}
 	if l.err != nil {
 		res = action.Result{Failed: true, Err: l.err.Error()}
@@ -89,14 +102,14 @@ func (l *look) Forward(ctx context.Context, up protocols.Upstream) (action.Resul
 	return res, nil
 }
 
-func (l *look) read(ctx context.Context, up protocols.Upstream, r *rows.Source) (*Snapshot, error) {
+func (l *look) ask(ctx context.Context, up protocols.Upstream, r *rows.Source) error {
 	got, cred, err := up.Link(ctx, protocols.Open{Beside: l.way.Beside, Dress: upstream.Dress(l.way.Service, l.way.Pool)})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	link, ok := got.(*upstream.Link)
 	if !ok {
-		return nil, fmt.Errorf("a link of another protocol: %T", got)
+		return fmt.Errorf("a link of another protocol: %T", got)
 	}
 	defer link.Retire()
 	stop := context.AfterFunc(ctx, link.Retire)
@@ -106,35 +119,34 @@ func (l *look) read(ctx context.Context, up protocols.Upstream, r *rows.Source) 
 	if cred != nil {
 		user, password, err := cred.Password()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if user != login.User {
-			return nil, errors.New("the service has another account by now")
+			return errors.New("the service has another account by now")
 		}
 		login.Password = &password
 	}
 	if _, err := upstream.Start(ctx, link.Conn, link.Stream, login); err != nil {
-		return nil, err
+		return err
 	}
 	defer link.Stream.Release()
 	r.Conn, r.In = link.Conn, link.Stream
-	snap, err := (&loader{Source: r, functions: l.functions}).load()
-	if err != nil {
-		return nil, err
+	if err := l.read(r); err != nil {
+		return err
 	}
 	if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
 		link.Conn.Write(b) //nolint:errcheck // it has said all
 	}
-	return snap, nil
+	return nil
 }
 
 // parameters bind the look-up to reading, whatever the account may do.
 func (l *look) parameters() []wire.Parameter {
-	return []wire.Parameter{
+	return append([]wire.Parameter{
 		{Name: "database", Value: l.way.Database},
 		{Name: "application_name", Value: "sallyport"},
 		{Name: "client_encoding", Value: "UTF8"},
 		{Name: "default_transaction_read_only", Value: "on"},
 		{Name: "statement_timeout", Value: fmt.Sprint(timeout.Milliseconds())},
-	}
+	}, l.more...)
 }

@@ -1,5 +1,5 @@
 // Package hold keeps an agent and its transaction company while somebody is asked
-// about a statement: the agent hears at once and again that it waits, and a
+// about a statement: the agent hears soon and again that it waits, and a
 // transaction whose locks others need is not kept open for ever. It asks nobody
 // and reads no connection.
 package hold
@@ -16,6 +16,9 @@ import (
 // Reminder is how often an agent that waits is told so; it also keeps its
 // connection from looking dead.
 const Reminder = 30 * time.Second
+
+// Grace is how long nothing is said: the answer may be there already.
+const Grace = 100 * time.Millisecond
 
 var (
 	// ErrTooLong ends a wait inside a transaction.
@@ -38,9 +41,8 @@ func (w Wait) Run(ctx context.Context) error {
 	if w.Moot() {
 		return ErrMoot
 	}
-	if err := w.tell(); err != nil {
-		return err
-	}
+	first := time.NewTimer(Grace)
+	defer first.Stop()
 	remind := time.NewTicker(Reminder)
 	defer remind.Stop()
 	look := time.NewTicker(min(time.Second, w.Most/10+1))
@@ -53,6 +55,10 @@ func (w Wait) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-first.C:
+			if err := w.tell(); err != nil {
+				return err
+			}
 		case <-remind.C:
 			if err := w.tell(); err != nil {
 				return err

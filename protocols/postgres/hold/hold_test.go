@@ -23,13 +23,18 @@ func TestAWaitThatChangesNothingEnds(t *testing.T) {
 	})
 }
 
-func TestAnAgentIsToldAtOnceAndAgain(t *testing.T) {
+func TestAnAgentIsToldSoonAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var told atomic.Int64
 		w := Wait{Tell: func() error { told.Add(1); return nil }, Open: never, Moot: never, Most: time.Minute}
 		done := make(chan error, 1)
 		go func() { done <- w.Run(ctx) }()
+		synctest.Wait()
+		if told.Load() != 0 {
+			t.Error("told of an answer that may be there already")
+		}
+		time.Sleep(Grace)
 		for i := range 4 {
 			synctest.Wait()
 			if told.Load() != int64(i+1) {

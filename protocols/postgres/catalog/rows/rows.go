@@ -35,11 +35,37 @@ type Source struct {
 // Ask sends a text and hands each row of its answer to each, "" for NULL. The
 // slice is good until each returns.
 func (s *Source) Ask(text string, columns int, each func(row []string)) error {
-	msg, err := (&pgproto3.Query{String: text}).Encode(nil)
-	if err != nil {
-		return fmt.Errorf("ask: %w", err)
+	return s.ask(columns, each, &pgproto3.Query{String: text})
+}
+
+// AskWith is Ask with values for the parameters of the text.
+func (s *Source) AskWith(text string, values []wire.Value, columns int, each func(row []string)) error {
+	bind := &pgproto3.Bind{}
+	for _, v := range values {
+		format, value := int16(0), v.Bytes
+		if v.Binary {
+			format = 1
+		}
+		if v.Null {
+			value = nil
+		} else if value == nil {
+			value = []byte{}
+		}
+		bind.ParameterFormatCodes = append(bind.ParameterFormatCodes, format)
+		bind.Parameters = append(bind.Parameters, value)
 	}
-	if _, err := s.Conn.Write(msg); err != nil {
+	return s.ask(columns, each, &pgproto3.Parse{Query: text}, bind, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
+}
+
+func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.FrontendMessage) error {
+	var out []byte
+	for _, m := range messages {
+		var err error
+		if out, err = m.Encode(out); err != nil {
+			return fmt.Errorf("ask: %w", err)
+		}
+	}
+	if _, err := s.Conn.Write(out); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
 	var failed error
@@ -66,7 +92,7 @@ func (s *Source) Ask(text string, columns int, each func(row []string)) error {
 				return fmt.Errorf("read: %w", err)
 			}
 			return failed
-		case 'T', 'C', 'N', 'S':
+		case 'T', 'C', 'N', 'S', '1', '2', 'n':
 		default:
 			return fmt.Errorf("%w: %q in the answer to a question of the gateway", wire.ErrMalformed, m.Type)
 		}
