@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	askAgain    = 15 * time.Second // how long an agent waits before it looks again
+	askAgain    = 5 * time.Second // how long an agent waits before it looks again
 	maxProposal = 4 << 10
 )
 

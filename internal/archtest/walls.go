@@ -21,6 +21,7 @@ var may = map[string][]string{
 	"netstack/capture":   {"action", "netstack", "netstack/tun"},
 	"netstack/wireguard": {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"netstack/tailnet":   {"action", "netstack", "netstack/tun", "netstack/capture"},
+	"netstack/trial":     {"action", "netstack", "netstack/tun"}, // what all transports must stand, for their tests
 	"protocols":          {"action", "vault"},
 	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp"}, // an upgraded connection is an opaque one
 	"protocols/postgres": {"action", "vault", "protocols"},
@@ -64,7 +65,7 @@ var may = map[string][]string{
 }
 
 // testSupport may dial, and may use the libraries of those it stands in for.
-var testSupport = []string{"internal/lab", "internal/bench", "internal/e2e", "internal/conformance", "internal/notrun"}
+var testSupport = []string{"internal/lab", "internal/bench", "internal/e2e", "internal/conformance", "internal/notrun", "netstack/trial"}
 
 // A library may be imported only in some folders, by code that is no test.
 type library struct {

@@ -1,0 +1,28 @@
+// Asks a model through the gateway, as a program does that knows nothing of it: what
+// the SDK does of itself when it is told to come back is all there is.
+import { readFileSync } from 'node:fs'
+import tls from 'node:tls'
+import { createRequire } from 'node:module'
+
+const require = createRequire(process.env.MODULES + '/')
+const { OpenAI } = require('openai')
+const undici = require('undici')
+
+const dispatcher = new undici.Agent({
+  connect: (o, done) => {
+    const c = tls.connect({ host: '127.0.0.1', port: Number(process.env.PORT), servername: o.hostname, ca: readFileSync(process.env.CA) })
+    c.once('secureConnect', () => done(null, c))
+    c.once('error', (e) => done(e, null))
+  },
+})
+const client = new OpenAI({
+  baseURL: 'https://api.example.com/v1', apiKey: 'behind-the-gateway',
+  fetch: (url, init) => undici.fetch(url, { ...init, dispatcher }),
+})
+try {
+  const r = await client.chat.completions.create({ model: 'gpt-5', messages: [{ role: 'user', content: process.env.SAY }] })
+  console.log(r.choices[0].message.content)
+} catch (e) {
+  console.log('error', e.status, e.message)
+}
+process.exit(0)
