@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -445,4 +448,50 @@ func TestTrial(t *testing.T) {
 	if err != nil || act.Kind != "connect" || act.Dst.Port() != 443 {
 		t.Errorf("%+v %v", act, err)
 	}
+}
+
+// A connection that is held for an answer costs little more than an idle one.
+func TestAHeldConnectionCostsLittle(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(echo))
+	b.decide = func(a *action.Action) action.Decision {
+		if strings.HasPrefix(a.Summary, "POST") {
+			return asked(a)
+		}
+		return action.Decision{Verdict: action.Allow}
+	}
+	const n = 200
+	var held sync.WaitGroup
+	held.Add(n)
+	answered := make(chan struct{})
+	b.settle = func(context.Context, *action.Action, action.Decision) action.Decision {
+		held.Done()
+		<-answered
+		return action.Decision{}
+	}
+	conns := make([]*tls.Conn, n)
+	for i := range conns {
+		conns[i] = b.tlsDial("http/1.1")
+		raw(t, conns[i], "GET / HTTP/1.1\r\nHost: api.example\r\n\r\n", "\r\n\r\n")
+	}
+	idle := inUse()
+	body := strings.Repeat("x", 2<<10)
+	for _, c := range conns {
+		fmt.Fprintf(c, "POST /pay HTTP/1.1\r\nHost: api.example\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	held.Wait()
+	each := (inUse() - idle) / n
+	t.Logf("a held connection takes %.1f KiB more than an idle one", float64(each)/1024)
+	if each > 16<<10 {
+		t.Errorf("%d bytes", each)
+	}
+	close(answered)
+}
+
+// inUse is what lives on the heap and on stacks.
+func inUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
 }
