@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/edit"
 	"sallyport.dev/sallyport/cmd/sallyport/lsp"
 	"sallyport.dev/sallyport/cmd/sallyport/operator"
+	"sallyport.dev/sallyport/cmd/sallyport/replay"
 	"sallyport.dev/sallyport/cmd/sallyport/secret"
 	"sallyport.dev/sallyport/cmd/sallyport/setup"
 
@@ -43,16 +44,18 @@ func newRoot() *cobra.Command {
 	flags.BoolVar(&r.JSON, "json", false, "print JSON")
 	cmd.AddCommand(
 		r.serveCommand(), r.demoCommand(), r.initCommand(),
-		r.checkCommand(), r.fmtCommand(), r.testCommand(), r.explainCommand(), r.diffCommand(),
+		r.checkCommand(), r.fmtCommand(), r.explainCommand(),
 		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
 	)
+	bench := &replay.Bench{Env: &r.Env, Options: build().Policy, Load: r.loadFrom}
+	cmd.AddCommand(bench.Commands()...)
 	cmd.AddCommand(admin.Commands(&r.Env)...)
-	cmd.AddCommand(setup.Commands(&r.Env)...)
-	cmd.AddCommand(doctor.Command(&r.Env))
 	cmd.AddCommand(secret.Commands(&r.Env)...)
 	cmd.AddCommand(archive.Commands(&r.Env)...)
 	cmd.AddCommand(operator.Commands(&r.Env)...)
 	cmd.AddCommand(approvals.Command(&r.Env))
+	cmd.AddCommand(setup.Commands(&r.Env)...)
+	cmd.AddCommand(doctor.Command(&r.Env))
 	cmd.AddCommand(edit.Commands(&r.Env)...)
 	cmd.AddCommand(lsp.Command(&r.Env, build().Policy, buildVersion()))
 	cli.ShowUsage(cmd)

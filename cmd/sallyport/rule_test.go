@@ -57,6 +57,13 @@ func TestRulesAreAddedReplacedAndRemoved(t *testing.T) {
 	}
 	has(t, d.text(), "# Payments are dear.\nrule \"dear\" {\n", `paths   = ["/pay/**", "/refund"]`)
 
+	r = call(t.Context(), "# Bo's.\nservice \"third\" {\n  hosts = [\"third.example.com\"]\n}\n\nrole \"bo\" {\n  members = [\"user:bo@acme.dev\"]\n  use     = [service.third]\n}\n", "policy", "put", "--yes", "--gateway", d.socket)
+	if r.code != 0 || len(d.Rules.Roles()) != 2 || len(d.Rules.Current().Services()) != 3 {
+		t.Errorf("exit %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	has(t, d.text(), "\n# Bo's.\nservice \"third\" {\n")
+	d.ok("policy", "rm", "role", "bo", "--yes")
+
 	d.ok("rule", "rm", "dear", "-y")
 	has(t, d.ok("policy", "history").stdout, "REVISION", "as agreed", "host")
 	has(t, d.ok("policy", "show", "2", "--diff").stdout, `+rule "no $${deletions}" {`)
@@ -95,6 +102,12 @@ func TestRefusalsOfEdits(t *testing.T) {
 		{"rule add --yes", "rule \"a\" {}\nrule \"b\" {}\n", 2, "not one block"},
 		{"rule add --yes", "gateway {}\n", 2, "not one block"},
 		{"rule add --yes", "rule \"a\" {\n", 2, "this is no HCL"},
+		{"rule add x --on shop --verdict ask --approvers oncall --yes", "", 2, "write approver.oncall or judge.oncall"},
+		{"policy put --yes", "", 2, "no list of blocks"},
+		{"policy put --yes", "gateway {\n}\n", 2, "block of the host"},
+		{"policy put --yes", "rule \"x\" {\n  on = [service.shop]\n}\n", 2, "Attribute missing"},
+		{"policy rm role nobody --yes", "", 1, "there is no role"},
+		{"policy rm gateway x --yes", "", 2, "block of the host"},
 		{"rule replace nothing --on shop --verdict deny --yes", "", 1, "there is no rule"},
 		{"rule rm nothing --yes", "", 1, "there is no rule"},
 		{"rule show nothing", "", 1, "there is no rule"},

@@ -18,7 +18,8 @@ import (
 )
 
 func (r *commands) policyCommand() *cobra.Command {
-	return cli.Group("policy", "What the configuration is and was, and going back", r.policyShow(), r.policyHistory(), r.policyRollback())
+	return cli.Group("policy", "What the configuration is and was, and going back",
+		r.policyShow(), r.policyHistory(), r.policyRollback(), r.policyPut(), r.policyRemove())
 }
 
 func (r *commands) policyShow() *cobra.Command {

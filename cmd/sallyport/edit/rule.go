@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -14,15 +13,10 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard/book"
 	"sallyport.dev/sallyport/policy/hclconf/shape"
-	"sallyport.dev/sallyport/policy/source"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
-
-// maxHCL bounds what is read of a block.
-const maxHCL = 1 << 20
 
 func (r *commands) ruleCommand() *cobra.Command {
 	return cli.Group("rule", "Change the rules of a running gateway",
@@ -51,9 +45,9 @@ func (r *commands) ruleWrite(op, short string) *cobra.Command {
 			if len(args) > 0 {
 				e.Name = args[0]
 			}
-			b := fromFlags(cmd.Flags())
-			var err error
+			b, err := fromFlags(cmd.Flags())
 			switch {
+			case err != nil:
 			case b != nil && from != "":
 				err = errors.New("the rule comes from flags or from --from, not from both")
 			case b != nil && e.Name == "":
@@ -61,7 +55,7 @@ func (r *commands) ruleWrite(op, short string) *cobra.Command {
 			case b != nil:
 				e.Block = b
 			default:
-				err = fromHCL(cmd, from, &e)
+				err = ruleFrom(cmd, from, &e)
 			}
 			if err != nil {
 				return cli.ExitError{Code: cli.ExitUsage, Err: err}
@@ -87,7 +81,7 @@ func (r *commands) ruleWrite(op, short string) *cobra.Command {
 func isList(a shape.Attr) bool { return strings.HasPrefix(a.Type, "list of ") }
 
 // fromFlags gives the rule that the flags say; nil if they say none.
-func fromFlags(flags *pflag.FlagSet) *action.Block {
+func fromFlags(flags *pflag.FlagSet) (*action.Block, error) {
 	b := &action.Block{Attributes: map[string]any{}}
 	for _, a := range shape.Language().Blocks["rule"].Attrs {
 		f := flags.Lookup(a.Name)
@@ -97,7 +91,11 @@ func fromFlags(flags *pflag.FlagSet) *action.Block {
 		list, isSlice := f.Value.(pflag.SliceValue)
 		switch {
 		case isSlice && isReference(a):
-			b.Attributes[a.Name] = references(a, list.GetSlice())
+			refs, err := references(a, list.GetSlice())
+			if err != nil {
+				return nil, err
+			}
+			b.Attributes[a.Name] = refs
 		case isSlice:
 			b.Attributes[a.Name] = list.GetSlice()
 		case a.Type == "condition":
@@ -107,56 +105,46 @@ func fromFlags(flags *pflag.FlagSet) *action.Block {
 		}
 	}
 	if len(b.Attributes) == 0 {
-		return nil
+		return nil, nil
 	}
-	return b
+	return b, nil
 }
 
 func isReference(a shape.Attr) bool { return strings.Contains(a.Type, " reference") }
 
 // references gives a list of references; a name alone is of the kind that the
-// attribute takes, and "*" is everything.
-func references(a shape.Attr, names []string) any {
-	kind, _, _ := strings.Cut(strings.TrimPrefix(a.Type, "list of "), " ")
+// attribute takes, if that is one, and "*" is everything.
+func references(a shape.Attr, names []string) (any, error) {
+	var kinds []string
+	for _, word := range strings.Fields(a.Type) {
+		if b := shape.Language().Blocks[word]; b != nil && b.Labelled {
+			kinds = append(kinds, word)
+		}
+	}
 	list := make([]any, len(names))
 	for i, name := range names {
-		if name == "*" && len(names) == 1 {
-			return "*"
-		}
-		if !strings.Contains(name, ".") {
-			name = kind + "." + name
+		switch {
+		case name == "*" && len(names) == 1:
+			return "*", nil
+		case strings.Contains(name, "."):
+		case len(kinds) != 1:
+			return nil, fmt.Errorf("--%s %s may be several things; write %s", a.Name, name, strings.Join(kinds, "."+name+" or ")+"."+name)
+		default:
+			name = kinds[0] + "." + name
 		}
 		list[i] = map[string]any{"ref": name}
 	}
-	return list
+	return list, nil
 }
 
-// fromHCL reads one rule from a file or from stdin, and its name.
-func fromHCL(cmd *cobra.Command, from string, e *action.Edit) error {
-	in, isFile := cmd.InOrStdin().(*os.File)
-	if from == "" && isFile && cli.Terminal(in) {
+// ruleFrom reads one rule from a file or from stdin, and its name.
+func ruleFrom(cmd *cobra.Command, from string, e *action.Edit) error {
+	if from == "" && interactive(cmd) {
 		return errors.New("say with flags what the rule is, or give it as HCL with --from FILE or on stdin")
 	}
-	src := cmd.InOrStdin()
-	if from != "" && from != "-" {
-		f, err := os.Open(from)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		src = f
-	}
-	text, err := io.ReadAll(io.LimitReader(src, maxHCL+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("read the rule: %w", err)
-	case len(text) > maxHCL:
-		return fmt.Errorf("the rule is longer than %d bytes", maxHCL)
-	}
-	files := &source.Files{HCL: map[string]*hcl.File{}}
-	body, diags := files.Parse(text, "the rule")
-	if body == nil || diags.HasErrors() {
-		return fmt.Errorf("this is no HCL: %w", diags)
+	text, body, err := readHCL(cmd, from)
+	if err != nil {
+		return err
 	}
 	if len(body.Blocks) != 1 || body.Blocks[0].Type != "rule" || len(body.Blocks[0].Labels) != 1 {
 		return errors.New(`this is not one block: rule "NAME" { … }`)
@@ -165,7 +153,7 @@ func fromHCL(cmd *cobra.Command, from string, e *action.Edit) error {
 	if e.Name != "" && e.Name != name {
 		return fmt.Errorf("this is rule %q and not %q", name, e.Name)
 	}
-	e.Name, e.HCL = name, string(text)
+	e.Name, e.HCL = name, text
 	return nil
 }
 
