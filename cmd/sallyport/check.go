@@ -135,7 +135,7 @@ func (r *root) checkCommand() *cobra.Command {
 const inquiry = 2 * time.Second
 
 // accounts asks the gateway that runs this configuration, if one does, what is
-// wrong with the accounts of its services: no file tells.
+// wrong with the accounts and secrets of its services: no file tells.
 func (r *root) accounts(ctx context.Context, p *policy.Policy) []string {
 	ctx, stop := context.WithTimeout(ctx, inquiry)
 	defer stop()
@@ -146,6 +146,11 @@ func (r *root) accounts(ctx context.Context, p *policy.Policy) []string {
 	}
 	for _, svc := range p.Services() {
 		list = append(list, s.Accounts[svc.Name]...)
+	}
+	for _, warning := range s.Warnings {
+		if strings.HasPrefix(warning, "secret ") { // that it has no value; no file tells that either
+			list = append(list, warning)
+		}
 	}
 	return list
 }

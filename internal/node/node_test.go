@@ -213,3 +213,21 @@ func TestRolesAndManifestFollowTheRules(t *testing.T) {
 		t.Errorf("manifest %+v:\n%s", data, md)
 	}
 }
+
+// What a limit has counted is counted after a restart.
+func TestARestartForgetsNoCount(t *testing.T) {
+	o, _ := options(t, rules(1))
+	counts := []action.Count{{Rule: "r", Limit: 1, Window: time.Hour, Of: []string{"agent x"}}}
+	first, err := node.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, full, err := first.Limits.Reserve(t.Context(), counts); err != nil || len(full) > 0 {
+		t.Errorf("%v, %v", full, err)
+	}
+	first.Close()
+	second := start(t, o)
+	if _, full, err := second.Limits.Reserve(t.Context(), counts); err != nil || len(full) != 1 {
+		t.Errorf("%v, %v", full, err)
+	}
+}
