@@ -144,6 +144,8 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/api/v1/actions?q=verdict:deny", "", 200, "[]"},
 		{"GET", "/api/v1/actions?q=color:red", "", 400, "is no field"},
 		{"GET", "/api/v1/actions/X", "", 404, "no action has the id X"},
+		{"GET", "/api/v1/actions.jsonl", "", 200, ""},
+		{"GET", "/api/v1/actions.jsonl?q=color:red", "", 400, "is no field"},
 		{"GET", "/api/v1/events?q=color:red", "", 400, "is no field"},
 		{"GET", "/api/v1/actions?cursor=x", "", 400, "is none that the gateway gave"},
 		{"GET", "/api/v1/actions?limit=501", "", 400, "from 1 to 500"},
@@ -222,6 +224,13 @@ func TestAVoteCountsOnce(t *testing.T) {
 	resp = ask(t, l, "GET", "/api/v1/actions/"+rec.ID, "")
 	if got := text(t, resp); resp.StatusCode != 200 || !strings.Contains(got, `"POST"`) || strings.Contains(got, "s3cret") {
 		t.Errorf("the record: %d %s", resp.StatusCode, got)
+	}
+	for query, want := range map[string]int{"": 1, "service:shop+since:1h": 1, "verdict:deny": 0} {
+		resp = ask(t, l, "GET", "/api/v1/actions.jsonl?q="+query, "")
+		got := text(t, resp)
+		if resp.StatusCode != 200 || strings.Count(got, "\n") != want || want == 1 && !strings.Contains(got, `"hash":"`+rec.Hash.String()) {
+			t.Errorf("export of %q: %d %s", query, resp.StatusCode, got)
+		}
 	}
 }
 
