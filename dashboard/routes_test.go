@@ -19,6 +19,8 @@ func open() []string {
 	return []string{
 		"GET /healthz", "GET /readyz", // a load balancer has no login
 		"GET /api/v1/openapi.json",
+		"GET /api/v1/login/oidc", "GET /api/v1/login/oidc/callback",
+		"POST /api/v1/session/passkey/challenge", "POST /api/v1/session/passkey",
 		"GET /api/v1/ca.pem",                                                // public by nature
 		"GET /api/v1/session", "POST /api/v1/session", "POST /api/v1/setup", // how somebody becomes a caller
 		"POST /api/v1/approvals/{id}/answer", // proves itself by the signature of the message

@@ -58,13 +58,13 @@ func fingerprint(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Begin logs a person in who was proven just now, and gives the token of the
+// Begin logs a person in who was last proven at a time, and gives the token of the
 // session, which is in nobody's hands but the caller's. With a node it works only
 // from there.
-func (b *Book) Begin(ctx context.Context, p action.Person, node, from string) (token string, err error) {
+func (b *Book) Begin(ctx context.Context, p action.Person, node, from string, proven time.Time) (token string, err error) {
 	token = newToken()
 	now := b.now().UTC()
-	s := Session{Hash: fingerprint(token), Person: p, Node: node, From: from, Created: now, Used: now, Proven: now}
+	s := Session{Hash: fingerprint(token), Person: p, Node: node, From: from, Created: now, Used: now, Proven: proven.UTC()}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.makeRoom(ctx, p.Name, now); err != nil {

@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/account"
 	"sallyport.dev/sallyport/dashboard/deeds"
+	"sallyport.dev/sallyport/dashboard/passkey"
 	"sallyport.dev/sallyport/dashboard/route"
 )
 
@@ -31,6 +32,9 @@ type Door struct {
 	Named func() map[string][]string
 	Now   func() time.Time
 	Log   *slog.Logger
+	OIDC  Provider // nil: there is no identity provider
+
+	Passkeys *passkey.Ceremonies
 }
 
 // A Visitor is who has an address of the tailnet, by the tailnet's own word.

@@ -3,6 +3,7 @@ package door
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/account"
@@ -54,6 +55,9 @@ func (d *Door) loginRoutes() route.Table {
 
 func (d *Door) standing(r *http.Request) (Standing, error) {
 	s := Standing{Login: []string{"password"}, StepUp: []string{}, Setup: d.Book.Invited()}
+	if d.OIDC != nil {
+		s.Login, s.StepUp = append(s.Login, "oidc"), append(s.StepUp, "oidc")
+	}
 	v, _ := visitOf(r)
 	if s.Agent = v.visitor.Agent; s.Agent {
 		s.Notes = append(s.Notes, "An agent also uses this machine: log in, and prove anew who you are for every change.")
@@ -61,13 +65,22 @@ func (d *Door) standing(r *http.Request) (Standing, error) {
 	if v.entrance != nil && !v.entrance.Secure && v.entrance.Who != nil {
 		s.Notes = append(s.Notes, "This is plain HTTP inside the tailnet: passkeys and push messages need HTTPS, which the tailnet's admin console turns on.")
 	}
+	_, _, err := site(r)
+	passkeysWork := err == nil
+	if passkeysWork {
+		s.Login = append(s.Login, "passkey")
+	}
 	c, ok := route.CallerOf(r.Context())
 	if !ok {
 		return s, nil
 	}
 	s.Caller = &c
-	if o, ok := d.Book.Get(c.Person.Name); ok && o.Password {
+	o, _ := d.Book.Get(c.Person.Name)
+	if o.Password {
 		s.StepUp = append(s.StepUp, "password")
+	}
+	if len(o.Passkeys) > 0 && passkeysWork {
+		s.StepUp = append(s.StepUp, "passkey")
 	}
 	return s, nil
 }
@@ -115,18 +128,23 @@ func (d *Door) login(w http.ResponseWriter, r *http.Request, in Credentials) (ro
 // begin opens a session for somebody who was proven just now. A session that the
 // request came with ends: whoever had its token does not get in with them.
 func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, p action.Person) (route.Caller, error) {
+	return d.beginAt(w, r, v, p, d.Now())
+}
+
+// beginAt is begin for somebody who proved at another time who they are.
+func (d *Door) beginAt(w http.ResponseWriter, r *http.Request, v visit, p action.Person, proven time.Time) (route.Caller, error) {
 	if v.session.Hash != "" {
 		if err := d.Book.End(r.Context(), v.session); err != nil {
 			return route.Caller{}, err
 		}
 	}
-	token, err := d.Book.Begin(r.Context(), p, v.visitor.Node, v.source)
+	token, err := d.Book.Begin(r.Context(), p, v.visitor.Node, v.source, proven)
 	if err != nil {
 		return route.Caller{}, err
 	}
 	remember(w, v.entrance, token)
 	s, _ := d.Book.Session(r.Context(), token, v.visitor.Node)
-	c := route.Caller{Person: p, Rights: d.Rights(p), From: v.source, Session: s.ID(), Fresh: true, Shared: v.visitor.Agent}
+	c := route.Caller{Person: p, Rights: d.Rights(p), From: v.source, Session: s.ID(), Fresh: s.Fresh(d.Now()), Shared: v.visitor.Agent}
 	if v.visitor.User != "" && p.Name == v.visitor.User {
 		c.Rights |= granted(v.visitor.Grants)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,7 +55,7 @@ const maxTokenLife = 366 * 24 * time.Hour
 
 // Routes is the part of the API that is about operators themselves.
 func (d *Door) Routes() route.Table {
-	return append(d.loginRoutes(), route.Table{
+	return append(slices.Concat(d.loginRoutes(), d.oidcRoutes(), d.passkeyRoutes()), route.Table{
 		{Method: "GET", Pattern: "/api/v1/operators", Right: route.Viewer, Do: route.Out(d.operators),
 			Doc: "Local operators, and whom the configuration names."},
 		{Method: "POST", Pattern: "/api/v1/operators", Right: route.Admin, StepUp: true, Do: route.Take(d.addOperator),

@@ -17,6 +17,8 @@ import (
 	"sallyport.dev/sallyport/dashboard/account"
 	"sallyport.dev/sallyport/dashboard/deeds"
 	"sallyport.dev/sallyport/dashboard/door"
+	"sallyport.dev/sallyport/dashboard/oidc"
+	"sallyport.dev/sallyport/dashboard/passkey"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/dashboard/web"
 
@@ -48,10 +50,26 @@ func (n *Node) openDoor(ctx context.Context) error {
 	}
 	n.API.Door = &door.Door{
 		Book: book, Deeds: chain, Config: n.operatorRights, Now: time.Now, Log: n.o.Log,
-		Named: func() map[string][]string { return n.Rules.Current().Operators() },
+		Passkeys: &passkey.Ceremonies{Now: time.Now},
+		Named:    func() map[string][]string { return n.Rules.Current().Operators() },
 	}
 	n.API.Witness = chain
+	if conf := n.Rules.Current().Gateway().Dashboard; conf != nil && conf.OIDC != nil {
+		n.API.Door.OIDC = oidc.New(oidc.Config{
+			Issuer: conf.OIDC.Issuer, ClientID: conf.OIDC.ClientID, HTTP: n.o.HTTP, Now: time.Now,
+			Secret: func() (string, error) { return n.secretText(conf.OIDC.Secret) },
+		})
+	}
 	return nil
+}
+
+// secretText gives the value of a secret that the gateway itself uses.
+func (n *Node) secretText(name string) (string, error) {
+	v, err := n.Vault.Value(name)
+	if err != nil {
+		return "", err
+	}
+	return string(v.Reveal()), nil
 }
 
 // operatorRights gives what the operators block in force gives a person.

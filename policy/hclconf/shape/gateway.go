@@ -67,6 +67,15 @@ func dashboard() *Shape {
 			{Name: "cert", Type: "path", Default: "plain HTTP", Doc: "PEM file of the certificate and its chain; another one is taken as soon as it stands there."},
 			{Name: "key", Type: "path", Doc: "PEM file of its key."},
 		},
-		Later: []string{"oidc"},
+		Blocks: map[string]*Shape{
+			"oidc": {
+				Doc: "An identity provider that people log in by; it must vouch for their e-mail address.",
+				Attrs: []Attr{
+					{Name: "issuer", Type: "string", Doc: `As the provider writes it: "https://id.acme.dev".`},
+					{Name: "client_id", Type: "string", Doc: "What the gateway is called there; its redirect URL is the dashboard's address and /api/v1/login/oidc/callback."},
+					{Name: "client_secret", Type: "secret reference", Doc: "The secret of that client."},
+				},
+			},
+		},
 	}
 }

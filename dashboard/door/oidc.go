@@ -1,0 +1,100 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/oidc"
+	"sallyport.dev/sallyport/dashboard/route"
+)
+
+// A Provider proves people elsewhere. oidc.Provider is one.
+type Provider interface {
+	Begin(ctx context.Context, redirect string, fresh bool) (url, browser string, err error)
+	Finish(ctx context.Context, state, code, browser string) (oidc.Login, error)
+}
+
+const (
+	callback   = "/api/v1/login/oidc/callback"
+	oidcCookie = "sallyport-oidc"
+)
+
+func (d *Door) oidcRoutes() route.Table {
+	return route.Table{
+		{Method: "GET", Pattern: "/api/v1/login/oidc", Right: route.None, Do: route.Raw("text/plain", d.oidcBegin),
+			Doc: "Sends the browser to the identity provider.", Query: []string{"fresh 1: prove anew there who you are, as a step-up"}},
+		{Method: "GET", Pattern: callback, Right: route.None, Do: route.Raw("text/plain", d.oidcFinish),
+			Doc: "Where the identity provider sends the browser back to, which is then logged in."},
+	}
+}
+
+// here is the listener as the browser wrote it; its name was checked.
+func here(r *http.Request, e *Entrance) string {
+	if e.Secure {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func (d *Door) oidcBegin(w http.ResponseWriter, r *http.Request) error {
+	v, ok := visitOf(r)
+	if !ok || d.OIDC == nil {
+		return route.NotFound("the configuration has no identity provider")
+	}
+	url, browser, err := d.OIDC.Begin(r.Context(), here(r, v.entrance)+callback, r.URL.Query().Get("fresh") == "1")
+	if errors.Is(err, oidc.ErrBusy) {
+		return route.Fault{Status: http.StatusTooManyRequests, Err: err}
+	}
+	if err != nil {
+		return route.Fault{Status: http.StatusBadGateway, Err: err}
+	}
+	// It must come along when the provider's page leads back here.
+	http.SetCookie(w, &http.Cookie{
+		Name: oidcCookie, Value: browser, Path: callback, MaxAge: 600, HttpOnly: true, Secure: v.entrance.Secure, SameSite: http.SameSiteLaxMode,
+	})
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, url, http.StatusSeeOther)
+	return nil
+}
+
+func (d *Door) oidcFinish(w http.ResponseWriter, r *http.Request) error {
+	v, ok := visitOf(r)
+	if !ok || d.OIDC == nil {
+		return route.NotFound("the configuration has no identity provider")
+	}
+	q := r.URL.Query()
+	if text := q.Get("error"); text != "" {
+		return route.Forbidden("the identity provider says: %q", text[:min(len(text), 64)])
+	}
+	if err := d.Deeds.Ready(r.Context()); err != nil {
+		return route.Fault{Status: http.StatusServiceUnavailable, Err: err}
+	}
+	cookie, err := r.Cookie(oidcCookie)
+	if err != nil {
+		return route.Forbidden("%w", oidc.ErrFlow)
+	}
+	http.SetCookie(w, &http.Cookie{Name: oidcCookie, Path: callback, MaxAge: -1, HttpOnly: true, Secure: v.entrance.Secure})
+	login, err := d.OIDC.Finish(r.Context(), q.Get("state"), q.Get("code"), cookie.Value)
+	if errors.Is(err, oidc.ErrFlow) { // whoever can reach the listener can cause these
+		return route.Forbidden("%w", err)
+	}
+	who := route.Caller{Person: action.Person{Name: login.Person.Name, Via: "oidc"}, From: v.source}
+	if kept := d.note(r, who, "login", err); kept != nil {
+		return kept
+	}
+	if err != nil {
+		d.Log.Warn("a login by the identity provider failed", "from", v.source, "err", err)
+		return route.Forbidden("%w", err)
+	}
+	if login.Proven.After(d.Now()) {
+		login.Proven = time.Time{}
+	}
+	if _, err := d.beginAt(w, r, v, login.Person, login.Proven); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
+}

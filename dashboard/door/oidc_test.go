@@ -1,0 +1,224 @@
+package door_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/dashboard/door"
+	"sallyport.dev/sallyport/dashboard/oidc"
+	"sallyport.dev/sallyport/dashboard/route"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// An issuer is an identity provider that says what a test wants.
+type issuer struct {
+	t      *testing.T
+	h      *house
+	url    string
+	key    *rsa.PrivateKey
+	asked  url.Values             // what the browser brought
+	claims map[string]any         // that a test adds or changes
+	signer func() *rsa.PrivateKey // nil: its own key
+}
+
+func newIssuer(t *testing.T, h *house) *issuer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(h, err)
+	i := &issuer{t: t, h: h, key: key}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(map[string]any{ //nolint:errcheck // the test fails otherwise
+			"issuer": i.url, "authorization_endpoint": i.url + "/auth", "token_endpoint": i.url + "/token", "jwks_uri": i.url + "/keys",
+			"id_token_signing_alg_values_supported": []string{"RS256"},
+		})
+	})
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "RS256", Use: "sig"}}}) //nolint:errcheck // likewise
+	})
+	mux.HandleFunc("POST /token", i.token)
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	i.url = srv.URL
+	h.OIDC = oidc.New(oidc.Config{
+		Issuer: i.url, ClientID: "sallyport", HTTP: srv.Client(), Now: h.Now,
+		Secret: func() (string, error) { return "s3cret", nil },
+	})
+	return i
+}
+
+// token changes a code for an ID token, if PKCE and the client's secret hold.
+func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
+	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
+	id, secret, _ := r.BasicAuth()
+	if base64.RawURLEncoding.EncodeToString(sum[:]) != i.asked.Get("code_challenge") || id+secret != "sallyports3cret" || r.FormValue("code") != "code" {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":"invalid_grant"}`)
+		return
+	}
+	claims := map[string]any{
+		"iss": i.url, "aud": "sallyport", "sub": "1", "nonce": i.asked.Get("nonce"), "iat": i.h.clock.Unix(), "exp": i.h.clock.Add(time.Hour).Unix(),
+		"email": "ana@acme.dev", "email_verified": true, "groups": []string{"platform"},
+	}
+	if i.asked.Get("max_age") == "0" {
+		claims["auth_time"] = i.h.clock.Unix()
+	}
+	for k, v := range i.claims {
+		claims[k] = v
+	}
+	key := i.key
+	if i.signer != nil {
+		key = i.signer()
+	}
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}}, nil)
+	if err != nil {
+		i.t.Error(err)
+		return
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		i.t.Error(err)
+		return
+	}
+	signed, err := s.Sign(payload)
+	if err != nil {
+		i.t.Error(err)
+		return
+	}
+	raw, err := signed.CompactSerialize()
+	if err != nil {
+		i.t.Error(err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"access_token":"a","token_type":"bearer","id_token":%q}`, raw)
+}
+
+// visit sends a browser to the provider and back, and gives what the gateway says
+// at the end.
+func (i *issuer) visit(b *browser, query string) *http.Response {
+	i.t.Helper()
+	resp := b.want(303, "GET", "/api/v1/login/oidc"+query, "")
+	to, err := url.Parse(resp.Header.Get("Location"))
+	must(i.h, err)
+	if !strings.HasPrefix(to.String(), i.url+"/auth?") {
+		i.t.Fatalf("the browser goes to %s", to)
+	}
+	i.asked = to.Query()
+	if i.asked.Get("redirect_uri") != "https://gw.test/api/v1/login/oidc/callback" || i.asked.Get("code_challenge_method") != "S256" {
+		i.t.Errorf("asked with %v", i.asked)
+	}
+	return i.back(b, "code")
+}
+
+// back is the browser's way back, from another site.
+func (i *issuer) back(b *browser, code string) *http.Response {
+	i.t.Helper()
+	back := "/api/v1/login/oidc/callback?" + url.Values{"state": {i.asked.Get("state")}, "code": {code}}.Encode()
+	return b.do("GET", back, "", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+}
+
+func TestAnIdentityProviderLogsPeopleIn(t *testing.T) {
+	h := newHouse(t)
+	i := newIssuer(t, h)
+	h.config["ana@acme.dev"] = route.RightsOf(route.Admin)
+	b := h.at("192.0.2.1")
+	if resp := i.visit(b, ""); resp.StatusCode != 303 || resp.Header.Get("Location") != "/" {
+		t.Fatalf("%d to %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	var s door.Standing
+	must(h, json.NewDecoder(b.want(200, "GET", "/api/v1/session", "").Body).Decode(&s))
+	if s.Caller == nil || s.Caller.Person.Name != "ana@acme.dev" || s.Caller.Person.Via != "oidc" || !s.Caller.Person.Is("group:platform") {
+		t.Fatalf("%+v", s.Caller)
+	}
+	b.want(200, "POST", "/api/v1/edit", "")
+	b.want(403, "POST", "/api/v1/grave", "") // when they proved themselves the provider did not say
+	i.visit(b, "?fresh=1")
+	if i.asked.Get("prompt") != "login" {
+		t.Errorf("a step-up asks with %v", i.asked)
+	}
+	b.want(200, "POST", "/api/v1/grave", "")
+	if resp := i.back(b, "code"); resp.StatusCode != 403 {
+		t.Errorf("the same way back twice: %d", resp.StatusCode)
+	}
+}
+
+func TestWhatAnIdentityProviderMustSay(t *testing.T) {
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*issuer)
+		status int
+	}{
+		{"all of it", func(*issuer) {}, 303},
+		{"an unverified address", func(i *issuer) { i.claims = map[string]any{"email_verified": false} }, 403},
+		{"no address", func(i *issuer) { i.claims = map[string]any{"email": ""} }, 403},
+		{"for another client", func(i *issuer) { i.claims = map[string]any{"aud": "other"} }, 403},
+		{"by another issuer", func(i *issuer) { i.claims = map[string]any{"iss": "https://evil.test"} }, 403},
+		{"for another login", func(i *issuer) { i.claims = map[string]any{"nonce": "x"} }, 403},
+		{"too old", func(i *issuer) { i.claims = map[string]any{"exp": i.h.clock.Add(-time.Hour).Unix()} }, 403},
+		{"signed by another key", func(i *issuer) { i.signer = func() *rsa.PrivateKey { return other } }, 403},
+		{"in no form", func(i *issuer) { i.claims = map[string]any{"groups": 7} }, 403},
+	} {
+		h := newHouse(t)
+		i := newIssuer(t, h)
+		tt.change(i)
+		b := h.at("192.0.2.1")
+		resp := i.visit(b, "")
+		if resp.StatusCode != tt.status || tt.status != 303 && b.cookies["__Host-sallyport"] != nil {
+			t.Errorf("%s: %d, %v", tt.name, resp.StatusCode, b.cookies)
+		}
+	}
+}
+
+func TestT46_ALoginIsOfTheBrowserThatBeganIt(t *testing.T) {
+	h := newHouse(t)
+	i := newIssuer(t, h)
+	eve, ana := h.at("192.0.2.1"), h.at("192.0.2.2")
+	eve.want(303, "GET", "/api/v1/login/oidc", "")
+	resp := ana.want(303, "GET", "/api/v1/login/oidc", "")
+	to, err := url.Parse(resp.Header.Get("Location"))
+	must(h, err)
+	i.asked = to.Query()
+	if resp := i.back(eve, "code"); resp.StatusCode != 403 {
+		t.Errorf("with another browser's state: %d", resp.StatusCode)
+	}
+	if resp := i.back(h.at("192.0.2.3"), "code"); resp.StatusCode != 403 {
+		t.Errorf("without a cookie: %d", resp.StatusCode)
+	}
+	late := h.at("192.0.2.4")
+	resp = late.want(303, "GET", "/api/v1/login/oidc", "")
+	to, err = url.Parse(resp.Header.Get("Location"))
+	must(h, err)
+	i.asked = to.Query()
+	h.clock = h.clock.Add(11 * time.Minute)
+	if resp := i.back(late, "code"); resp.StatusCode != 403 {
+		t.Errorf("too late: %d", resp.StatusCode)
+	}
+	if resp := i.visit(late, ""); resp.StatusCode != 303 {
+		t.Errorf("in time: %d", resp.StatusCode)
+	}
+	wrong := h.at("192.0.2.5")
+	wrong.want(303, "GET", "/api/v1/login/oidc", "")
+	resp = wrong.want(303, "GET", "/api/v1/login/oidc", "")
+	to, err = url.Parse(resp.Header.Get("Location"))
+	must(h, err)
+	i.asked = to.Query()
+	if resp := i.back(wrong, "guessed"); resp.StatusCode != 403 {
+		t.Errorf("with a wrong code: %d", resp.StatusCode)
+	}
+}

@@ -1,0 +1,217 @@
+// Package oidc logs people in by an identity provider: the authorization code
+// flow with PKCE, and an ID token that names a verified e-mail address. It keeps
+// what is under way for a few minutes, and no session.
+package oidc
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+const (
+	// flowFor is how long somebody may take at the provider.
+	flowFor = 10 * time.Minute
+	// maxFlows bounds the logins that are under way.
+	maxFlows = 1000
+	// callTime bounds one call of the provider.
+	callTime = 15 * time.Second
+)
+
+var (
+	// ErrFlow means that no login of this browser is under way.
+	ErrFlow = errors.New("this login was not begun here, or too long ago; begin again")
+	// ErrBusy means that too many logins are under way.
+	ErrBusy = errors.New("too many logins are under way; wait and try again")
+	// ErrEmail means that the provider vouches for no address.
+	ErrEmail = errors.New("the identity provider names no verified e-mail address")
+)
+
+// A Config says who the provider is and what the gateway is to it.
+type Config struct {
+	Issuer   string
+	ClientID string
+	Secret   func() (string, error) // of the client
+	HTTP     *http.Client           // to call the provider by
+	Now      func() time.Time
+}
+
+// A Provider is one identity provider. It is asked for what it can do when
+// somebody logs in for the first time, so that the gateway starts without it.
+type Provider struct {
+	c Config
+
+	mu    sync.Mutex
+	found *oidc.Provider  // guarded by mu
+	flows map[string]flow // by state; guarded by mu
+}
+
+// A flow is one login under way.
+type flow struct {
+	nonce, verifier string
+	redirect        string
+	browser         [sha256.Size]byte // hash of what the browser that began it holds
+	until           time.Time
+}
+
+// New makes a provider of c.
+func New(c Config) *Provider { return &Provider{c: c, flows: make(map[string]flow)} }
+
+// A Login is a proven person, and when they last showed the provider who they
+// are; zero if it does not say.
+type Login struct {
+	Person action.Person
+	Proven time.Time
+}
+
+// Begin gives where the browser goes, and what it must hold when it comes back to
+// redirect. fresh asks the provider to have the person prove anew who they are.
+func (p *Provider) Begin(ctx context.Context, redirect string, fresh bool) (url, browser string, err error) {
+	o, err := p.client(ctx, redirect)
+	if err != nil {
+		return "", "", err
+	}
+	state := rand.Text()
+	browser = rand.Text()
+	f := flow{
+		nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), redirect: redirect,
+		browser: sha256.Sum256([]byte(browser)), until: p.c.Now().Add(flowFor),
+	}
+	if err := p.keep(state, f); err != nil {
+		return "", "", err
+	}
+	options := []oauth2.AuthCodeOption{oidc.Nonce(f.nonce), oauth2.S256ChallengeOption(f.verifier)}
+	if fresh {
+		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	return o.AuthCodeURL(state, options...), browser, nil
+}
+
+// keep remembers a login under way.
+func (p *Provider) keep(state string, f flow) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.flows) >= maxFlows {
+		for s, old := range p.flows {
+			if p.c.Now().After(old.until) {
+				delete(p.flows, s)
+			}
+		}
+	}
+	if len(p.flows) >= maxFlows {
+		return ErrBusy
+	}
+	p.flows[state] = f
+	return nil
+}
+
+// take gives a login under way, once.
+func (p *Provider) take(state, browser string) (flow, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f, ok := p.flows[state]
+	delete(p.flows, state)
+	sum := sha256.Sum256([]byte(browser))
+	return f, ok && p.c.Now().Before(f.until) && subtle.ConstantTimeCompare(sum[:], f.browser[:]) == 1
+}
+
+// Finish turns what the browser brings back into the person that the provider
+// proved.
+func (p *Provider) Finish(ctx context.Context, state, code, browser string) (Login, error) {
+	f, ok := p.take(state, browser)
+	if !ok {
+		return Login{}, ErrFlow
+	}
+	o, err := p.client(ctx, f.redirect)
+	if err != nil {
+		return Login{}, err
+	}
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.c.HTTP), callTime)
+	defer cancel()
+	token, err := o.Exchange(ctx, code, oauth2.VerifierOption(f.verifier))
+	if err != nil {
+		return Login{}, fmt.Errorf("the identity provider takes no code: %w", quiet(err))
+	}
+	raw, ok := token.Extra("id_token").(string)
+	if !ok {
+		return Login{}, errors.New("the identity provider gives no ID token")
+	}
+	p.mu.Lock()
+	found := p.found
+	p.mu.Unlock()
+	id, err := found.Verifier(&oidc.Config{ClientID: p.c.ClientID, Now: p.c.Now}).Verify(ctx, raw)
+	if err != nil {
+		return Login{}, fmt.Errorf("the ID token does not hold: %w", err)
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.nonce)) != 1 {
+		return Login{}, errors.New("the ID token is for another login")
+	}
+	return person(id)
+}
+
+// person reads an ID token that holds.
+func person(id *oidc.IDToken) (Login, error) {
+	var claims struct {
+		Email    string   `json:"email"`
+		Verified bool     `json:"email_verified"`
+		Groups   []string `json:"groups"`
+		AuthTime int64    `json:"auth_time"`
+	}
+	if err := id.Claims(&claims); err != nil {
+		return Login{}, fmt.Errorf("the ID token cannot be read: %w", err)
+	}
+	if claims.Email == "" || !claims.Verified {
+		return Login{}, ErrEmail
+	}
+	l := Login{Person: action.Person{Name: claims.Email, Groups: claims.Groups, Via: "oidc"}}
+	if claims.AuthTime > 0 {
+		l.Proven = time.Unix(claims.AuthTime, 0)
+	}
+	return l, nil
+}
+
+// quiet leaves out of an error what the provider wrote, which may hold anything.
+func quiet(err error) error {
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%s %q", refused.Response.Status, refused.ErrorCode)
+	}
+	return err
+}
+
+// client is what the gateway is to the provider.
+func (p *Provider) client(ctx context.Context, redirect string) (*oauth2.Config, error) {
+	p.mu.Lock()
+	found := p.found
+	p.mu.Unlock()
+	if found == nil {
+		// The library keeps the context for the keys that it fetches later.
+		var err error
+		found, err = oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.c.HTTP), p.c.Issuer)
+		if err != nil {
+			return nil, fmt.Errorf("the identity provider does not answer: %w", err)
+		}
+		p.mu.Lock()
+		p.found = found
+		p.mu.Unlock()
+	}
+	secret, err := p.c.Secret()
+	if err != nil {
+		return nil, fmt.Errorf("secret of the identity provider's client: %w", err)
+	}
+	return &oauth2.Config{
+		ClientID: p.c.ClientID, ClientSecret: secret, Endpoint: found.Endpoint(), RedirectURL: redirect,
+		Scopes: []string{oidc.ScopeOpenID, "email", "groups"},
+	}, nil
+}
