@@ -1,6 +1,6 @@
-// Package guard tells which changes of a configuration decide where a secret goes.
-// It compares what two configurations mean, however they are written; who may make
-// such a change is not its matter.
+// Package guard tells which changes of a configuration decide where a secret goes,
+// or whose model a judge asks. It compares what two configurations mean, however
+// they are written; who may make such a change is not its matter.
 package guard
 
 import (
@@ -17,10 +17,10 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// Secrets lists the changes that decide where an existing secret goes. Without an
-// old configuration (before is nil), everything about secrets counts as changed;
-// of a new one that does not load, nothing is told. exists reports whether a secret
-// has a value.
+// Secrets lists the changes that decide where an existing secret goes, and where
+// the model of a judge is. Without an old configuration (before is nil), everything
+// about secrets counts as changed; of a new one that does not load, nothing is
+// told. exists reports whether a secret has a value.
 func Secrets(before, after *hclconf.Config, exists func(string) bool) []action.Guarded {
 	if after == nil {
 		return nil
@@ -42,6 +42,27 @@ func Secrets(before, after *hclconf.Config, exists func(string) bool) []action.G
 	for _, s := range after.Services {
 		for _, what := range moved(old[s.Name], s, func(name string) bool { return used[name] || exists(name) }) {
 			list = append(list, action.Guarded{Kind: "service", Name: s.Name, What: what})
+		}
+	}
+	return append(list, models(before, after, list)...)
+}
+
+// models lists changes of where a judge's model is: whoever answers there answers
+// for the judge, with a secret or without one. What is told of a service already is
+// enough.
+func models(before, after *hclconf.Config, told []action.Guarded) []action.Guarded {
+	if before == nil {
+		return nil // the judges themselves are new, and told as such
+	}
+	var list []action.Guarded
+	for _, s := range after.Services {
+		i := slices.IndexFunc(before.Services, func(old *hclconf.Service) bool { return old.Name == s.Name })
+		judged := slices.ContainsFunc(after.Judges, func(j *hclconf.Judge) bool { return j.Service.Name == s.Name })
+		if i < 0 || !judged || slices.ContainsFunc(told, func(g action.Guarded) bool { return g.Name == s.Name }) {
+			continue
+		}
+		for _, what := range differences(before.Services[i], s) {
+			list = append(list, action.Guarded{Kind: "service", Name: s.Name, What: "answers for a judge, and changes its " + what})
 		}
 	}
 	return list
@@ -68,10 +89,19 @@ func moved(old, now *hclconf.Service, exists func(string) bool) []string {
 	if old == nil || !held {
 		return list
 	}
+	for _, what := range differences(old, now) {
+		list = append(list, "has a secret, and changes its "+what)
+	}
+	return list
+}
+
+// differences tells which terms of a service change, and to what.
+func differences(old, now *hclconf.Service) []string {
+	var list []string
 	before, after := terms(old), terms(now)
 	for _, what := range slices.Sorted(maps.Keys(after)) {
 		if before[what] != after[what] {
-			list = append(list, fmt.Sprintf("has a secret, and changes its %s: %s -> %s", what, orNone(before[what]), orNone(after[what])))
+			list = append(list, fmt.Sprintf("%s: %s -> %s", what, orNone(before[what]), orNone(after[what])))
 		}
 	}
 	return list

@@ -33,8 +33,13 @@ func conf(t *testing.T, services string) *hclconf.Config {
 
 // service is a service with a secret, and further attributes.
 func service(name, hosts, auth string, more ...string) string {
-	return "service \"" + name + "\" {\n  hosts = [" + hosts + "]\n  auth = " + auth + "\n  " + strings.Join(more, "\n  ") + "\n}\n"
+	if auth != "" {
+		more = append(more, "auth = "+auth)
+	}
+	return "service \"" + name + "\" {\n  hosts = [" + hosts + "]\n  " + strings.Join(more, "\n  ") + "\n}\n"
 }
+
+const judge = "judge \"j\" {\n  service = service.m\n  model = \"small\"\n  prompt = \"Is it good?\"\n  may = \"deny\"\n}\n"
 
 func TestWhereASecretGoes(t *testing.T) {
 	const home = `"a.example.com", "b.example.com"`
@@ -60,7 +65,15 @@ func TestWhereASecretGoes(t *testing.T) {
 		"no secret any more":           {base, "service \"s\" {\n  hosts = [" + home + "]\n}\n", []string{"auth"}},
 		"gone":                         {base, "", nil},
 		"accounts by role":             {base, service("s", home, "by_role({ role.r = bearer(secret.x) })"), []string{"auth"}},
-		"a preset instead":             {service("github", `"g.example.com"`, "bearer(secret.x)"), "service \"github\" {}\n", []string{"takes secret.github", "auth", "hosts"}},
+		"the model of a judge": {
+			service("m", `"m.example.com"`, "") + judge, service("m", `"n.example.com"`, "") + judge, []string{"answers for a judge, and changes its hosts"},
+		},
+		"the model of a judge, with a new secret": {
+			service("m", `"m.example.com"`, "") + judge, service("m", `"n.example.com"`, "bearer(secret.new)") + judge,
+			[]string{"answers for a judge, and changes its auth", "answers for a judge, and changes its hosts"},
+		},
+		"the model of nobody": {service("m", `"m.example.com"`, ""), service("m", `"n.example.com"`, ""), nil},
+		"a preset instead":    {service("github", `"g.example.com"`, "bearer(secret.x)"), "service \"github\" {}\n", []string{"takes secret.github", "auth", "hosts"}},
 	} {
 		exists := func(name string) bool { return name == "x" || name == "y" || name == "github" }
 		var got []string
