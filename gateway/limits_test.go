@@ -97,11 +97,21 @@ func TestALimitIsTakenBeforeAnythingIsSent(t *testing.T) {
 // Many at once do not exceed what the counter gives.
 func TestALimitHoldsForConcurrentActions(t *testing.T) {
 	b, _ := limitedBench(t, counted{verdict: action.Allow, otherwise: action.Deny})
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() { b.send(t, &deed{}) })
+	err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		for range 20 {
+			wg.Go(func() {
+				if err := do(ctx, &deed{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	wg.Wait()
 	if n := b.dials.Load(); n != 2 {
 		t.Errorf("%d were sent", n)
 	}

@@ -119,5 +119,5 @@ func (p *Policy) Trace(a *action.Action) []byte {
 	if s == nil || len(a.Parts) == 0 {
 		return nil
 	}
-	return trace.Compact(s.rules.Trace(a, &m.Member, now))
+	return trace.Compact(s.rules.Short(a, &m.Member, now))
 }

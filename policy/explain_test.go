@@ -186,3 +186,36 @@ rule "payroll" {
 		}
 	}
 }
+
+// The trace of a record tells of the part that was refused, however many there are,
+// and takes bounded time and room.
+func TestTraceOfManyPartsAndRules(t *testing.T) {
+	p := mixedRules(t, 7000) // seventy at each service
+	pass := sql(read, sqlFacts{Verbs: []string{"select"}, Tables: []string{"public.x"}})
+	var parts []action.Part
+	for range 200 {
+		parts = append(parts, pass)
+	}
+	parts[150] = sql(write, sqlFacts{Verbs: []string{"insert"}, Tables: []string{"public.t3"}}) // rule r3 denies
+	a := with(p, "s3", parts...)
+	if d := p.Decide(a); d.Verdict != action.Deny || d.Rule != "r3" {
+		t.Fatalf("%+v", d)
+	}
+	var got []trace.Part
+	b := p.Trace(a)
+	if err := json.Unmarshal(b, &got); err != nil || len(b) > trace.Max || len(got) != trace.MaxParts {
+		t.Fatalf("%d bytes, %d parts, %v", len(b), len(got), err)
+	}
+	text := string(b)
+	if !strings.Contains(text, `"rule":"r3"`) || !strings.Contains(text, `"denies"`) || !strings.Contains(text, `"more":`) {
+		t.Errorf("%s", text)
+	}
+}
+
+func BenchmarkTrace(b *testing.B) {
+	p := mixedRules(b, 5000)
+	a := request(p, "s2", "DELETE", "/v1/things/7")
+	for b.Loop() {
+		p.Trace(a)
+	}
+}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,13 +21,53 @@ func (s *Service) Trace(a *action.Action, m *Member, now time.Time) []trace.Part
 	parts := make([]trace.Part, 0, len(a.Parts))
 	for i := range a.Parts {
 		j.look(&a.Parts[i])
-		parts = append(parts, j.trace())
+		parts = append(parts, j.trace(s.rules))
 	}
 	return parts
 }
 
-// trace holds every rule against the part that j looks at.
-func (j *judge) trace() trace.Part {
+// maxTraced is how many rules a short trace tells of before it keeps to those that
+// may meet the part at all.
+const maxTraced = 64
+
+// Short is Trace for a record, in bounded time: of the strictest parts only, and of
+// many rules those that their index does not rule out.
+func (s *Service) Short(a *action.Action, m *Member, now time.Time) []trace.Part {
+	j := &judge{action: a, service: s, member: m, now: now}
+	var parts []trace.Part
+	for _, i := range j.strictest(trace.MaxParts) {
+		j.look(&a.Parts[i])
+		told := s.rules
+		if len(told) > maxTraced {
+			told = j.mayMeet()
+			told = told[:min(len(told), maxTraced)]
+		}
+		p := j.trace(told)
+		p.More = len(s.rules) - len(told)
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// strictest gives the numbers of at most n parts, those with the strictest verdicts.
+func (j *judge) strictest(n int) []int {
+	all := make([]int, len(j.action.Parts))
+	verdicts := make([]action.Verdict, len(all))
+	for i := range all {
+		all[i] = i
+		if len(all) > n {
+			j.look(&j.action.Parts[i])
+			verdicts[i] = j.decidePart().verdict
+		}
+	}
+	slices.SortStableFunc(all, func(a, b int) int { return int(verdicts[a]) - int(verdicts[b]) })
+	all = all[:min(len(all), n)]
+	slices.Sort(all)
+	return all
+}
+
+// trace holds rules against the part that j looks at.
+func (j *judge) trace(rules []*Rule) trace.Part {
 	o := j.posture()
 	t := trace.Part{Effects: j.effects.String(), Control: j.control, Posture: j.service.posture.Name, Verdict: o.posture.String()}
 	for i := range j.ops {
@@ -35,7 +76,7 @@ func (j *judge) trace() trace.Part {
 	if out, bound := j.bound(); bound {
 		t.Rules = append(t.Rules, trace.Rule{Rule: "databases", Verdict: "deny", Outcome: "denies", Because: out.reason})
 	}
-	for _, r := range j.service.rules {
+	for _, r := range rules {
 		t.Rules = append(t.Rules, r.trace(j))
 	}
 	return t
@@ -91,37 +132,42 @@ func (j *judge) conditions(checks []trace.Check, what string, c *cond.Cond) []tr
 	return checks
 }
 
-// outcome puts into words what a rule does to the part of j.
+// outcome puts into words what a rule does to the part of j: of its verdict and its
+// otherwise, where both may hold, the stricter.
 func (r *Rule) outcome(j *judge, stop string) (outcome, because string) {
 	m := r.meet(j)
 	if m.touch == cond.False {
 		return "does not match", stop
 	}
-	would := ""
-	if r.observe {
-		would = "would "
-	}
+	outcome, because = "does not match", "its condition does not hold"
+	strictest := action.Allow + 1
 	for i := range r.clauses {
 		c := r.clause(i, &m)
 		tight, need := m.tightens(c)
 		loose, _ := m.loosens(c)
-		words := map[action.Verdict]string{action.Deny: "deny", action.Ask: "ask", action.Allow: "allow"}[c.verdict]
 		switch {
-		case tight == no:
+		case tight == no || c.verdict >= strictest:
 			continue
 		case need != 0:
 			return "pending", "it reads facts that are not learned yet"
 		case c.verdict == action.Allow && loose != yes:
-			return "does not loosen", r.half(&m, j)
+			outcome, because = "does not loosen", r.half(&m, j)
+			continue
 		case c.verdict == action.Ask && j.control && !r.states.steering:
-			return "does not match", "this only steers the conversation, and the rule names no verb or operation"
+			outcome, because = "does not match", "this only steers the conversation, and the rule names no verb or operation"
+			continue
 		}
-		if !r.observe {
-			words = map[action.Verdict]string{action.Deny: "denies", action.Ask: "asks", action.Allow: "allows"}[c.verdict]
-		}
-		return would + words, c.reason
+		strictest, outcome, because = c.verdict, r.does(c.verdict), c.reason
 	}
-	return "does not match", "its condition does not hold"
+	return outcome, because
+}
+
+// does is the word for a verdict that a rule enforces, or would.
+func (r *Rule) does(v action.Verdict) string {
+	if r.observe {
+		return "would " + v.String()
+	}
+	return map[action.Verdict]string{action.Deny: "denies", action.Ask: "asks", action.Allow: "allows"}[v]
 }
 
 // half says why a rule that meets the part does not loosen it.

@@ -11,10 +11,13 @@ import (
 // Bounds of the short form.
 const (
 	// Max is how many bytes it has at most.
-	Max      = 4 << 10
-	maxText  = 120
-	maxParts = 20
+	Max     = 8 << 10
+	maxText = 120
+	frame   = 250 // what a part takes beside its rules
 )
+
+// MaxParts is how many parts of an action are told of.
+const MaxParts = 8
 
 // hidden stands in place of a value that may be a secret, or is a whole body.
 const hidden = "[hidden]"
@@ -24,28 +27,59 @@ const hidden = "[hidden]"
 // first where there is no room for all; values of what is named like a secret, and
 // whole bodies, are left out.
 func Compact(parts []Part) []byte {
-	short := make([]Part, 0, min(len(parts), maxParts))
-	for _, p := range parts[:min(len(parts), maxParts)] {
-		q := p
-		q.Rules = make([]Rule, 0, len(p.Rules))
-		for _, r := range p.Rules {
-			q.Rules = append(q.Rules, r.short())
-		}
-		// What did something stands before what did not.
-		slices.SortStableFunc(q.Rules, func(a, b Rule) int { return rank(a.Outcome) - rank(b.Outcome) })
-		short = append(short, q)
+	parts = parts[:min(len(parts), MaxParts)]
+	if len(parts) == 0 {
+		return []byte("[]")
 	}
-	for {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false) // an agent must not have six bytes kept for one
-		if err := e.Encode(short); err == nil && b.Len() <= Max {
-			return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
-		}
-		if !halve(short) {
-			return nil
-		}
+	short := make([]Part, len(parts))
+	for i, p := range parts {
+		p.Operations = p.Operations[:min(len(p.Operations), maxOperations)]
+		short[i] = p.fit((Max - 2) / len(parts))
 	}
+	b, err := encode(short)
+	if err != nil || len(b) > Max {
+		return nil
+	}
+	return b
+}
+
+// maxOperations is how many operations of a part are named.
+const maxOperations = 3
+
+// fit gives the part with as many of its rules as have room.
+func (p Part) fit(room int) Part {
+	rules := make([]Rule, len(p.Rules))
+	for i, r := range p.Rules {
+		rules[i] = r.short()
+	}
+	// What did something stands before what did not.
+	slices.SortStableFunc(rules, func(a, b Rule) int { return rank(a.Outcome) - rank(b.Outcome) })
+	p.Rules = nil
+	for i := range p.Operations {
+		room -= len(p.Operations[i])
+	}
+	room -= frame
+	for i, r := range rules {
+		b, err := encode(r)
+		if room -= len(b) + 1; err != nil || room < 0 {
+			p.More += len(rules) - i
+			break
+		}
+		p.Rules = append(p.Rules, r)
+	}
+	return p
+}
+
+// encode is json.Marshal without its escapes for HTML: an agent must not have six
+// bytes kept for one.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
 // rank orders outcomes by what they say about the decision.
@@ -54,25 +88,6 @@ func rank(outcome string) int {
 		return 1
 	}
 	return 0
-}
-
-// halve takes the less telling half of the rules of the longest part out; it
-// reports whether there was one.
-func halve(parts []Part) bool {
-	longest := -1
-	for i := range parts {
-		if len(parts[i].Rules) > 0 && (longest < 0 || len(parts[i].Rules) > len(parts[longest].Rules)) {
-			longest = i
-		}
-	}
-	if longest < 0 {
-		return false
-	}
-	p := &parts[longest]
-	keep := len(p.Rules) / 2
-	p.More += len(p.Rules) - keep
-	p.Rules = p.Rules[:keep]
-	return true
 }
 
 func (r Rule) short() Rule {

@@ -40,22 +40,43 @@ func TestCompactKeepsWhatDecided(t *testing.T) {
 	}
 }
 
-// However much there is to tell, the form stays short, and keeps the rule that
-// decided.
+// However much there is to tell, the form stays short, keeps the rule that decided,
+// and says how many it leaves out.
 func TestCompactIsBounded(t *testing.T) {
 	for _, n := range []int{0, 1, 30, 1000} {
-		var parts []Part
-		for range 1 + n/10 {
-			p := Part{Posture: "guarded", Verdict: "ask"}
-			for i := range n {
-				p.Rules = append(p.Rules, Rule{Rule: fmt.Sprint("rule ", i), Outcome: "does not match", Because: strings.Repeat("x", 500)})
+		for _, parts := range []int{1, 3, 100} {
+			var all []Part
+			for range parts {
+				p := Part{Posture: "guarded", Verdict: "ask", Operations: []string{strings.Repeat("o", 60), "b", "c", "d"}}
+				for i := range n {
+					p.Rules = append(p.Rules, Rule{Rule: fmt.Sprint("rule ", i), Outcome: "does not match", Because: strings.Repeat("<", 500)})
+				}
+				p.Rules = append(p.Rules, Rule{Rule: "the one", Outcome: "denies", Because: "Because."})
+				all = append(all, p)
 			}
-			p.Rules = append(p.Rules, Rule{Rule: "the one", Outcome: "denies", Because: "Because."})
-			parts = append(parts, p)
+			b := Compact(all)
+			var got []Part
+			if err := json.Unmarshal(b, &got); err != nil || len(b) > Max || len(got) != min(parts, MaxParts) {
+				t.Fatalf("%d rules, %d parts: %d bytes, %v", n, parts, len(b), err)
+			}
+			for _, p := range got {
+				if len(p.Rules) == 0 || p.Rules[0].Rule != "the one" || len(p.Rules)+p.More != n+1 {
+					t.Errorf("%d rules, %d parts: %+v", n, parts, p)
+				}
+			}
 		}
-		b := Compact(parts)
-		if len(b) > Max || !json.Valid(b) || !strings.Contains(string(b), `"the one"`) {
-			t.Errorf("%d rules: %d bytes: %.200s", n, len(b), b)
-		}
+	}
+	if Compact(nil) == nil {
+		t.Error("nothing is not told")
+	}
+}
+
+func BenchmarkCompact(b *testing.B) {
+	p := Part{Posture: "guarded", Verdict: "ask"}
+	for i := range 60 {
+		p.Rules = append(p.Rules, Rule{Rule: fmt.Sprint("rule ", i), Outcome: "does not match", Because: "paths: /x", Checks: []Check{{"paths", "/x", "no", 0}}})
+	}
+	for b.Loop() {
+		Compact([]Part{p})
 	}
 }
