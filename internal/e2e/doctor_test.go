@@ -161,5 +161,5 @@ func TestDoctorOnATailnet(t *testing.T) {
 		expect(t, found, check, "ok")
 	}
 	// The test control server lets everybody reach everything.
-	expect(t, found, "the tailnet lets no agent past the gateway", "wrong: its policy lets ci-1@tag:ci reach every address")
+	expect(t, found, "the tailnet lets no agent past the gateway", "wrong: its policy lets ci-1 reach every address")
 }

@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
+	"tailscale.com/client/local"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/dnstype"
 )
@@ -41,28 +43,32 @@ func (n *Node) nameservers(ctx context.Context) []Nameserver {
 	return list
 }
 
-// wide are the agents that reach everything: the packet filter, which is the part
-// of the tailnet's policy that concerns this node, names "*" as their destination.
-// A grant from one other node to another concerns only those and is not seen here.
-func (n *Node) wide(ctx context.Context) []string {
-	rules, err := n.client.DebugPacketFilterRules(ctx)
+// wide are the agents that reach everything, of a moment ago: the packet
+// filter, which is the part of the tailnet's policy that concerns this node, names
+// "*" as their destination. A grant from one other node to another concerns only
+// those and is not seen here.
+func (n *Node) wide(ctx context.Context) (names []string) {
+	fresh := false
+	n.note(func() { names, fresh = n.open, time.Since(n.openAt) < n.every })
+	if fresh {
+		return names
+	}
+	names = nil
+	// The library's narrower calls give the filter of the first netmap for ever.
+	now, err := local.GetDebugResultJSON[struct{ PacketFilterRules []tailcfg.FilterRule }](ctx, n.client, "current-netmap")
 	if err != nil {
 		return nil
 	}
 	var sources []string
-	for _, r := range rules {
+	for _, r := range now.PacketFilterRules {
 		if slices.ContainsFunc(r.DstPorts, everything) {
 			sources = append(sources, r.SrcIPs...)
 		}
-	}
-	if len(sources) == 0 {
-		return nil
 	}
 	s, err := n.client.Status(ctx)
 	if err != nil {
 		return nil
 	}
-	var names []string
 	for _, p := range s.Peer {
 		if len(p.TailscaleIPs) == 0 || !slices.ContainsFunc(sources, func(src string) bool { return covers(src, p.TailscaleIPs[0]) }) {
 			continue
@@ -72,6 +78,7 @@ func (n *Node) wide(ctx context.Context) []string {
 		}
 	}
 	slices.Sort(names)
+	n.note(func() { n.open, n.openAt = names, time.Now() })
 	return names
 }
 

@@ -25,7 +25,7 @@ const (
 func (n *Node) follow(ctx context.Context) {
 	defer n.down()
 	n.joined.Go(func() { n.watch(ctx) })
-	tick := time.NewTicker(freshFor)
+	tick := time.NewTicker(n.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -38,6 +38,7 @@ func (n *Node) follow(ctx context.Context) {
 		case <-tick.C:
 			n.learnSelf(ctx) // the peer API may move without a word
 			n.relogin(ctx)   // a key may be to be had now
+			n.note(func() { n.deaf = !inTouch(n.ts) })
 		}
 		for _, id := range n.who.review() {
 			n.server.Cut(id)()

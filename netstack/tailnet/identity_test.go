@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
 
 	"tailscale.com/tailcfg"
 )
@@ -30,12 +31,12 @@ func (l *lab) only() netstack.Agent {
 }
 
 func TestT08_AnUnknownNodeGetsNothingUntilItIsApproved(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
+	l := newLab(t, trial.Handler(trial.Echo)).up()
 	c := l.join("laptop")
 	if _, err := c.tryDial("1.2.3.4:80", patience); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("a stranger's dial gave %v", err)
 	}
-	conn, err := c.net.DialUDP(addrPort("8.8.8.8:53"))
+	conn, err := c.Net.DialUDP(addrPort("8.8.8.8:53"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestT08_AnUnknownNodeGetsNothingUntilItIsApproved(t *testing.T) {
 	if got.Name != "laptop" || got.Node == "" || got.Approved || len(got.Roles) > 0 {
 		t.Errorf("remembered as %+v", got)
 	}
-	if kept := l.store.agents[got.ID]; kept.Node != got.Node {
+	if kept := l.store.Get(got.ID); kept.Node != got.Node {
 		t.Errorf("stored %+v", kept)
 	}
 	if _, enrolled := l.node.Seen(got.ID); enrolled {
@@ -58,7 +59,7 @@ func TestT08_AnUnknownNodeGetsNothingUntilItIsApproved(t *testing.T) {
 	if err := l.roster.Approve(t.Context(), "laptop", []string{"dev"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := line(t, c.dial("1.2.3.4:80")); got != "laptop 1.2.3.4:80 " {
+	if got := trial.Line(t, c.dial("1.2.3.4:80")); got != "laptop 1.2.3.4:80 " {
 		t.Errorf("came in as %q", got)
 	}
 	if err := l.roster.Freeze(t.Context(), "laptop"); err != nil {
@@ -81,16 +82,16 @@ func ended(t *testing.T, c io.Reader, begin time.Time, why string) {
 }
 
 func TestT08_TagChangeCutsAccess(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
+	l := newLab(t, trial.Handler(trial.Echo)).up()
 	c := l.join("ci-1", "tag:ci")
 	conn := c.dial("1.2.3.4:80")
-	line(t, conn)
+	trial.Line(t, conn)
 	node := l.control.Node(c.key)
 	node.Tags = []string{"tag:other"}
 	begin := time.Now()
 	l.control.UpdateNode(node)
 	ended(t, conn, begin, "tag change")
-	eventually(t, cutWithin, "a new connection is refused", func() bool {
+	trial.Eventually(t, cutWithin, "a new connection is refused", func() bool {
 		_, err := c.tryDial("1.2.3.4:80", patience)
 		return errors.Is(err, syscall.ECONNREFUSED)
 	})
@@ -98,13 +99,13 @@ func TestT08_TagChangeCutsAccess(t *testing.T) {
 
 func TestT09_NodeRemovalCutsAccess(t *testing.T) {
 	over := make(chan struct{})
-	l := newLab(t, handlerFunc(func(ctx context.Context, f netstack.Flow) error {
+	l := newLab(t, trial.Handler(func(ctx context.Context, f netstack.Flow) error {
 		defer close(over)
-		return echo(ctx, f)
+		return trial.Echo(ctx, f)
 	})).up()
 	c := l.join("ci-1", "tag:ci")
 	conn := c.dial("1.2.3.4:80")
-	line(t, conn)
+	trial.Line(t, conn)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := l.control.AwaitNodeInMapRequest(ctx, l.key(l.node)); err != nil {
@@ -115,11 +116,11 @@ func TestT09_NodeRemovalCutsAccess(t *testing.T) {
 	if !l.control.AddRawMapResponse(l.key(l.node), &tailcfg.MapResponse{PeersRemoved: []tailcfg.NodeID{l.control.Node(c.key).ID}}) {
 		t.Fatal("the gateway does not listen to its control server")
 	}
-	eventually(t, cutWithin, "the node is nobody", func() bool {
+	trial.Eventually(t, cutWithin, "the node is nobody", func() bool {
 		_, ok := l.node.Current(id)
 		return !ok
 	})
-	if _, ok := l.node.Lookup(c.v4); ok {
+	if _, ok := l.node.Lookup(c.Addr); ok {
 		t.Error("its address is still somebody's")
 	}
 	if took := time.Since(begin); took > cutWithin {
@@ -134,18 +135,18 @@ func TestT09_NodeRemovalCutsAccess(t *testing.T) {
 
 // The owner of a node chooses its name; no choice makes it another agent.
 func TestT08_ANodeCannotTakeAnAgentsName(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
+	l := newLab(t, trial.Handler(trial.Echo)).up()
 	if _, _, err := l.roster.Add(t.Context(), "laptop-7", []string{"admin"}, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	c := l.join("laptop-7", "tag:ci")
-	if got, _, _ := strings.Cut(line(t, c.dial("1.2.3.4:80")), " "); got != "laptop-7-2@tag:ci" {
+	if got, _, _ := strings.Cut(trial.Line(t, c.dial("1.2.3.4:80")), " "); got != "laptop-7-2@tag:ci" {
 		t.Errorf("came in as %q", got)
 	}
 }
 
 func TestIdentityIsTagsBeforeUserAndGrants(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
+	l := newLab(t, trial.Handler(trial.Echo)).up()
 	l.control.SetGlobalAppCaps(tailcfg.PeerCapMap{
 		capability: {`{"role":"admin"}`, `{"roles":["viewer","admin"]}`, `[]`, `"x"`},
 	})
@@ -160,15 +161,15 @@ func TestIdentityIsTagsBeforeUserAndGrants(t *testing.T) {
 		{"a person's", person, nil, true},
 	} {
 		l.node.who.heard()
-		f, err := l.node.whois(tc.c.v4)
+		f, err := l.node.whois(tc.c.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(f.tags, tc.tags) || (f.user != "") != tc.user {
 			t.Errorf("%s: tags %v, user %q", tc.name, f.tags, f.user)
 		}
-		eventually(t, patience, tc.name+": the grant is known", func() bool {
-			f, err := l.node.whois(tc.c.v4)
+		trial.Eventually(t, patience, tc.name+": the grant is known", func() bool {
+			f, err := l.node.whois(tc.c.Addr)
 			return err == nil && slices.Equal(f.grants, []string{"admin", "viewer"})
 		})
 	}
@@ -180,14 +181,14 @@ func TestIdentityIsTagsBeforeUserAndGrants(t *testing.T) {
 // A node that uses another as its exit node asks that one's peer API for names.
 // Ours must not answer: it would ask the host's resolvers, past every rule.
 func TestT04_ThePeerAPIAnswersNoDNS(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
+	l := newLab(t, trial.Handler(trial.Echo)).up()
 	c := l.join("ci-1", "tag:ci")
 	client, err := c.ts.LocalClient()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var api []string
-	eventually(t, patience, "the peer API is announced", func() bool {
+	trial.Eventually(t, patience, "the peer API is announced", func() bool {
 		s, err := client.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +201,7 @@ func TestT04_ThePeerAPIAnswersNoDNS(t *testing.T) {
 	for _, at := range api {
 		at = strings.TrimPrefix(at, "http://")
 		conn := c.dial(at)
-		if got, want := line(t, conn), "ci-1@tag:ci "+at+" sallyport.internal"; got != want {
+		if got, want := trial.Line(t, conn), "ci-1@tag:ci "+at+" sallyport.internal"; got != want {
 			t.Errorf("%s: announced %q, want %q", at, got, want)
 		}
 	}

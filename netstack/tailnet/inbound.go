@@ -24,3 +24,7 @@ func takeInbound(s *tsnet.Server) {
 func toOurStack(_ *packet.Parsed, _ *tstun.Wrapper, g *gro.GRO) (filter.Response, *gro.GRO) {
 	return filter.Accept, g
 }
+
+// inTouch reports whether the node hears from its control server. The library has
+// a warning of its own for that, eight minutes later.
+func inTouch(s *tsnet.Server) bool { return s.Sys().HealthTracker.Get().GetInPollNetMap() }

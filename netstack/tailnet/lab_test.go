@@ -2,22 +2,19 @@ package tailnet
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"net/http/httptest"
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/lab/control"
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
 	"sallyport.dev/sallyport/netstack/tun"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -26,10 +23,7 @@ import (
 	"tailscale.com/ipn"
 	"tailscale.com/ipn/store/mem"
 	"tailscale.com/net/netns"
-	"tailscale.com/tailcfg"
 	"tailscale.com/tsnet"
-	"tailscale.com/tstest/integration"
-	"tailscale.com/tstest/integration/testcontrol"
 	"tailscale.com/types/key"
 	"tailscale.com/types/logger"
 )
@@ -41,31 +35,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const patience = 30 * time.Second
-
-var (
-	vipKnown = netip.MustParseAddr("198.18.0.7")
-	vipStale = netip.MustParseAddr("198.18.0.8")
-	vipPool  = netip.MustParsePrefix("198.18.0.0/15")
-)
+const patience = trial.Patience
 
 // memory is an AgentStore, and the State of a node.
 type memory struct {
-	mu     sync.Mutex
-	agents map[string]netstack.Agent
-	state  []byte
-}
+	trial.Memory
 
-func (m *memory) LoadAgents(context.Context) ([]netstack.Agent, error) { return nil, nil }
-
-func (m *memory) SaveAgent(_ context.Context, a netstack.Agent) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.agents == nil {
-		m.agents = make(map[string]netstack.Agent)
-	}
-	m.agents[a.ID] = a
-	return nil
+	mu    sync.Mutex
+	state []byte // guarded by mu
 }
 
 func (m *memory) Load() ([]byte, error) {
@@ -81,52 +58,10 @@ func (m *memory) Save(_ context.Context, state []byte) error {
 	return nil
 }
 
-// names knows one virtual IP.
-type names struct{}
-
-func (names) Lookup(a netip.Addr) (string, bool) {
-	if a == vipKnown {
-		return "api.example.com", true
-	}
-	return "", vipPool.Contains(a)
-}
-
-// echoDNS answers a question with "re:" and the question, over UDP "u", TCP "t".
-type echoDNS struct{}
-
-func (echoDNS) Answer(p *action.Peer, q []byte, stream bool) []byte {
-	how := "u"
-	if stream {
-		how = "t"
-	}
-	return fmt.Appendf(nil, "%s:%s:%s", how, p.Name, q)
-}
-
-// handlerFunc is a Handler.
-type handlerFunc func(context.Context, netstack.Flow) error
-
-func (h handlerFunc) ServeFlow(ctx context.Context, f netstack.Flow) error { return h(ctx, f) }
-
-// echo accepts every flow and sends back what comes, after a line that says how
-// the flow was announced. Port 9 is refused.
-func echo(_ context.Context, f netstack.Flow) error {
-	if f.Dst.Port() == 9 {
-		return errors.New("discard is not served")
-	}
-	c, err := f.Accept()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c, "%s %s %s\n", f.Peer.Name, f.Dst, f.Host)
-	_, err = io.Copy(c, c)
-	return err
-}
-
 // lab is a tailnet on loopback: its control server, the gateway and agents.
 type lab struct {
 	t       testing.TB
-	control *testcontrol.Server
-	web     *httptest.Server
+	control *control.Server
 	roster  *netstack.Roster
 	server  *netstack.Server
 	store   *memory
@@ -148,36 +83,18 @@ func (l *lab) authKey() (string, error) {
 // have a role.
 func newLab(t testing.TB, h netstack.Handler, change ...func(*Config, *netstack.Server)) *lab {
 	t.Helper()
-	return newLabAt(t, "127.0.0.1", h, change...)
-}
-
-// newLabAt is newLab with the control server and DERP at an address of the host.
-func newLabAt(t testing.TB, host string, h netstack.Handler, change ...func(*Config, *netstack.Server)) *lab {
-	t.Helper()
 	l := &lab{t: t, store: &memory{}, tags: []string{"tag:ci"}, auth: "tskey-good"}
-	l.control = &testcontrol.Server{
-		DERPMap:   integration.RunDERPAndSTUN(t, logger.Discard, host),
-		DNSConfig: &tailcfg.DNSConfig{Proxied: true}, MagicDNSDomain: "corp.ts.net", Logf: logger.Discard,
-		RequireAuthKey: "tskey-good", AllOnline: true,
-		TagOwners: map[string][]string{"tag:sallyport": nil, "tag:ci": nil},
-	}
-	l.web = httptest.NewUnstartedServer(l.control)
-	l.control.HTTPTestServer = l.web
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
+	var err error
+	if l.control, err = control.Start(control.Options{AuthKey: "tskey-good", Tags: []string{"tag:sallyport", "tag:ci"}}); err != nil {
 		t.Fatal(err)
 	}
-	l.web.Listener.Close()
-	l.web.Listener = ln
-	l.web.Start()
-	t.Cleanup(func() { l.web.CloseClientConnections(); l.web.Close() })
-
+	t.Cleanup(l.control.Close)
 	l.cfg = Config{
-		Hostname: "sallyport", ControlURL: l.web.URL, AuthKey: l.authKey, Tags: []string{"tag:sallyport"},
+		Hostname: "sallyport", ControlURL: l.control.URL(), AuthKey: l.authKey, Tags: []string{"tag:sallyport"},
 		State: l.store, Dir: t.TempDir(), Enrolled: l.enrolled,
-		Routes: append(Exit(), vipPool, netip.MustParsePrefix("10.99.0.0/16")),
+		Routes: append(Exit(), netip.MustParsePrefix(trial.Pool), netip.MustParsePrefix("10.99.0.0/16")),
 	}
-	l.server = &netstack.Server{Handler: h, Names: names{}, Resolver: echoDNS{}, Log: slog.New(slog.DiscardHandler)}
+	l.server = &netstack.Server{Handler: h, Names: trial.Names{}, Resolver: trial.DNS{}, Log: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&l.cfg, l.server)
 	}
@@ -207,6 +124,7 @@ func (l *lab) start() {
 		log = slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	l.node = New(l.cfg, l.roster, log)
+	l.node.every = time.Second // there is little to wait for here
 	l.server.Peers = netstack.Table{l.roster, l.node}
 	if err := l.node.Start(context.Background(), l.server); err != nil {
 		l.t.Fatal(err)
@@ -244,11 +162,10 @@ func (l *lab) key(n *Node) key.NodePublic {
 // agent is another machine of the tailnet, with a stack of its own behind a
 // stock node.
 type agent struct {
+	trial.Agent
 	t   testing.TB
 	ts  *tsnet.Server
-	net *tun.Net
 	key key.NodePublic
-	v4  netip.Addr
 }
 
 // join adds a machine that uses the gateway as its exit node.
@@ -271,7 +188,7 @@ func (l *lab) joinRoutes(name string, tags ...string) *agent {
 		l.t.Fatal(err)
 	}
 	gateway := l.key(l.node)
-	eventually(l.t, patience, "the routes are known", func() bool {
+	trial.Eventually(l.t, patience, "the routes are known", func() bool {
 		s, err := client.Status(context.Background())
 		return err == nil && s.Peer[gateway] != nil && s.Peer[gateway].PrimaryRoutes != nil
 	})
@@ -285,9 +202,9 @@ func (l *lab) machine(name string, tags ...string) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &agent{t: t, net: n, ts: &tsnet.Server{
+	a := &agent{t: t, Agent: trial.Agent{Net: n, Name: name}, ts: &tsnet.Server{
 		Dir: t.TempDir(), Store: new(mem.Store), Ephemeral: true, Hostname: name, AuthKey: "tskey-good", AdvertiseTags: tags,
-		ControlURL: l.web.URL, Tun: newDevice(n.Device), Logf: logger.Discard, UserLogf: logger.Discard,
+		ControlURL: l.control.URL(), Tun: newDevice(n.Device), Logf: logger.Discard, UserLogf: logger.Discard,
 	}}
 	t.Cleanup(func() { a.ts.Close(); n.Close() })
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -296,7 +213,15 @@ func (l *lab) machine(name string, tags ...string) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.key, a.v4 = s.Self.PublicKey, s.TailscaleIPs[0]
+	a.key, a.Addr = s.Self.PublicKey, s.TailscaleIPs[0]
+	// A handshake with a node that does not know us yet is tried again after 5 s only.
+	trial.Eventually(t, patience, "the gateway knows of the machine", func() bool {
+		s, err := l.node.client.Status(ctx)
+		return err == nil && s.Peer[a.key] != nil
+	})
+	if len(tags) > 0 {
+		a.Name += "@" + tags[0]
+	}
 	for _, ip := range s.TailscaleIPs {
 		pa := tcpip.ProtocolAddress{Protocol: tun.Protocol(ip), AddressWithPrefix: tun.Address(ip).WithPrefix()}
 		if terr := n.Stack.AddProtocolAddress(tun.NIC, pa, stack.AddressProperties{}); terr != nil {
@@ -319,7 +244,7 @@ func (a *agent) exitBy(l *lab) {
 func useExit(t testing.TB, l *lab, client *local.Client) {
 	t.Helper()
 	gateway := l.key(l.node)
-	eventually(t, patience, "the exit node is in use", func() bool {
+	trial.Eventually(t, patience, "the exit node is in use", func() bool {
 		s, err := client.Status(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -342,50 +267,24 @@ func useExit(t testing.TB, l *lab, client *local.Client) {
 }
 
 func (a *agent) tryDial(addr string, within time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	c, err := a.net.DialTCP(ctx, netip.AddrPort{}, netip.MustParseAddrPort(addr))
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+	return a.TryDial(addr, within)
 }
 
 func (a *agent) dial(addr string) net.Conn {
 	a.t.Helper()
-	c, err := a.tryDial(addr, patience)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	a.t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		a.t.Fatal(err)
-	}
-	return c
+	return a.Dial(a.t, addr)
 }
 
-// line reads up to a newline, byte by byte so that the rest stays.
-func line(t testing.TB, r io.Reader) string {
+// over puts a lab on trial.
+func over(t testing.TB, h netstack.Handler, change func(*netstack.Server)) trial.Lab {
 	t.Helper()
-	var b strings.Builder
-	for {
-		var one [1]byte
-		if _, err := io.ReadFull(r, one[:]); err != nil {
-			t.Fatalf("after %q: %v", b.String(), err)
+	l := newLab(t, h, func(_ *Config, s *netstack.Server) {
+		if change != nil {
+			change(s)
 		}
-		if one[0] == '\n' {
-			return b.String()
-		}
-		b.WriteByte(one[0])
-	}
-}
-
-// eventually polls until ok or the time is up.
-func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", within, what)
-		}
+	}).up()
+	return trial.Lab{
+		Agent:   func(name string) trial.Agent { return l.join(name, "tag:ci").Agent },
+		Gateway: l.node.Gateway, Net: func() *tun.Net { return l.node.net },
 	}
 }

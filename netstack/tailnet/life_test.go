@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
 )
 
 func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
 func TestRestartKeepsTheIdentity(t *testing.T) {
 	var asked atomic.Int64
-	l := newLab(t, handlerFunc(echo), func(c *Config, _ *netstack.Server) {
+	l := newLab(t, trial.Handler(trial.Echo), func(c *Config, _ *netstack.Server) {
 		c.AuthKey = func() (string, error) { asked.Add(1); return "tskey-good", nil }
 	})
 	l.up()
@@ -40,12 +41,12 @@ func TestRestartKeepsTheIdentity(t *testing.T) {
 }
 
 func TestLogoutMakesANewNode(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
+	l := newLab(t, trial.Handler(trial.Echo)).up()
 	before := l.key(l.node)
 	if err := l.node.Logout(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, patience, "the status says so", func() bool {
+	trial.Eventually(t, patience, "the status says so", func() bool {
 		return strings.Contains(strings.Join(l.node.Status(t.Context()).Problems, "\n"), "not logged in")
 	})
 	l.node.Close()
@@ -57,14 +58,14 @@ func TestLogoutMakesANewNode(t *testing.T) {
 }
 
 func TestAWrongAuthKeyIsToldAndAnotherOneHelps(t *testing.T) {
-	l := newLab(t, handlerFunc(echo), func(c *Config, _ *netstack.Server) {})
+	l := newLab(t, trial.Handler(trial.Echo), func(c *Config, _ *netstack.Server) {})
 	l.node.Close()
 	l.store.state = nil
 	l.mu.Lock()
 	l.auth = "tskey-bad"
 	l.mu.Unlock()
 	l.start()
-	eventually(t, patience, "the status tells of the login", func() bool {
+	trial.Eventually(t, patience, "the status tells of the login", func() bool {
 		return strings.Contains(strings.Join(l.node.Status(t.Context()).Problems, "\n"), "not logged in")
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -79,36 +80,21 @@ func TestAWrongAuthKeyIsToldAndAnotherOneHelps(t *testing.T) {
 	l.up()
 }
 
-// While nobody tells of changes, what holds goes on and nobody new comes in.
-func TestControlServerGone(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
-	c := l.join("ci-1", "tag:ci")
-	line(t, c.dial("1.2.3.4:80"))
-	l.web.CloseClientConnections()
-	l.web.Listener.Close()
-	if got := line(t, c.dial("1.2.3.5:80")); !strings.HasPrefix(got, "ci-1@tag:ci ") {
-		t.Errorf("came in as %q", got)
-	}
-	if _, ok := l.node.Lookup(netip.MustParseAddr("100.99.99.99")); ok {
-		t.Error("a stranger is somebody")
-	}
-}
-
 func TestRoutesFollowTheServices(t *testing.T) {
-	l := newLab(t, handlerFunc(echo)).up()
+	l := newLab(t, trial.Handler(trial.Echo)).up()
 	more := append(slices.Clone(l.cfg.Routes), netip.MustParsePrefix("10.40.0.0/16"))
 	if err := l.node.Advertise(t.Context(), more); err != nil {
 		t.Fatal(err)
 	}
 	refused := func() []netip.Prefix { return l.node.Status(t.Context()).Refused }
-	eventually(t, patience, "the new route waits", func() bool {
+	trial.Eventually(t, patience, "the new route waits", func() bool {
 		return slices.Equal(refused(), []netip.Prefix{netip.MustParsePrefix("10.40.0.0/16")})
 	})
-	eventually(t, patience, "the tailnet is told", func() bool {
+	trial.Eventually(t, patience, "the tailnet is told", func() bool {
 		return slices.Contains(l.control.Node(l.key(l.node)).Hostinfo.RoutableIPs().AsSlice(), netip.MustParsePrefix("10.40.0.0/16"))
 	})
 	l.approve(more)
-	eventually(t, patience, "it is approved", func() bool { return len(refused()) == 0 })
+	trial.Eventually(t, patience, "it is approved", func() bool { return len(refused()) == 0 })
 }
 
 func TestExpiryIsWarnedOf(t *testing.T) {
@@ -131,10 +117,10 @@ func TestExpiryIsWarnedOf(t *testing.T) {
 }
 
 func TestServicesOnlyLeaveTheRestAlone(t *testing.T) {
-	l := newLab(t, handlerFunc(echo), func(c *Config, _ *netstack.Server) { c.Routes = []netip.Prefix{vipPool} })
+	l := newLab(t, trial.Handler(trial.Echo), func(c *Config, _ *netstack.Server) { c.Routes = []netip.Prefix{netip.MustParsePrefix(trial.Pool)} })
 	l.up()
 	c := l.joinRoutes("ci-1", "tag:ci")
-	if got := line(t, c.dial("198.18.0.7:443")); got != "ci-1@tag:ci 198.18.0.7:443 api.example.com" {
+	if got := trial.Line(t, c.dial("198.18.0.7:443")); got != "ci-1@tag:ci 198.18.0.7:443 api.example.com" {
 		t.Errorf("announced as %q", got)
 	}
 	if s := l.node.Status(t.Context()); len(s.Refused) > 0 || s.State != "Running" || len(s.Problems) > 0 {

@@ -51,7 +51,7 @@ func (n *Node) KeySet() {
 // before.
 func (n *Node) relogin(ctx context.Context) {
 	s, err := n.client.StatusWithoutPeers(ctx)
-	if err != nil || !loggedOut(s) {
+	if err != nil || !loggedOut(s, time.Now()) {
 		return
 	}
 	key, ok := n.untried(ctx)
@@ -98,11 +98,12 @@ func (n *Node) untried(ctx context.Context) (string, bool) {
 	return key, true
 }
 
-// loggedOut reports whether the control server does not know the node any more. A
-// node that starts with its old key needs a login only for a moment.
-func loggedOut(s *ipnstate.Status) bool {
-	expired := s.Self != nil && s.Self.Expired
-	return s.BackendState == ipn.NeedsLogin.String() && (!s.HaveNodeKey || expired || s.AuthURL != "")
+// loggedOut reports whether the node must be logged in: the control server does not
+// know it any more, or its key has ended. A node that starts with its old key needs
+// a login only for a moment.
+func loggedOut(s *ipnstate.Status, now time.Time) bool {
+	ended := s.Self != nil && (s.Self.Expired || s.Self.KeyExpiry != nil && !s.Self.KeyExpiry.IsZero() && now.After(*s.Self.KeyExpiry))
+	return s.BackendState == ipn.NeedsLogin.String() && (!s.HaveNodeKey || ended || s.AuthURL != "")
 }
 
 // Logout gives up the node's identity: the tailnet forgets it, and another auth

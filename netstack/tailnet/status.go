@@ -63,6 +63,11 @@ func (n *Node) Status(ctx context.Context) Status {
 		return s
 	}
 	s.Nameservers, s.Wide = n.nameservers(ctx), n.wide(ctx)
+	n.note(func() {
+		if n.deaf && !inTouch(n.ts) {
+			s.Problems = append(s.Problems, "the tailnet's control server is silent: agents that are known go on as they are, and nobody new comes in")
+		}
+	})
 	s.complain(n.cfg.Tags, time.Now())
 	return s
 }

@@ -68,6 +68,7 @@ type Node struct {
 	keySet chan struct{}                    // the auth key may be another one
 	up     chan struct{}                    // closed when the node runs for the first time
 	begin  sync.Once                        // guards up
+	every  time.Duration                    // between two looks at what nobody tells of
 	fronts map[uint16]*front.Front          // by port; not changed once the node has started
 
 	mu      sync.Mutex
@@ -79,6 +80,9 @@ type Node struct {
 	login   string         // where a person would log the node in; guarded by mu
 	trouble []string       // what the library complains of; guarded by mu
 	lost    error          // why the node does not hear of changes; guarded by mu
+	deaf    bool           // its control server was silent at the last look; guarded by mu
+	open    []string       // agents whom the tailnet lets reach everything; guarded by mu
+	openAt  time.Time      // when that was looked at; guarded by mu
 }
 
 var _ netstack.Source = (*Node)(nil)
@@ -88,7 +92,7 @@ func New(cfg Config, roster *netstack.Roster, log *slog.Logger) *Node {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, roster: roster, log: log, up: make(chan struct{}), keySet: make(chan struct{}, 1), routes: cfg.Routes}
+	n := &Node{cfg: cfg, roster: roster, log: log, up: make(chan struct{}), keySet: make(chan struct{}, 1), every: freshFor, routes: cfg.Routes}
 	n.own.Store(new([]netip.Addr))
 	n.api.Store(new([]netip.AddrPort))
 	n.who = newDirectory(n.whois, roster, cfg.Enrolled, log)

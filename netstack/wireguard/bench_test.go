@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
 )
 
 const bulk = 64 << 20
@@ -45,12 +46,12 @@ func cpu() time.Duration {
 // CPU is that of both ends together, of which the agent's is the same for both.
 func transfer(b *testing.B, port int, run func(*testing.B, net.Conn)) {
 	b.Run("ours", func(b *testing.B) {
-		l := newLab(b, handlerFunc(sinkOrSource))
+		l := newLab(b, trial.Handler(sinkOrSource))
 		measure(b, l.agent("ci"), port, run)
 		b.ReportMetric(float64(l.node.net.Stack.Stats().TCP.Retransmits.Value()), "retransmits")
 	})
 	b.Run("plain", func(b *testing.B) {
-		measure(b, plainGateway(b, handlerFunc(sinkOrSource)), port, run)
+		measure(b, plainGateway(b, trial.Handler(sinkOrSource)), port, run)
 	})
 }
 
@@ -92,11 +93,11 @@ func BenchmarkDown(b *testing.B) {
 }
 
 func BenchmarkRoundTrip(b *testing.B) {
-	l := newLab(b, handlerFunc(echo))
+	l := newLab(b, trial.Handler(trial.Echo))
 	c := l.agent("ci")
 	conn := dial(b, c, "tcp", "1.2.3.4:80")
 	conn.SetDeadline(time.Time{})
-	line(b, conn)
+	trial.Line(b, conn)
 	buf := make([]byte, 64)
 	sent := l.node.net.Stack.Stats().IP.PacketsSent.Value()
 	used := cpu()
@@ -109,7 +110,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 }
 
 func BenchmarkConnect(b *testing.B) {
-	l := newLab(b, handlerFunc(echo))
+	l := newLab(b, trial.Handler(trial.Echo))
 	c := l.agent("ci")
 	used := cpu()
 	b.RunParallel(func(pb *testing.PB) {
@@ -119,7 +120,7 @@ func BenchmarkConnect(b *testing.B) {
 				b.Error(err)
 				return
 			}
-			line(b, conn)
+			trial.Line(b, conn)
 			conn.Close()
 		}
 	})
@@ -127,7 +128,7 @@ func BenchmarkConnect(b *testing.B) {
 }
 
 func BenchmarkDNS(b *testing.B) {
-	l := newLab(b, handlerFunc(echo))
+	l := newLab(b, trial.Handler(trial.Echo))
 	c := l.agent("ci")
 	conn := dial(b, c, "udp", "8.8.8.8:53")
 	conn.SetDeadline(time.Time{})
@@ -144,7 +145,7 @@ func BenchmarkDNS(b *testing.B) {
 
 // BenchmarkIdle tells what an idle connection holds, on both ends together.
 func BenchmarkIdle(b *testing.B) {
-	l := newLab(b, handlerFunc(func(_ context.Context, f netstack.Flow) error {
+	l := newLab(b, trial.Handler(func(_ context.Context, f netstack.Flow) error {
 		c, err := f.Accept()
 		if err != nil {
 			return err
@@ -154,12 +155,12 @@ func BenchmarkIdle(b *testing.B) {
 		return err
 	}), func(_ *Config, s *netstack.Server) { s.Limits.Flows = 1 << 20 })
 	c := l.agent("ci")
-	line(b, dial(b, c, "tcp", "1.2.3.4:80"))
+	trial.Line(b, dial(b, c, "tcp", "1.2.3.4:80"))
 	const conns = 1000
 	for b.Loop() {
 		before := inUse()
 		for range conns {
-			line(b, dial(b, c, "tcp", "1.2.3.4:80"))
+			trial.Line(b, dial(b, c, "tcp", "1.2.3.4:80"))
 		}
 		b.ReportMetric(float64(inUse()-before)/conns, "B/conn")
 	}

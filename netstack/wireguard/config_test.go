@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
 )
 
 const (
@@ -108,7 +109,7 @@ func FuzzParseConfig(f *testing.F) {
 }
 
 func TestStartRefusesBadConfig(t *testing.T) {
-	r, err := netstack.NewRoster(t.Context(), &memory{}, testSubnet, testULA, nil)
+	r, err := netstack.NewRoster(t.Context(), &trial.Memory{}, testSubnet, testULA, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestStartRefusesBadConfig(t *testing.T) {
 	} {
 		cfg := good
 		change(&cfg)
-		n, err := Start(t.Context(), cfg, r, &netstack.Server{Peers: r, Names: names{}}, nil)
+		n, err := Start(t.Context(), cfg, r, &netstack.Server{Peers: r, Names: trial.Names{}}, nil)
 		if err == nil {
 			n.Close()
 			t.Errorf("%s: started", name)
@@ -134,13 +135,13 @@ func TestStartRefusesBadConfig(t *testing.T) {
 			t.Errorf("%s: the error quotes the key", name)
 		}
 	}
-	busy, err := Start(t.Context(), good, r, &netstack.Server{Peers: r, Names: names{}}, nil)
+	busy, err := Start(t.Context(), good, r, &netstack.Server{Peers: r, Names: trial.Names{}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer busy.Close()
 	good.Listen = fmt.Sprintf(":%d", busy.Port())
-	if n, err := Start(t.Context(), good, r, &netstack.Server{Peers: r, Names: names{}}, nil); err == nil {
+	if n, err := Start(t.Context(), good, r, &netstack.Server{Peers: r, Names: trial.Names{}}, nil); err == nil {
 		n.Close()
 		t.Error("two nodes on one port")
 	}

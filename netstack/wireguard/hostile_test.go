@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
 	"sallyport.dev/sallyport/netstack/tun"
 
 	"golang.zx2c4.com/wireguard/conn"
@@ -150,7 +151,7 @@ func (r *raw) open(t testing.TB, dst string, port uint16, window uint16) uint32 
 }
 
 func TestT11_FragmentsNeverReachTheStack(t *testing.T) {
-	l := newLab(t, handlerFunc(func(context.Context, netstack.Flow) error {
+	l := newLab(t, trial.Handler(func(context.Context, netstack.Flow) error {
 		t.Error("a fragment opened a flow")
 		return nil
 	}))
@@ -168,7 +169,7 @@ func TestT11_FragmentsNeverReachTheStack(t *testing.T) {
 	for _, b := range [][]byte{first, last, options} {
 		r.out <- b
 	}
-	eventually(t, 8*time.Second, "three packets are dropped", func() bool {
+	trial.Eventually(t, 8*time.Second, "three packets are dropped", func() bool {
 		return l.node.net.Device.Dropped() == before+3
 	})
 	if r.expect(t, 50*time.Millisecond, func(byte, []byte) bool { return true }) != nil {
@@ -179,7 +180,7 @@ func TestT11_FragmentsNeverReachTheStack(t *testing.T) {
 // What was read first stays: a retransmission with other bytes changes nothing.
 func TestT11_OverlappingSegments(t *testing.T) {
 	read := make(chan string, 1)
-	l := newLab(t, handlerFunc(func(_ context.Context, f netstack.Flow) error {
+	l := newLab(t, trial.Handler(func(_ context.Context, f netstack.Flow) error {
 		c, err := f.Accept()
 		if err != nil {
 			return err
@@ -211,7 +212,7 @@ func TestT11_OverlappingSegments(t *testing.T) {
 // A window of nothing holds no more than the agent's own flow, and a cut ends it.
 func TestT11_ZeroWindow(t *testing.T) {
 	ended := make(chan error, 1)
-	l := newLab(t, handlerFunc(func(_ context.Context, f netstack.Flow) error {
+	l := newLab(t, trial.Handler(func(_ context.Context, f netstack.Flow) error {
 		c, err := f.Accept()
 		if err != nil {
 			return err
@@ -244,14 +245,14 @@ func TestT11_ZeroWindow(t *testing.T) {
 
 // SYNs without a handshake cost the agent its own flows only, and not for long.
 func TestT10_SYNFlood(t *testing.T) {
-	l := newLab(t, handlerFunc(echo), func(_ *Config, s *netstack.Server) { s.Limits.Pending = 8 })
+	l := newLab(t, trial.Handler(trial.Echo), func(_ *Config, s *netstack.Server) { s.Limits.Pending = 8 })
 	r, other := l.raw("flood"), l.agent("other")
-	line(t, dial(t, other, "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, other, "tcp", "1.2.3.4:80"))
 	for i := range 500 {
 		r.out <- r.packet4("1.2.3.4", 6, segment(uint16(1000+i), 80, 1, 0, syn, 1000, ""))
 	}
 	begin := time.Now()
-	line(t, dial(t, other, "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, other, "tcp", "1.2.3.4:80"))
 	if took := time.Since(begin); took > time.Second {
 		t.Errorf("another agent waited %v", took)
 	}
@@ -293,9 +294,9 @@ func (l *lab) initiation(name string) []byte {
 // Handshakes of many agents, thousands a second, keep nobody from talking, nor a
 // new agent from beginning to.
 func TestT10_HandshakeFlood(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	conn := dial(t, l.agent("other"), "tcp", "1.2.3.4:80")
-	line(t, conn)
+	trial.Line(t, conn)
 	var flood sync.WaitGroup
 	stop, sent := make(chan struct{}), new(atomic.Int64)
 	for i := range 16 {
@@ -320,28 +321,28 @@ func TestT10_HandshakeFlood(t *testing.T) {
 	}
 	defer flood.Wait()
 	defer close(stop)
-	eventually(t, 10*time.Second, "thousands of handshakes are begun", func() bool { return sent.Load() > 5000 })
+	trial.Eventually(t, 10*time.Second, "thousands of handshakes are begun", func() bool { return sent.Load() > 5000 })
 	begin := time.Now()
 	for range 20 {
 		if _, err := conn.Write([]byte("hello\n")); err != nil {
 			t.Fatal(err)
 		}
-		line(t, conn)
+		trial.Line(t, conn)
 	}
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("20 lines of another agent took %v", took)
 	}
-	line(t, dial(t, l.agent("late"), "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, l.agent("late"), "tcp", "1.2.3.4:80"))
 	t.Logf("among %d handshakes", sent.Load())
 }
 
 // A SYN on a connection that lives waits for the end of it, which does not come:
 // many of them must not keep others from being heard.
 func TestT10_SYNsOnALiveConnectionStallNobody(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	r, other := l.raw("flood"), l.agent("other")
 	conn := dial(t, other, "tcp", "1.2.3.4:80")
-	line(t, conn)
+	trial.Line(t, conn)
 	r.open(t, "1.2.3.4", 4000, 60000)
 	packet := r.packet4("1.2.3.4", 6, segment(4000, 80, 77, 0, syn, 60000, ""))
 	for range 3000 {
@@ -352,7 +353,7 @@ func TestT10_SYNsOnALiveConnectionStallNobody(t *testing.T) {
 		if _, err := conn.Write([]byte("hello\n")); err != nil {
 			t.Fatal(err)
 		}
-		line(t, conn)
+		trial.Line(t, conn)
 	}
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("another agent's 20 lines took %v", took)
@@ -360,7 +361,7 @@ func TestT10_SYNsOnALiveConnectionStallNobody(t *testing.T) {
 }
 
 func TestICMPEchoIsForTheGatewayOnly(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	r := l.raw("ci")
 	ping := []byte{8, 0, 0xf7, 0xff, 0, 0, 0, 0}
 	isReply := func(proto byte, b []byte) bool { return proto == 1 && b[0] == 0 }
@@ -377,7 +378,7 @@ func TestICMPEchoIsForTheGatewayOnly(t *testing.T) {
 
 // An ICMP error that quotes another agent's connection must not touch it.
 func TestT08_ForgedICMPErrors(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	victim, r := l.agent("victim"), l.raw("ci")
 	conn, err := victim.DialFrom(t.Context(), 40000, netip.MustParseAddrPort("1.2.3.4:80"))
 	if err != nil {
@@ -385,22 +386,22 @@ func TestT08_ForgedICMPErrors(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	line(t, conn)
+	trial.Line(t, conn)
 	quoted := (&raw{addr: netip.MustParseAddr("1.2.3.4")}).packet4(victim.Addr().String(), 6, segment(80, 40000, 0, 0, ack, 0, ""))
 	before := l.node.net.Device.Dropped()
 	for _, code := range []byte{0, 1, 2, 3, 4, 13} {
 		r.out <- r.packet4("1.2.3.4", 1, append([]byte{3, code, 0, 0, 0, 0, 0, 68}, quoted...))
 	}
-	eventually(t, 8*time.Second, "the errors are dropped", func() bool { return l.node.net.Device.Dropped() == before+6 })
+	trial.Eventually(t, 8*time.Second, "the errors are dropped", func() bool { return l.node.net.Device.Dropped() == before+6 })
 	fmt.Fprint(conn, "alive\n")
-	if got := line(t, conn); got != "alive" {
+	if got := trial.Line(t, conn); got != "alive" {
 		t.Errorf("echo %q", got)
 	}
 }
 
 // The answer to an agent that still talks when we hang up reaches it.
 func TestLastWordsReachATalkingAgent(t *testing.T) {
-	l := newLab(t, handlerFunc(func(_ context.Context, f netstack.Flow) error {
+	l := newLab(t, trial.Handler(func(_ context.Context, f netstack.Flow) error {
 		c, err := f.Accept()
 		if err != nil {
 			return err
@@ -418,7 +419,7 @@ func TestLastWordsReachATalkingAgent(t *testing.T) {
 }
 
 func TestPortIsUsedAgainAfterAReset(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	c := l.agent("ci")
 	for i := range 50 {
 		// While the stack still holds the old handshake it passes over the new SYN,

@@ -2,99 +2,22 @@ package wireguard
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
+	"sallyport.dev/sallyport/netstack/tun"
 )
 
 var (
 	testSubnet = netip.MustParsePrefix("10.77.0.0/16")
 	testULA    = netip.MustParsePrefix("fd5a:1:2:3::/64")
-	vipKnown   = netip.MustParseAddr("198.18.0.7")
-	vipStale   = netip.MustParseAddr("198.18.0.8")
-	vipPool    = netip.MustParsePrefix("198.18.0.0/15")
 )
-
-// memory is an AgentStore.
-type memory struct {
-	mu     sync.Mutex
-	agents map[string]netstack.Agent
-}
-
-func (m *memory) LoadAgents(context.Context) ([]netstack.Agent, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var list []netstack.Agent
-	for _, a := range m.agents {
-		list = append(list, a)
-	}
-	return list, nil
-}
-
-func (m *memory) SaveAgent(_ context.Context, a netstack.Agent) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.agents == nil {
-		m.agents = make(map[string]netstack.Agent)
-	}
-	m.agents[a.ID] = a
-	return nil
-}
-
-// names knows one virtual IP.
-type names struct{}
-
-func (names) Lookup(a netip.Addr) (string, bool) {
-	if a == vipKnown {
-		return "api.example.com", true
-	}
-	return "", vipPool.Contains(a)
-}
-
-// echoDNS answers a question with "re:" and the question, over UDP "u", TCP "t".
-type echoDNS struct{ block chan struct{} }
-
-func (e echoDNS) Answer(p *action.Peer, q []byte, stream bool) []byte {
-	if e.block != nil {
-		<-e.block
-	}
-	how := "u"
-	if stream {
-		how = "t"
-	}
-	return fmt.Appendf(nil, "%s:%s:%s", how, p.Name, q)
-}
-
-// handlerFunc is a Handler.
-type handlerFunc func(context.Context, netstack.Flow) error
-
-func (h handlerFunc) ServeFlow(ctx context.Context, f netstack.Flow) error { return h(ctx, f) }
-
-// echo accepts every flow and sends back what comes, after a line that says how
-// the flow was announced. Port 9 is refused.
-func echo(_ context.Context, f netstack.Flow) error {
-	if f.Dst.Port() == 9 {
-		return errors.New("discard is not served")
-	}
-	c, err := f.Accept()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c, "%s %s %s\n", f.Peer.Name, f.Dst, f.Host)
-	_, err = io.Copy(c, c)
-	return err
-}
 
 // lab is a gateway with agents, over UDP on loopback.
 type lab struct {
@@ -103,7 +26,7 @@ type lab struct {
 	server *netstack.Server
 	node   *Node
 	cfg    Config
-	store  *memory
+	store  *trial.Memory
 }
 
 func newLab(t testing.TB, h netstack.Handler, change ...func(*Config, *netstack.Server)) *lab {
@@ -112,8 +35,8 @@ func newLab(t testing.TB, h netstack.Handler, change ...func(*Config, *netstack.
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, store: &memory{}, cfg: Config{Listen: ":0", PrivateKey: private, Subnet: testSubnet, ULA: testULA}}
-	l.server = &netstack.Server{Handler: h, Names: names{}, Resolver: echoDNS{}, Log: slog.New(slog.DiscardHandler)}
+	l := &lab{t: t, store: &trial.Memory{}, cfg: Config{Listen: ":0", PrivateKey: private, Subnet: testSubnet, ULA: testULA}}
+	l.server = &netstack.Server{Handler: h, Names: trial.Names{}, Resolver: trial.DNS{}, Log: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&l.cfg, l.server)
 	}
@@ -145,6 +68,23 @@ func (l *lab) start() {
 		node.Close()
 		<-done
 	})
+}
+
+// over puts a lab on trial.
+func over(t testing.TB, h netstack.Handler, change func(*netstack.Server)) trial.Lab {
+	t.Helper()
+	l := newLab(t, h, func(_ *Config, s *netstack.Server) {
+		if change != nil {
+			change(s)
+		}
+	})
+	return trial.Lab{
+		Agent: func(name string) trial.Agent {
+			c := l.agent(name)
+			return trial.Agent{Name: name, Addr: c.Addr(), Net: c.Net()}
+		},
+		Gateway: l.node.Gateway, Net: func() *tun.Net { return l.node.net },
+	}
 }
 
 // enrol adds an agent and gives its configuration.
@@ -195,39 +135,4 @@ func tryDial(c *Client, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return c.DialContext(ctx, network, addr)
-}
-
-// line reads up to a newline, byte by byte so that the rest stays.
-func line(t testing.TB, r io.Reader) string {
-	t.Helper()
-	var b strings.Builder
-	for {
-		var one [1]byte
-		if _, err := io.ReadFull(r, one[:]); err != nil {
-			t.Fatalf("after %q: %v", b.String(), err)
-		}
-		if one[0] == '\n' {
-			return b.String()
-		}
-		b.WriteByte(one[0])
-	}
-}
-
-// eventually polls until ok or the time is up.
-func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
-}
-
-// pattern is n bytes that tell where they stand.
-func pattern(n int) []byte {
-	b := make([]byte, n+8)
-	for i := 0; i < n; i += 8 {
-		binary.LittleEndian.PutUint64(b[i:], uint64(i)*0x9e3779b97f4a7c15)
-	}
-	return b[:n]
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/trial"
 )
 
 // ends reports how long a connection that nobody closes lives on.
@@ -36,8 +37,8 @@ func TestAgentThatMustGoIsCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ended := make(chan struct{}, 1)
-			l := newLab(t, handlerFunc(func(ctx context.Context, f netstack.Flow) error {
-				err := echo(ctx, f)
+			l := newLab(t, trial.Handler(func(ctx context.Context, f netstack.Flow) error {
+				err := trial.Echo(ctx, f)
 				if ctx.Err() != nil {
 					ended <- struct{}{}
 				}
@@ -45,7 +46,7 @@ func TestAgentThatMustGoIsCut(t *testing.T) {
 			}))
 			c := l.agent("ci")
 			conn := dial(t, c, "tcp", "1.2.3.4:80")
-			line(t, conn)
+			trial.Line(t, conn)
 			if err := change(l.roster); err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +62,7 @@ func TestAgentThatMustGoIsCut(t *testing.T) {
 				c.Close()
 				t.Error("the agent came in again")
 			}
-			eventually(t, time.Second, "the peer is gone", func() bool {
+			trial.Eventually(t, time.Second, "the peer is gone", func() bool {
 				n := len(l.node.Stats())
 				return n == 0 || name == "rekey"
 			})
@@ -70,13 +71,13 @@ func TestAgentThatMustGoIsCut(t *testing.T) {
 }
 
 func TestExpiryCuts(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	a, private, err := l.roster.Add(context.Background(), "ci", nil, time.Now().Add(1500*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn := dial(t, l.client(l.config(a, private)), "tcp", "1.2.3.4:80")
-	line(t, conn)
+	trial.Line(t, conn)
 	ends(t, conn)
 	if late := time.Since(a.Expires); late < 0 || late > time.Second {
 		t.Errorf("ended %v after the expiry", late)
@@ -84,33 +85,33 @@ func TestExpiryCuts(t *testing.T) {
 }
 
 func TestUnfrozenAgentIsBackAtOnce(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	c := l.agent("ci")
-	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, c, "tcp", "1.2.3.4:80"))
 	ctx := context.Background()
 	if err := l.roster.Freeze(ctx, "ci"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Second, "the peer is gone", func() bool { return len(l.node.Stats()) == 0 })
+	trial.Eventually(t, time.Second, "the peer is gone", func() bool { return len(l.node.Stats()) == 0 })
 	if err := l.roster.Unfreeze(ctx, "ci"); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, c, "tcp", "1.2.3.4:80"))
 	if took := time.Since(begin); took > 8*time.Second {
 		t.Errorf("the agent was back after %v", took)
 	}
 }
 
 func TestRekeyKeepsTheAddress(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	old := l.agent("ci")
-	line(t, dial(t, old, "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, old, "tcp", "1.2.3.4:80"))
 	a, private, err := l.roster.Rekey(context.Background(), "ci")
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Second, "the new key is in force", func() bool {
+	trial.Eventually(t, time.Second, "the new key is in force", func() bool {
 		l.node.mu.Lock()
 		defer l.node.mu.Unlock()
 		return l.node.peers[a.ID].key == a.PublicKey
@@ -118,7 +119,7 @@ func TestRekeyKeepsTheAddress(t *testing.T) {
 	if a.Addr != old.Addr() {
 		t.Errorf("address %s became %s", old.Addr(), a.Addr)
 	}
-	if got := line(t, dial(t, l.client(l.config(a, private)), "tcp", "1.2.3.4:80")); got != "ci 1.2.3.4:80 " {
+	if got := trial.Line(t, dial(t, l.client(l.config(a, private)), "tcp", "1.2.3.4:80")); got != "ci 1.2.3.4:80 " {
 		t.Errorf("came in as %q", got)
 	}
 	if _, err := quickDial(old, "1.2.3.4:80"); err == nil {
@@ -128,9 +129,9 @@ func TestRekeyKeepsTheAddress(t *testing.T) {
 
 func TestRestart(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "endpoints")
-	l := newLab(t, handlerFunc(echo), func(c *Config, _ *netstack.Server) { c.State = state })
+	l := newLab(t, trial.Handler(trial.Echo), func(c *Config, _ *netstack.Server) { c.State = state })
 	c := l.agent("ci")
-	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, c, "tcp", "1.2.3.4:80"))
 	l.cfg.Listen = fmt.Sprintf(":%d", l.node.Port())
 	l.node.Close()
 
@@ -139,7 +140,7 @@ func TestRestart(t *testing.T) {
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("ready after %v", took)
 	}
-	if got := line(t, dial(t, c, "tcp", "1.2.3.4:80")); got != "ci 1.2.3.4:80 " {
+	if got := trial.Line(t, dial(t, c, "tcp", "1.2.3.4:80")); got != "ci 1.2.3.4:80 " {
 		t.Errorf("came in as %q", got)
 	}
 	if took := time.Since(begin); took > 15*time.Second {
@@ -148,9 +149,9 @@ func TestRestart(t *testing.T) {
 }
 
 func TestStatsTellOfTheTunnel(t *testing.T) {
-	l := newLab(t, handlerFunc(echo))
+	l := newLab(t, trial.Handler(trial.Echo))
 	c := l.agent("ci")
-	line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	trial.Line(t, dial(t, c, "tcp", "1.2.3.4:80"))
 	a, _ := l.roster.Get("ci")
 	s := l.node.Stats()[a.ID]
 	if time.Since(s.LastHandshake) > time.Minute || s.RxBytes == 0 || s.TxBytes == 0 || s.Endpoint == "" {
@@ -162,17 +163,17 @@ func TestStatsTellOfTheTunnel(t *testing.T) {
 // them all.
 func TestCloseEndsEverything(t *testing.T) {
 	waits := make(chan struct{}, 8)
-	l := newLab(t, handlerFunc(func(ctx context.Context, f netstack.Flow) error {
+	l := newLab(t, trial.Handler(func(ctx context.Context, f netstack.Flow) error {
 		if f.Dst.Port() == 81 {
 			waits <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		return echo(ctx, f)
+		return trial.Echo(ctx, f)
 	}))
 	c := l.agent("ci")
 	conn := dial(t, c, "tcp", "1.2.3.4:80")
-	line(t, conn)
+	trial.Line(t, conn)
 	dialled := make(chan error, 1)
 	go func() {
 		_, err := tryDial(c, "tcp", "1.2.3.4:81")

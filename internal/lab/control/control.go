@@ -40,8 +40,10 @@ type Options struct {
 type Server struct {
 	*testcontrol.Server
 	web    *httptest.Server
+	polls  *line // to the control server
 	derp   *derpserver.Server
 	relay  *httptest.Server
+	relays *line // to the relay
 	cancel context.CancelFunc // ends STUN
 	stun   sync.WaitGroup
 	closed sync.Once
@@ -66,7 +68,7 @@ func Start(o Options) (*Server, error) {
 		DERPMap: relays, Logf: logger.Discard, MagicDNSDomain: Domain, RequireAuthKey: o.AuthKey, AllOnline: true, TagOwners: owners,
 		DNSConfig: &tailcfg.DNSConfig{Proxied: true, Resolvers: o.Nameservers},
 	}
-	if s.web, err = serve(s.Server, o.Host); err != nil {
+	if s.web, s.polls, err = serve(s.Server, o.Host); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("tailnet: %w", err)
 	}
@@ -83,30 +85,57 @@ func Start(o Options) (*Server, error) {
 // URL is where nodes find the control server.
 func (s *Server) URL() string { return s.web.URL }
 
+// A line is a listener that can hang up on everybody: nodes take their connections
+// over from HTTP, whose server forgets them.
+type line struct {
+	net.Listener
+	mu   sync.Mutex
+	open []net.Conn // guarded by mu
+}
+
+func (l *line) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.open = append(l.open, c)
+	}
+	return c, err
+}
+
+func (l *line) hangUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.open {
+		c.Close()
+	}
+}
+
 // serve makes a server at an address that is not started yet.
-func serve(h http.Handler, host string) (*httptest.Server, error) {
+func serve(h http.Handler, host string) (*httptest.Server, *line, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	srv := httptest.NewUnstartedServer(h)
 	if err := srv.Listener.Close(); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, nil, errors.Join(err, l.Close())
 	}
-	srv.Listener = l
+	all := &line{Listener: l}
+	srv.Listener = all
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-	return srv, nil
+	return srv, all, nil
 }
 
 // startDERP brings the relay up, with STUN, and gives the map that names it.
 func (s *Server) startDERP(host string) (*tailcfg.DERPMap, error) {
-	relay, err := serve(derpserver.Handler(s.derp), host)
+	relay, all, err := serve(derpserver.Handler(s.derp), host)
 	if err != nil {
 		return nil, err
 	}
 	relay.Config.TLSNextProto = make(map[string]func(*http.Server, *tls.Conn, http.Handler))
 	relay.StartTLS()
-	s.relay = relay
+	s.relay, s.relays = relay, all
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	stun := stunserver.New(ctx)
@@ -128,7 +157,7 @@ func (s *Server) startDERP(host string) (*tailcfg.DERPMap, error) {
 // CutDERP takes the relay away, for good.
 func (s *Server) CutDERP() {
 	s.cut.Do(func() {
-		s.relay.CloseClientConnections()
+		s.relays.hangUp()
 		s.relay.Close()
 		s.derp.Close() //nolint:errcheck // nothing is left to lose
 		s.cancel()
@@ -139,7 +168,7 @@ func (s *Server) CutDERP() {
 // Cut takes the control server away, for good.
 func (s *Server) Cut() {
 	s.closed.Do(func() {
-		s.web.CloseClientConnections()
+		s.polls.hangUp()
 		s.web.Close()
 	})
 }
