@@ -72,47 +72,48 @@ func TestAnAskOutlivesACrash(t *testing.T) {
 	}
 
 	expect("asked", a.post("to=bob", "-H", async), "202")
-	a.crash()
-	list := a.pending()
-	if len(list) != 1 || !list[0].Again || !strings.Contains(list[0].Sample, "to=bob") {
-		t.Fatalf("after the crash %+v waits", list)
-	}
-	out := a.m.run("curl", "-fsS", "http://sallyport.internal/approvals/"+list[0].ID)
-	if !strings.Contains(out, `"state":"pending"`) {
-		t.Errorf("the agent sees %s", out)
-	}
-	s.sallyport("", "approvals", "approve", list[0].ID, "--note", "fine")
-	a.crash()
-	expect("another body", a.post("to=eve", "-H", async), "202")
-	expect("the same, approved before the crash", a.post("to=bob", "-H", async), "200")
-	if got := <-s.seen; !strings.Contains(got, "POST /v1/refunds") {
-		t.Errorf("the upstream saw %s", got)
-	}
-	a.crash()
-	expect("the same, used before the crash", a.post("to=bob", "-H", async), "202")
-	for _, r := range a.pending() {
-		s.sallyport("", "approvals", "deny", r.ID, "--note", "no")
-	}
-	a.crash()
-	expect("denied before the crash", a.post("to=bob", "-H", async), "403")
-
+	expect("asked", a.post("to=dan", "-H", async), "202")
 	held := make(chan error, 1)
 	go func() {
 		_, err := a.m.try("curl", "-sS", "--max-time", "20", "--cacert", a.pem, "-d", "to=cy", "https://api.e2e.example/v1/refunds")
 		held <- err
 	}()
-	a.m.await("the ask of a held connection", func() bool { return len(a.pending()) == 1 })
-	a.crash()
+	a.m.await("the ask of a held connection", func() bool { return len(a.pending()) == 3 })
+
+	a.crash() // while three wait, one of them on its connection
 	if err := <-held; err == nil {
 		t.Error("a connection outlives the gateway")
 	}
-	list = a.pending()
-	if len(list) != 1 {
+	list := a.pending()
+	if len(list) != 3 {
 		t.Fatalf("after the crash %+v waits", list)
 	}
-	s.sallyport("", "approvals", "approve", list[0].ID)
-	expect("the same, held at the crash", a.post("to=cy"), "200")
-	<-s.seen
+	for _, r := range list {
+		out := a.m.run("curl", "-fsS", "http://sallyport.internal/approvals/"+r.ID)
+		if !r.Again || !strings.Contains(out, `"state":"pending"`) {
+			t.Errorf("%+v; the agent sees %s", r, out)
+		}
+		verb := "approve"
+		if strings.Contains(r.Sample, "to=dan") {
+			verb = "deny"
+		}
+		s.sallyport("", "approvals", verb, r.ID, "--note", "seen")
+	}
+
+	a.crash() // when all have their answers
+	expect("another body", a.post("to=eve", "-H", async), "202")
+	expect("the same, approved before the crash", a.post("to=bob", "-H", async), "200")
+	expect("the same, held at the first crash", a.post("to=cy"), "200")
+	expect("denied before the crash", a.post("to=dan", "-H", async), "403")
+	for range 2 {
+		if got := <-s.seen; !strings.Contains(got, "POST /v1/refunds") {
+			t.Errorf("the upstream saw %s", got)
+		}
+	}
+
+	a.crash() // when the answers are used
+	expect("the same, used before the crash", a.post("to=bob", "-H", async), "202")
+	expect("denied before the crash", a.post("to=dan", "-H", async), "403")
 	if out := s.sallyport("", "audit", "verify"); !strings.Contains(out, "whole") {
 		t.Errorf("audit verify: %s", out)
 	}
