@@ -54,7 +54,7 @@ type walk struct {
 // At says what the place at a byte of the text is.
 func At(text string, at int) Spot {
 	at = min(max(at, 0), len(text))
-	s := at0(text, at)
+	s, written := at0(text, at), text
 	for added := 1; added <= maxMended && s.Quoted && !s.heredoc; added++ {
 		end := strings.IndexByte(s.Word, '\n')
 		if end < 0 {
@@ -64,8 +64,9 @@ func At(text string, at int) Spot {
 		end += s.Start + added - 1
 		text = text[:end] + `"` + text[end:]
 		s = at0(text, at+added)
-		s.Start -= added
+		s.Start = min(max(s.Start-added, 0), at)
 	}
+	s.Word = written[s.Start:at]
 	return s
 }
 
