@@ -197,13 +197,13 @@ func BenchmarkDiff(b *testing.B) {
 
 // What is replayed of a store is what was kept there: half of it SQL, bodies too.
 func TestDiffOfAStore(t *testing.T) {
-	l := fill(t, 2_000)
+	l := fill(t, 1_000)
 	got, err := replay.Diff(t.Context(), export(t.Context(), l), world(t, 50), world(t, 10), replay.Bounds{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Of a hundred refunds the rule lets 51 pass, and then 11.
-	if fmt.Sprint(got.Replayed, got.Groups, got.Untold) != "2000 [{allow ask 200}] 0" {
+	if fmt.Sprint(got.Replayed, got.Groups, got.Untold) != "1000 [{allow ask 100}] 0" {
 		t.Errorf("%d replayed, %v, %d cannot be told", got.Replayed, got.Groups, got.Untold)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
