@@ -14,6 +14,7 @@ import (
 )
 
 const (
+	sweepEvery  = time.Minute
 	retry       = 10 * time.Second // after a call that failed
 	postTimeout = 5 * time.Second
 	maxCards    = 4096 // asks that are looked after; the desk bounds them per agent
@@ -51,7 +52,12 @@ func (s *Slack) lookAtAll() {
 
 // follow makes the messages show what the desk says, until ctx ends.
 func (s *Slack) follow(ctx context.Context) error {
+	swept := s.conf.Now()
 	for {
+		if now := s.conf.Now(); now.Sub(swept) > sweepEvery {
+			swept = now
+			s.lookAtAll() // what there was no room for
+		}
 		id, wait := s.next()
 		if now := s.session.Load(); id != "" && now != nil {
 			if err := s.settle(ctx, now, id); err != nil {

@@ -20,6 +20,7 @@ import (
 const Via = "webhook"
 
 const (
+	maxName   = 254      // of an address, RFC 5321
 	maxAnswer = 16 << 10 // of the body of an answer
 	maxNonces = 1 << 16  // ids of messages that are remembered: 100 a second for the whole window
 )
@@ -127,10 +128,20 @@ func read(body []byte) (Answer, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return a, fmt.Errorf("%w: something stands behind it", ErrForm)
 	}
-	if a.Answer != "approve" && a.Answer != "deny" || a.By == "" {
-		return a, fmt.Errorf(`%w: it needs "answer", approve or deny, and "by"`, ErrForm)
+	if a.Answer != "approve" && a.Answer != "deny" || !named(a.By) {
+		return a, fmt.Errorf(`%w: it needs "answer", approve or deny, and "by", a name`, ErrForm)
 	}
 	return a, nil
+}
+
+// named reports whether s can be somebody's name: plain ASCII, since letters that
+// fold to others must not make somebody else of anyone.
+func named(s string) bool {
+	plain := s != "" && len(s) <= maxName
+	for _, r := range s {
+		plain = plain && r > ' ' && r <= '~'
+	}
+	return plain
 }
 
 // may reports whether the signers may speak for who about this ask. The desk

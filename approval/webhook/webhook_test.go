@@ -269,6 +269,8 @@ func TestT41_AKeySpeaksForItsOwnApprover(t *testing.T) {
 		{"for no ask", "9", secret, `{"approval":"9","answer":"approve","by":"ana@acme.dev"}`, approval.ErrUnknown, ""},
 		{"with a key of nobody", "1", secret + "x", `{"approval":"1","answer":"approve","by":"ana@acme.dev"}`, ErrSignature, ""},
 		{"of nobody", "1", secret, `{"approval":"1","answer":"approve"}`, ErrForm, ""},
+		{"of a name that folds to another", "1", secret, `{"approval":"1","answer":"approve","by":"an\u00e1@acme.dev"}`, ErrForm, ""},
+		{"of a name with a line in it", "1", secret, `{"approval":"1","answer":"approve","by":"ana@acme.dev\nx"}`, ErrForm, ""},
 		{"maybe", "1", secret, `{"approval":"1","answer":"maybe","by":"ana@acme.dev"}`, ErrForm, ""},
 		{"with more", "1", secret, `{"approval":"1","answer":"approve","by":"ana@acme.dev","scope":{"kind":"exact"}}`, ErrForm, ""},
 		{"twice", "1", secret, `{"approval":"1","answer":"approve","by":"ana@acme.dev"}{}`, ErrForm, ""},

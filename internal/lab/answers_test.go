@@ -11,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/approval/webhook"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/lab"
 	"sallyport.dev/sallyport/internal/lab/chat"
 )
@@ -230,6 +231,12 @@ func TestEveryChannelIsTold(t *testing.T) {
 		return m[0].Edits > 0 && strings.Contains(m[0].Blocks, "Allowed by ana@acme.dev")
 	}); err != nil {
 		t.Error(err)
+	}
+	w := httptest.NewRecorder()
+	req := httptest.NewRequest(http.MethodGet, "/api/v1/operators/audit", nil)
+	l.API.Handler().ServeHTTP(w, req.WithContext(route.WithCaller(ctx, route.Host("root"))))
+	if !strings.Contains(w.Body.String(), "answer by slack") || !strings.Contains(w.Body.String(), "ana@acme.dev") {
+		t.Errorf("the operators' audit: %d %s", w.Code, w.Body)
 	}
 	l.Clean(hookKey)
 	l.Clean(chat.BotToken)

@@ -20,6 +20,7 @@ import (
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/approval/slack"
 	"sallyport.dev/sallyport/approval/webhook"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/vault"
@@ -38,6 +39,7 @@ type Options struct {
 	Secret           func(name string) (vault.Secret, error)
 	Mask             func(string) string // takes every secret out of a text
 	Desk             *approval.Desk
+	Witness          func() route.Witness // of the operators' audit; nil: there is none yet
 	Store            Store
 	Rules            func() *policy.Policy
 	Page             func(id string) string // of an ask in the dashboard; "": none
@@ -77,10 +79,10 @@ func New(o Options) *Outreach {
 		client: client(o.Dial, o.Roots), ledger: ledger{store: o.Store},
 	}
 	r.life, r.end = context.WithCancel(context.Background())
-	r.Inbox = &webhook.Inbox{Desk: o.Desk, Keys: r.hookKeys, Approver: o.Desk.Approver, Now: time.Now}
+	r.Inbox = &webhook.Inbox{Desk: desk{o.Desk, r}, Keys: r.hookKeys, Approver: o.Desk.Approver, Now: time.Now}
 	r.slack = slack.New(slack.Config{
 		AppToken: r.token(0), BotToken: r.token(1), Client: client(o.DialPublic, o.Roots), Dial: o.DialPublic, TLS: trust(o.Roots),
-		Channels: r.slackRooms, Mask: o.Mask, Page: o.Page, Desk: o.Desk, Store: cards{o.Store}, Log: o.Log, Now: time.Now,
+		Channels: r.slackRooms, Mask: o.Mask, Page: o.Page, Desk: desk{o.Desk, r}, Store: cards{o.Store}, Log: o.Log, Now: time.Now,
 	})
 	return r
 }
