@@ -78,6 +78,15 @@ func (c *Credential) Password() (user string, password Secret, err error) {
 	return account.Username, NewSecret([]byte(account.Password)), nil
 }
 
+// use notes when the secrets went out.
+func (c *Credential) use(second int64) {
+	for _, used := range c.uses {
+		if used != nil && used.Load() != second {
+			used.Store(second)
+		}
+	}
+}
+
 // Label names the secrets in it and their versions, for records: "github@3".
 func (c *Credential) Label() string { return c.label }
 

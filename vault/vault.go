@@ -57,6 +57,10 @@ type Vault struct {
 	used    scrub.Set     // every value that left in a credential
 	second  atomic.Int64  // the time, for what is noted with each use
 	wake    chan struct{} // something may have to be fetched
+	minters map[string]Minter
+
+	mintMu sync.Mutex
+	mints  map[string]*mint // guarded by mintMu
 
 	mu       sync.Mutex
 	sealed   map[string]Sealed  // guarded by mu; the reserved ones too
@@ -73,11 +77,11 @@ type snapshot struct {
 }
 
 // An authKey tells an action.Auth from others.
-type authKey struct{ scheme, name, least, first, second string }
+type authKey struct{ scheme, name, least, spec, first, second string }
 
 // keyOf gives the key of auth; false if it has more than a key tells.
 func keyOf(auth action.Auth) (authKey, bool) {
-	k := authKey{scheme: auth.Scheme, name: auth.Name, least: auth.Least}
+	k := authKey{scheme: auth.Scheme, name: auth.Name, least: auth.Least, spec: auth.Spec}
 	switch len(auth.Secrets) {
 	case 2:
 		k.second = auth.Secrets[1]
@@ -125,7 +129,7 @@ func Open(ctx context.Context, backend Backend, key Key, old ...Key) (*Vault, er
 		return nil, errors.New("open vault: there is no key")
 	}
 	v := &Vault{
-		backend: backend, key: key, now: time.Now, wake: make(chan struct{}, 1),
+		backend: backend, key: key, now: time.Now, wake: make(chan struct{}, 1), mints: map[string]*mint{},
 		sealed: map[string]Sealed{}, opened: map[string]entry{}, declared: map[string]*source{},
 	}
 	all, err := backend.LoadSealed(ctx)
@@ -235,9 +239,12 @@ func (v *Vault) Has(name string) bool {
 	return ok && e.err == nil
 }
 
-// Credential opens every secret of auth, or fails. It neither blocks nor reads
-// the store, and allocates only the first time.
-func (v *Vault) Credential(_ context.Context, auth action.Auth) (*Credential, error) {
+// Credential opens every secret of auth, or fails. It reads no store, and neither
+// blocks nor allocates but the first time, and while a token is made.
+func (v *Vault) Credential(ctx context.Context, auth action.Auth) (*Credential, error) {
+	if m, ok := v.minters[auth.Scheme]; ok {
+		return v.minted(ctx, m, auth)
+	}
 	now := v.current.Load()
 	key, keep := keyOf(auth)
 	c := now.kept(key)
@@ -250,41 +257,53 @@ func (v *Vault) Credential(_ context.Context, auth action.Auth) (*Credential, er
 			now.keep(key, c)
 		}
 	}
-	second := v.second.Load()
-	for _, used := range c.uses {
-		if used.Load() != second {
-			used.Store(second)
-		}
-	}
+	c.use(v.second.Load())
 	return c, nil
 }
 
 // credential makes a credential of what is open now.
 func (v *Vault) credential(now *snapshot, auth action.Auth) (*Credential, error) {
-	values := make([]Secret, len(auth.Secrets))
-	for i, name := range auth.Secrets {
-		e, ok := now.entries[name]
-		if !ok {
-			return nil, fmt.Errorf("secret %q: %w", name, ErrNotFound)
-		}
-		if e.err != nil {
-			return nil, fmt.Errorf("secret %q: %w", name, e.err)
-		}
-		values[i] = e.value
+	values, _, err := now.values(auth)
+	if err != nil {
+		return nil, err
 	}
 	c, err := NewCredential(auth, values...)
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]string, len(auth.Secrets))
 	for i, name := range auth.Secrets {
-		e := now.entries[name]
-		v.used.With(name, e.turn, e.value.Reveal())
-		labels[i], c.uses = e.label, append(c.uses, e.used)
+		v.used.With(name, now.entries[name].turn, values[i].Reveal())
 	}
-	c.label = strings.Join(labels, ",")
+	c.label, c.uses = now.labels(auth)
 	c.LookFor(&v.used)
 	return c, nil
+}
+
+// values gives the secrets of auth, and what changes when one of them does.
+func (s *snapshot) values(auth action.Auth) ([]Secret, uint64, error) {
+	values := make([]Secret, len(auth.Secrets))
+	var newest uint64
+	for i, name := range auth.Secrets {
+		e, ok := s.entries[name]
+		if !ok {
+			return nil, 0, fmt.Errorf("secret %q: %w", name, ErrNotFound)
+		}
+		if e.err != nil {
+			return nil, 0, fmt.Errorf("secret %q: %w", name, e.err)
+		}
+		values[i], newest = e.value, max(newest, e.turn)
+	}
+	return values, newest, nil
+}
+
+// labels names the secrets of auth, and gives where their use is noted.
+func (s *snapshot) labels(auth action.Auth) (string, []*atomic.Int64) {
+	labels := make([]string, len(auth.Secrets))
+	uses := make([]*atomic.Int64, len(auth.Secrets))
+	for i, name := range auth.Secrets {
+		labels[i], uses[i] = s.entries[name].label, s.entries[name].used
+	}
+	return strings.Join(labels, ","), uses
 }
 
 // Generation changes whenever the value of one of auth's secrets does; it is 0

@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/keyring"
 )
 
 // crashEnv tells the test binary to be the gateway that gets killed.
@@ -36,11 +37,11 @@ func writeUntilKilled(dir string, strict bool) error {
 	if err != nil {
 		return err
 	}
-	key, err := vault.LoadOrCreateKey(dir + "/key")
+	ring, err := keyring.File(context.Background(), dir+"/key", true)
 	if err != nil {
 		return err
 	}
-	v, err := vault.Open(ctx, s, key)
+	v, err := vault.Open(ctx, s, ring.Key)
 	if err != nil {
 		return err
 	}
@@ -88,9 +89,9 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 				}
 			}
 			s := openStore(t, dir)
-			key, err := vault.LoadKey(dir + "/key")
+			ring, err := keyring.File(context.Background(), dir+"/key", false)
 			must(t, err)
-			v, err := vault.Open(t.Context(), s, key)
+			v, err := vault.Open(t.Context(), s, ring.Key)
 			must(t, err)
 			signer, err := v.Signer(t.Context(), "audit")
 			must(t, err)

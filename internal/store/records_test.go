@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/keyring"
 )
 
 // calendar is a clock that tests move.
@@ -40,9 +41,9 @@ func month2026(m int) time.Time { return time.Date(2026, time.Month(m), 10, 12, 
 
 func newSigner(t *testing.T, s *Store) *vault.Signer {
 	t.Helper()
-	key, err := vault.LoadOrCreateKey(filepath.Join(s.Dir(), "key"))
+	ring, err := keyring.File(context.Background(), filepath.Join(s.Dir(), "key"), true)
 	must(t, err)
-	v, err := vault.Open(t.Context(), s, key)
+	v, err := vault.Open(t.Context(), s, ring.Key)
 	must(t, err)
 	signer, err := v.Signer(t.Context(), "audit")
 	must(t, err)

@@ -20,6 +20,7 @@ import (
 	"sallyport.dev/sallyport/netstack/dns"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/ca"
+	"sallyport.dev/sallyport/vault/keyring"
 )
 
 func stateDir(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
@@ -229,9 +230,9 @@ func TestNoSecretInAnyFile(t *testing.T) {
 	ctx := t.Context()
 	dir := stateDir(t)
 	s := openStore(t, dir)
-	key, err := vault.LoadOrCreateKey(filepath.Join(dir, "key"))
+	ring, err := keyring.File(ctx, filepath.Join(dir, "key"), true)
 	must(t, err)
-	v, err := vault.Open(ctx, s, key)
+	v, err := vault.Open(ctx, s, ring.Key)
 	must(t, err)
 	for i := range 50 { // versions, so that pages are freed and used again
 		must(t, v.Put(ctx, "github", vault.NewSecret(fmt.Appendf(nil, "%s-%d", canary, i)), ""))
@@ -246,7 +247,7 @@ func TestNoSecretInAnyFile(t *testing.T) {
 	grep(t, dir, canary)
 
 	s = openStore(t, dir)
-	v, err = vault.Open(ctx, s, key)
+	v, err = vault.Open(ctx, s, ring.Key)
 	must(t, err)
 	if infos := v.List(); len(infos) != 1 || infos[0].Version != 50 {
 		t.Errorf("%+v", infos)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sallyport.dev/sallyport/vault"
@@ -67,7 +68,7 @@ func phrase(text string) func(context.Context, bool) ([]byte, error) {
 var finders = map[string]func(t *testing.T, path string, fresh bool) (*Ring, error){
 	"file": func(t *testing.T, path string, fresh bool) (*Ring, error) { return File(t.Context(), path, fresh) },
 	"passphrase": func(t *testing.T, path string, fresh bool) (*Ring, error) {
-		return Passphrase(t.Context(), path, fresh, phrase("correct horse"))
+		return passphrase(t.Context(), path, fresh, phrase("correct horse"), 64)
 	},
 	"transit": func(t *testing.T, path string, fresh bool) (*Ring, error) {
 		return Sealed(t.Context(), path, fresh, &backwards{})
@@ -142,6 +143,69 @@ func TestAMissingKeyIsNotMade(t *testing.T) {
 		if files, _ := filepath.Glob(filepath.Dir(path) + "/*"); len(files) != 0 {
 			t.Errorf("%s left %v", name, files)
 		}
+	}
+}
+
+func TestStartsThatMeetMakeOneKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	var g sync.WaitGroup
+	ids := make([]string, 8)
+	for i := range ids {
+		g.Go(func() {
+			r, err := File(context.Background(), path, true)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids[i] = r.Key.ID()
+		})
+	}
+	g.Wait()
+	for _, id := range ids {
+		if id == "" || id != ids[0] {
+			t.Errorf("two keys: %v", ids)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".key-*")); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+func TestFilesThatAreNoKey(t *testing.T) {
+	good := strings.Repeat("07", keySize)
+	for name, c := range map[string]struct {
+		text string
+		mode os.FileMode
+		want string
+	}{
+		"readable by the group":  {good, 0o640, "chmod 600"},
+		"readable by all":        {good, 0o604, "chmod 600"},
+		"writable by the group":  {good, 0o620, "chmod 600"},
+		"empty":                  {"", 0o600, "32 bytes"},
+		"too short":              {good[:40], 0o600, "32 bytes"},
+		"no base64":              {strings.Repeat("!", 44), 0o600, "32 bytes"},
+		"another kind of secret": {"-----BEGIN OPENSSH PRIVATE KEY-----", 0o600, "32 bytes"},
+	} {
+		path := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := File(t.Context(), path, true)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if c.text != "" && err != nil && strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: the error shows the file: %v", name, err)
+		}
+	}
+	if _, err := File(t.Context(), t.TempDir(), true); err == nil {
+		t.Error("a directory is a key")
+	}
+	if _, err := File(t.Context(), filepath.Join(t.TempDir(), "no", "key"), true); err == nil {
+		t.Error("a key was made in no directory")
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	argonMemory  = 64 << 10 // KiB
 	argonThreads = 4
 	saltSize     = 16
-	maxArgon     = 1 << 20 // KiB that a file may ask for
+	maxMemory    = 1 << 20 // KiB that a file may ask for
 )
 
 // ErrPassphrase means that the passphrase does not open the key.
@@ -35,16 +35,23 @@ type Ask func(ctx context.Context, again bool) ([]byte, error)
 // Passphrase is a key in the file at path, sealed with a passphrase, which is
 // asked for once.
 func Passphrase(ctx context.Context, path string, fresh bool, ask Ask) (*Ring, error) {
+	return passphrase(ctx, path, fresh, ask, argonMemory)
+}
+
+func passphrase(ctx context.Context, path string, fresh bool, ask Ask, memory uint32) (*Ring, error) {
 	_, err := os.Stat(path)
 	phrase, err := ask(ctx, errors.Is(err, os.ErrNotExist) && fresh)
 	if err != nil {
 		return nil, fmt.Errorf("passphrase of the vault: %w", err)
 	}
-	return open(ctx, &phrased{phrase: vault.NewSecret(phrase)}, path, fresh)
+	return open(ctx, &phrased{vault.NewSecret(phrase), memory}, path, fresh)
 }
 
 // phrased keeps the text of a key under a passphrase.
-type phrased struct{ phrase vault.Secret }
+type phrased struct {
+	phrase vault.Secret
+	memory uint32 // KiB that a new file asks for
+}
 
 // A phrasedFile is what is kept.
 type phrasedFile struct {
@@ -61,7 +68,7 @@ func (p *phrased) load(_ context.Context, path string) ([]byte, error) {
 	if err := readJSON(path, &f); err != nil {
 		return nil, err
 	}
-	if f.KDF != "argon2id" || f.Time < 1 || f.Time > 64 || f.Memory < 8 || f.Memory > maxArgon || f.Threads < 1 || len(f.Salt) < 8 {
+	if f.KDF != "argon2id" || f.Time < 1 || f.Time > 64 || f.Memory < 8 || f.Memory > maxMemory || f.Threads < 1 || len(f.Salt) < 8 {
 		return nil, fmt.Errorf("%s asks for a derivation that is not this program's", path)
 	}
 	aead, err := p.cipher(&f)
@@ -76,7 +83,7 @@ func (p *phrased) load(_ context.Context, path string) ([]byte, error) {
 }
 
 func (p *phrased) save(_ context.Context, path string, text []byte) error {
-	f := phrasedFile{KDF: "argon2id", Time: argonTime, Memory: argonMemory, Threads: argonThreads, Salt: make([]byte, saltSize)}
+	f := phrasedFile{KDF: "argon2id", Time: argonTime, Memory: p.memory, Threads: argonThreads, Salt: make([]byte, saltSize)}
 	rand.Read(f.Salt) //nolint:errcheck // crypto/rand.Read never returns an error
 	aead, err := p.cipher(&f)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"sallyport.dev/sallyport/protocols/tcp"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/ca"
+	"sallyport.dev/sallyport/vault/keyring"
 )
 
 // LoopConfig is a gateway without a tunnel.
@@ -76,11 +77,11 @@ func newLine(ctx context.Context, c LoopConfig) (*gateway.Gateway, *ca.Authority
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err := vault.LoadOrCreateKey(filepath.Join(c.State, "key"))
+	ring, err := keyring.File(ctx, filepath.Join(c.State, "key"), true)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := vault.Open(ctx, st, key)
+	v, err := vault.Open(ctx, st, ring.Key)
 	if err != nil {
 		return nil, nil, err
 	}

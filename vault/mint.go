@@ -1,0 +1,175 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+const (
+	mintTimeout = 20 * time.Second
+	mintEarly   = time.Minute     // a token is made again before its last minute
+	mintWait    = 5 * time.Second // between two tries that failed
+)
+
+// A Minter makes of the secrets of an account, which last, what goes out, which
+// does not: a token.
+type Minter interface {
+	Mint(ctx context.Context, auth action.Auth, secrets []Secret) (Minted, error)
+}
+
+// A Minted is what a Minter made. The caller takes the secrets over.
+type Minted struct {
+	As    action.Auth // how Value goes out; of its fields Scheme and Name count
+	Value Secret
+	Until time.Time // when it ends; zero: not by itself
+	// Next is the value that a secret of the account has from now on, by its place
+	// in auth.Secrets: a refresh token that is good for one use.
+	Next map[int]Secret
+}
+
+// Mint tells the vault who makes credentials of which scheme. It is called before
+// the first Credential.
+func (v *Vault) Mint(minters map[string]Minter) { v.minters = minters }
+
+// A mint makes and keeps the tokens of one account.
+type mint struct {
+	making  chan struct{} // has room for the one who makes the next, and guards the rest
+	current atomic.Pointer[token]
+	turn    uint64 // of the secrets that current was made of
+	failed  error
+	again   time.Time      // not before then, after a failure
+	spent   map[int]Secret // secrets that could not be written where they came from
+}
+
+// A token is one credential and its life.
+type token struct {
+	*Credential
+	turn  uint64
+	renew time.Time // zero: never
+	until time.Time
+}
+
+func (t *token) fresh(turn uint64, now time.Time) bool {
+	return t != nil && t.turn == turn && (t.renew.IsZero() || now.Before(t.renew))
+}
+
+// minted gives the credential of an account that a token is made for. It blocks
+// while one is made, and for nothing else.
+func (v *Vault) minted(ctx context.Context, m Minter, auth action.Auth) (*Credential, error) {
+	now := v.current.Load()
+	values, turn, err := now.values(auth)
+	if err != nil {
+		return nil, err
+	}
+	one := v.mintOf(auth)
+	if t := one.current.Load(); t.fresh(turn, v.now()) {
+		t.use(v.second.Load())
+		return t.Credential, nil
+	}
+	select {
+	case one.making <- struct{}{}:
+		defer func() { <-one.making }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	t := one.current.Load()
+	if !t.fresh(turn, v.now()) {
+		if t, err = v.makeLocked(ctx, m, one, auth, values, turn); err != nil {
+			return nil, err
+		}
+	}
+	t.use(v.second.Load())
+	return t.Credential, nil
+}
+
+// makeLocked makes a token, unless that failed a moment ago. While it cannot be
+// made, the last one goes on as long as it lasts.
+func (v *Vault) makeLocked(ctx context.Context, m Minter, one *mint, auth action.Auth, values []Secret, turn uint64) (*token, error) {
+	last := one.current.Load()
+	now := v.now()
+	if one.failed == nil || !now.Before(one.again) || one.turn != turn {
+		for i, s := range one.spent {
+			if one.turn == turn { // the secret itself could not be changed
+				values[i] = s
+			}
+		}
+		// Whoever waits may give up; what was begun is for all.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTimeout)
+		got, err := m.Mint(ctx, auth, values)
+		cancel()
+		if err == nil {
+			return v.takeLocked(ctx, one, auth, got, turn)
+		}
+		one.failed, one.again, one.turn = err, now.Add(mintWait), turn
+	}
+	if last != nil && last.turn == turn && now.Before(last.until) {
+		return last, nil
+	}
+	return nil, fmt.Errorf("token of %s: %w", strings.Join(auth.Secrets, ", "), one.failed)
+}
+
+// takeLocked keeps a token that was made.
+func (v *Vault) takeLocked(ctx context.Context, one *mint, auth action.Auth, got Minted, turn uint64) (*token, error) {
+	now := v.now()
+	got.As.Secrets = []string{strings.Join(auth.Secrets, ",")}
+	c, err := NewCredential(got.As, got.Value)
+	if err != nil {
+		return nil, fmt.Errorf("token of %s: %w", strings.Join(auth.Secrets, ", "), err)
+	}
+	for i, next := range got.Next {
+		v.succeed(ctx, auth.Secrets[i], next, one, i)
+	}
+	if len(got.Next) > 0 {
+		if _, again, err := v.current.Load().values(auth); err == nil {
+			turn = again
+		}
+	}
+	v.mu.Lock()
+	v.turn++
+	id := v.turn
+	v.mu.Unlock()
+	v.used.With(strings.Join(auth.Secrets, ",")+" token", id, got.Value.Reveal())
+	c.LookFor(&v.used)
+	c.label, c.uses = v.current.Load().labels(auth)
+	t := &token{Credential: c, turn: turn, until: got.Until}
+	if !got.Until.IsZero() {
+		t.renew = got.Until.Add(-min(mintEarly, got.Until.Sub(now)/4))
+	} else {
+		t.until = now.Add(100 * 365 * 24 * time.Hour)
+	}
+	one.failed, one.turn = nil, turn
+	one.current.Store(t)
+	return t, nil
+}
+
+// succeed gives a secret its next value; what cannot be written where it came from
+// is kept for the life of the process.
+func (v *Vault) succeed(ctx context.Context, name string, next Secret, one *mint, place int) {
+	if v.Put(ctx, name, NewSecret(slices.Clone(next.Reveal())), "oauth2") == nil {
+		delete(one.spent, place)
+		return
+	}
+	if one.spent == nil {
+		one.spent = map[int]Secret{}
+	}
+	one.spent[place] = next
+}
+
+// mintOf gives the mint of an account, whichever rules name it.
+func (v *Vault) mintOf(auth action.Auth) *mint {
+	key := auth.Scheme + "\x00" + auth.Spec + "\x00" + strings.Join(auth.Secrets, "\x00")
+	v.mintMu.Lock()
+	defer v.mintMu.Unlock()
+	one, ok := v.mints[key]
+	if !ok {
+		one = &mint{making: make(chan struct{}, 1)}
+		v.mints[key] = one
+	}
+	return one
+}

@@ -1,0 +1,119 @@
+package mint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/vault"
+)
+
+// GitHubApp is the Spec of a github_app account, whose secret is the app's private
+// key.
+type GitHubApp struct {
+	AppID        string `json:"app_id"`
+	Installation string `json:"installation"`
+	API          string `json:"api,omitempty"` // "": https://api.github.com
+}
+
+// githubApp makes tokens of an installation of a GitHub App
+// (docs.github.com/en/rest/apps/apps, "Create an installation access token"). They
+// go out as GitHub's preset sends tokens: by Basic, which git takes too.
+type githubApp struct{ asker }
+
+func (g *githubApp) Mint(ctx context.Context, auth action.Auth, secrets []vault.Secret) (vault.Minted, error) {
+	var spec GitHubApp
+	if err := json.Unmarshal([]byte(auth.Spec), &spec); err != nil {
+		return vault.Minted{}, fmt.Errorf("account: %w", err)
+	}
+	key, err := rsaKey(secrets[0].Reveal())
+	if err != nil {
+		return vault.Minted{}, fmt.Errorf("secret %s: %w", auth.Secrets[0], err)
+	}
+	now := g.now()
+	jwt, err := signed(key, "", map[string]any{
+		"iss": spec.AppID, "iat": now.Add(-time.Minute).Unix(), "exp": now.Add(9 * time.Minute).Unix(),
+	})
+	if err != nil {
+		return vault.Minted{}, err
+	}
+	api := spec.API
+	if api == "" {
+		api = "https://api.github.com"
+	}
+	at := strings.TrimSuffix(api, "/") + "/app/installations/" + url.PathEscape(spec.Installation) + "/access_tokens"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, bytes.NewReader(nil))
+	if err != nil {
+		return vault.Minted{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+jwt)
+	req.Header.Set("Accept", "application/vnd.github+json")
+	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
+	req.Header.Set("User-Agent", "sallyport")
+	var got struct {
+		Token     string    `json:"token"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	if err := g.send(req, http.StatusCreated, &got); err != nil {
+		return vault.Minted{}, err
+	}
+	if got.Token == "" {
+		return vault.Minted{}, errors.New("GitHub gives no token")
+	}
+	return vault.Minted{As: action.Auth{Scheme: "basic", Name: "x-access-token"}, Value: vault.NewSecret([]byte(got.Token)), Until: got.ExpiresAt}, nil
+}
+
+// Google is the Spec of a gcp_service_account account, whose secret is the key file
+// that Google gives.
+type Google struct {
+	Scopes []string `json:"scopes"`
+}
+
+// google makes tokens of a service account (RFC 7523;
+// developers.google.com/identity/protocols/oauth2/service-account).
+type google struct{ asker }
+
+// maxAssertion is how long Google takes an assertion.
+const maxAssertion = time.Hour
+
+func (g *google) Mint(ctx context.Context, auth action.Auth, secrets []vault.Secret) (vault.Minted, error) {
+	var spec Google
+	if err := json.Unmarshal([]byte(auth.Spec), &spec); err != nil {
+		return vault.Minted{}, fmt.Errorf("account: %w", err)
+	}
+	var file struct {
+		Type     string `json:"type"`
+		Email    string `json:"client_email"`
+		Key      string `json:"private_key"`
+		KeyID    string `json:"private_key_id"`
+		TokenURI string `json:"token_uri"`
+	}
+	if json.Unmarshal(secrets[0].Reveal(), &file) != nil || file.Type != "service_account" || file.Email == "" || file.TokenURI == "" {
+		return vault.Minted{}, fmt.Errorf("secret %s is no key file of a service account", auth.Secrets[0])
+	}
+	key, err := rsaKey([]byte(file.Key))
+	if err != nil {
+		return vault.Minted{}, fmt.Errorf("secret %s: private_key: %w", auth.Secrets[0], err)
+	}
+	now := g.now()
+	jwt, err := signed(key, file.KeyID, map[string]any{
+		"iss": file.Email, "scope": strings.Join(spec.Scopes, " "), "aud": file.TokenURI,
+		"iat": now.Unix(), "exp": now.Add(maxAssertion).Unix(),
+	})
+	if err != nil {
+		return vault.Minted{}, err
+	}
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {jwt}}
+	got, err := g.token(ctx, file.TokenURI, form, nil)
+	if err != nil {
+		return vault.Minted{}, err
+	}
+	return vault.Minted{As: action.Auth{Scheme: "bearer"}, Value: vault.NewSecret([]byte(got.AccessToken)), Until: got.until(now)}, nil
+}

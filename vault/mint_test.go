@@ -1,0 +1,150 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// press is a Minter that a test steers.
+type press struct {
+	mu    sync.Mutex
+	made  int
+	life  time.Duration
+	slow  time.Duration
+	err   error
+	next  string // of the last secret
+	asked []string
+}
+
+func (p *press) Mint(ctx context.Context, auth action.Auth, secrets []Secret) (Minted, error) {
+	time.Sleep(p.slow)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = append(p.asked, string(secrets[len(secrets)-1].Reveal()))
+	if p.err != nil {
+		return Minted{}, p.err
+	}
+	p.made++
+	m := Minted{As: action.Auth{Scheme: "bearer"}, Value: NewSecret(fmt.Appendf(nil, "token-number-%d", p.made))}
+	if p.life > 0 {
+		m.Until = time.Now().Add(p.life)
+	}
+	if p.next != "" {
+		m.Next = map[int]Secret{len(secrets) - 1: NewSecret(fmt.Appendf(nil, "%s-%d", p.next, p.made))}
+	}
+	return m, nil
+}
+
+// minting plays with a vault whose accounts of scheme "oauth2" p makes tokens of.
+func minting(t *testing.T, p *press, play func(v *Vault, token func() string)) {
+	synctest.Test(t, func(t *testing.T) {
+		v := open(t, newMemory())
+		v.Mint(map[string]Minter{"oauth2": p})
+		put(t, v, "client", "the-client-secret")
+		put(t, v, "refresh", "refresh-0")
+		play(v, func() string {
+			c, err := v.Credential(t.Context(), action.Auth{Scheme: "oauth2", Secrets: []string{"client", "refresh"}})
+			if err != nil {
+				return err.Error()
+			}
+			return string(c.values[0].Reveal()) + " " + c.Label()
+		})
+	})
+}
+
+func TestATokenIsMadeInTime(t *testing.T) {
+	p := &press{life: time.Hour}
+	minting(t, p, func(v *Vault, token func() string) {
+		for range 3 {
+			if got := token(); got != "token-number-1 client@1,refresh@1" {
+				t.Errorf("got %s", got)
+			}
+		}
+		time.Sleep(59*time.Minute + 30*time.Second)
+		if got := token(); !strings.HasPrefix(got, "token-number-2 ") {
+			t.Errorf("in its last minute: %s", got)
+		}
+		put(t, v, "client", "another-client-secret")
+		if got := token(); got != "token-number-3 client@2,refresh@1" {
+			t.Errorf("after the secret changed: %s", got)
+		}
+		b := []byte("an echo of token-number-3 and another-client-secret")
+		c, _ := v.Credential(t.Context(), action.Auth{Scheme: "oauth2", Secrets: []string{"client", "refresh"}})
+		if c.Used().Mask(b); strings.Contains(string(b), "token-number-3") {
+			t.Errorf("a token is not looked for in answers: %s", b)
+		}
+	})
+}
+
+// However many ask, one token is made; and what one of them gives up is not lost.
+func TestOneTokenForAll(t *testing.T) {
+	p := &press{life: time.Hour, slow: time.Second}
+	minting(t, p, func(v *Vault, token func() string) {
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if got := token(); !strings.HasPrefix(got, "token-number-1 ") {
+					t.Errorf("got %s", got)
+				}
+			})
+		}
+		wg.Wait()
+		if p.made != 1 {
+			t.Errorf("%d tokens were made", p.made)
+		}
+	})
+}
+
+func TestATokenThatCannotBeMade(t *testing.T) {
+	p := &press{life: time.Hour, err: errors.New(`id.example.com answers 400: "invalid_grant"`)}
+	minting(t, p, func(v *Vault, token func() string) {
+		for range 20 { // a moment's failure is not asked for again and again
+			if got := token(); !strings.Contains(got, "invalid_grant") {
+				t.Errorf("got %s", got)
+			}
+		}
+		if len(p.asked) != 1 {
+			t.Errorf("asked %d times", len(p.asked))
+		}
+		p.err = nil
+		time.Sleep(mintWait)
+		if got := token(); !strings.HasPrefix(got, "token-number-1 ") {
+			t.Errorf("got %s", got)
+		}
+		p.err = errors.New("down")
+		time.Sleep(59*time.Minute + 30*time.Second)
+		if got := token(); !strings.HasPrefix(got, "token-number-1 ") {
+			t.Errorf("a token that lasts for another moment is given up: %s", got)
+		}
+		time.Sleep(time.Minute)
+		if got := token(); !strings.Contains(got, "down") {
+			t.Errorf("a token that has ended: %s", got)
+		}
+	})
+}
+
+// A refresh token that is good for one use is kept before the next.
+func TestARefreshTokenIsReplaced(t *testing.T) {
+	p := &press{life: time.Minute, next: "refresh"}
+	minting(t, p, func(v *Vault, token func() string) {
+		for range 3 {
+			token()
+			time.Sleep(time.Minute)
+		}
+		if got := strings.Join(p.asked, " "); got != "refresh-0 refresh-1 refresh-2" {
+			t.Errorf("asked with %s", got)
+		}
+		if got := password(t, v, "refresh"); got != "refresh-3" {
+			t.Errorf("kept %s", got)
+		}
+		v.Declare([]Source{{Name: "refresh", Env: "NOBODY_SETS_THIS"}}) // now it cannot be written
+	})
+}
