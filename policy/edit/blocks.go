@@ -56,13 +56,13 @@ func scan(file, text string) ([]stood, hcl.Diagnostics) {
 	if body == nil || diags.HasErrors() {
 		return nil, diags
 	}
-	leads := leads(file, text)
+	leads, language := leads(file, text), shape.Language()
 	var list []stood
 	for _, b := range body.Blocks {
 		at := b.Range()
 		s := stood{file: file, kind: b.Type, start: at.Start.Byte, end: at.End.Byte, lead: at.Start.Byte, over: len(text)}
 		s.name = strings.Join(b.Labels, " ")
-		s.host = hosted(b)
+		s.host = hosted(language, b)
 		if lead, ok := leads[s.start]; ok {
 			s.lead = lead
 		}
@@ -77,8 +77,8 @@ func scan(file, text string) ([]stood, hcl.Diagnostics) {
 
 // hosted reports whether only somebody on the host may change a block: one that
 // the language calls so, one that it does not know, and a secret with a source.
-func hosted(b *hclsyntax.Block) bool {
-	s := shape.Language().Blocks[b.Type]
+func hosted(language *shape.Shape, b *hclsyntax.Block) bool {
+	s := language.Blocks[b.Type]
 	if s == nil || s.Host {
 		return true
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/hclconf/shape"
 	"sallyport.dev/sallyport/policy/literal"
 	"sallyport.dev/sallyport/policy/source"
 
@@ -52,10 +53,11 @@ func (t *Texts) visit(of func(*hclsyntax.Body) hclsyntax.Node, f func(hclsyntax.
 // there: a file that one of them means is not for an edit to read.
 func (t *Texts) kept() []string {
 	var list []string
+	language := shape.Language()
 	t.visit(func(b *hclsyntax.Body) hclsyntax.Node {
 		host := &hclsyntax.Body{Attributes: hclsyntax.Attributes{}}
 		for _, inner := range b.Blocks {
-			if hosted(inner) {
+			if hosted(language, inner) {
 				host.Blocks = append(host.Blocks, inner)
 			}
 		}

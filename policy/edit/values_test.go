@@ -142,7 +142,7 @@ func TestT48_AValueIsNoSyntax(t *testing.T) {
 		}
 		return b.String()
 	}
-	for range 600 {
+	for range 300 {
 		harmless(t, piece(), piece(), piece(), piece(), piece())
 	}
 }
