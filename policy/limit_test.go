@@ -202,3 +202,14 @@ func TestLimitIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// Agents are told how often they may.
+func TestLimitInTheManifest(t *testing.T) {
+	p := loaded(t, limited+"rule \"some\" {\n on = \"*\"\n paths = [\"/x\"]\n limit = \"3/day\"\n verdict = \"allow\"\n otherwise = \"ask\"\n}\n")
+	text := p.Manifest(agent()).Markdown()
+	for _, want := range []string{"Rule \"some\" (allow): paths /x; at most 3/day per agent", "Rule \"some\" (ask): paths /x; at most 3/day per agent, otherwise"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}

@@ -119,6 +119,9 @@ func (p *Policy) about(r *hclconf.Rule) string {
 	if r.Unless != nil {
 		parts = append(parts, "unless "+p.source(r.Unless.Range()))
 	}
+	if r.Limit.Count > 0 {
+		parts = append(parts, "at most "+r.Limit.Text+" per "+r.Limit.Per)
+	}
 	if len(parts) == 0 {
 		return "everything"
 	}
