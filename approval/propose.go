@@ -3,18 +3,16 @@ package approval
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/wish"
 )
 
 // Bounds of what an agent may propose.
 const (
 	maxProposals  = 3 // of one agent, that wait
 	proposalLives = 7 * 24 * time.Hour
-	maxWhy        = 500 // characters
 )
 
 // Propose files the wish of an agent for a service at host, a name that the caller
@@ -31,7 +29,7 @@ func (d *Desk) Propose(ctx context.Context, p *action.Peer, host, why, draft str
 		exact: d.bind("propose", nil, p.ID, host), parked: true, done: make(chan struct{}),
 		req: Request{
 			ID: action.NewID(now), State: Pending, Agent: p.Name, User: p.User, Kind: KindService, Host: host,
-			Summary: "a service for " + host, Sample: quoted(why) + draft, Created: now, Expires: now.Add(proposalLives),
+			Summary: "a service for " + host, Sample: wish.Quote(why) + draft, Created: now, Expires: now.Add(proposalLives),
 		},
 	}
 	k.req.Reasons = []string{k.asks[0].Reason}
@@ -66,26 +64,4 @@ func (d *Desk) Propose(ctx context.Context, p *action.Peer, host, why, draft str
 	d.Log.Info("service proposed", "id", k.req.ID, "agent", k.req.Agent, "host", host)
 	d.tell(Asked, k)
 	return d.requestOf(k), nil
-}
-
-// quoted writes what an agent says behind the margin, every mark visible.
-func quoted(why string) string {
-	var b strings.Builder
-	n := 0
-	for line := range strings.Lines(why) {
-		b.WriteString(action.SampleMargin)
-		for _, r := range strings.TrimRight(line, "\r\n") {
-			if n++; n > maxWhy {
-				b.WriteString("\n[… the rest is not shown …]\n")
-				return b.String()
-			}
-			if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-				fmt.Fprintf(&b, "<U+%04X>", r)
-				continue
-			}
-			b.WriteRune(r)
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
 }

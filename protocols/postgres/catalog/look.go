@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,26 +59,19 @@ func (w *Way) look(ctx context.Context, functions *known.Functions) (*Snapshot, 
 		snap, err = (&loader{Source: r, functions: functions}).load()
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return snap, nil
+	return snap, err
 }
 
-// Ask puts questions of the gateway's own to the server, over a connection that
-// ends with read and can change nothing. It has an action and a record of its own;
-// more is what the connection starts with beside what binds it to reading.
+// Ask puts questions of the gateway's own over a connection that only reads, starts
+// with more and ends with read. It has an action and a record of its own.
 func (w *Way) Ask(ctx context.Context, summary string, more []wire.Parameter, read func(*rows.Source) error) error {
-	l := &look{way: w, more: more, read: read, err: errUnread, act: action.Action{
-		Kind: "catalog", Summary: statement.Summary(summary), Parts: statement.Control(w.Database, w.Wish),
-	}}
-	if err := w.Do(ctx, l); err != nil {
-		return errors.Join(err, ctx.Err())
+	l := &look{way: w, more: more, read: read, err: errUnread}
+	l.act = action.Action{Kind: "catalog", Summary: statement.Summary(summary), Parts: statement.Control(w.Database, w.Wish)}
+	err := w.Do(ctx, l)
+	if err = cmp.Or(err, l.err); err == nil {
+		return nil
 	}
-	if l.err != nil {
-		return errors.Join(l.err, ctx.Err())
-	}
-	return nil
+	return errors.Join(err, ctx.Err())
 }
 
 var errUnread = errors.New("the catalog was not read")
