@@ -361,3 +361,34 @@ func TestExplainTellsWhatWasDecided(t *testing.T) {
 		rt.Fatalf("%+v, and no rule of that name does:\n%+v", e.Decision, e.Parts)
 	})
 }
+
+// What a rule denies to one role, no other role gives back.
+func TestAnotherRoleGivesNoDenialBack(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt)
+		service, parts, spent, _ := drawAction(rt, w)
+		all := parts(states(rt))
+		p := loaded(t, w.text(w.rules...))
+		for _, role := range []string{"r", "s"} {
+			one := judgeBy(p, service, all, spent, []string{role})
+			both := judgeBy(p, service, all, spent, []string{"r", "s"})
+			if one.Verdict == action.Deny && one.Rule != "" && both.Verdict != action.Deny {
+				rt.Fatalf("denied by %q in role %s, and in both %s:\n%s", one.Rule, role, both.Verdict, w.rules)
+			}
+		}
+	})
+}
+
+// A rule that has ended is none.
+func TestAnEndedRuleIsNone(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt)
+		service, parts, spent, roles := drawAction(rt, w)
+		p := parts(states(rt))
+		want := judge(rt, t, w.text(w.rules...), service, p, spent, roles)
+		ended := strings.Replace(drawRule(rt, "ended", "allow", "ask", "deny"), "{\n", "{\n  until = \"2026-01-01T00:00:00Z\"\n", 1)
+		if got := judge(rt, t, w.text(append(slices.Clone(w.rules), ended)...), service, p, spent, roles); !reflect.DeepEqual(got, want) {
+			rt.Fatalf("%s\nmade %+v of %+v:\n%s", ended, got, want, w.rules)
+		}
+	})
+}
