@@ -14,7 +14,8 @@ import (
 
 const (
 	anthropicVersion = "2023-06-01"
-	maxTokens        = 1024 // of an answer: a verdict and one sentence, with room to think
+	maxTokens        = 1024 // of an answer: a verdict and one sentence
+	maxThought       = 4096 // the same where what a model thinks counts, too
 	maxAttempts      = 3
 	toolName         = "give_verdict"
 )
@@ -43,7 +44,7 @@ func (a API) body(c *Config, system, user string) ([]byte, error) {
 		})
 	}
 	return json.Marshal(map[string]any{
-		"model": c.Model, "messages": []message{{"system", system}, {"user", user}}, "max_completion_tokens": maxTokens,
+		"model": c.Model, "messages": []message{{"system", system}, {"user", user}}, "max_completion_tokens": maxThought,
 		"response_format": map[string]any{"type": "json_schema", "json_schema": map[string]any{
 			"name": toolName, "strict": true, "schema": schema(c.Decides),
 		}},
