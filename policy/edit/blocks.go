@@ -36,25 +36,51 @@ func title(kind, name string) string {
 	return kind + ` "` + name + `"`
 }
 
+// A seen file is one that was read: its blocks, and its syntax as far as it has one.
+type seen struct {
+	list  []stood
+	body  *hclsyntax.Body
+	diags hcl.Diagnostics
+}
+
+// look reads a file, once.
+func (t *Texts) look(name string) seen {
+	s, ok := t.seen[name]
+	if !ok {
+		s.list, s.body, s.diags = read(name, t.files[name])
+		if t.seen == nil {
+			t.seen = map[string]seen{}
+		}
+		t.seen[name] = s
+	}
+	return s
+}
+
 // blocks lists what stands in every file, in order. A file that is no HCL has
 // none, and its errors are given.
 func (t *Texts) blocks() ([]stood, hcl.Diagnostics) {
 	var all []stood
 	var diags hcl.Diagnostics
 	for _, name := range t.Names() {
-		list, more := scan(name, t.files[name])
-		all = append(all, list...)
-		diags = append(diags, more...)
+		s := t.look(name)
+		all = append(all, s.list...)
+		diags = append(diags, s.diags...)
 	}
 	return all, diags
 }
 
 // scan lists the top-level blocks of one text.
 func scan(file, text string) ([]stood, hcl.Diagnostics) {
+	list, _, diags := read(file, text)
+	return list, diags
+}
+
+// read is scan that gives the syntax too, as far as there is one.
+func read(file, text string) ([]stood, *hclsyntax.Body, hcl.Diagnostics) {
 	files := &source.Files{HCL: map[string]*hcl.File{}}
 	body, diags := files.Parse([]byte(text), file)
 	if body == nil || diags.HasErrors() {
-		return nil, diags
+		return nil, body, diags
 	}
 	leads, language := leads(file, text), shape.Language()
 	var list []stood
@@ -72,7 +98,7 @@ func scan(file, text string) ([]stood, hcl.Diagnostics) {
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b stood) int { return a.start - b.start })
-	return list, diags
+	return list, body, diags
 }
 
 // hosted reports whether only somebody on the host may change a block: one that
@@ -116,11 +142,17 @@ func leads(file, text string) map[int]int {
 func (t *Texts) declared() []action.Declared {
 	all, _ := t.blocks()
 	list := make([]action.Declared, len(all))
+	file, from, at := "", 0, 1 // a line that was counted already
 	for i, b := range all {
 		text := t.files[b.file]
+		if b.file != file {
+			file, from, at = b.file, 0, 1
+		}
+		at += line(text[from:], b.start-from) - 1
+		from = b.start
 		list[i] = action.Declared{
 			Kind: b.kind, Name: b.name, File: b.file, Host: b.host, HCL: text[b.lead:b.end],
-			Line: line(text, b.start), End: line(text, b.end),
+			Line: at, End: at + line(text[from:], b.end-from) - 1,
 		}
 	}
 	return list

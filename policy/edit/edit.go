@@ -224,7 +224,7 @@ func (t *Texts) splice(file string, from, to int, text, lead string, p action.Pl
 		return nil, p, err
 	}
 	p.File = file
-	if p.Line, err = intact(file, old, other.files[file], p); err != nil {
+	if p.Line, err = intact(t.look(file), other.look(file), old, other.files[file], p); err != nil {
 		return nil, p, err
 	}
 	return other, p, nil
@@ -232,11 +232,9 @@ func (t *Texts) splice(file string, from, to int, text, lead string, p action.Pl
 
 // intact checks that an edit changed the block that it names and nothing else. It
 // gives the line of that block.
-func intact(file, old, now string, p action.Placement) (int, error) {
-	was, _ := scan(file, old)
-	is, diags := scan(file, now)
-	if diags.HasErrors() {
-		return 0, fmt.Errorf("%w: %s", errTorn, diags[0].Error())
+func intact(was, is seen, old, now string, p action.Placement) (int, error) {
+	if is.diags.HasErrors() {
+		return 0, fmt.Errorf("%w: %s", errTorn, is.diags[0].Error())
 	}
 	mine, at := 0, 0
 	others := func(list []stood, text string) []string {
@@ -250,9 +248,9 @@ func intact(file, old, now string, p action.Placement) (int, error) {
 		}
 		return out
 	}
-	before := others(was, old)
+	before := others(was.list, old)
 	mine, at = 0, 0
-	after := others(is, now)
+	after := others(is.list, now)
 	want := 1
 	if p.Op == "remove" {
 		want = 0

@@ -9,7 +9,6 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/hclconf/shape"
 	"sallyport.dev/sallyport/policy/literal"
-	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -37,8 +36,7 @@ func (t *Texts) reads() map[string]bool {
 // visit walks what of gives of every file.
 func (t *Texts) visit(of func(*hclsyntax.Body) hclsyntax.Node, f func(hclsyntax.Node)) {
 	for _, name := range t.Names() {
-		files := &source.Files{HCL: map[string]*hcl.File{}}
-		body, _ := files.Parse([]byte(t.files[name]), name) // as far as it can be read
+		body := t.look(name).body
 		if body == nil {
 			continue
 		}

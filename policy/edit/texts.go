@@ -20,13 +20,15 @@ import (
 )
 
 // Texts is a configuration as text: every file by its base name. It is not
-// changed once it is made; a change makes another.
+// changed once it is made; a change makes another. It must not be used by two at
+// once: it remembers what it has read of its files.
 type Texts struct {
 	path   string            // as `serve -c` takes it
 	dir    string            // that holds the files
 	single string            // the only file; "": every *.hcl of dir
 	files  map[string]string // by base name
 	fixed  map[string]string // why a file must not be written
+	seen   map[string]seen   // what was read already
 }
 
 // Read reads the configuration at path. Files that no edit may write, such as
@@ -114,8 +116,9 @@ func (t *Texts) with(name, text string, gone bool) (*Texts, error) {
 		}
 	}
 	other := *t
-	other.files = maps.Clone(t.files)
+	other.files, other.seen = maps.Clone(t.files), maps.Clone(t.seen)
 	other.files[name] = text
+	delete(other.seen, name)
 	if gone {
 		delete(other.files, name)
 	}
