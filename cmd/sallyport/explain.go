@@ -19,7 +19,7 @@ func (r *root) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID | --role ROLE 'GET https://…' | --role ROLE --service SERVICE 'SQL'",
 		Short: "Say what becomes of an action, and why",
-		Long:  "Says what becomes of an action, and why: of a request or SQL by the configuration\nof -c, of a recorded action (ID) how it was judged then, and how it would be by the\nconfiguration of -c, or else by that of the gateway.",
+		Long:  "Says what becomes of an action, and why: of a request or SQL by the configuration\nof -c, of a recorded action (ID) how it was judged then, and how it would be by the\nconfiguration of -c, or else by the rules in force at the gateway.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !strings.ContainsAny(args[0], " /") && h.Service == "" {

@@ -15,7 +15,6 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
-	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/internal/node/recorded"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/rules/trace"
@@ -109,18 +108,19 @@ func keptRecord(ctx context.Context, kept *recorded.Log, id string) (*audit.Reco
 	return found, nil
 }
 
-// again judges a recorded action by the rules of now, where they can be had.
+// again judges a recorded action by the rules of now: those of -c, or of the usual
+// place, else those in force at the gateway.
 func (r *root) again(cmd *cobra.Command, rec *audit.Record, got *past) error {
 	if !cmd.Flags().Changed("config") && r.HasConfig() != nil {
-		var s dashboard.Status
-		if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/status", nil, &s); err != nil {
-			return err
+		var why struct {
+			Now policy.Explanation `json:"now"`
 		}
-		if _, err := os.Stat(s.Config); err != nil {
-			got.Untold = "the configuration of the gateway, " + s.Config + ", is not on this machine; name one with -c"
+		if err := r.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/actions/"+url.PathEscape(rec.ID)+"/why", nil, &why); err != nil {
+			got.Untold = err.Error()
 			return nil
 		}
-		r.Config = s.Config
+		got.Now, got.Config = &why.Now, "the rules in force"
+		return nil
 	}
 	p, err := r.load(cmd)
 	if err != nil {
@@ -133,10 +133,6 @@ func (r *root) again(cmd *cobra.Command, rec *audit.Record, got *past) error {
 		return nil
 	}
 	e := p.ReplayExplain(a, rec.Time)
-	if e.Decision.Need != 0 {
-		got.Untold = "cannot tell: a rule reads what is not recorded"
-		return nil
-	}
 	got.Now = &e
 	return nil
 }
