@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +27,7 @@ import (
 type Door struct {
 	Book  *account.Book
 	Deeds *deeds.Chain
-	// Config gives what the operators block in force gives a person.
-	Config func(action.Person) route.Rights
-	// Named lists whom that block names, by right.
+	// Named lists whom the operators block in force names, by right.
 	Named func() map[string][]string
 	Now   func() time.Time
 	Log   *slog.Logger
@@ -176,9 +175,17 @@ func (d *Door) actsFor(t account.Token) (action.Person, route.Rights) {
 
 // Rights are what a person may do: what the configuration gives and what the book
 // gives.
-func (d *Door) Rights(p action.Person) route.Rights { return d.Config(p) | d.Book.Rights(p) }
+func (d *Door) Rights(p action.Person) route.Rights {
+	s := d.Book.Rights(p)
+	for name, members := range d.Named() {
+		if slices.ContainsFunc(members, p.Is) {
+			s |= granted([]string{name})
+		}
+	}
+	return s
+}
 
-// granted reads the rights that the tailnet's policy gives.
+// granted reads the names of rights; what is none gives nothing.
 func granted(names []string) route.Rights {
 	var s route.Rights
 	for _, name := range names {

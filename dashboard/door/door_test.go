@@ -126,8 +126,7 @@ func newHouse(t *testing.T) *house {
 	}
 	h.Door = &door.Door{
 		Book: book, Deeds: chain, Now: now, Log: log,
-		Config: func(p action.Person) route.Rights { return h.config[p.Name] },
-		Named:  func() map[string][]string { return nil },
+		Named: h.named,
 	}
 	h.entrance = &door.Entrance{URL: "https://gw.test", Secure: true, Hosts: func() []string { return []string{"gw.test", "100.64.0.1"} }}
 	say := func(*http.Request) (string, error) { return "done", nil }
@@ -139,6 +138,17 @@ func newHouse(t *testing.T) *house {
 	}...)
 	h.handler = h.Guard(h.entrance, table.Handler(log, chain))
 	return h
+}
+
+// named is what the operators block says.
+func (h *house) named() map[string][]string {
+	out := make(map[string][]string)
+	for name, rights := range h.config {
+		for _, r := range rights.List() {
+			out[r.String()] = append(out[r.String()], name)
+		}
+	}
+	return out
 }
 
 // tailnet makes the entrance one of a tailnet.

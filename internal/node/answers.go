@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"sallyport.dev/sallyport/dashboard"
-	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/node/outreach"
 )
 
@@ -13,18 +12,10 @@ func (n *Node) turnOut() {
 	n.Outreach = outreach.New(outreach.Options{
 		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables, Trial: n.o.Build.Policy.Trials["http"],
 		Dial: n.Gateway.Dialer.Reach, DialPublic: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
-		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Witness: n.witness, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
+		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
 	})
 	n.Desk.Judge = n.Outreach.Judge
 	n.Outreach.Take(n.Rules.Current())
-}
-
-// witness keeps what operators do, from when the door is there.
-func (n *Node) witness() route.Witness {
-	if n.API == nil {
-		return nil
-	}
-	return n.API.Witness
 }
 
 // askPage is where an ask stands in the dashboard; "" without one.

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -29,6 +28,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/gateway"
+	"sallyport.dev/sallyport/internal/node/gate"
 	"sallyport.dev/sallyport/internal/node/outreach"
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/netstack"
@@ -101,8 +101,7 @@ type Node struct {
 	rotating sync.Mutex
 	pools    []netip.Prefix // the virtual IPs
 
-	visitors map[uint16]net.Listener // the tailnet's, by port
-	local    []gate                  // where people come in beside the tailnet
+	gates gate.Gates // where people come in
 }
 
 // ErrConfig means that the configuration has errors, which Options.Errs was told.
@@ -113,7 +112,7 @@ var errNoTransport = errors.New("the configuration enables no transport; write `
 // Start builds a gateway from its configuration; agents are served when it
 // returns. What it opened is closed again when a later part fails.
 func Start(ctx context.Context, o Options) (_ *Node, err error) {
-	n := &Node{o: o, started: time.Now()}
+	n := &Node{o: o, started: time.Now(), gates: gate.Gates{Log: o.Log}}
 	if n.Rules, err = loadRules(o); err != nil {
 		return nil, err
 	}

@@ -28,10 +28,6 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
-	gates, err := n.gates()
-	if err != nil {
-		return errors.Join(err, admin.Close())
-	}
 	srv := &http.Server{
 		Handler: n.API.Handler(), ConnContext: door.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(n.o.Log.Handler(), slog.LevelDebug),
@@ -50,7 +46,10 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 		defer cancel()
 		return srv.Shutdown(stop)
 	})
-	n.serveDoor(ctx, g, gates)
+	if err := n.serveDoor(ctx, g); err != nil {
+		g.Go(func() error { return err })
+		return g.Wait()
+	}
 	g.Go(func() error { return n.Roster.Run(ctx) })
 	g.Go(func() error { return n.Gateway.Run(ctx) })
 	g.Go(func() error { return n.Vault.Run(ctx) })
@@ -78,7 +77,7 @@ func (n *Node) announce() {
 	if t := n.tailnetStatus(); t != nil {
 		up = append(up, "tailnet", t.State, "node", t.Name, "addresses", t.Addresses)
 	}
-	if at := n.dashboards(); len(at) > 0 {
+	if at := n.gates.URLs(); len(at) > 0 {
 		up = append(up, "dashboard", at)
 	}
 	n.o.Log.Info("ready", up...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -28,7 +27,7 @@ func (n *Node) newTailnet(conf policy.GatewayConfig) *tailnet.Node {
 		Enrolled: func(p *action.Peer) bool { return len(n.Rules.RolesOf(p)) > 0 },
 		Changed:  n.Gateway.Recheck,
 	}, n.Roster, n.o.Log)
-	n.visitors = map[uint16]net.Listener{tailnetTLS: t.Listen(tailnetTLS), tailnetPlain: t.Listen(tailnetPlain)}
+	n.gates.Tailnet(t)
 	return t
 }
 

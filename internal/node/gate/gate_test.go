@@ -1,0 +1,137 @@
+package gate
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/dashboard/door"
+	"sallyport.dev/sallyport/internal/pki"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// serve serves gates with a handler that tells the entrance.
+func serve(t *testing.T, g *Gates) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	group, ctx := errgroup.WithContext(ctx)
+	err := g.Serve(ctx, group, func(e *door.Entrance, _ http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "%s %v %s", e.URL, e.Hosts(), r.Proto)
+		})
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func fetch(t *testing.T, c *http.Client, url string) string {
+	t.Helper()
+	resp, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func client(tls *tls.Config) *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: tls, DialContext: new(net.Dialer).DialContext, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
+}
+
+func TestLocalhostIsBothFamilies(t *testing.T) {
+	g := &Gates{Log: slog.New(slog.DiscardHandler)}
+	if err := g.Open("localhost:0", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, g)
+	url := g.Local()
+	if !strings.HasPrefix(url, "http://localhost:") || len(g.URLs()) != 1 {
+		t.Fatalf("at %v", g.URLs())
+	}
+	for _, host := range []string{"127.0.0.1", "[::1]"} {
+		if host == "[::1]" && len(g.local) == 1 {
+			continue // this machine has no IPv6
+		}
+		if got := fetch(t, client(nil), strings.Replace(url, "localhost", host, 1)); !strings.HasPrefix(got, url+" [localhost 127.0.0.1 ::1]") {
+			t.Errorf("%s: %q", host, got)
+		}
+	}
+	again := &Gates{Log: g.Log}
+	if err := again.Open(strings.TrimPrefix(url, "http://"), "", ""); err == nil {
+		t.Error("two gateways on one port")
+	}
+}
+
+func TestACertificateIsTakenAsSoonAsItIsThere(t *testing.T) {
+	ca, err := pki.New("gate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	write := func(name string, at time.Time) {
+		t.Helper()
+		c, k, err := ca.IssuePEM(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, b := range map[string][]byte{cert: c, key: k} {
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(path, at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write("one.test", time.Now().Add(-time.Hour))
+	g := &Gates{Log: slog.New(slog.DiscardHandler)}
+	if err := g.Open("127.0.0.1:0", cert, key); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, g)
+	if !strings.HasPrefix(g.Local(), "https://one.test:") {
+		t.Fatalf("at %s", g.Local())
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca.PEM())
+	at := strings.Replace(g.Local(), "one.test", "127.0.0.1", 1)
+	if got := fetch(t, client(&tls.Config{RootCAs: roots, ServerName: "one.test"}), at); !strings.Contains(got, "[one.test] HTTP/2.0") {
+		t.Errorf("%q", got)
+	}
+	write("two.test", time.Now())
+	if got := fetch(t, client(&tls.Config{RootCAs: roots, ServerName: "two.test"}), at); !strings.Contains(got, "[two.test]") {
+		t.Errorf("after a renewal: %q", got)
+	}
+	if err := os.WriteFile(cert, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := fetch(t, client(&tls.Config{RootCAs: roots, ServerName: "two.test"}), at); !strings.Contains(got, "[two.test]") {
+		t.Errorf("with half a file: %q", got)
+	}
+	if err := new(Gates).Open("127.0.0.1:0", filepath.Join(dir, "none"), key); err == nil {
+		t.Error("no certificate")
+	}
+}

@@ -1,0 +1,84 @@
+package gate
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"sallyport.dev/sallyport/dashboard/door"
+
+	"golang.org/x/net/netutil"
+)
+
+// maxOpen bounds the connections of one listener of this machine.
+const maxOpen = 256
+
+// Open listens where the configuration says: with a certificate and its key by
+// TLS, else on localhost.
+func (g *Gates) Open(listen, cert, key string) (err error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err == nil && cert != "" {
+		g.local, err = secure(listen, host, &pair{cert: cert, key: key})
+	} else if err == nil {
+		g.local, err = g.localhost(port)
+	}
+	if err != nil {
+		return fmt.Errorf("dashboard: %w", err)
+	}
+	return nil
+}
+
+// Close ends what Open opened, if it was not served.
+func (g *Gates) Close() error {
+	var errs []error
+	for _, at := range g.local {
+		errs = append(errs, at.Listener.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func secure(listen, host string, p *pair) ([]gate, error) {
+	if err := p.load(); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, err
+	}
+	url := "https://" + net.JoinHostPort(p.name(host), portOf(l))
+	l = tls.NewListener(netutil.LimitListener(l, maxOpen), config(p.get))
+	return []gate{{l, &door.Entrance{URL: url, Secure: true, Hosts: p.hosts}, nil}}, nil
+}
+
+// localhost listens by both families, so that nobody else of this machine takes
+// the other one.
+func (g *Gates) localhost(port string) ([]gate, error) {
+	first, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		return nil, err
+	}
+	hosts := func() []string { return []string{"localhost", "127.0.0.1", "::1"} }
+	e := &door.Entrance{URL: "http://localhost:" + portOf(first), Hosts: hosts}
+	list := []gate{{netutil.LimitListener(first, maxOpen), e, nil}}
+	second, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(first)))
+	switch {
+	case err == nil:
+		list = append(list, gate{netutil.LimitListener(second, maxOpen), e, nil})
+	case errors.Is(err, syscall.EADDRINUSE):
+		first.Close()
+		return nil, err
+	default: // this machine has no IPv6
+		g.Log.Debug("the dashboard is on IPv4 only", "err", err)
+	}
+	return list, nil
+}
+
+func portOf(l net.Listener) string {
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return ""
+	}
+	return port
+}
