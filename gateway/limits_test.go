@@ -169,3 +169,40 @@ func TestAPreludeIsNotCounted(t *testing.T) {
 		t.Errorf("%d taken", room.taken)
 	}
 }
+
+// A portal that is executed again after an edit counts under the new rules, once.
+func TestAHeldActionIsCountedByNewRules(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		b, room := newBench(t, action.Allow), &room2{}
+		if b.Limits = room; full {
+			room.taken = 2
+		}
+		was := b.rules.Load()
+		now := Policy(was)
+		b.Gateway.Policy = func() Policy { return now }
+		var held protocols.Held
+		d := &deed{forward: func(_ context.Context, up protocols.Upstream) (action.Result, error) {
+			held = up.Hold()
+			return action.Result{}, nil
+		}}
+		err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {
+			if err := do(ctx, d); err != nil {
+				return err
+			}
+			now = &counted{rules: was, verdict: action.Allow, otherwise: action.Deny}
+			for range 3 {
+				if got := held.Check(ctx); (got.Verdict == action.Allow) == full {
+					t.Errorf("full %v: %+v", full, got)
+				}
+			}
+			held.Done(action.Result{}, nil)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{false: 1, true: 2}[full]; room.taken != want {
+			t.Errorf("full %v: %d taken, want %d", full, room.taken, want)
+		}
+	}
+}
