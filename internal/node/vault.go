@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/keyring"
+	"sallyport.dev/sallyport/vault/mint"
 	"sallyport.dev/sallyport/vault/remote"
 )
 
@@ -35,6 +37,9 @@ func (n *Node) openVault(ctx context.Context, conf policy.GatewayConfig) error {
 	}
 	if n.Vault, err = vault.Open(ctx, n.store, n.ring.Key, n.ring.Old...); err != nil {
 		return fmt.Errorf("open the vault: %w", err)
+	}
+	if n.o.HTTP != nil {
+		n.Vault.Mint(mint.All(n.o.HTTP, time.Now))
 	}
 	if len(n.ring.Old) > 0 {
 		n.o.Log.Info("the vault is sealed with its new key; the old one opens nothing any more", "key", n.ring.Key.ID())

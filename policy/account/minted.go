@@ -1,0 +1,198 @@
+package account
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/literal"
+	"sallyport.dev/sallyport/policy/source"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// googleScope is what a service account is asked for where no scope is stated.
+const googleScope = "https://www.googleapis.com/auth/cloud-platform"
+
+// A form is what the object of an account that a token is made for may hold.
+type form struct {
+	needs, may []string // words
+	secrets    []string // in the order of action.Auth
+	lists      []string
+	one        string // the secret without which there is nothing
+}
+
+// minted reads an account that a token is made for.
+func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) *action.Auth {
+	if scheme == "gcp_service_account" {
+		return r.google(e, args)
+	}
+	f := form{needs: []string{"app_id", "installation"}, may: []string{"api"}, secrets: []string{"key"}, one: "key"}
+	if scheme == "oauth2" {
+		f = form{
+			needs: []string{"token_url", "client_id"}, may: []string{"audience", "client_auth", "flow"},
+			secrets: []string{"client_secret", "refresh_token"}, lists: []string{"scopes"},
+		}
+	}
+	if len(args) != 1 {
+		r.fail(e.Range(), "Bad auth", "%s takes one object, as in %s.", scheme, strings.Join(forms(), ", "))
+		return nil
+	}
+	words, secrets, lists := r.object(args[0], scheme, f)
+	if words == nil {
+		return nil
+	}
+	spec := map[string]any{}
+	for name, value := range words {
+		spec[name] = value
+	}
+	for name, value := range lists {
+		spec[name] = value
+	}
+	a := &action.Auth{Scheme: scheme}
+	for _, name := range f.secrets {
+		if s, ok := secrets[name]; ok {
+			a.Secrets = append(a.Secrets, s)
+		}
+	}
+	if scheme == "oauth2" && !r.client(args[0], spec, secrets) {
+		return nil
+	}
+	if f.one != "" && secrets[f.one] == "" {
+		r.fail(args[0].Range(), "Attribute missing", "%s needs %s = secret.NAME.", scheme, f.one)
+		return nil
+	}
+	b, err := json.Marshal(spec)
+	if err != nil {
+		r.fail(e.Range(), "Bad auth", "%s", err)
+		return nil
+	}
+	a.Spec = string(b)
+	return a
+}
+
+// client settles how an OAuth client proves itself, and by which grant.
+func (r *reader) client(e hcl.Expression, spec map[string]any, secrets map[string]string) bool {
+	how, flow := spec["client_auth"], spec["flow"]
+	delete(spec, "client_auth")
+	delete(spec, "flow")
+	_, hasSecret := secrets["client_secret"]
+	_, hasRefresh := secrets["refresh_token"]
+	switch {
+	case how != nil && how != "basic" && how != "body":
+		r.fail(e.Range(), "Bad auth", `client_auth is "basic" (the default) or "body".`)
+		return false
+	case flow != nil && flow != "client_credentials" && flow != "refresh_token":
+		r.fail(e.Range(), "Bad auth", `flow is "client_credentials", or "refresh_token" where a refresh_token is stated.`)
+		return false
+	case flow == "refresh_token" && !hasRefresh, flow == "client_credentials" && hasRefresh:
+		r.fail(e.Range(), "Contradiction", "refresh_token = secret.NAME and the flow refresh_token belong together.")
+		return false
+	case !hasSecret && !hasRefresh:
+		r.fail(e.Range(), "Attribute missing", "oauth2 needs client_secret = secret.NAME, or refresh_token = secret.NAME of a client without a secret.")
+		return false
+	}
+	if how == "body" {
+		spec["in_body"] = true
+	}
+	if !hasSecret {
+		spec["public"] = true
+	}
+	return true
+}
+
+// object reads the entries that a form has; words is nil after a complaint.
+func (r *reader) object(e hcl.Expression, scheme string, f form) (words, secrets map[string]string, lists map[string][]string) {
+	pairs, diags := hcl.ExprMap(e)
+	if diags.HasErrors() {
+		r.fail(e.Range(), "Bad auth", "%s takes one object, as in %s.", scheme, strings.Join(forms(), ", "))
+		return nil, nil, nil
+	}
+	before := len(r.diags)
+	words, secrets, lists = map[string]string{}, map[string]string{}, map[string][]string{}
+	known := slices.Concat(f.needs, f.may, f.secrets, f.lists)
+	for _, p := range pairs {
+		v, ok := literal.Constant(p.Key)
+		if !ok || v.Type() != cty.String {
+			r.fail(p.Key.Range(), "Bad key", "A key of an object is a name or a string.")
+			continue
+		}
+		switch name := v.AsString(); {
+		case slices.Contains(f.secrets, name):
+			if s, ok := r.reference(p.Value, "secret"); ok {
+				secrets[name] = s
+			}
+		case slices.Contains(f.lists, name):
+			lists[name] = r.words(p.Value)
+		case slices.Contains(f.needs, name), slices.Contains(f.may, name):
+			words[name] = r.word(p.Value)
+			if name == "token_url" || name == "api" {
+				r.secure(p.Value, words[name])
+			}
+		default:
+			r.fail(p.Key.Range(), "Unknown attribute", "%s has no %q.%s", scheme, name, source.DidYouMean(name, known))
+		}
+	}
+	for _, name := range f.needs {
+		if _, ok := words[name]; !ok {
+			r.fail(e.Range(), "Attribute missing", "%s needs %s.", scheme, name)
+		}
+	}
+	if len(r.diags) > before {
+		return nil, nil, nil
+	}
+	return words, secrets, lists
+}
+
+// secure complains about an address that a secret must not be sent to.
+func (r *reader) secure(e hcl.Expression, text string) {
+	u, err := url.Parse(text)
+	host := ""
+	if err == nil {
+		host = u.Hostname()
+	}
+	local := host == "localhost" || host == "127.0.0.1" || host == "::1"
+	if text != "" && (err != nil || host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !local)) {
+		r.fail(e.Range(), "Bad URL", `%q is no address to send a secret to; write it like "https://id.acme.dev/oauth/token".`, text)
+	}
+}
+
+// words reads a list of strings; a bare string is a list of one.
+func (r *reader) words(e hcl.Expression) []string {
+	items, bare := literal.Elements(e)
+	if bare {
+		items = []hcl.Expression{e}
+	}
+	var out []string
+	for _, item := range items {
+		if w := r.word(item); w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// google reads gcp_service_account(secret.S), or with a list of scopes behind it.
+func (r *reader) google(e hcl.Expression, args []hcl.Expression) *action.Auth {
+	if len(args) != 1 && len(args) != 2 {
+		r.fail(e.Range(), "Bad auth", `Write gcp_service_account(secret.S), or gcp_service_account(secret.S, ["https://www.googleapis.com/auth/…"]).`)
+		return nil
+	}
+	secret, ok := r.reference(args[0], "secret")
+	if !ok {
+		return nil
+	}
+	scopes := []string{googleScope}
+	if len(args) == 2 {
+		scopes = r.words(args[1])
+	}
+	b, err := json.Marshal(map[string]any{"scopes": scopes})
+	if err != nil || len(scopes) == 0 {
+		r.fail(e.Range(), "Bad auth", "A service account is asked for at least one scope.")
+		return nil
+	}
+	return &action.Auth{Scheme: "gcp_service_account", Secrets: []string{secret}, Spec: string(b)}
+}
