@@ -1,9 +1,7 @@
 package node
 
 import (
-	"context"
-
-	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/node/outreach"
 )
 
@@ -12,10 +10,18 @@ func (n *Node) turnOut() {
 	n.Outreach = outreach.New(outreach.Options{
 		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables, Trial: n.o.Build.Policy.Trials["http"],
 		Dial: n.Gateway.Dialer.Reach, DialPublic: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
-		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
+		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Witness: n.witness, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
 	})
 	n.Desk.Judge = n.Outreach.Judge
 	n.Outreach.Take(n.Rules.Current())
+}
+
+// witness keeps what operators do, from when the door is there.
+func (n *Node) witness() route.Witness {
+	if n.API == nil {
+		return nil
+	}
+	return n.API.Witness
 }
 
 // askPage is where an ask stands in the dashboard; "" without one.
@@ -24,20 +30,4 @@ func (n *Node) askPage(id string) string {
 		return at + "/approvals/" + id
 	}
 	return ""
-}
-
-// judges lists the judges of the rules in force, with what they have used today.
-func (n *Node) judges(ctx context.Context) ([]dashboard.Judge, error) {
-	used, err := n.Outreach.Usage(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list := []dashboard.Judge{}
-	for _, j := range n.Rules.Current().Config().Judges {
-		u := used[j.Name]
-		list = append(list, dashboard.Judge{
-			Name: j.Name, Service: j.Service.Name, Model: j.Model.Value, Decides: j.Decides, Calls: u.Calls, Input: u.Input, Output: u.Output,
-		})
-	}
-	return list, nil
 }

@@ -22,7 +22,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		Version: n.o.Version, Started: n.started,
 		Book: n.newBook(context.Background()), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
-		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.judges, RotateKey: n.rotateKey, Backup: n.backup, Metrics: metrics, Logger: n.o.Log,
+		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.rotateKey, Backup: n.backup, Metrics: metrics, Logger: n.o.Log,
 	}
 	if n.WG != nil {
 		a.Config = n.clientConfig

@@ -9,6 +9,7 @@ import (
 
 	"sallyport.dev/sallyport/approval/judge"
 	"sallyport.dev/sallyport/approval/slack"
+	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/internal/store"
 )
 
@@ -83,6 +84,22 @@ func (r *Outreach) Usage(ctx context.Context) (map[string]Spent, error) {
 		}
 	}
 	return out, nil
+}
+
+// Judges lists the judges of the rules in force, with what they have used today.
+func (r *Outreach) Judges(ctx context.Context) ([]dashboard.Judge, error) {
+	used, err := r.Usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []dashboard.Judge{}
+	for _, j := range r.o.Rules().Config().Judges {
+		u := used[j.Name]
+		list = append(list, dashboard.Judge{
+			Name: j.Name, Service: j.Service.Name, Model: j.Model.Value, Decides: j.Decides, Calls: u.Calls, Input: u.Input, Output: u.Output,
+		})
+	}
+	return list, nil
 }
 
 // cards keeps the messages in Slack.
