@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,6 +15,8 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/policy"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // diff replays what agents did: it tells what a change would have changed, and what
@@ -316,5 +319,94 @@ func TestDiffNeedsNoGateway(t *testing.T) {
 	}
 	if r := call(t.Context(), "", "diff", path, path, "--gateway", filepath.Join(dir, "other.sock")); r.code != 5 {
 		t.Errorf("another gateway was named: exit %d\n%s", r.code, r.stderr)
+	}
+}
+
+// Statements are tests, too: what a server's catalog said, what was bound and what
+// stood in the text is all in the record.
+func TestRecordedStatementsAreTests(t *testing.T) {
+	const db = `
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+}
+service "db" {
+  protocol = "postgres"
+  hosts    = ["db.example.com"]
+  auth     = password("postgres", secret.db)
+  tls      = { ca = file("upstreams.pem") }
+  catalog  = true
+}
+role "analyst" { use = [service.db] }
+rule "people are nobody's business" {
+  on      = [service.db]
+  tables  = ["public.people"]
+  verdict = "deny"
+}
+rule "no sevens" {
+  on      = [service.db]
+  verbs   = ["select"]
+  when    = contains(sql.literals, "seven")
+  verdict = "deny"
+}
+rule "sixes" {
+  on      = [service.db]
+  verbs   = ["insert"]
+  tables  = ["public.orders"]
+  when    = contains(sql.params, "6")
+  verdict = "allow"
+}
+`
+	d := newDesk(t, db)
+	d.Secret("db", "upstream-password")
+	up := d.Postgres("db.example.com")
+	admin, err := pgx.Connect(t.Context(), up.URL("postgres", "upstream-password", "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	if _, err := admin.Exec(t.Context(), "CREATE TABLE people (id int); CREATE TABLE orders (n int); CREATE VIEW faces AS SELECT id FROM people"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := d.Agent("laptop").PG(t.Context(), "postgres://x@db.example.com/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	denied := 0
+	for _, step := range []struct {
+		sql  string
+		args []any
+		ok   bool
+	}{
+		{"SELECT 1", nil, true},
+		{"INSERT INTO orders VALUES ($1)", []any{pgx.QueryExecModeExec, "6"}, true}, // a number would go in binary
+		{"SELECT n FROM orders WHERE 'seven' = 'x'", nil, false},
+		{"SELECT * FROM faces", nil, false},
+		{"SELECT 1; SELECT * FROM people", []any{pgx.QueryExecModeSimpleProtocol}, false},
+		{"SELECT 1; SELECT n FROM orders", []any{pgx.QueryExecModeSimpleProtocol}, true},
+		{"DROP TABLE orders", nil, false},
+	} {
+		if _, err := c.Exec(t.Context(), step.sql, step.args...); (err == nil) != step.ok {
+			t.Errorf("%s: %v", step.sql, err)
+		}
+		if !step.ok {
+			denied++
+		}
+	}
+	d.Records("service:db verdict:deny", denied)
+	d.Records("service:db verdict:allow", 4) // the connection, too
+	dir := t.TempDir()
+	same, looser, recorded := filepath.Join(dir, "same.hcl"), filepath.Join(dir, "looser.hcl"), filepath.Join(dir, "recorded.jsonl")
+	text := strings.ReplaceAll(db, `tls      = { ca = file("upstreams.pem") }`, "")
+	write(t, same, []byte(text))
+	write(t, looser, []byte(strings.Replace(text, `"6"`, `"8"`, 1)))
+	write(t, recorded, []byte(d.ok("log", "--json").stdout))
+	has(t, d.ok("test", "-c", same, recorded).stderr, " passed, 0 failed\n")
+	has(t, d.ok("diff", same, same).stderr, "0 changes, 0 cannot be told.")
+	r := d.call("diff", same, looser)
+	if r.code != 1 || !strings.Contains(r.stderr, "1 change (1 allow->ask), 0 cannot be told.") || !strings.Contains(r.stdout, "INSERT INTO orders") {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
