@@ -52,6 +52,7 @@ func TestAFirstOperatorByCurl(t *testing.T) {
 	if link == nil {
 		t.Fatalf("no link was printed:\n%s", d.Logs)
 	}
+	has(t, d.ok("status").stdout, "Dashboard:      "+at)
 	json := []string{"-H", "Content-Type: application/json"}
 	want := func(status, text string, args ...string) {
 		t.Helper()

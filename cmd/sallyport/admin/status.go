@@ -47,6 +47,9 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 	if n := s.Tailnet; n != nil {
 		cli.Printf(t, "Tailnet:\t%s, %s at %s, key %s\n", n.State, cli.OrDash(n.Name), cli.OrDash(strings.Join(n.Addresses, " ")), keyLife(n.Expiry))
 	}
+	if len(s.Dashboard) > 0 {
+		cli.Printf(t, "Dashboard:\t%s\n", strings.Join(s.Dashboard, "  "))
+	}
 	open := 0
 	for _, n := range s.Open {
 		open += n
