@@ -44,7 +44,8 @@ func (d *Desk) Load(ctx context.Context) error {
 	for _, b := range all {
 		var r record
 		if err := json.Unmarshal(b, &r); err != nil {
-			return fmt.Errorf("load an approval: %w", err)
+			d.Log.Error("an approval cannot be read again, so nobody may use it", "err", err)
+			continue
 		}
 		k := &ask{
 			req: r.Request, agent: r.Agent, asks: r.Asks, exact: r.Exact, similar: r.Similar, hold: r.Hold,

@@ -77,6 +77,6 @@ func (a *API) status(*http.Request) (Status, error) {
 	if err := a.Ready(); err != nil {
 		s.Ready = err.Error()
 	}
-	s.Agents, s.Pending = len(a.Roster.List()), len(a.Desk.List())
+	s.Agents, s.Pending = len(a.Roster.List()), a.Desk.Pending()
 	return s, nil
 }
