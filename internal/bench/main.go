@@ -109,6 +109,7 @@ func parts() []part {
 		{"loopdb", measureLoopDB},
 		{"decide", measureDecide},
 		{"audit", measureAudit},
+		{"tailnet", measureTailnet},
 		{"demo", measureDemo},
 	}
 }

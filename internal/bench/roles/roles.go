@@ -31,7 +31,7 @@ type role func(ctx context.Context, config []byte) (ready any, err error)
 func roles() map[string]role {
 	return map[string]role{
 		"upstream": serveUpstream, "forward": serveForward, "loop": serveLoop, "splice": serveSplice,
-		"audit": fillAudit,
+		"audit": fillAudit, "tailnet": serveTailnet,
 	}
 }
 

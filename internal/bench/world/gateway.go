@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,18 +82,37 @@ func (w *World) overlay(place string) (string, error) {
 	return list, errors.Join(os.WriteFile(source, profiler, 0o600), os.WriteFile(list, text, 0o600))
 }
 
-// gateway starts the real thing, enrols an agent and sets the secrets, all with
-// the commands that an operator has.
+// gateway starts the real thing and enrols an agent, with the commands that an
+// operator has.
 func (w *World) gateway(ctx context.Context, name string) (*Target, error) {
-	if err := w.build(ctx); err != nil {
-		return nil, err
-	}
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
+	g, err := w.serve(ctx, name, map[string]any{"Port": port})
+	if err != nil {
+		return nil, err
+	}
+	config, err := w.enrol(ctx, g.socket)
+	if err != nil {
+		return nil, err
+	}
+	t, err := w.tunnel(name, config, g.Roots, g.pids[0])
+	if err != nil {
+		return nil, err
+	}
+	t.socket, t.process = g.socket, g.process
+	return t, t.resolve(ctx)
+}
+
+// serve starts a gateway on a transport and sets its secrets. Nobody can reach it
+// yet.
+func (w *World) serve(ctx context.Context, name string, transport map[string]any) (*Target, error) {
+	if err := w.build(ctx); err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(w.Dir, name)
-	conf, err := w.configure(dir, port)
+	conf, err := w.configure(dir, transport)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +129,7 @@ func (w *World) gateway(ctx context.Context, name string) (*Target, error) {
 	if err := awaitReady(ctx, socket, p); err != nil {
 		return nil, fmt.Errorf("%w, see %s", err, w.log.Name())
 	}
-	config, err := w.enrol(ctx, socket)
-	if err != nil {
+	if err := w.setSecrets(ctx, socket, secretValues()); err != nil {
 		return nil, err
 	}
 	pem, err := os.ReadFile(filepath.Join(dir, "state", "ca.pem"))
@@ -121,21 +140,20 @@ func (w *World) gateway(ctx context.Context, name string) (*Target, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, errors.New("CA of the gateway: no certificate in it")
 	}
-	t, err := w.tunnel(name, config, roots, p.pid())
-	if err != nil {
-		return nil, err
-	}
-	t.socket, t.process = socket, p
-	return t, t.resolve(ctx)
+	return &Target{Name: name, pids: []int{p.pid()}, Roots: roots, At: make(map[string]netip.AddrPort), socket: socket, process: p}, nil
 }
 
-// enrol sets the secrets and gives the configuration of a new agent.
-func (w *World) enrol(ctx context.Context, socket string) (string, error) {
-	for secret, value := range secretValues() {
+func (w *World) setSecrets(ctx context.Context, socket string, values map[string]string) error {
+	for secret, value := range values {
 		if _, err := w.command(ctx, socket, value, "secret", "set", secret); err != nil {
-			return "", err
+			return err
 		}
 	}
+	return nil
+}
+
+// enrol gives the configuration of a new agent.
+func (w *World) enrol(ctx context.Context, socket string) (string, error) {
 	out, err := w.command(ctx, socket, "", "agent", "add", "bench", "--json")
 	if err != nil {
 		return "", err

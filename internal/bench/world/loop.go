@@ -15,7 +15,7 @@ func (w *World) Loop(name string, silent bool) (*Target, error) {
 		return t, nil
 	}
 	dir := filepath.Join(w.Dir, name)
-	path, err := w.configure(dir, 1) // nobody listens for WireGuard
+	path, err := w.configure(dir, map[string]any{"Port": 1}) // nobody listens for WireGuard
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ import (
 	"sallyport.dev/sallyport/internal/bench/reference"
 	"sallyport.dev/sallyport/internal/bench/roles"
 	"sallyport.dev/sallyport/internal/pki"
+
+	"golang.org/x/net/proxy"
 )
 
 // A Target is one variant as the load generator sees it.
@@ -23,8 +25,9 @@ type Target struct {
 	Roots   *x509.CertPool
 	agent   *agent.Client // nil: no tunnel
 	At      map[string]netip.AddrPort
-	socket  string   // of a gateway's admin API; "": it has none
-	process *Process // the gateway; nil: a reference
+	socks   proxy.ContextDialer // of the tailnet's agent; nil: it is in none
+	socket  string              // of a gateway's admin API; "": it has none
+	process *Process            // the gateway; nil: a reference
 }
 
 // services are the places that every variant offers, and their ports in a tunnel.
@@ -124,6 +127,9 @@ func (t *Target) Dial(ctx context.Context, service string) (net.Conn, error) {
 	}
 	if t.agent != nil {
 		return t.agent.Dial(ctx, at)
+	}
+	if t.socks != nil {
+		return t.socks.DialContext(ctx, "tcp", at.String())
 	}
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", at.String())

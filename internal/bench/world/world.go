@@ -48,6 +48,7 @@ type World struct {
 	processes []*Process
 	targets   map[string]*Target
 	agents    []*agent.Client
+	tailnet   *tailnet // nil until a variant needs it
 }
 
 // New starts the upstreams; everything else starts when it is asked for.
@@ -150,6 +151,10 @@ func (w *World) startTarget(ctx context.Context, name string) (*Target, error) {
 		return w.forward(name, reference.Options{Ports: ports, Proxy: &reference.Proxy{
 			Cert: cert, Key: key, Roots: w.ca.PEM(), Upstream: w.upstream.HTTPS, Name: APIName, Token: APIToken,
 		}}, w.agentCA)
+	case "ts-splice":
+		return w.tailnetSplice(ctx, name)
+	case "ts-sallyport":
+		return w.tailnetGateway(ctx, name)
 	case "splice":
 		return w.splice()
 	case "pgbouncer":
@@ -239,6 +244,9 @@ func (w *World) Close() {
 	}
 	for i := len(w.processes) - 1; i >= 0; i-- {
 		w.processes[i].Stop()
+	}
+	if w.tailnet != nil {
+		w.tailnet.control.Close()
 	}
 	if w.pg != nil {
 		w.pg.Close() //nolint:errcheck // its folder is temporary
