@@ -110,3 +110,24 @@ func TestAnAgentAsksForAService(t *testing.T) {
 		t.Errorf("%q", desk.proposed)
 	}
 }
+
+// Whatever an agent calls a host, the draft is one service at that host.
+func FuzzDraft(f *testing.F) {
+	f.Add("api.example.com")
+	f.Add("x.example\"]\n}\nservice \"y\" {")
+	f.Fuzz(func(t *testing.T, host string) {
+		in, _ := pages()
+		desk := new(asks)
+		in.Desk = desk
+		body, err := json.Marshal(map[string]string{"host": host})
+		if err != nil || len(body) > 4000 {
+			return
+		}
+		if resp, _ := say(t, in, "POST", "/requests", string(body)); resp.StatusCode != 202 {
+			return
+		}
+		if n := strings.Count(desk.proposed[0], "\n"); n != 5 || strings.Count(desk.proposed[0], `"`) != 6 {
+			t.Errorf("%q", desk.proposed[0])
+		}
+	})
+}
