@@ -7,6 +7,7 @@ import { go, match, usePlace } from './lib/router'
 import { setTheme, useTheme } from './lib/theme'
 import type { Approval, Standing, Status } from './lib/types'
 import { Who } from './lib/who'
+import { Boundary } from './ui/boundary'
 import { Icon } from './ui/icons'
 import { Button, cx, Fault, Foreign, Link, Modal, PageHead } from './ui/kit'
 import { attempt, Toasts } from './ui/toast'
@@ -180,7 +181,9 @@ function Shell({ onOut }: { onOut: () => void }) {
         <SideFoot onOut={onOut} onHelp={() => setHelp(true)} />
       </header>
       <main className="main" id="main" ref={main} tabIndex={-1}>
-        <Suspense fallback={null}>{page(path)}</Suspense>
+        <Boundary key={path}>
+          <Suspense fallback={null}>{page(path)}</Suspense>
+        </Boundary>
       </main>
       <Modal title="Pages" open={menu} onClose={() => setMenu(false)} side>
         <Nav path={path} />

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -101,6 +103,7 @@ func TestTheFirstDay(t *testing.T) {
 	b.until(`!document.querySelector('.policy-bar .main').disabled && document.querySelector('.policy-bar').innerText.includes('The draft loads')`)
 	b.click(".policy-bar .main")
 	b.see(".diff .d-in", "no order is deleted")
+	b.see(".impact [role=status]", "decided as before")
 	b.accessible("the review")
 	b.fill(".dialog input", "orders are the books")
 	b.click(".dialog button[type=submit]")
@@ -141,6 +144,17 @@ func TestTheFirstDay(t *testing.T) {
 	b.visit("/audit")
 	b.see("tbody tr", "approved an action")
 	b.see("tbody tr", "set a secret")
+
+	b.visit("/activity?q=method:POST")
+	b.click(".vrow:has-text('POST')")
+	b.click("a:has-text('Make a rule')")
+	b.see("input[value='post on shop']", "")
+	b.see(".impact-group", "deny")
+	b.see(".impact .line", "POST")
+	b.accessible("a rule from an action")
+	if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
+		b.shot(filepath.Join(shots, "rule-1280-light.png"), false)
+	}
 	b.clean("the first day")
 
 	b.click("[aria-label='Log out']")
@@ -151,7 +165,19 @@ func TestTheFirstDay(t *testing.T) {
 	b.see(".field-error", "")
 	b.fill("input[name=password]", "correct horse battery staple")
 	b.click("button[type=submit]")
-	b.see("h1", "Audit")
+	b.see("h1", "New rule")
+
+	// The next time without a password.
+	b.do("authenticator", nil, nil)
+	b.do("eval", args{"text": `history.pushState(null, '', '/settings'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.click("button:has-text('Add a passkey')")
+	b.fill(".dialog input", "laptop")
+	b.click(".dialog button[type=submit]")
+	b.see(".lines .line", "laptop")
+	b.accessible("the settings")
+	b.click("[aria-label='Log out']")
+	b.click("button:has-text('Use a passkey')")
+	b.see("h1", "Settings")
 	s.Clean("the-shop's-own-token")
 }
 

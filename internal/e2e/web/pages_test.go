@@ -26,6 +26,11 @@ func views() []view {
 	}
 }
 
+// pictures are what the documentation shows; UPDATE=1 writes them anew.
+func pictures() []string {
+	return []string{"home-1440-light.png", "activity-open-1440-light.png", "policy-1024-dark.png", "approval-360-dark.png"}
+}
+
 // Every page in every look: no error, no refusal by the policy, nothing that axe
 // finds, and nothing that is wider than the screen.
 func TestPages(t *testing.T) {
@@ -67,8 +72,12 @@ func TestPages(t *testing.T) {
 			what := p.name + " at " + v.name
 			b.visit(p.path)
 			b.see(p.at, p.text)
+			file := strings.ReplaceAll(p.name+" "+v.name, " ", "-") + ".png"
 			if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
-				b.shot(filepath.Join(shots, strings.ReplaceAll(p.name+" "+v.name, " ", "-")+".png"), false)
+				b.shot(filepath.Join(shots, file), false)
+			}
+			if os.Getenv("UPDATE") != "" && slices.Contains(pictures(), file) {
+				b.shot(filepath.Join("../../../docs/img", file), false)
 			}
 			b.accessible(what)
 			var over int

@@ -208,12 +208,6 @@ func (s *site) asks(agent *lab.Agent) {
 		},
 	} {
 		all.Go(ask)
-		for len(s.Desk.List()) <= i {
-			select {
-			case <-s.Desk.Changed():
-			case <-s.t.Context().Done():
-				return
-			}
-		}
+		s.waiting(i + 1)
 	}
 }

@@ -3,9 +3,12 @@
 package web
 
 import (
+	"bufio"
 	"crypto/tls"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -113,7 +116,7 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 	} {
 		b.visit(page)
 		b.until(`!document.querySelector('.skeleton')`)
-		b.clean(strings.SplitN(page, "?", 2)[0])
+		b.clean(strings.SplitN(page, "?", 2)[0], "status of 404") // some of these are nowhere
 	}
 	for _, r := range s.Desk.List() {
 		b.visit("/approvals?id=" + r.ID)
@@ -182,12 +185,12 @@ func (s *site) raw(agent *lab.Agent, method, p, body string) {
 	path := (&url.URL{Path: "/" + p, RawQuery: "p=" + url.QueryEscape(p) + "&" + url.QueryEscape(p) + "=1"}).RequestURI()
 	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\nUser-Agent: %s\r\nX-Note: %s\r\nReferer: %s\r\nContent-Type: text/plain; x=%s\r\nContent-Length: %d\r\n\r\n%s",
 		method, path, field, field, field, url.QueryEscape(p), len(body), body)
-	buf := make([]byte, 4096)
-	for {
-		if _, err := conn.Read(buf); err != nil {
-			return
-		}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return // refused before it was a request
 	}
+	defer resp.Body.Close()
+	io.Copy(io.Discard, resp.Body) //nolint:errcheck // what is recorded counts
 }
 
 // spreadSQL has an agent put each payload into a statement, a parameter and the name
@@ -206,6 +209,23 @@ func (s *site) spreadSQL(agent *lab.Agent, payloads []string) {
 	}
 }
 
+// waiting returns when so many asks wait.
+func (s *site) waiting(n int) {
+	s.t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		changed := s.Desk.Changed()
+		if len(s.Desk.List()) >= n {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			s.t.Fatalf("%d asks wait, not %d; the log:\n%s", len(s.Desk.List()), n, s.Logs)
+		}
+	}
+}
+
 // spreadAsks has an agent ask with payloads in body and path.
 func (s *site) spreadAsks(agent *lab.Agent, payloads []string) (stop func()) {
 	s.t.Helper()
@@ -214,18 +234,47 @@ func (s *site) spreadAsks(agent *lab.Agent, payloads []string) (stop func()) {
 		conn := s.dial(agent)
 		conns = append(conns, conn)
 		p := strings.Join(payloads[i*25:(i+1)*25], "\n")
-		fmt.Fprintf(conn, "POST /%s HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			url.PathEscape(payloads[i]), len(p), p)
-		for len(s.Desk.List()) <= i {
-			select {
-			case <-s.Desk.Changed():
-			case <-s.t.Context().Done():
-			}
-		}
+		fmt.Fprintf(conn, "POST /ask/%d?p=%s HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			i, url.QueryEscape(payloads[i]), len(p), p)
+		s.waiting(i + 1)
 	}
 	return func() {
 		for _, c := range conns {
 			c.Close()
 		}
 	}
+}
+
+// An export as CSV has a cell for every field, and no cell that a spreadsheet runs.
+func TestT49_NoCellIsAFormula(t *testing.T) {
+	s := newSite(t, permissive)
+	s.HTTPS("api.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	agent := s.Agent("mallory")
+	for _, p := range []string{"=1+1", "+1", "-1", "@SUM(1)", "\t=1", "x,=1", "\"=1", "\n=1", "\uff1d1"} {
+		s.raw(agent, "GET", p, "")
+		s.raw(agent, p, p, "")
+	}
+	s.Records("limit:100", 9)
+	b := newBrowser(t, s.url)
+	b.open(look{1440, 900, "light"})
+	b.visit("/activity")
+	b.see(".vrow", "")
+	b.click("button:has-text('Export')")
+	b.see(".choices", "CSV")
+	b.accessible("the export")
+	var text string
+	b.do("download", args{"at": ".choices button:has-text('CSV')"}, &text)
+	cells, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	must(t, err)
+	if len(cells) < 10 {
+		t.Fatalf("%d lines:\n%s", len(cells), text)
+	}
+	for _, line := range cells {
+		for _, cell := range line {
+			if strings.ContainsRune("=+-@\t\r\n\uff1d", []rune(cell + " ")[0]) {
+				t.Errorf("a spreadsheet runs %q", cell)
+			}
+		}
+	}
+	b.clean("the export")
 }

@@ -280,8 +280,8 @@ export interface Deed {
 }
 
 export interface Operators {
-  local: { name: string; rights: Right[]; created: string; password: boolean; passkeys?: string[] }[]
-  config: Record<string, string[]>
+  local: { name: string; rights: Right[] | null; created: string; password: boolean; passkeys?: string[] }[]
+  config: Record<string, string[] | null> | null
 }
 
 export interface Token {

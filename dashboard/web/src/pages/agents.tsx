@@ -195,7 +195,7 @@ export function AgentPage({ name }: { name: string }) {
               ]}
             />
           </Panel>
-          <Panel title="What it can do" tools={<span className="quiet">by the roles {a.manifest?.roles.join(', ') || 'none'}</span>}>
+          <Panel title="What it can do" tools={<span className="quiet">by the roles {(a.manifest?.roles ?? []).join(', ') || 'none'}</span>}>
             {(a.manifest?.services ?? []).length === 0 ? (
               <Empty title="Nothing">No role of this agent uses a service, so everything it tries is denied. Give one of its roles a service in the policy.</Empty>
             ) : (
@@ -231,7 +231,7 @@ function ServiceAccess({ s }: { s: ManifestService }) {
     <section className="access">
       <h3>{s.name} <span className="quiet">{s.protocol}</span></h3>
       {s.description && <p className="quiet">{s.description}</p>}
-      <p className="mono small">{s.hosts.join('  ')}</p>
+      <p className="mono small">{(s.hosts ?? []).join('  ')}</p>
       <p className="access-line">{say('allow', s.allowed)}{say('ask', s.asked)}{say('deny', s.denied)}</p>
       {(s.rules ?? []).length > 0 && (
         <ul className="lines small">

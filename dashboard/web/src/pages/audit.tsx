@@ -13,7 +13,7 @@ export function AuditPage() {
     setError(null)
     try {
       const answer = await open(`/operators/audit?limit=100${cursor ? `&cursor=${cursor}` : ''}`)
-      const page = (await answer.json()) as Deed[]
+      const page = ((await answer.json()) as Deed[] | null) ?? []
       setList((old) => (cursor ? [...(old ?? []), ...page] : page))
       setNext(answer.headers.get('Next-Cursor') ?? '')
     } catch (err) {

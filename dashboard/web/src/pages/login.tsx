@@ -1,5 +1,6 @@
 import { useState, type ReactNode } from 'react'
 import { post, problem } from '../lib/api'
+import { canPasskey, usePasskey } from '../lib/passkey'
 import type { Standing } from '../lib/types'
 import { Button, Field, Foreign, Modal, sentence } from '../ui/kit'
 
@@ -70,6 +71,29 @@ function Gate({ title, children, notes }: { title: string; children: ReactNode; 
   )
 }
 
+/** PasskeyButton asks the browser for a passkey. */
+function PasskeyButton({ label, onDone }: { label: string; onDone: () => void }) {
+  const [error, setError] = useState('')
+  const [busy, setBusy] = useState(false)
+  const run = async () => {
+    setBusy(true)
+    setError('')
+    try {
+      await usePasskey()
+      onDone()
+    } catch (err) {
+      setError(sentence(problem(err).detail))
+      setBusy(false)
+    }
+  }
+  return (
+    <div>
+      <Button icon="key" busy={busy} onClick={() => void run()}>{label}</Button>
+      <p className="field-error" role="alert">{error && <Foreign text={error} />}</p>
+    </div>
+  )
+}
+
 export function LoginPage({ standing, onDone }: { standing: Standing; onDone: () => void }) {
   const login = async (v: Record<string, string>) => {
     await post('/session', { name: v.name, password: v.password }, { quiet: true })
@@ -78,7 +102,7 @@ export function LoginPage({ standing, onDone }: { standing: Standing; onDone: ()
   return (
     <Gate title="Log in to Sallyport" notes={standing.notes}>
       {standing.setup && <p>No operator is there yet. Open the one-time link that <code>sallyport serve</code> printed.</p>}
-      {standing.login.includes('oidc') && <p><a className="button main" href="/api/v1/session/oidc">Log in with your provider</a></p>}
+      {standing.login.includes('oidc') && <p><a className="button main" href="/api/v1/login/oidc">Log in with your provider</a></p>}
       <Form
         verb="Log in"
         act={login}
@@ -87,6 +111,7 @@ export function LoginPage({ standing, onDone }: { standing: Standing; onDone: ()
           { name: 'password', label: 'Password', type: 'password', auto: 'current-password' },
         ]}
       />
+      {standing.login.includes('passkey') && canPasskey() && <PasskeyButton label="Use a passkey" onDone={onDone} />}
     </Gate>
   )
 }
@@ -116,7 +141,7 @@ export function NoRight({ name }: { name: string }) {
   return (
     <Gate title="You have no right here yet">
       <p>The gateway knows you as <strong><Foreign text={name} /></strong>. Ask an admin to name you in the <code>operators</code> block, or to run:</p>
-      <div className="command"><code>sallyport operator add {name}</code></div>
+      <div className="command"><code>sallyport operator add {name} --right viewer</code></div>
     </Gate>
   )
 }
@@ -135,9 +160,11 @@ export function StepUp({ open, ways, onEnd }: StepUpProps) {
   }
   return (
     <Modal title="Prove it is you" open={open} onClose={() => onEnd(false)} note="What you are about to do asks for a fresh proof.">
+      {ways.includes('passkey') && canPasskey() && <PasskeyButton label="Use your passkey" onDone={() => onEnd(true)} />}
+      {ways.includes('oidc') && <p><a className="button" href="/api/v1/login/oidc?fresh=1">Prove it at your provider</a></p>}
       {ways.includes('password') ? (
         <Form verb="Go on" act={prove} fields={[{ name: 'password', label: 'Your password', type: 'password', auto: 'current-password' }]} />
-      ) : (
+      ) : ways.length > 0 ? null : (
         <p>You have neither a password nor a passkey here. An admin can give you one: <code>sallyport operator passwd NAME</code></p>
       )}
     </Modal>

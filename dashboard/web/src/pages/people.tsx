@@ -2,6 +2,7 @@ import { useState } from 'react'
 import { del, post, problem, put } from '../lib/api'
 import { changed, useResource } from '../lib/resource'
 import type { Operators, Right, Token } from '../lib/types'
+import { canPasskey, makePasskey } from '../lib/passkey'
 import { useMay, useWho } from '../lib/who'
 import { Badge, Button, Confirm, CopyButton, Fault, Field, Foreign, Modal, Panel, sentence, Skeleton, Time } from '../ui/kit'
 import { attempt } from '../ui/toast'
@@ -38,7 +39,7 @@ export function OperatorsPanel() {
   const [adding, setAdding] = useState(false)
   const [removing, setRemoving] = useState('')
   const [changing, setChanging] = useState<Operators['local'][number] | null>(null)
-  const named = Object.entries(data?.config ?? {}).flatMap(([right, list]) => list.map((who) => ({ right, who })))
+  const named = Object.entries(data?.config ?? {}).flatMap(([right, list]) => (list ?? []).map((who) => ({ right, who })))
   return (
     <Panel title="Operators" tools={may('admin') && <Button icon="plus" onClick={() => setAdding(true)}>Add an operator</Button>}>
       {error ? (
@@ -52,10 +53,10 @@ export function OperatorsPanel() {
               <tr><th scope="col">Who</th><th scope="col">May</th><th scope="col">By</th><th scope="col"><span className="sr">Do</span></th></tr>
             </thead>
             <tbody>
-              {data.local.map((o) => (
+              {(data.local ?? []).map((o) => (
                 <tr key={o.name}>
                   <th scope="row"><Foreign text={o.name} /></th>
-                  <td>{o.rights.join(', ') || <span className="quiet">nothing more</span>}</td>
+                  <td>{(o.rights ?? []).join(', ') || <span className="quiet">nothing more</span>}</td>
                   <td>{o.password ? 'password' : 'no password'}{(o.passkeys ?? []).length > 0 && `, ${o.passkeys!.length} passkeys`}</td>
                   <td className="row-tools">
                     {may('admin') && (
@@ -98,7 +99,7 @@ export function OperatorsPanel() {
 }
 
 function ChangeRights({ o, onClose }: { o: Operators['local'][number]; onClose: () => void }) {
-  const [chosen, setChosen] = useState<Right[]>(o.rights)
+  const [chosen, setChosen] = useState<Right[]>(o.rights ?? [])
   const save = () =>
     attempt(() => put(`/operators/${encodeURIComponent(o.name)}/rights`, { rights: chosen }), `${o.name} has other rights`).then((ok) => {
       changed('/operators')
@@ -155,6 +156,49 @@ function NewOperator({ onClose }: { onClose: () => void }) {
   )
 }
 
+/** PasskeysPanel shows the operator's own passkeys, and makes one. */
+export function PasskeysPanel() {
+  const { data } = useResource<{ name: string; created: string }[]>('/passkeys')
+  const [name, setName] = useState('')
+  const [adding, setAdding] = useState(false)
+  const make = () =>
+    attempt(() => makePasskey(name), `The passkey ${name} is registered`).then((ok) => {
+      changed('/passkeys', '/session')
+      if (ok) setAdding(false)
+    })
+  const forget = (n: string) => attempt(() => del(`/passkeys/${encodeURIComponent(n)}`), `${n} is removed`).then(() => changed('/passkeys'))
+  return (
+    <Panel title="Your passkeys" tools={canPasskey() && <Button icon="key" onClick={() => setAdding(true)}>Add a passkey</Button>}>
+      {!canPasskey() && <p className="quiet">Passkeys need HTTPS, or localhost, and a browser that has them.</p>}
+      {data && data.length === 0 && canPasskey() && <p className="quiet">None. With one you log in and prove who you are without a password.</p>}
+      <ul className="lines">
+        {(data ?? []).map((k) => (
+          <li key={k.name} className="line">
+            <span><strong><Foreign text={k.name} /></strong> <span className="quiet"><Time at={k.created} /></span></span>
+            <Button onClick={() => void forget(k.name)}>Remove</Button>
+          </li>
+        ))}
+      </ul>
+      <Modal title="Add a passkey" open={adding} onClose={() => setAdding(false)}>
+        <form
+          onSubmit={(e) => {
+            e.preventDefault()
+            void make()
+          }}
+        >
+          <Field label="Name" note="As in laptop, or blue-key">
+            {(id, by) => <input id={id} aria-describedby={by} value={name} onChange={(e) => setName(e.target.value)} autoComplete="off" required />}
+          </Field>
+          <footer className="dialog-foot">
+            <Button onClick={() => setAdding(false)}>Cancel</Button>
+            <Button look="main" type="submit" disabled={!name}>Add it</Button>
+          </footer>
+        </form>
+      </Modal>
+    </Panel>
+  )
+}
+
 /** TokensPanel shows API tokens, and makes one. */
 export function TokensPanel() {
   const { data, error, reload } = useResource<Token[]>('/tokens')
@@ -181,7 +225,7 @@ export function TokensPanel() {
                 <tr key={t.id}>
                   <th scope="row"><Foreign text={t.name} /></th>
                   <td><Foreign text={t.owner.name} /></td>
-                  <td>{t.scope.map((r) => <Badge key={r}>{r}</Badge>)}</td>
+                  <td>{(t.scope ?? []).map((r) => <Badge key={r}>{r}</Badge>)}</td>
                   <td><Time at={t.created} /></td>
                   <td><Time at={t.expires} /></td>
                   <td className="row-tools"><Button onClick={() => void end(t)}>End it</Button></td>

@@ -57,7 +57,7 @@ function Workshop({ source }: { source: SourceText }) {
   const file = source.files.find((f) => f.name === wanted) ?? source.files[0]
   const [base, setBase] = useState(source)
   const [drafts, setDrafts] = useState<Record<string, string>>({})
-  const [reviewing, setReviewing] = useState(false)
+  const [reviewed, setReviewed] = useState<{ files: Record<string, string>; preview: Preview } | null>(null)
   const [round, setRound] = useState(0)
   const dirty = Object.keys(drafts).length > 0
   const { preview, fault } = usePreview(dirty ? { files: drafts } : null)
@@ -92,7 +92,7 @@ function Workshop({ source }: { source: SourceText }) {
     setRound(round + 1)
   }
   const findings = (preview?.findings ?? []).filter((f) => f.file === file.name)
-  const review = () => dirty && preview && setReviewing(true)
+  const review = () => dirty && preview && setReviewed({ files: drafts, preview })
 
   return (
     <>
@@ -143,16 +143,16 @@ function Workshop({ source }: { source: SourceText }) {
         </Suspense>
       </div>
       {findings.length > 0 && <Findings list={findings} />}
-      <Modal title="Review and apply" open={reviewing && preview !== null} wide onClose={() => setReviewing(false)}>
-        {preview && (
+      <Modal title="Review and apply" open={reviewed !== null} wide onClose={() => setReviewed(null)}>
+        {reviewed && (
           <Review
-            draft={{ files: drafts }}
-            preview={preview}
+            draft={{ files: reviewed.files }}
+            preview={reviewed.preview}
             base={base.revision}
             back="Go on writing"
-            onBack={() => setReviewing(false)}
+            onBack={() => setReviewed(null)}
             onTaken={(n) => {
-              setReviewing(false)
+              setReviewed(null)
               setDrafts({})
               say(`Revision ${n} is in force`)
             }}

@@ -90,7 +90,7 @@ function ServiceTable({ list, warnings }: { list: Service[]; warnings: Record<st
                 {(warnings[s.name] ?? []).map((w) => <span key={w} className="sub warn-line"><Foreign text={w} /></span>)}
               </th>
               <td>{s.protocol}</td>
-              <td className="mono small">{s.hosts.slice(0, 3).join(' ')}{s.hosts.length > 3 && ` and ${s.hosts.length - 3} more`}</td>
+              <td className="mono small">{(s.hosts ?? []).slice(0, 3).join(' ')}{(s.hosts ?? []).length > 3 && ` and ${s.hosts.length - 3} more`}</td>
               <td className="small"><Posture tone="allow" list={s.allowed} /><Posture tone="ask" list={s.asked} /><Posture tone="deny" list={s.denied} /></td>
               <td className="mono small">{s.secrets?.join(', ') ?? <span className="quiet">none</span>}</td>
               <td className="small">{s.roles?.join(', ') ?? <span className="quiet">none</span>}</td>

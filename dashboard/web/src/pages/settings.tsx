@@ -6,7 +6,7 @@ import { setTheme, useTheme, type Theme } from '../lib/theme'
 import type { Status, VerifyReport } from '../lib/types'
 import { Badge, Button, Facts, Fault, Foreign, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { Code } from '../ui/code'
-import { OperatorsPanel, TokensPanel } from './people'
+import { OperatorsPanel, PasskeysPanel, TokensPanel } from './people'
 
 export function SettingsPage() {
   const { data: s, error, reload } = useResource<Status>('/status')
@@ -54,6 +54,7 @@ export function SettingsPage() {
               !s.wireguard && <p className="quiet">None.</p>
             )}
           </Panel>
+          <PasskeysPanel />
           <OperatorsPanel />
           <TokensPanel />
           <AuditPanel />
@@ -98,7 +99,7 @@ function Report({ report }: { report: VerifyReport }) {
           ['Records', count(report.records)],
           ['Numbers', `${count(report.first)} to ${count(report.last)}`],
           ['Signed', <span key="s">up to {count(report.signed)}{report.signed_at && <>, <Time at={report.signed_at} /></>}</span>],
-          ['Months', report.months.join(', ')],
+          ['Months', (report.months ?? []).join(', ')],
           ['Dropped by retention', report.dropped?.join(', ')],
         ]}
       />

@@ -41,6 +41,13 @@ const theme = EditorView.theme({
   '.cm-tooltip': { backgroundColor: 'var(--raised)', border: '1px solid var(--line)', borderRadius: '6px', color: 'var(--text)' },
   '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--accent-soft)', color: 'var(--text)' },
   '.cm-panels': { backgroundColor: 'var(--sunk)', color: 'var(--text)' },
+  // The library's own marks are images in the style, which the policy refuses.
+  '.cm-lintRange': { backgroundImage: 'none !important', textDecoration: 'underline wavy', textUnderlineOffset: '3px' },
+  '.cm-lintRange-error': { textDecorationColor: 'var(--deny-strong)' },
+  '.cm-lintRange-warning': { textDecorationColor: 'var(--ask)' },
+  '.cm-lint-marker': { content: '"" !important', borderRadius: '50%', width: '9px', height: '9px', margin: '5px 2px' },
+  '.cm-lint-marker-error': { content: '"" !important', backgroundColor: 'var(--deny-strong)' },
+  '.cm-lint-marker-warning': { content: '"" !important', backgroundColor: 'var(--ask)' },
   '.cm-diagnostic': { whiteSpace: 'pre-wrap', maxWidth: '60ch' },
   '.cm-matchingBracket': { backgroundColor: 'var(--accent-soft)' },
 })

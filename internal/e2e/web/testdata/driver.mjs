@@ -13,13 +13,13 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-dev-shm-usage', '--force-color-profile=srgb', '--js-flags=--expose-gc'],
 })
 let context, page
-let said = [] // what went wrong in the page
-let ran = [] // dialogs that opened, which only a script can open
+const said = [] // what went wrong in the page
+const ran = [] // dialogs that opened, which only a script can open
 
 async function open({ width, height, scheme, motion, cookies }) {
   if (context) await context.close()
-  said = []
-  ran = []
+  said.length = 0
+  ran.length = 0
   context = await browser.newContext({
     viewport: { width: width ?? 1440, height: height ?? 900 },
     colorScheme: scheme ?? 'light',
@@ -62,12 +62,18 @@ const ops = {
   count: async ({ at }) => await page.locator(at).count(),
   url: async () => page.url(),
   eval: async ({ text }) => await page.evaluate(text),
-  until: async ({ text }) => void (await page.waitForFunction(text, null, { timeout: 30000, polling: 100 })),
+  // The policy of the pages forbids what playwright's own waiting does.
+  until: async ({ text }) => {
+    for (const begun = Date.now(); ; await new Promise((done) => setTimeout(done, 100))) {
+      if (await page.evaluate(text)) return
+      if (Date.now() - begun > 30000) throw new Error('it never came to that')
+    }
+  },
   resize: async ({ width, height }) => void (await page.setViewportSize({ width, height })),
   shot: async ({ path, full }) => void (await page.screenshot({ path, fullPage: !!full, animations: 'disabled' })),
   faults: async () => {
-    const inside = await page.evaluate(() => ({ refused: window.__refused, ran: window.__ran }))
-    return { said, ran: [...ran, ...inside.ran], refused: inside.refused }
+    const inside = await page.evaluate(() => ({ refused: window.__refused.splice(0), ran: window.__ran.splice(0) }))
+    return { said: said.splice(0), ran: [...ran.splice(0), ...inside.ran], refused: inside.refused }
   },
   axe: async () => {
     // It is put in by the debugger's door, which the policy does not cover.
@@ -88,6 +94,14 @@ const ops = {
     const { metrics } = await cdp.send('Performance.getMetrics')
     const of = (n) => metrics.find((m) => m.name === n).value
     return { at: of('Timestamp'), busy: of('TaskDuration'), heap: of('JSHeapUsedSize'), nodes: of('Nodes') }
+  },
+  // A key that the browser finds plugged in.
+  authenticator: async () => {
+    const cdp = await context.newCDPSession(page)
+    await cdp.send('WebAuthn.enable')
+    await cdp.send('WebAuthn.addVirtualAuthenticator', {
+      options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+    })
   },
   gc: async () => void (await page.evaluate(() => globalThis.gc?.())),
 }
