@@ -74,6 +74,9 @@ func conditions(q audit.Query) (string, []any) {
 		var any []string
 		for _, v := range t.Values {
 			sql, arg := condition(t.Field, v)
+			if part := caseless(t.Field, v); part != "" { // which is found far faster
+				sql, args = "instr(body, ?) > 0 AND "+sql, append(args, part)
+			}
 			any, args = append(any, sql), append(args, arg)
 		}
 		where = append(where, "("+strings.Join(any, " OR ")+")")
@@ -96,6 +99,26 @@ func condition(field, value string) (string, any) {
 	default:
 		return "instr(body, ?) > 0", `"` + field + `":"` + record.Needle(value) + `"`
 	}
+}
+
+// caseless gives the longest part of a text that has no letters, so that it stands
+// in every record with the text as it is; "" where that would tell little.
+func caseless(field, value string) string {
+	if field != "" {
+		return ""
+	}
+	longest := ""
+	for _, part := range strings.FieldsFunc(record.Needle(value), func(r rune) bool {
+		return r >= 0x80 || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '\\'
+	}) {
+		if len(part) > len(longest) {
+			longest = part
+		}
+	}
+	if len(longest) < 3 {
+		return ""
+	}
+	return longest
 }
 
 // wildcard stands for any one letter where the case of r is not ASCII's business.
