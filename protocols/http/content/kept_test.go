@@ -1,6 +1,9 @@
 package content
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -113,6 +116,42 @@ func TestKeptIsReadAgain(t *testing.T) {
 	}
 	if _, s := Keep(typ, nil, nil, 10).Body(typ, nil).Form("a"); s != action.Absent {
 		t.Errorf("of no body: %d", s)
+	}
+}
+
+// A compressed body is kept as it reads, and is judged as the compressed one was: of
+// a form nothing is known.
+func TestKeepReadsCompressedBodies(t *testing.T) {
+	zip := func(text string) []byte {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(text)); err != nil || w.Close() != nil {
+			t.Fatal("gzip fails")
+		}
+		return b.Bytes()
+	}
+	encoding := []string{"gzip"}
+	for _, tt := range []struct{ typ, text, want string }{
+		{document, `{"a":1,"token":"x"}`, `{"a":1,"token":"[hidden]"}`},
+		{form, "a=1", "a=1"},
+	} {
+		typ := []string{tt.typ}
+		k := Keep(typ, encoding, zip(tt.text), 1000)
+		if k == nil || k.Text != tt.want {
+			t.Fatalf("%s: %+v", tt.text, k)
+		}
+		live, again := Read(typ, encoding, zip(tt.text)), k.Body(typ, encoding)
+		a, s := live.Arg("a")
+		b, u := again.Arg("a")
+		if fmt.Sprint(a, s) != fmt.Sprint(b, u) {
+			t.Errorf("%s: a was %v, %d and is %v, %d", tt.text, a, s, b, u)
+		}
+	}
+	if k := Keep([]string{document}, encoding, zip(`{"a":"`+strings.Repeat("x", 2000)+`"}`), 1000); k != nil {
+		t.Error("a body that grows beyond the bound is kept")
+	}
+	if k := Keep([]string{document}, []string{"rot13"}, []byte(`{"a":1}`), 1000); k != nil {
+		t.Error("a body in an unknown coding is kept")
 	}
 }
 
