@@ -148,7 +148,7 @@ func TestADecisionTakesEffectAtOnce(t *testing.T) {
 		best = min(best, (<-got).Sub(began))
 	}
 	t.Logf("the best of 20 took %s, the way through the tunnel and an upstream included", best)
-	if best > 10*time.Millisecond {
+	if best > slower*10*time.Millisecond {
 		t.Errorf("a decision took %s", best)
 	}
 }

@@ -1,0 +1,6 @@
+//go:build !race
+
+package lab_test
+
+// slower is how much longer everything takes.
+const slower = 1
