@@ -92,11 +92,15 @@ func TestAnySpan(t *testing.T) {
 		after time.Duration
 		ok    bool
 	}{
-		{0, true}, {59 * time.Minute, true}, {30 * time.Second, true}, {29 * time.Second, false},
+		{0, true},
+		{59 * time.Minute, true},
+		{30 * time.Second, true},
+		{29 * time.Second, false},
 		{time.Second, true},                     // an hour after the first
 		{time.Second, false},                    // the other three are younger
 		{58*time.Minute + 59*time.Second, true}, // an hour after the second
-		{29 * time.Second, false}, {time.Second, true},
+		{29 * time.Second, false},
+		{time.Second, true},
 	} {
 		at.t = at.t.Add(step.after)
 		if _, ok := reserve(t, c, n); ok != step.ok {

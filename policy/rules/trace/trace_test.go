@@ -14,8 +14,10 @@ func TestCompactKeepsWhatDecided(t *testing.T) {
 			{What: "methods", Value: "POST", Matches: "yes"}, {What: "paths", Value: "/v1/refunds", Matches: "no"},
 		}},
 		{Rule: "small refunds", Verdict: "allow", Outcome: "does not match", Because: "its condition does not hold", Checks: []Check{
-			{What: "when http.json.amount <= 50", Value: "false"}, {What: "when http.json.amount", Value: "75", Depth: 1},
-			{What: "when http.json.password", Value: `"hunter2"`, Depth: 1}, {What: "when http.body", Value: `"{ all of it }"`, Depth: 1},
+			{What: "when http.json.amount <= 50", Value: "false"},
+			{What: "when http.json.amount", Value: "75", Depth: 1},
+			{What: "when http.json.password", Value: `"hunter2"`, Depth: 1},
+			{What: "when http.body", Value: `"{ all of it }"`, Depth: 1},
 		}},
 		{Rule: "large refunds", Verdict: "ask", Outcome: "asks", Because: "Rule asks.", Checks: []Check{{What: "paths", Value: strings.Repeat("ä", 200), Matches: "yes"}}},
 	}}}
