@@ -13,6 +13,7 @@ type Service struct {
 	Protocol    string // "http", "postgres", "tcp"
 	Description string
 	Injects     bool // a credential is bound to it
+	Signs       bool // that signs requests to AWS, in place of the agent
 	Plaintext   bool // the upstream speaks without TLS: tls = "disable"
 	DirectTLS   bool // PostgreSQL: TLS from the first byte, without asking for it
 	Passthrough bool // TLS is spliced unseen

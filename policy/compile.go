@@ -73,7 +73,7 @@ func (c *compiler) service(conf *hclconf.Service) {
 	s := &service{conf: conf, index: len(c.policy.services)}
 	s.Service = action.Service{
 		Name: conf.Name, Protocol: conf.Protocol.Value, Description: conf.Description,
-		Injects: conf.Auth != nil, Plaintext: conf.TLS.Disable,
+		Injects: conf.Auth != nil, Signs: conf.Auth.Signs(), Plaintext: conf.TLS.Disable,
 		DirectTLS: conf.TLS.Negotiation.Value == "direct", Passthrough: conf.Passthrough.Value,
 		EncodedPaths: conf.EncodedPaths, FoldPaths: conf.FoldPaths, PlainInjection: conf.InsecureInjection,
 		Databases: hclconf.Texts(conf.Databases), Catalog: conf.Catalog.Value, Session: conf.Session,

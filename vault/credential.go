@@ -3,6 +3,7 @@ package vault
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -101,6 +102,26 @@ func (c *Credential) Used() *scrub.Matcher {
 		return nil
 	}
 	return c.used.Current()
+}
+
+// AWS gives the key of an account of AWS, and the token of its session, "" without
+// one.
+func (c *Credential) AWS() (id, key, session string, err error) {
+	if c == nil || c.auth.Scheme != "aws_sigv4" {
+		return "", "", "", errors.New("the account is none that requests to AWS are signed with")
+	}
+	var a AWSAccount
+	if err := json.Unmarshal(c.values[0].Reveal(), &a); err != nil {
+		return "", "", "", errors.New("the account of AWS cannot be read")
+	}
+	return a.ID, a.Key, a.Session, nil
+}
+
+// An AWSAccount is what a minter of aws_sigv4 makes, as JSON.
+type AWSAccount struct {
+	ID      string `json:"id"`
+	Key     string `json:"key"`
+	Session string `json:"session,omitempty"`
 }
 
 // Least gives the weakest method by which a PostgreSQL password may be proved; ""

@@ -27,6 +27,7 @@ type Minter interface {
 type Minted struct {
 	As    action.Auth // how Value goes out; of its fields Scheme and Name count
 	Value Secret
+	Sent  []Secret  // what of it goes out, if that is not all of it
 	Until time.Time // when it ends; zero: not by itself
 	// Next is the value that a secret of the account has from now on, by its place
 	// in auth.Secrets: a refresh token that is good for one use.
@@ -130,11 +131,13 @@ func (v *Vault) takeLocked(ctx context.Context, one *mint, auth action.Auth, got
 			turn = again
 		}
 	}
-	v.mu.Lock()
-	v.turn++
-	id := v.turn
-	v.mu.Unlock()
-	v.used.With(strings.Join(auth.Secrets, ",")+" token", id, got.Value.Reveal())
+	for i, sent := range append([]Secret{got.Value}, got.Sent...) {
+		v.mu.Lock()
+		v.turn++
+		id := v.turn
+		v.mu.Unlock()
+		v.used.With(fmt.Sprint(strings.Join(auth.Secrets, ","), " token ", i), id, sent.Reveal())
+	}
 	c.LookFor(&v.used)
 	c.label, c.uses = v.current.Load().labels(auth)
 	t := &token{Credential: c, turn: turn, until: got.Until}

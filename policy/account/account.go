@@ -59,6 +59,16 @@ func (a *Account) roles() []string {
 	return names
 }
 
+// Signs reports whether requests are signed with the account. Where accounts
+// differ by role, all of them do or none.
+func (a *Account) Signs() bool {
+	signs := false
+	if a != nil {
+		a.Each(func(auth action.Auth, _ hcl.Range) { signs = signs || auth.Scheme == "aws_sigv4" })
+	}
+	return signs
+}
+
 // Has reports whether a role has an account of its own.
 func (a *Account) Has(role string) bool { return slices.Contains(a.roles(), role) }
 

@@ -31,7 +31,10 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 		return r.google(e, args)
 	}
 	f := form{needs: []string{"app_id", "installation"}, may: []string{"api"}, secrets: []string{"key"}, one: "key"}
-	if scheme == "oauth2" {
+	switch scheme {
+	case "aws_sigv4":
+		f = form{may: []string{"role_arn", "region"}, secrets: []string{"key", "secret"}, one: "secret"}
+	case "oauth2":
 		f = form{
 			needs: []string{"token_url", "client_id"}, may: []string{"audience", "client_auth", "flow"},
 			secrets: []string{"client_secret", "refresh_token"}, lists: []string{"scopes"},
@@ -61,8 +64,8 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 	if scheme == "oauth2" && !r.client(args[0], spec, secrets) {
 		return nil
 	}
-	if f.one != "" && secrets[f.one] == "" {
-		r.fail(args[0].Range(), "Attribute missing", "%s needs %s = secret.NAME.", scheme, f.one)
+	if f.one != "" && (secrets[f.one] == "" || secrets[f.secrets[0]] == "") {
+		r.fail(args[0].Range(), "Attribute missing", "%s needs %s = secret.NAME.", scheme, strings.Join(f.secrets, " = secret.NAME, and "))
 		return nil
 	}
 	b, err := json.Marshal(spec)

@@ -80,9 +80,9 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 		return nil
 	}
 	switch name {
-	case "oauth2", "github_app", "gcp_service_account":
+	case "oauth2", "github_app", "gcp_service_account", "aws_sigv4":
 		return r.minted(e, name, args)
-	case "mtls", "aws_sigv4", "placeholder":
+	case "mtls", "placeholder":
 		r.fail(e.Range(), "Not in this version", "%s(…) is not in this version; auth is one of %s.", name, strings.Join(forms(), ", "))
 		return nil
 	case "by_role":
@@ -96,7 +96,7 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 		return r.call(e, name, args, 2)
 	}
 	r.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(forms(), ", "),
-		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "by_role"}))
+		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "aws_sigv4", "by_role"}))
 	return nil
 }
 
@@ -106,6 +106,7 @@ func forms() []string {
 		`query("key", secret.S)`, `cookie("name", secret.S)`, `password("user", secret.S)`,
 		`oauth2({ token_url = "https://…", client_id = "…", client_secret = secret.S })`,
 		`github_app({ app_id = "…", installation = "…", key = secret.S })`, "gcp_service_account(secret.S)",
+		"aws_sigv4({ key = secret.K, secret = secret.S })",
 		"by_role({ role.R = … })",
 	}
 }

@@ -3,10 +3,10 @@ package http
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/origin"
 )
 
 // pump sends the body as the agent sends it, and leaves its result in t.body.
@@ -33,7 +33,7 @@ func (t *transfer) pump(src io.Reader, chunked bool) {
 func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 	buf := t.takeBuffer()
 	defer t.giveBuffer(buf)
-	room := buf[chunkBefore : copyBuffer-chunkAfter]
+	room := buf[origin.ChunkBefore : copyBuffer-origin.ChunkAfter]
 	var until time.Time
 	start, got := time.Now(), int64(0)
 	for {
@@ -51,7 +51,7 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 		if n > 0 {
 			out := room[:n]
 			if chunked {
-				out = chunk(buf, n)
+				out = origin.Chunk(buf[:], n)
 			}
 			written, err := t.l.Write(out)
 			t.sent += int64(written)
@@ -78,22 +78,12 @@ func (t *transfer) slow(got int64, took time.Duration) bool {
 	return got < bodyFloor*int64(took/time.Second)
 }
 
-// chunk frames the n bytes that stand in buf behind chunkBefore.
-func chunk(buf *[copyBuffer]byte, n int) []byte {
-	var digits [chunkBefore]byte
-	size := append(strconv.AppendInt(digits[:0], int64(n), 16), "\r\n"...)
-	start := chunkBefore - len(size)
-	copy(buf[start:], size)
-	copy(buf[chunkBefore+n:], "\r\n")
-	return buf[start : chunkBefore+n+chunkAfter]
-}
-
 // endChunks sends the last chunk and the trailers that were declared.
 func (t *transfer) endChunks() error {
 	b := append(make([]byte, 0, 64), "0\r\n"...)
 	for name, values := range t.trailer() {
 		for _, v := range values {
-			b = appendField(b, name, v)
+			b = origin.AppendField(b, name, v)
 		}
 	}
 	written, err := t.l.Write(append(b, "\r\n"...))

@@ -18,13 +18,11 @@ import (
 )
 
 const (
-	copyBuffer  = 32 << 10
-	chunkBefore = 16      // room for the length of a chunk
-	chunkAfter  = 2       // room for its end
-	smallBody   = 8 << 10 // leaves with the head
-	bodyIdle    = 2 * time.Minute
-	bodyFloor   = 1 << 10          // bytes a second of a body of stated size
-	floorGrace  = 30 * time.Second // before it is looked at
+	copyBuffer = 32 << 10
+	smallBody  = 8 << 10 // leaves with the head
+	bodyIdle   = 2 * time.Minute
+	bodyFloor  = 1 << 10          // bytes a second of a body of stated size
+	floorGrace = 30 * time.Second // before it is looked at
 )
 
 // A transfer is one allowed request on its way over one link.
@@ -62,7 +60,7 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 	}
 	t.res.Upstream = t.l.Addr()
 	t.leak.Watch(cred.Used())
-	head, err := t.head(cred)
+	head, err := t.head(ctx, cred)
 	if err != nil {
 		t.l.Free()
 		return t.failed(err)
@@ -169,12 +167,12 @@ func (t *transfer) exchangeOver(ctx context.Context, head []byte) (reusable bool
 
 // head writes the request line and fields, with what the credential sets in place
 // of anything the agent put there. The caller sends and returns it.
-func (t *transfer) head(cred *vault.Credential) ([]byte, error) {
-	auth, err := origin.Authorize(cred)
+func (t *transfer) head(ctx context.Context, cred *vault.Credential) ([]byte, error) {
+	auth, err := t.authorize(ctx, cred)
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
-	b := t.takeHead()
+	b := t.site.p.heads.Take()
 	b = append(b, t.Facts.Method...)
 	b = append(b, ' ')
 	b = append(b, t.Path...)
@@ -187,23 +185,16 @@ func (t *transfer) head(cred *vault.Credential) ([]byte, error) {
 	b = append(b, "\r\n"...)
 	for name, values := range t.r.Header {
 		for _, v := range t.leak.Sent(name, auth.Field(name, values)) {
-			b = appendField(b, name, v)
+			b = origin.AppendField(b, name, v)
 		}
 	}
 	for name, values := range auth.Header {
 		for _, v := range values {
-			b = appendField(b, name, v)
+			b = origin.AppendField(b, name, v)
 		}
 	}
 	b = t.framing(b)
 	return append(b, "\r\n"...), nil
-}
-
-func appendField(b []byte, name, value string) []byte {
-	b = append(b, name...)
-	b = append(b, ": "...)
-	b = append(b, value...)
-	return append(b, "\r\n"...)
 }
 
 // framing says how long the body is, and what belongs to this connection.
@@ -214,7 +205,7 @@ func (t *transfer) framing(b []byte) []byte {
 	case n < 0:
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 		for name := range t.trailer() {
-			b = appendField(b, "Trailer", name)
+			b = origin.AppendField(b, "Trailer", name)
 		}
 	case n > 0, t.Facts.Method == http.MethodPost, t.Facts.Method == http.MethodPut, t.Facts.Method == http.MethodPatch:
 		b = append(b, "Content-Length: "...)
@@ -238,22 +229,6 @@ func (t *transfer) length() int64 {
 	return t.r.ContentLength
 }
 
-// takeHead lends a buffer that giveHead wipes: a head holds a credential.
-func (t *transfer) takeHead() []byte {
-	if b, ok := t.site.p.heads.Get().(*[]byte); ok {
-		return (*b)[:0]
-	}
-	return make([]byte, 0, 4<<10)
-}
-
-func (t *transfer) giveHead(b []byte) {
-	if cap(b) <= 4*smallBody {
-		b = b[:cap(b)]
-		clear(b)
-		t.site.p.heads.Put(&b)
-	}
-}
-
 var (
 	errAgentBody = errors.New("the agent's body broke off")
 	errSlowBody  = errors.New("it came too slowly")
@@ -272,13 +247,13 @@ func (t *transfer) send(head []byte) error {
 		start := len(head)
 		head = append(head, make([]byte, n)...)
 		if err := t.readSmall(src, head[start:]); err != nil {
-			t.giveHead(head)
+			t.site.p.heads.Give(head)
 			return fmt.Errorf("%w: %w", errAgentBody, err)
 		}
 	}
 	written, err := t.l.Write(head)
 	t.sent += int64(written)
-	t.giveHead(head)
+	t.site.p.heads.Give(head)
 	if err != nil || whole {
 		return err
 	}

@@ -39,7 +39,7 @@ type Protocol struct {
 	stashed room.Holdings // on the disk
 	open    room.Openings
 	copies  sync.Pool // *[copyBuffer]byte, while a body flows
-	heads   sync.Pool // *[]byte, while a request head is written
+	heads   origin.Heads
 
 	origins origin.Maker
 }

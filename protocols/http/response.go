@@ -93,18 +93,13 @@ func (t *transfer) relay(resp *http.Response) error {
 		}
 	}
 	t.leak.Fields(resp.Trailer)
+	// What comes unannounced is dropped.
 	for name, values := range resp.Trailer {
-		if len(values) > 0 && normal.Trailer(name) && declared(h, name) {
+		if len(values) > 0 && normal.Trailer(name) && ask.Token(h["Trailer"], name) {
 			h[name] = values
 		}
 	}
 	return nil
-}
-
-// declared reports whether the head announced a trailer; what comes unannounced
-// is dropped.
-func declared(h http.Header, name string) bool {
-	return ask.Token(h["Trailer"], name)
 }
 
 // bodySoonSent is bodySent with a moment's patience: most origins answer when they

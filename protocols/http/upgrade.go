@@ -9,6 +9,7 @@ import (
 
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/origin"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -33,7 +34,7 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	for name, values := range resp.Header {
 		for _, v := range values {
 			if httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(v) {
-				b = appendField(b, name, v)
+				b = origin.AppendField(b, name, v)
 			}
 		}
 	}

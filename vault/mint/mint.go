@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -37,6 +38,7 @@ func All(client *http.Client, now func() time.Time) map[string]vault.Minter {
 		"oauth2":              &oauth2{a},
 		"github_app":          &githubApp{a},
 		"gcp_service_account": &google{a},
+		"aws_sigv4":           &amazon{a},
 	}
 }
 
@@ -159,8 +161,8 @@ func signed(key *rsa.PrivateKey, kid string, claims map[string]any) (string, err
 		parts = append(parts, base64.RawURLEncoding.EncodeToString(b))
 	}
 	text := strings.Join(parts, ".")
-	sum := sha256.Sum256([]byte(text))
-	sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+	digest := sha256.Sum256([]byte(text))
+	sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
@@ -187,4 +189,10 @@ func rsaKey(text []byte) (*rsa.PrivateKey, error) {
 		return nil, errNoKey
 	}
 	return key, nil
+}
+
+// sum is a SHA-256 in hex.
+func sum(b []byte) string {
+	digest := sha256.Sum256(b)
+	return hex.EncodeToString(digest[:])
 }

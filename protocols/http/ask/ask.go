@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/aws"
 	"sallyport.dev/sallyport/protocols/http/normal"
 
 	"golang.org/x/net/http/httpguts"
@@ -41,6 +42,7 @@ type Ask struct {
 	Path     string
 	Query    string // raw, as it is sent
 	Secure   bool
+	AWS      *aws.Scope // what is signed in place of the agent; nil: nothing
 
 	part [1]action.Part
 }
@@ -124,13 +126,18 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 	if p := tooLong(path, q.header); p != nil {
 		return p
 	}
+	if svc.Signs {
+		if a.AWS, err = aws.Read(q.header, query); err != nil {
+			return Unclear(err.Error())
+		}
+	}
 	a.Path = path
 	a.Query = normal.StripQuery(query, func(name string) bool {
 		return normal.OverrideParam(name) || svc.Injects && normal.CredentialParam(name)
 	})
 	if svc.Injects {
 		for name := range q.header {
-			if normal.CredentialField(name) {
+			if normal.CredentialField(name) && !(svc.Signs && aws.Speaks(name)) {
 				delete(q.header, name)
 			}
 		}

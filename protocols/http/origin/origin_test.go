@@ -24,9 +24,9 @@ type blind struct{ net.Conn }
 func (blind) Secure(context.Context, ...string) (*tls.Conn, error) { return nil, errors.New("plain") }
 
 // A wire that does.
-type clear struct{ blind }
+type seen struct{ blind }
 
-func (c clear) NetConn() net.Conn { return c.Conn }
+func (c seen) NetConn() net.Conn { return c.Conn }
 
 func pair(t *testing.T) (near, far net.Conn) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func newLink(t *testing.T, w protocols.Wire) *Link {
 // Whatever comes on an idle link, its end included, makes it useless.
 func TestReadyNoticesTheOrigin(t *testing.T) {
 	for name, wrap := range map[string]func(net.Conn) protocols.Wire{
-		"socket": func(c net.Conn) protocols.Wire { return clear{blind{c}} },
+		"socket": func(c net.Conn) protocols.Wire { return seen{blind{c}} },
 		"blind":  func(c net.Conn) protocols.Wire { return blind{c} },
 	} {
 		for event, do := range map[string]func(net.Conn){
