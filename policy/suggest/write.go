@@ -70,8 +70,14 @@ func (r *Rule) write(body *hclwrite.Body) {
 		name string
 		list []string
 	}{
-		{"effects", r.Effects}, {"operations", r.Operations}, {"methods", r.Methods}, {"paths", r.Paths}, {"tools", r.Tools},
-		{"verbs", r.Verbs}, {"tables", r.Tables}, {"functions", r.Functions},
+		{"effects", r.Effects},
+		{"operations", r.Operations},
+		{"methods", r.Methods},
+		{"paths", r.Paths},
+		{"tools", r.Tools},
+		{"verbs", r.Verbs},
+		{"tables", r.Tables},
+		{"functions", r.Functions},
 	} {
 		if len(a.list) > 0 {
 			b.SetAttributeRaw(a.name, texts(a.list))

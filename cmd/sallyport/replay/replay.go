@@ -55,7 +55,7 @@ func since(when string) (string, error) {
 // gateway answers, and none was named, it is read from the state directory of p.
 func (b *Bench) recorded(ctx context.Context, p *policy.Policy, query string) (s replay.Source, done func(), err error) {
 	s.Reader = past.Reader(b.Options.Tables)
-	resp, err := b.Client().Do(ctx, http.MethodGet, "/api/v1/actions.jsonl?q="+url.QueryEscape(query), nil)
+	resp, err := b.Client().Do(ctx, http.MethodGet, "/api/v1/actions.jsonl?q="+url.QueryEscape(query), nil) //nolint:bodyclose // done closes it
 	if err == nil {
 		s.Records = past.Lines(resp.Body)
 		return s, func() { resp.Body.Close() }, nil
