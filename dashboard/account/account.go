@@ -83,7 +83,6 @@ type Book struct {
 	now    func() time.Time
 	hashes chan struct{} // bounds the passwords that are hashed at a time
 	limit  *limiter
-	dummy  string // a hash that nobody's password has
 
 	mu       sync.Mutex
 	people   map[string]record  // by name; guarded by mu
@@ -104,9 +103,6 @@ func Open(ctx context.Context, store Store, now func() time.Time) (*Book, error)
 		load(ctx, store, bucketTokens, b.tokens, func(t apiKey) string { return t.ID }),
 	)
 	if err != nil {
-		return nil, err
-	}
-	if b.dummy, err = hash("nobody has this one"); err != nil {
 		return nil, err
 	}
 	return b, nil

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (n *Node) secretText(name string) (string, error) {
 // welcome prints the link of the first run, if nobody could come in otherwise.
 func (n *Node) welcome() {
 	book := n.API.Door.Book
-	if len(book.List()) > 0 || n.gates.Local() == "" {
+	if len(book.List()) > 0 {
 		return
 	}
 	for _, members := range n.Rules.Current().Operators() {
@@ -64,8 +65,14 @@ func (n *Node) welcome() {
 			return
 		}
 	}
+	at := slices.Concat([]string{n.gates.Local()}, n.gates.URLs())
+	at = slices.DeleteFunc(at, func(s string) bool { return s == "" })
+	if len(at) == 0 {
+		n.o.Log.Info("nobody but the host can operate this gateway; make an operator with: sallyport operator add NAME --right admin")
+		return
+	}
 	fmt.Fprintf(n.o.Errs, "\nNobody can log in yet. Open this link to become the first operator; it works once, for %s:\n\n  %s/setup#%s\n\n",
-		strings.TrimSuffix(account.SetupFor.String(), "0m0s"), n.gates.Local(), book.Invite())
+		strings.TrimSuffix(account.SetupFor.String(), "0m0s"), at[0], book.Invite())
 }
 
 // serveDoor opens the gates and serves them until ctx ends.

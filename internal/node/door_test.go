@@ -297,6 +297,12 @@ func TestTheTailnetsNameHasTLS(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil || s.Caller == nil || len(s.Notes) != 0 {
 		t.Fatalf("%s, %v", text, err)
 	}
+	if got, text := ana.ask("GET", "http://gate:8484/api/v1/session", ""); got != 200 || !strings.Contains(text, s.Caller.Person.Name) {
+		t.Errorf("the plain port leads to %d %s", got, text)
+	}
+	if got, text := ana.ask("POST", "http://gate:8484/api/v1/session", "{}"); got != 421 || !strings.Contains(text, "use https://gate.corp.ts.net") {
+		t.Errorf("a login at the plain port: %d %s", got, text)
+	}
 	if got, text := ana.ask("GET", "https://evil.test/api/v1/session", ""); got != 421 {
 		t.Errorf("by another name: %d %s", got, text)
 	}
