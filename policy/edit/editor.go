@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -277,8 +279,11 @@ func (e *Editor) take(ctx context.Context, was *Texts, w work, r action.Revision
 		}
 		return disk.Write(was.dir, steps(was, w.is), steps(w.is, was))
 	})
-	if errors.Is(err, disk.ErrForeign) {
+	switch {
+	case errors.Is(err, disk.ErrForeign):
 		err = conflict("%w", err)
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
+		err = conflict("the gateway may not write its configuration, so it is changed on the host: %w", err)
 	}
 	if err != nil {
 		return action.Revision{}, w.preview, errors.Join(err, e.History.Abandon(ctx))

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"sallyport.dev/sallyport/action"
@@ -240,6 +242,23 @@ func TestT48_AGuardedChangeNeedsPermission(t *testing.T) {
 	}
 	if _, _, err := e.Apply(t.Context(), Change{Draft: addRule("x"), Base: e.revision(t), Permit: permit}); err != nil {
 		t.Errorf("a rule: %v", err)
+	}
+}
+
+// Where the gateway may not write, an edit says who may.
+func TestAConfigurationThatIsTheHostsAlone(t *testing.T) {
+	for _, cause := range []error{fs.ErrPermission, syscall.EROFS} {
+		e := editor(directory(t, map[string]string{"a.hcl": small}))
+		e.Take = func(context.Context, *policy.Policy, *source.Files, func() error) error {
+			return &fs.PathError{Op: "openat", Path: "a.hcl", Err: cause}
+		}
+		_, _, err := e.Apply(t.Context(), Change{Draft: addRule("x"), Base: e.revision(t)})
+		if status(err) != http.StatusConflict || !strings.Contains(err.Error(), "changed on the host") {
+			t.Errorf("%v", err)
+		}
+		if list, err := e.Revisions(t.Context(), 0, 0); err != nil || len(list) != 1 {
+			t.Errorf("%+v, %v", list, err)
+		}
 	}
 }
 

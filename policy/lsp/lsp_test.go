@@ -51,6 +51,8 @@ func newEditor(t *testing.T, files map[string]string) *editor {
 	theirs, ours := io.Pipe()
 	back, answers := io.Pipe()
 	e.out, e.in = ours, bufio.NewReader(back)
+	watch := time.AfterFunc(time.Minute, func() { back.CloseWithError(errors.New("a test of an editor takes a minute")) }) //nolint:errcheck // it gives none
+	t.Cleanup(func() { watch.Stop() })
 	s := &Server{Options: options()}
 	go func() { e.ended <- s.Run(t.Context(), theirs, answers); answers.Close() }()
 	return e
@@ -248,7 +250,7 @@ func TestTheFirstFileOfADirectory(t *testing.T) {
 // Each text has a ^ where somebody types; want are labels that must be proposed,
 // and after ! those that must not.
 func TestCompletion(t *testing.T) {
-	e := newEditor(t, map[string]string{"b.hcl": rest})
+	e := newEditor(t, map[string]string{"b.hcl": rest, "c.hcl": "approver \"oncall\" {\n  members = [\"group:oncall\"]\n}\n"})
 	e.start()
 	e.open("a.hcl", "")
 	for text, want := range map[string]string{
@@ -272,6 +274,11 @@ func TestCompletion(t *testing.T) {
 		"rule \"x\" {\n  effects = [\"read\", \"^\"]":               "read destructive",
 		"rule \"x\" {\n  effects = [\"!^\"]":                        "!read",
 		"rule \"x\" {\n  methods = [\"^":                            "GET DELETE PROPFIND",
+		"rule \"x\" {\n  approvers = [^":                            "approver.oncall !service.shop",
+		"judge \"x\" {\n  service = ^":                              "service.shop !role.everyone",
+		"judge \"x\" {\n  may = \"^":                                "deny decide",
+		"approver \"x\" {\n  notify = ^":                            "slack webhook",
+		"gateway {\n  tailnet {\n    auth_key = ^":                  "secret.shop",
 		"rule \"x\" {\n  verbs = [\"^":                              "select truncate",
 		"rule \"x\" {\n  operations = [\"^":                         "git.refs",
 		"rule \"x\" {\n  verdict = \"^":                             "allow ask deny",
