@@ -123,6 +123,9 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
       </header>
       <div className="card-body">
         {(a.reasons ?? []).some(Boolean) && <p className="reason ask"><Foreign text={a.reasons!.filter(Boolean).map(sentence).join(' ')} /></p>}
+        <h3>All that would be sent</h3>
+        {a.sample ? <Sample sample={a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">It has no body; the line above is all of it.</p>}
+        {a.digest && <p className="quiet small">SHA-256 of what is approved: <code>{a.digest}</code>. Other bytes are not sent.</p>}
         <Facts
           rows={[
             ['Agent', <Link key="a" to={`/agents/${encodeURIComponent(a.agent)}`}><Foreign text={a.agent} /></Link>],
@@ -145,9 +148,6 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
             ))}
           </p>
         )}
-        <h3>All that would be sent</h3>
-        {a.sample ? <Sample sample={a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">It has no body; the line above is all of it.</p>}
-        {a.digest && <p className="quiet small">SHA-256 of what is approved: <code>{a.digest}</code>. Other bytes are not sent.</p>}
       </div>
       {pending && (
         <>

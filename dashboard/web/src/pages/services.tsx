@@ -112,7 +112,7 @@ function SecretTable({ list, usedBy, set }: { list: Secret[]; usedBy: (n: string
       <div className="table-box" tabIndex={0} role="region" aria-label="All secrets">
         <table className="table">
           <thead>
-            <tr><th scope="col">Secret</th><th scope="col">Value</th><th scope="col">Version</th><th scope="col">Set</th><th scope="col">Used by</th><th scope="col"><span className="sr">Do</span></th></tr>
+            <tr><th scope="col">Secret</th><th scope="col">Value</th><th scope="col" className="num">Version</th><th scope="col">Set</th><th scope="col">Used by</th><th scope="col"><span className="sr">Do</span></th></tr>
           </thead>
           <tbody>
             {list.map((s) => (
