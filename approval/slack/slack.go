@@ -89,10 +89,9 @@ type Slack struct {
 
 // A session is what one pair of tokens opens.
 type session struct {
-	api        *api.Client
-	team, org  string
-	user       string // the bot's own
-	lost, quit context.CancelFunc
+	api       *api.Client
+	team, org string
+	user      string // the bot's own
 }
 
 // New makes a Slack.

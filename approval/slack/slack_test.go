@@ -424,7 +424,7 @@ func TestWithoutTokensTheDeskWorks(t *testing.T) {
 	t.Cleanup(func() { r.team.Close(); r.web.Close() })
 	r.desk = r.newDesk()
 	var mu sync.Mutex
-	var missing error = errors.New("no value")
+	missing := errors.New("no value")
 	token := func(s string) func() (string, error) {
 		return func() (string, error) { mu.Lock(); defer mu.Unlock(); return s, missing }
 	}

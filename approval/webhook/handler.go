@@ -29,9 +29,15 @@ func statusOf(err error) int {
 		err    error
 		status int
 	}{
-		{ErrSignature, http.StatusUnauthorized}, {ErrKey, http.StatusUnauthorized}, {ErrForm, http.StatusBadRequest},
-		{ErrReplay, http.StatusConflict}, {approval.ErrAnswered, http.StatusConflict}, {approval.ErrUnknown, http.StatusNotFound},
-		{ErrNotForHooks, http.StatusForbidden}, {approval.ErrNotYours, http.StatusForbidden}, {approval.ErrStepUp, http.StatusForbidden},
+		{ErrSignature, http.StatusUnauthorized},
+		{ErrKey, http.StatusUnauthorized},
+		{ErrForm, http.StatusBadRequest},
+		{ErrReplay, http.StatusConflict},
+		{approval.ErrAnswered, http.StatusConflict},
+		{approval.ErrUnknown, http.StatusNotFound},
+		{ErrNotForHooks, http.StatusForbidden},
+		{approval.ErrNotYours, http.StatusForbidden},
+		{approval.ErrStepUp, http.StatusForbidden},
 		{approval.ErrScope, http.StatusBadRequest},
 	} {
 		if errors.Is(err, c.err) {

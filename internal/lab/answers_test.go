@@ -293,6 +293,46 @@ func TestT41_AProgramAnswersWithAKey(t *testing.T) {
 	}
 }
 
+// TestT41_AGraveYesIsNotTakenByWebhook signs a yes to an ask that takes a fresh
+// proof, and then a no.
+func TestT41_AGraveYesIsNotTakenByWebhook(t *testing.T) {
+	l, _, _ := answers(t, strings.Replace(answering, `members = ["ana@acme.dev"]`, "members = [\"ana@acme.dev\"]\n  step_up = true", 1))
+	r := l.Receiver("hooks.example.com", hookKey)
+	l.Secret("hook", hookKey)
+	a := l.Agent("robot", "agents")
+	done := make(chan int, 1)
+	go func() {
+		code, _ := call(t, a, "https://crm.example.com/customers/7", "x")
+		done <- code
+	}()
+	asked := l.Wait(r, 1)[0].Approval
+	if code := signed(t, l, asked.ID, "approve", "m-yes"); code != http.StatusForbidden {
+		t.Errorf("a yes: %d", code)
+	}
+	if !asked.StepUp {
+		t.Error("the message does not say what it takes")
+	}
+	if code := signed(t, l, asked.ID, "deny", "m-deny"); code != http.StatusOK {
+		t.Errorf("a no: %d", code)
+	}
+	if code := <-done; code != http.StatusForbidden {
+		t.Errorf("the agent got %d", code)
+	}
+}
+
+// signed answers an ask as Ana, with the key of the hook.
+func signed(t *testing.T, l *lab.Lab, id, answer, nonce string) int {
+	t.Helper()
+	body := `{"approval":"` + id + `","answer":"` + answer + `","by":"ana@acme.dev"}`
+	req := httptest.NewRequest(http.MethodPost, "/api/v1/approvals/"+id+"/answer", strings.NewReader(body))
+	if err := webhook.Sign(req.Header, []byte(hookKey), nonce, time.Now(), []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	l.API.Handler().ServeHTTP(w, req)
+	return w.Code
+}
+
 // TestT41_AnAgentChoosesNoChannel sends whatever could be taken for a wish of who
 // is asked.
 func TestT41_AnAgentChoosesNoChannel(t *testing.T) {
