@@ -21,7 +21,13 @@ const crashEnv = "SALLYPORT_TEST_CRASH_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashEnv); dir != "" {
-		if err := writeUntilKilled(dir, os.Getenv(crashEnv+"_STRICT") != ""); err != nil {
+		err := error(nil)
+		if os.Getenv(crashEnv+"_TALLY") != "" {
+			err = countUntilKilled(dir)
+		} else {
+			err = writeUntilKilled(dir, os.Getenv(crashEnv+"_STRICT") != "")
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit/tally"
 )
 
@@ -38,5 +42,54 @@ func TestTallyIsKept(t *testing.T) {
 	want := []tally.Entry{{Rule: "s", Of: "role x", At: now.Add(-time.Minute), N: 1}, {Rule: "r", Of: "agent a", At: now, N: 5}}
 	if err != nil || len(got) != len(want) || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+}
+
+const counters = 8
+
+// countUntilKilled tells its parent of every action whose Reserve has returned.
+func countUntilKilled(dir string) error {
+	s, err := Open(context.Background(), dir, nil)
+	if err != nil {
+		return err
+	}
+	c, err := tally.Open(context.Background(), s, time.Now)
+	if err != nil {
+		return err
+	}
+	var acked atomic.Int64
+	failed := make(chan error)
+	for n := range counters {
+		go func() {
+			limits := []action.Count{{Rule: "r", Limit: 100_000, Window: time.Hour, Of: []string{fmt.Sprint("agent ", n%3)}}}
+			for {
+				if _, full, err := c.Reserve(context.Background(), limits); err != nil || len(full) > 0 {
+					failed <- fmt.Errorf("%v %w", full, err)
+					return
+				}
+				fmt.Printf("%024d\n", acked.Add(1))
+			}
+		}()
+	}
+	return <-failed
+}
+
+// A gateway that is killed with -9 in the middle of its work has forgotten nothing
+// that it has counted, and counts nothing twice.
+func TestKillForgetsNoCount(t *testing.T) {
+	t.Setenv(crashEnv+"_TALLY", "1")
+	dir := stateDir(t)
+	acked, rounds := 0, 3
+	for round := range rounds {
+		acked += len(runAndKill(t, dir, false, 50*(round+1)))
+	}
+	entries, err := openStore(t, dir).LoadTally(t.Context(), time.Now().Add(-tally.MaxWindow))
+	must(t, err)
+	kept := 0
+	for _, e := range entries {
+		kept += e.N
+	}
+	if kept < acked || kept > acked+rounds*counters {
+		t.Errorf("%d were counted and %d are kept", acked, kept)
 	}
 }
