@@ -38,11 +38,8 @@ func (x *exchange) takeWhole(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := x.Whole(x.r.Header, x.trailer(), x.whole()); err != nil {
-		x.unfit = err
-		return err
-	}
-	return nil
+	x.unfit = x.Whole(x.r.Header, x.trailer(), x.whole())
+	return x.unfit
 }
 
 // stash keeps the body until done.
@@ -100,6 +97,8 @@ func (x *exchange) refusal(d action.Decision) *ask.Problem {
 	case d.Verdict == action.Ask:
 		return ask.Pending(d, x.Act.ID, ask.Token(x.r.Header["Prefer"], "respond-async"))
 	case errors.Is(x.unfit, stash.ErrTooLarge):
+		x.deadline(drainTimeout)
+		stash.Drain(x.r.Body, 4*maxHold) // some clients read no answer before they have sent all
 		return ask.Unaskable(d, x.Act.ID, maxHold>>20)
 	case errors.Is(x.unfit, room.ErrNone):
 		return ask.Unheld(d, x.Act.ID)

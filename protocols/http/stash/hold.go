@@ -50,3 +50,8 @@ type resumed struct {
 	io.Reader
 	io.Closer
 }
+
+// Drain reads at most most bytes that nobody wants.
+func Drain(r io.Reader, most int64) {
+	io.CopyN(io.Discard, r, most) //nolint:errcheck // whatever ends it
+}
