@@ -178,6 +178,9 @@ func TestT42_IdenticalAsksAreOne(t *testing.T) {
 			default:
 			}
 		}
+		if r, _ := d.Get("0"); r.State != Approved || r.UsedBy == "" {
+			t.Errorf("what was answered is gone: %+v", r)
+		}
 		list := d.List()
 		if passed != 1 || len(list) != 1 || list[0].Waiting != 4 {
 			t.Fatalf("one yes let %d pass; now %+v", passed, list)

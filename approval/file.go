@@ -90,6 +90,9 @@ func (d *Desk) place(k *ask, now time.Time) (other *ask, err error) {
 	if err := d.attend(k.agent).Admit(now); err != nil {
 		return nil, err
 	}
+	if d.all[k.req.ID] != nil { // the action has asked before, and another used the answer
+		k.req.ID = action.NewID(now)
+	}
 	d.put(k)
 	d.stir()
 	return nil, nil
