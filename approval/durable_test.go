@@ -401,3 +401,18 @@ func TestAsksEndThatNobodyWaitsFor(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+func TestAnActionThatAsksAgainIsAnotherAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(nil, nil)
+		comeBack(t, d, deed{id: "1", body: "x"})
+		answer(t, d, "1", true, ana, Scope{})
+		want(t, again(t, d, deed{id: "2", body: "x"}), action.Allow, "ana")
+		if dec := again(t, d, deed{id: "1", body: "x"}); dec.Verdict != action.Ask || dec.Approval == "1" {
+			t.Errorf("%+v", dec)
+		}
+		if r, _ := d.Get("1"); r.State != Approved || r.UsedBy != "2" {
+			t.Errorf("what was answered is gone: %+v", r)
+		}
+	})
+}
