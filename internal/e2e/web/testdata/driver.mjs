@@ -73,7 +73,7 @@ const ops = {
   shot: async ({ path, full }) => void (await page.screenshot({ path, fullPage: !!full, animations: 'disabled' })),
   faults: async () => {
     const inside = await page.evaluate(() => ({ refused: window.__refused.splice(0), ran: window.__ran.splice(0) }))
-    return { said: said.splice(0), ran: [...ran.splice(0), ...inside.ran], refused: inside.refused }
+    return { said: said.splice(0), ran: [...ran.splice(0), ...inside.ran].map(String), refused: inside.refused }
   },
   axe: async () => {
     // It is put in by the debugger's door, which the policy does not cover.
