@@ -40,16 +40,26 @@ type Standing struct {
 
 func (d *Door) loginRoutes() route.Table {
 	return route.Table{
-		{Method: "GET", Pattern: "/api/v1/session", Right: route.None, Do: route.Out(d.standing),
-			Doc: "Who asks and what they may do, or how to log in."},
-		{Method: "POST", Pattern: "/api/v1/session", Right: route.None, Do: route.Full(d.login),
-			Doc: "Logs a local operator in; the answer sets the cookie of the session."},
-		{Method: "DELETE", Pattern: "/api/v1/session", Right: route.Known, Proves: true, Do: route.Raw("application/json", d.logout),
-			Doc: "Logs out."},
-		{Method: "POST", Pattern: "/api/v1/session/step-up", Right: route.Known, Proves: true, Do: route.Full(d.stepUp),
-			Doc: "Proves with the password once more who asks, which a few routes want."},
-		{Method: "POST", Pattern: "/api/v1/setup", Right: route.None, Do: route.Full(d.setup),
-			Doc: "Makes the first operator, with the one-time link that serve prints."},
+		{
+			Method: "GET", Pattern: "/api/v1/session", Right: route.None, Do: route.Out(d.standing),
+			Doc: "Who asks and what they may do, or how to log in.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/session", Right: route.None, Do: route.Full(d.login),
+			Doc: "Logs a local operator in; the answer sets the cookie of the session.",
+		},
+		{
+			Method: "DELETE", Pattern: "/api/v1/session", Right: route.Known, Proves: true, Do: route.Raw("application/json", d.logout),
+			Doc: "Logs out.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/session/step-up", Right: route.Known, Proves: true, Do: route.Full(d.stepUp),
+			Doc: "Proves with the password once more who asks, which a few routes want.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/setup", Right: route.None, Do: route.Full(d.setup),
+			Doc: "Makes the first operator, with the one-time link that serve prints.",
+		},
 	}
 }
 

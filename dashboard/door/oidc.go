@@ -24,10 +24,14 @@ const (
 
 func (d *Door) oidcRoutes() route.Table {
 	return route.Table{
-		{Method: "GET", Pattern: "/api/v1/login/oidc", Right: route.None, Do: route.Raw("text/plain", d.oidcBegin),
-			Doc: "Sends the browser to the identity provider.", Query: []string{"fresh 1: prove anew there who you are, as a step-up"}},
-		{Method: "GET", Pattern: callback, Right: route.None, Do: route.Raw("text/plain", d.oidcFinish),
-			Doc: "Where the identity provider sends the browser back to, which is then logged in."},
+		{
+			Method: "GET", Pattern: "/api/v1/login/oidc", Right: route.None, Do: route.Raw("text/plain", d.oidcBegin),
+			Doc: "Sends the browser to the identity provider.", Query: []string{"fresh 1: prove anew there who you are, as a step-up"},
+		},
+		{
+			Method: "GET", Pattern: callback, Right: route.None, Do: route.Raw("text/plain", d.oidcFinish),
+			Doc: "Where the identity provider sends the browser back to, which is then logged in.",
+		},
 	}
 }
 

@@ -2,7 +2,6 @@ package door
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -56,24 +55,42 @@ const maxTokenLife = 366 * 24 * time.Hour
 // Routes is the part of the API that is about operators themselves.
 func (d *Door) Routes() route.Table {
 	return append(slices.Concat(d.loginRoutes(), d.oidcRoutes(), d.passkeyRoutes()), route.Table{
-		{Method: "GET", Pattern: "/api/v1/operators", Right: route.Viewer, Do: route.Out(d.operators),
-			Doc: "Local operators, and whom the configuration names."},
-		{Method: "POST", Pattern: "/api/v1/operators", Right: route.Admin, StepUp: true, Do: route.Take(d.addOperator),
-			Doc: "Makes a local operator."},
-		{Method: "DELETE", Pattern: "/api/v1/operators/{name}", Right: route.Admin, StepUp: true, Do: route.Out(d.removeOperator),
-			Doc: "Removes a local operator with their sessions and tokens."},
-		{Method: "PUT", Pattern: "/api/v1/operators/{name}/rights", Right: route.Admin, StepUp: true, Do: route.Take(d.setRights),
-			Doc: "Changes what a local operator may do beside what the configuration gives."},
-		{Method: "PUT", Pattern: "/api/v1/operators/{name}/password", Right: route.Known, Do: route.Take(d.setPassword),
-			Doc: "Changes a password and ends the operator's sessions; for one's own it takes the old one, for others an admin."},
-		{Method: "GET", Pattern: "/api/v1/tokens", Right: route.Known, Do: route.Out(d.tokens),
-			Doc: "The caller's API tokens, for an admin everybody's."},
-		{Method: "POST", Pattern: "/api/v1/tokens", Right: route.Known, StepUp: true, Do: route.Take(d.issue),
-			Doc: "Makes an API token with a scope and an expiry; its secret is shown this once."},
-		{Method: "DELETE", Pattern: "/api/v1/tokens/{name}", Right: route.Known, Do: route.Out(d.revoke),
-			Doc: "Ends an API token, by its name or id."},
-		{Method: "GET", Pattern: "/api/v1/operators/audit", Right: route.Viewer, Do: route.List(d.audit),
-			Doc: "What operators did, newest first."},
+		{
+			Method: "GET", Pattern: "/api/v1/operators", Right: route.Viewer, Do: route.Out(d.operators),
+			Doc: "Local operators, and whom the configuration names.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/operators", Right: route.Admin, StepUp: true, Do: route.Take(d.addOperator),
+			Doc: "Makes a local operator.",
+		},
+		{
+			Method: "DELETE", Pattern: "/api/v1/operators/{name}", Right: route.Admin, StepUp: true, Do: route.Out(d.removeOperator),
+			Doc: "Removes a local operator with their sessions and tokens.",
+		},
+		{
+			Method: "PUT", Pattern: "/api/v1/operators/{name}/rights", Right: route.Admin, StepUp: true, Do: route.Take(d.setRights),
+			Doc: "Changes what a local operator may do beside what the configuration gives.",
+		},
+		{
+			Method: "PUT", Pattern: "/api/v1/operators/{name}/password", Right: route.Known, Do: route.Take(d.setPassword),
+			Doc: "Changes a password and ends the operator's sessions; for one's own it takes the old one, for others an admin.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/tokens", Right: route.Known, Do: route.Out(d.tokens),
+			Doc: "The caller's API tokens, for an admin everybody's.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/tokens", Right: route.Known, StepUp: true, Do: route.Take(d.issue),
+			Doc: "Makes an API token with a scope and an expiry; its secret is shown this once.",
+		},
+		{
+			Method: "DELETE", Pattern: "/api/v1/tokens/{name}", Right: route.Known, Do: route.Out(d.revoke),
+			Doc: "Ends an API token, by its name or id.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/operators/audit", Right: route.Viewer, Do: route.List(d.audit),
+			Doc: "What operators did, newest first.",
+		},
 	}...)
 }
 
@@ -102,7 +119,7 @@ func (d *Door) addOperator(r *http.Request, in NewOperator) (account.Operator, e
 		}
 	}
 	route.Note(r, "name", in.Name)
-	route.Note(r, "rights", fmt.Sprint(in.Rights.List()))
+	route.Note(r, "rights", in.Rights.String())
 	o, err := d.Book.Add(r.Context(), in.Name, in.Password, in.Rights)
 	return o, fault(err)
 }
@@ -113,7 +130,7 @@ func (d *Door) removeOperator(r *http.Request) (route.Nothing, error) {
 
 func (d *Door) setRights(r *http.Request, in NewRights) (account.Operator, error) {
 	name := r.PathValue("name")
-	route.Note(r, "rights", fmt.Sprint(in.Rights.List()))
+	route.Note(r, "rights", in.Rights.String())
 	if err := d.Book.SetRights(r.Context(), name, in.Rights); err != nil {
 		return account.Operator{}, fault(err)
 	}
@@ -173,7 +190,7 @@ func (d *Door) issue(r *http.Request, in NewToken) (Issued, error) {
 		}
 	}
 	route.Note(r, "name", in.Name)
-	route.Note(r, "scope", fmt.Sprint(in.Scope.List()))
+	route.Note(r, "scope", in.Scope.String())
 	t, secret, err := d.Book.Issue(r.Context(), c.Person, in.Name, in.Scope, life)
 	return Issued{t, secret}, fault(err)
 }

@@ -31,18 +31,30 @@ const maxPasskeys = 20
 
 func (d *Door) passkeyRoutes() route.Table {
 	return route.Table{
-		{Method: "POST", Pattern: "/api/v1/session/passkey/challenge", Right: route.None, Do: route.Out(d.challenge),
-			Doc: "What navigator.credentials.get takes, to log in or step up with a passkey."},
-		{Method: "POST", Pattern: "/api/v1/session/passkey", Right: route.None, Do: route.Full(d.passkeyLogin),
-			Doc: "Logs in with a passkey, or proves with it anew who asks."},
-		{Method: "GET", Pattern: "/api/v1/passkeys", Right: route.Known, Do: route.Out(d.passkeys),
-			Doc: "The caller's passkeys."},
-		{Method: "POST", Pattern: "/api/v1/passkeys/challenge", Right: route.Known, Do: route.Out(d.registration),
-			Doc: "What navigator.credentials.create takes, to register a passkey."},
-		{Method: "POST", Pattern: "/api/v1/passkeys", Right: route.Known, Do: route.Take(d.register),
-			Doc: "Registers a passkey of the caller's."},
-		{Method: "DELETE", Pattern: "/api/v1/passkeys/{name}", Right: route.Known, StepUp: true, Do: route.Out(d.forget),
-			Doc: "Removes a passkey of the caller's."},
+		{
+			Method: "POST", Pattern: "/api/v1/session/passkey/challenge", Right: route.None, Do: route.Out(d.challenge),
+			Doc: "What navigator.credentials.get takes, to log in or step up with a passkey.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/session/passkey", Right: route.None, Do: route.Full(d.passkeyLogin),
+			Doc: "Logs in with a passkey, or proves with it anew who asks.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/passkeys", Right: route.Known, Do: route.Out(d.passkeys),
+			Doc: "The caller's passkeys.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/passkeys/challenge", Right: route.Known, Do: route.Out(d.registration),
+			Doc: "What navigator.credentials.create takes, to register a passkey.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/passkeys", Right: route.Known, Do: route.Take(d.register),
+			Doc: "Registers a passkey of the caller's.",
+		},
+		{
+			Method: "DELETE", Pattern: "/api/v1/passkeys/{name}", Right: route.Known, StepUp: true, Do: route.Out(d.forget),
+			Doc: "Removes a passkey of the caller's.",
+		},
 	}
 }
 

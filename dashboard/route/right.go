@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"sallyport.dev/sallyport/action"
 )
@@ -98,6 +99,14 @@ func (Rights) JSONSchema() map[string]any {
 // JSONSchema says what the JSON of a right looks like.
 func (Right) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "enum": names()[Viewer:]}
+}
+
+func (s Rights) String() string {
+	var words []string
+	for _, r := range s.List() {
+		words = append(words, r.String())
+	}
+	return strings.Join(words, ", ")
 }
 
 // MarshalJSON gives the names of the rights.
