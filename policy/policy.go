@@ -49,6 +49,8 @@ type (
 	JudgeConfig = hclconf.Judge
 	// SecretConfig is a secret block.
 	SecretConfig = host.Secret
+	// KeyConfig says where the key of the vault is.
+	KeyConfig = host.KeySource
 )
 
 // A Policy is one configuration, compiled. It is immutable and safe for

@@ -42,6 +42,7 @@ type Info struct {
 	Created time.Time `json:"created,omitzero"`  // of this version; of a source: when it was read
 	By      string    `json:"by,omitempty"`      // who set this version
 	Older   []uint64  `json:"older,omitempty"`   // versions that Rollback may go back to, the oldest first
+	Short   bool      `json:"short,omitempty"`   // too short to be looked for in answers
 	Used    time.Time `json:"used,omitzero"`     // when it last went out, to the second, since the gateway started
 	Source  string    `json:"source"`            // "sealed", "env NAME", "file PATH", or where it is fetched
 	Problem string    `json:"problem,omitempty"` // why it has no value, or none that is fresh
@@ -225,6 +226,7 @@ func (v *Vault) List() []Info {
 	infos := make([]Info, 0, len(entries))
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		info := entries[name].info
+		info.Short = entries[name].err == nil && len(entries[name].value.Reveal()) < scrub.Least
 		if at := entries[name].used.Load(); at != 0 {
 			info.Used = time.Unix(at, 0).UTC()
 		}

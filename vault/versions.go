@@ -95,13 +95,6 @@ func (v *Vault) Rotate(ctx context.Context, key Key) error {
 	return nil
 }
 
-// KeyID names the key that seals the vault now.
-func (v *Vault) KeyID() string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.key.id
-}
-
 // rewrapAll gives everything sealed with key; what was sealed with one of the old
 // ones is kept so, in one step. What no key opens stays as it is.
 func rewrapAll(ctx context.Context, backend Backend, all []Sealed, key Key, old []Key) ([]Sealed, error) {

@@ -59,7 +59,7 @@ func TestRotate(t *testing.T) {
 	must(t, err)
 	before := v.Generation(auth("a"))
 	must(t, v.Rotate(t.Context(), testKey(2)))
-	if v.KeyID() != testKey(2).ID() || v.Generation(auth("a")) != before || password(t, v, "a") != "current" {
+	if v.key.id != testKey(2).ID() || v.Generation(auth("a")) != before || password(t, v, "a") != "current" {
 		t.Error("a rotation was noticed")
 	}
 	if _, err := Open(t.Context(), m, testKey(1)); err == nil {
@@ -88,7 +88,7 @@ func TestOpenFinishesARotation(t *testing.T) {
 	if err := v.Rotate(t.Context(), testKey(2)); !errors.Is(err, m.fail) {
 		t.Fatalf("%v", err)
 	}
-	if password(t, v, "a") != "value" || v.KeyID() != testKey(1).ID() {
+	if password(t, v, "a") != "value" || v.key.id != testKey(1).ID() {
 		t.Error("a rotation that failed left something behind")
 	}
 	m.fail = nil

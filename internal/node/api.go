@@ -8,6 +8,8 @@ import (
 
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 var errStarting = errors.New("the gateway is starting")
@@ -22,7 +24,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		Version: n.o.Version, Started: n.started,
 		Book: n.newBook(context.Background()), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
-		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.rotateKey, Backup: n.backup, Metrics: metrics, Logger: n.o.Log,
+		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
 	}
 	if n.WG != nil {
 		a.Config = n.clientConfig
@@ -60,10 +62,19 @@ func (n *Node) status() dashboard.Status {
 
 // Warnings lists what keeps an allowed action from working.
 func (n *Node) Warnings() []string {
+	infos := map[string]vault.Info{}
+	for _, i := range n.Vault.List() {
+		infos[i.Name] = i
+	}
 	var list []string
 	for _, name := range append(n.Rules.Current().SecretNames(), n.Outreach.Secrets()...) {
-		if !n.Vault.Has(name) {
+		switch i, known := infos[name]; {
+		case known && i.Problem != "":
+			list = append(list, fmt.Sprintf("secret %s (%s): %s", name, i.Source, i.Problem))
+		case !known:
 			list = append(list, fmt.Sprintf("secret %s has no value; set it with: sallyport secret set %[1]s", name))
+		case i.Short:
+			list = append(list, fmt.Sprintf("secret %s is too short to be looked for in what a service answers: take one of %d bytes or more", name, scrub.Least))
 		}
 	}
 	return append(list, n.Outreach.Warnings()...)

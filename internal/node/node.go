@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +29,7 @@ import (
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/internal/node/gate"
 	"sallyport.dev/sallyport/internal/node/outreach"
+	"sallyport.dev/sallyport/internal/node/safe"
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/dns"
@@ -91,15 +91,14 @@ type Node struct {
 	TS       *tailnet.Node   // nil: no such transport
 	API      *dashboard.API
 
-	o        Options
-	closing  context.CancelFunc        // ends the life of the desk
-	people   atomic.Pointer[door.Door] // who the operators are; nil until the API is there
-	started  time.Time
-	up       atomic.Bool
-	store    *store.Store
-	ring     *keyring.Ring // of the vault; guarded by rotating once it is open
-	rotating sync.Mutex
-	pools    []netip.Prefix // the virtual IPs
+	o       Options
+	closing context.CancelFunc        // ends the life of the desk
+	people  atomic.Pointer[door.Door] // who the operators are; nil until the API is there
+	started time.Time
+	up      atomic.Bool
+	store   *store.Store
+	safe    *safe.Safe
+	pools   []netip.Prefix // the virtual IPs
 
 	gates gate.Gates // where people come in
 }
@@ -172,9 +171,11 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 	if n.store, err = store.Open(ctx, n.Dir, n.o.Log); err != nil {
 		return err
 	}
-	if err := n.openVault(ctx, conf); err != nil {
+	n.safe, err = safe.Open(ctx, safe.Options{Dir: n.Dir, Store: n.store, Key: conf.Key, Ask: n.o.Ask, Client: n.o.HTTP, Log: n.o.Log})
+	if err != nil {
 		return err
 	}
+	n.Vault = n.safe.Vault
 	places, err := n.sources(n.Rules.Current())
 	if err != nil {
 		return err

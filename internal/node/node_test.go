@@ -138,8 +138,8 @@ func TestWhatKeepsAGatewayFromStarting(t *testing.T) {
 	for _, tt := range []struct{ name, hcl, want string }{
 		{"bad configuration", "nonsense", "the configuration has errors"},
 		{"no transport", "service \"s\" {\n  hosts = [\"s.example.com\"]\n}", "wireguard {}"},
-		{"no key", "gateway {\n  key = env(\"SALLYPORT_NO_SUCH_KEY\")\n  wireguard {}\n}", "vault key in $SALLYPORT_NO_SUCH_KEY"},
-		{"no key file", "gateway {\n  key = file(\"nowhere\")\n  wireguard {}\n}", "nowhere: no such file"},
+		{"no key", "gateway {\n  key = env(\"SALLYPORT_NO_SUCH_KEY\")\n  wireguard {}\n}", "$SALLYPORT_NO_SUCH_KEY: a vault key is 32 bytes"},
+		{"no key file", "gateway {\n  key = file(\"nowhere\")\n  wireguard {}\n}", "nowhere is not there"},
 		{"a port that is no port of ours", "gateway {\n  wireguard {\n    listen = \"192.0.2.1:1\"\n  }\n}", "the configuration has errors"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

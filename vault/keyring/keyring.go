@@ -68,7 +68,7 @@ func open(ctx context.Context, s store, path string, fresh bool) (*Ring, error) 
 	case errors.Is(err, fs.ErrNotExist) && fresh:
 		return first(ctx, s, path)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s is not there, and the store holds secrets that are sealed with it; put it back, or restore a backup", ErrMissing, path)
+		return nil, fmt.Errorf("%w: %s is not there. Where secrets are sealed with it, put it back or restore a backup; else make one: openssl rand -base64 32 | install -m 600 /dev/stdin %[2]s", ErrMissing, path)
 	case err != nil:
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/dashboard"
-	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/internal/node/safe"
 	"sallyport.dev/sallyport/vault/backup"
 
 	"filippo.io/age"
@@ -113,10 +113,10 @@ func (c *commands) restore() *cobra.Command {
 				return err
 			}
 			cli.Say(cmd, "%s is a state directory again. Start the gateway with its configuration: sallyport serve -c PATH", state)
-			if !slices.Contains(names, node.KeyFile) {
+			if !slices.Contains(names, safe.KeyFile) {
 				cli.Say(cmd, "Its key is sealed as it was: the same passphrase, or the same Vault, opens it.")
 			} else {
-				cli.Say(cmd, "If the configuration keeps the key elsewhere, put %s there and remove it here.", filepath.Join(state, node.KeyFile))
+				cli.Say(cmd, "If the configuration keeps the key elsewhere, put %s there and remove it here.", filepath.Join(state, safe.KeyFile))
 			}
 			return nil
 		},
@@ -170,12 +170,12 @@ func restore(path, state string, with []age.Identity) (names []string, err error
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, node.StateFile) || !slices.Contains(names, node.KeyFile) {
+	if !slices.Contains(names, safe.StateFile) || !slices.Contains(names, safe.KeyFile) {
 		return nil, fmt.Errorf("%w: it holds %q", backup.ErrForeign, names)
 	}
 	if len(names) > 2 { // the key is there sealed, as the configuration keeps it
-		names = slices.DeleteFunc(names, func(n string) bool { return n == node.KeyFile })
-		if err := os.Remove(filepath.Join(part, node.KeyFile)); err != nil {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == safe.KeyFile })
+		if err := os.Remove(filepath.Join(part, safe.KeyFile)); err != nil {
 			return nil, err
 		}
 	}

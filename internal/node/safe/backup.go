@@ -1,4 +1,4 @@
-package node
+package safe
 
 import (
 	"context"
@@ -13,31 +13,24 @@ import (
 	"sallyport.dev/sallyport/vault/backup"
 )
 
-// StateFile and KeyFile are the names, in a backup as in the state directory, of
-// the database and of the key that opens what is sealed in it.
-const (
-	StateFile = "state.db"
-	KeyFile   = keyFile
-)
-
-// backup seals what a gateway cannot be made again without into a file that is
+// Backup seals what a gateway cannot be made again without into a file that is
 // unlinked already: the database, with everything sealed in it, and the key.
-func (n *Node) backup(ctx context.Context, how dashboard.Sealing) (_ *os.File, err error) {
+func (s *Safe) Backup(ctx context.Context, how dashboard.Sealing) (_ *os.File, err error) {
 	to, err := backup.Recipients(how.Recipients, how.Passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", dashboard.ErrSealing, err)
 	}
-	dir, err := os.MkdirTemp(n.Dir, ".backup-*") // 0700, on the disk that holds the state
+	dir, err := os.MkdirTemp(s.o.Dir, ".backup-*") // 0700, on the disk that holds the state
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	n.rotating.Lock() // the key and what it opens belong together
-	defer n.rotating.Unlock()
-	if err := n.store.Snapshot(ctx, filepath.Join(dir, StateFile)); err != nil {
+	s.mu.Lock() // the key and what it opens belong together
+	defer s.mu.Unlock()
+	if err := s.o.Store.Snapshot(ctx, filepath.Join(dir, StateFile)); err != nil {
 		return nil, err
 	}
-	key := n.ring.Key.Export().Reveal()
+	key := s.ring.Key.Export().Reveal()
 	if err := os.WriteFile(filepath.Join(dir, KeyFile), key, 0o600); err != nil {
 		return nil, err
 	}
@@ -47,8 +40,8 @@ func (n *Node) backup(ctx context.Context, how dashboard.Sealing) (_ *os.File, e
 	}
 	names := []string{filepath.Join(dir, StateFile), filepath.Join(dir, KeyFile)}
 	for _, name := range []string{passphraseFile, transitFile} {
-		if _, err := os.Stat(filepath.Join(n.Dir, name)); !errors.Is(err, fs.ErrNotExist) {
-			names = append(names, filepath.Join(n.Dir, name))
+		if _, err := os.Stat(filepath.Join(s.o.Dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			names = append(names, filepath.Join(s.o.Dir, name))
 		}
 	}
 	if err := archive(out, names, func(files []backup.File) error { return backup.Write(out, time.Now(), files, to...) }); err != nil {
