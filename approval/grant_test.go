@@ -137,8 +137,12 @@ func TestScopesThatCannotBeGiven(t *testing.T) {
 		d := newDesk(nil, nil)
 		comeBack(t, d, deed{id: "1", body: "x"})
 		for _, s := range []Scope{
-			{Kind: "always"}, {Kind: Once, For: time.Minute}, {Kind: Exact}, {Kind: Exact, For: 25 * time.Hour},
-			{Kind: Exact, For: time.Minute, Times: -1}, {Kind: Similar, For: time.Minute, Times: scope.MaxTimes + 1},
+			{Kind: "always"},
+			{Kind: Once, For: time.Minute},
+			{Kind: Exact},
+			{Kind: Exact, For: 25 * time.Hour},
+			{Kind: Exact, For: time.Minute, Times: -1},
+			{Kind: Similar, For: time.Minute, Times: scope.MaxTimes + 1},
 			{Kind: Similar, For: time.Minute}, // nobody knows what is similar to this
 		} {
 			if _, err := d.Answer("1", true, ana, "", s); !errors.Is(err, ErrScope) {

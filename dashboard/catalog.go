@@ -83,14 +83,22 @@ func rowOf(r *audit.Record) Row {
 // catalogRoutes are what the pages show beside the records themselves.
 func (a *API) catalogRoutes() route.Table {
 	return route.Table{
-		{Method: "GET", Pattern: "/api/v1/services", Right: route.Viewer, Do: route.Out(a.services),
-			Doc: "Every service of the rules in force, with the secrets it needs and the roles that use it."},
-		{Method: "GET", Pattern: "/api/v1/roles", Right: route.Viewer, Do: route.Out(a.roles),
-			Doc: "Every role of the rules in force."},
-		{Method: "GET", Pattern: "/api/v1/actions/rows", Right: route.Viewer, Do: route.List(a.rows),
-			Doc: "Recorded actions that a query finds, without what only a page of their own shows."},
-		{Method: "GET", Pattern: "/api/v1/actions/{id}/why", Right: route.Viewer, Do: route.Out(a.why),
-			Doc: "How the rules in force judge a recorded action: every rule tried, the facts used and what decided."},
+		{
+			Method: "GET", Pattern: "/api/v1/services", Right: route.Viewer, Do: route.Out(a.services),
+			Doc: "Every service of the rules in force, with the secrets it needs and the roles that use it.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/roles", Right: route.Viewer, Do: route.Out(a.roles),
+			Doc: "Every role of the rules in force.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/actions/rows", Right: route.Viewer, Do: route.List(a.rows),
+			Doc: "Recorded actions that a query finds, without what only a page of their own shows.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/actions/{id}/why", Right: route.Viewer, Do: route.Out(a.why),
+			Doc: "How the rules in force judge a recorded action: every rule tried, the facts used and what decided.",
+		},
 	}
 }
 

@@ -22,10 +22,14 @@ type Judge struct {
 // itself by the signature of what it sends, not by who it is.
 func (a *API) hookRoutes() route.Table {
 	return route.Table{
-		{Method: "GET", Pattern: "/api/v1/judges", Right: route.Viewer, Do: route.Out(a.judges),
-			Doc: "The judges of the rules in force, and what they have cost today."},
-		{Method: "POST", Pattern: "/api/v1/approvals/{id}/answer", Right: route.None, Do: route.Plain("application/json", a.Answers),
-			Doc: "Answers an ask with a message signed by the key of a webhook."},
+		{
+			Method: "GET", Pattern: "/api/v1/judges", Right: route.Viewer, Do: route.Out(a.judges),
+			Doc: "The judges of the rules in force, and what they have cost today.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/approvals/{id}/answer", Right: route.None, Do: route.Plain("application/json", a.Answers),
+			Doc: "Answers an ask with a message signed by the key of a webhook.",
+		},
 	}
 }
 

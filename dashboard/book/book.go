@@ -87,32 +87,58 @@ func (s Standing) ETag() string { return s.Revision }
 func (b *Book) Routes() route.Table {
 	const at = "/api/v1/policy"
 	return route.Table{
-		{Method: "GET", Pattern: at, Right: route.Viewer, Do: route.Out(b.text),
-			Doc: "The configuration as text: every file, and every block with where it stands."},
-		{Method: "POST", Pattern: at + "/check", Right: route.Editor, Quiet: true, Do: route.Take(b.check),
-			Doc: "Says what a draft would do: diff, placement, findings with their places, and what only an admin may take."},
-		{Method: "POST", Pattern: at + "/impact", Right: route.Editor, Quiet: true, Do: route.Take(b.impact),
-			Doc: "Judges what was recorded since then by a draft and by the rules in force, and lists the actions whose verdict differs."},
-		{Method: "POST", Pattern: at + "/apply", Right: route.Editor, Do: route.Take(b.apply),
-			Doc: "Takes a draft: it is checked and tested, written and in force, and a revision of the history."},
-		{Method: "GET", Pattern: at + "/blocks", Right: route.Viewer, Do: route.Out(b.blocks),
-			Doc: "Every block, or those of the query's kind."},
-		{Method: "GET", Pattern: at + "/blocks/{kind}/{name}", Right: route.Viewer, Do: route.Out(b.block),
-			Doc: "One block."},
-		{Method: "PUT", Pattern: at + "/blocks/{kind}/{name}", Right: route.Editor, Do: route.Take(b.putBlock),
-			Doc: "Adds a block or replaces it."},
-		{Method: "DELETE", Pattern: at + "/blocks/{kind}/{name}", Right: route.Editor, Do: route.May(b.removeBlock),
-			Doc: "Takes a block out."},
-		{Method: "GET", Pattern: at + "/files/{file}", Right: route.Viewer, Do: route.Out(b.file),
-			Doc: "One file."},
-		{Method: "PUT", Pattern: at + "/files/{file}", Right: route.Editor, Do: route.Take(b.putFile),
-			Doc: "Puts a whole file in place; the blocks of the host in it must stay as they are."},
-		{Method: "GET", Pattern: at + "/history", Right: route.Viewer, Do: route.Out(b.history),
-			Doc: "What the configuration was: revisions before a number, newest first, without their files."},
-		{Method: "GET", Pattern: at + "/history/{number}", Right: route.Viewer, Do: route.Out(b.revision),
-			Doc: "One revision with its files."},
-		{Method: "POST", Pattern: at + "/history/{number}/rollback", Right: route.Editor, Do: route.May(b.rollback),
-			Doc: "Goes back to a revision; that is a revision of its own, through the same checks."},
+		{
+			Method: "GET", Pattern: at, Right: route.Viewer, Do: route.Out(b.text),
+			Doc: "The configuration as text: every file, and every block with where it stands.",
+		},
+		{
+			Method: "POST", Pattern: at + "/check", Right: route.Editor, Quiet: true, Do: route.Take(b.check),
+			Doc: "Says what a draft would do: diff, placement, findings with their places, and what only an admin may take.",
+		},
+		{
+			Method: "POST", Pattern: at + "/impact", Right: route.Editor, Quiet: true, Do: route.Take(b.impact),
+			Doc: "Judges what was recorded since then by a draft and by the rules in force, and lists the actions whose verdict differs.",
+		},
+		{
+			Method: "POST", Pattern: at + "/apply", Right: route.Editor, Do: route.Take(b.apply),
+			Doc: "Takes a draft: it is checked and tested, written and in force, and a revision of the history.",
+		},
+		{
+			Method: "GET", Pattern: at + "/blocks", Right: route.Viewer, Do: route.Out(b.blocks),
+			Doc: "Every block, or those of the query's kind.",
+		},
+		{
+			Method: "GET", Pattern: at + "/blocks/{kind}/{name}", Right: route.Viewer, Do: route.Out(b.block),
+			Doc: "One block.",
+		},
+		{
+			Method: "PUT", Pattern: at + "/blocks/{kind}/{name}", Right: route.Editor, Do: route.Take(b.putBlock),
+			Doc: "Adds a block or replaces it.",
+		},
+		{
+			Method: "DELETE", Pattern: at + "/blocks/{kind}/{name}", Right: route.Editor, Do: route.May(b.removeBlock),
+			Doc: "Takes a block out.",
+		},
+		{
+			Method: "GET", Pattern: at + "/files/{file}", Right: route.Viewer, Do: route.Out(b.file),
+			Doc: "One file.",
+		},
+		{
+			Method: "PUT", Pattern: at + "/files/{file}", Right: route.Editor, Do: route.Take(b.putFile),
+			Doc: "Puts a whole file in place; the blocks of the host in it must stay as they are.",
+		},
+		{
+			Method: "GET", Pattern: at + "/history", Right: route.Viewer, Do: route.Out(b.history),
+			Doc: "What the configuration was: revisions before a number, newest first, without their files.",
+		},
+		{
+			Method: "GET", Pattern: at + "/history/{number}", Right: route.Viewer, Do: route.Out(b.revision),
+			Doc: "One revision with its files.",
+		},
+		{
+			Method: "POST", Pattern: at + "/history/{number}/rollback", Right: route.Editor, Do: route.May(b.rollback),
+			Doc: "Goes back to a revision; that is a revision of its own, through the same checks.",
+		},
 	}
 }
 

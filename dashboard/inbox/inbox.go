@@ -50,18 +50,30 @@ type Answer struct {
 // known and the handlers look closer.
 func (b Inbox) Routes() route.Table {
 	return route.Table{
-		{Method: "GET", Pattern: "/api/v1/approvals", Right: route.Known, Do: route.Out(b.list),
-			Doc: "The asks that wait and, with past=N, the last ones that were settled; of a very long list without samples (brief)."},
-		{Method: "GET", Pattern: "/api/v1/approvals/{id}", Right: route.Known, Do: route.Out(b.one),
-			Doc: "One ask."},
-		{Method: "POST", Pattern: "/api/v1/approvals/{id}/approve", Right: route.Known, Do: route.May(b.approve),
-			Doc: "Says yes to an ask: once, to exactly this again, or to what is similar to it."},
-		{Method: "POST", Pattern: "/api/v1/approvals/{id}/deny", Right: route.Known, Do: route.May(b.deny),
-			Doc: "Says no to an ask."},
-		{Method: "GET", Pattern: "/api/v1/grants", Right: route.Known, Do: route.Out(b.grants),
-			Doc: "The yeses for longer that are in force."},
-		{Method: "DELETE", Pattern: "/api/v1/grants/{id}", Right: route.Known, Do: route.Out(b.revoke),
-			Doc: "Ends a yes for longer."},
+		{
+			Method: "GET", Pattern: "/api/v1/approvals", Right: route.Known, Do: route.Out(b.list),
+			Doc: "The asks that wait and, with past=N, the last ones that were settled; of a very long list without samples (brief).",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/approvals/{id}", Right: route.Known, Do: route.Out(b.one),
+			Doc: "One ask.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/approvals/{id}/approve", Right: route.Known, Do: route.May(b.approve),
+			Doc: "Says yes to an ask: once, to exactly this again, or to what is similar to it.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/approvals/{id}/deny", Right: route.Known, Do: route.May(b.deny),
+			Doc: "Says no to an ask.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/grants", Right: route.Known, Do: route.Out(b.grants),
+			Doc: "The yeses for longer that are in force.",
+		},
+		{
+			Method: "DELETE", Pattern: "/api/v1/grants/{id}", Right: route.Known, Do: route.Out(b.revoke),
+			Doc: "Ends a yes for longer.",
+		},
 	}
 }
 

@@ -37,7 +37,6 @@ type office struct {
 	t       *testing.T
 	control *testcontrol.Server
 	url     string
-	conf    string // what the configuration says besides
 	o       node.Options
 	logs    *lab.Buffer
 	n       *node.Node

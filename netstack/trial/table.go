@@ -16,7 +16,7 @@ import (
 	"sallyport.dev/sallyport/netstack"
 )
 
-// CapturesEveryDestination: whatever an agent dials comes in as it was dialled.
+// CapturesEveryDestination tries that whatever an agent dials comes in as it was dialled.
 func CapturesEveryDestination(t *testing.T, start Start, more ...string) {
 	l := start(t, Handler(Echo), nil)
 	c := l.Agent("ci")
@@ -42,7 +42,7 @@ func CapturesEveryDestination(t *testing.T, start Start, more ...string) {
 	}
 }
 
-// RefusesAtOnce: what nobody accepts is reset, not left to a time-out.
+// RefusesAtOnce tries that what nobody accepts is reset, not left to a time-out.
 func RefusesAtOnce(t *testing.T, start Start) {
 	l := start(t, Handler(Echo), nil)
 	c := l.Agent("ci")
@@ -65,7 +65,7 @@ func RefusesAtOnce(t *testing.T, start Start) {
 	}
 }
 
-// HalfCloseDeliversTheLateAnswer: an agent that has said all still hears all.
+// HalfCloseDeliversTheLateAnswer tries that an agent that has said all still hears all.
 func HalfCloseDeliversTheLateAnswer(t *testing.T, start Start) {
 	l := start(t, Handler(Echo), nil)
 	conn := l.Agent("ci").Dial(t, "1.2.3.4:80")
@@ -79,7 +79,7 @@ func HalfCloseDeliversTheLateAnswer(t *testing.T, start Start) {
 	}
 }
 
-// BulkIsWhole: size bytes come back as they were sent, by IPv4 and IPv6.
+// BulkIsWhole tries that size bytes come back as they were sent, by IPv4 and IPv6.
 func BulkIsWhole(t *testing.T, start Start, size int) (Lab, Agent) {
 	l := start(t, Handler(Echo), nil)
 	c := l.Agent("ci")
@@ -103,7 +103,7 @@ func BulkIsWhole(t *testing.T, start Start, size int) (Lab, Agent) {
 	return l, c
 }
 
-// DNSToAnyAddressIsOurs: whomever an agent asks, the gateway answers.
+// DNSToAnyAddressIsOurs tries that whomever an agent asks, the gateway answers.
 func DNSToAnyAddressIsOurs(t *testing.T, start Start) {
 	l := start(t, Handler(Echo), nil)
 	c := l.Agent("ci")
@@ -128,7 +128,7 @@ func DNSToAnyAddressIsOurs(t *testing.T, start Start) {
 	}
 }
 
-// UDPOtherThanDNSIsRejected: with ICMP, so that nobody waits.
+// UDPOtherThanDNSIsRejected tries that it is, with ICMP, so that nobody waits.
 func UDPOtherThanDNSIsRejected(t *testing.T, start Start) {
 	l := start(t, Handler(Echo), nil)
 	c := l.Agent("ci")
@@ -142,7 +142,7 @@ func UDPOtherThanDNSIsRejected(t *testing.T, start Start) {
 	}
 }
 
-// OnlyTheHandlerOpensAPort: every port of every host is the handler's to open.
+// OnlyTheHandlerOpensAPort tries that every port of every host is the handler's to open.
 func OnlyTheHandlerOpensAPort(t *testing.T, start Start) {
 	var mu sync.Mutex
 	seen := make(map[netip.AddrPort]bool)
@@ -171,7 +171,7 @@ func OnlyTheHandlerOpensAPort(t *testing.T, start Start) {
 	}
 }
 
-// FlowsAreLimitedPerAgent: one agent's many leave room for the others.
+// FlowsAreLimitedPerAgent tries that one agent's many leave room for the others.
 func FlowsAreLimitedPerAgent(t *testing.T, start Start) {
 	l := start(t, Handler(Echo), func(s *netstack.Server) { s.Limits.Flows = 5 })
 	c, other := l.Agent("ci"), l.Agent("other")
@@ -195,7 +195,7 @@ func FlowsAreLimitedPerAgent(t *testing.T, start Start) {
 	})
 }
 
-// UnacceptedFlowsAreLimitedPerAgent: so are those that wait for an upstream.
+// UnacceptedFlowsAreLimitedPerAgent tries the same of those that wait for an upstream.
 func UnacceptedFlowsAreLimitedPerAgent(t *testing.T, start Start) {
 	l := start(t, Handler(func(ctx context.Context, f netstack.Flow) error {
 		if f.Dst.Port() == 80 {
@@ -221,7 +221,7 @@ func UnacceptedFlowsAreLimitedPerAgent(t *testing.T, start Start) {
 	stuck.Wait()
 }
 
-// QueriesAreLimitedPerAgent: questions that wait hold few goroutines.
+// QueriesAreLimitedPerAgent tries that questions that wait hold few goroutines.
 func QueriesAreLimitedPerAgent(t *testing.T, start Start) {
 	block := make(chan struct{})
 	l := start(t, Handler(Echo), func(s *netstack.Server) {
@@ -248,7 +248,7 @@ func QueriesAreLimitedPerAgent(t *testing.T, start Start) {
 	close(block)
 }
 
-// PanicEndsOnlyItsFlow: a handler's panic is one flow's.
+// PanicEndsOnlyItsFlow tries that a handler's panic is one flow's.
 func PanicEndsOnlyItsFlow(t *testing.T, start Start) {
 	l := start(t, Handler(func(ctx context.Context, f netstack.Flow) error {
 		if f.Dst.Port() == 81 {

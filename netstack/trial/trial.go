@@ -82,7 +82,8 @@ func (m *Memory) Get(id string) netstack.Agent {
 
 const (
 	// Known is the only virtual IP that stands for a name; it is KnownName's.
-	Known     = "198.18.0.7"
+	Known = "198.18.0.7"
+	// KnownName is what stands for it.
 	KnownName = "api.example.com"
 	// Stale is one that stands for nothing.
 	Stale = "198.18.0.8"

@@ -88,7 +88,8 @@ func (e *editor) read() (m struct {
 	Params json.RawMessage `json:"params"`
 	Result json.RawMessage `json:"result"`
 	Error  *wire.Error     `json:"error"`
-}) {
+},
+) {
 	e.t.Helper()
 	head, err := textproto.NewReader(e.in).ReadMIMEHeader()
 	if err != nil {

@@ -134,8 +134,10 @@ func TestHashi(t *testing.T) {
 func TestHashiLogsInAgain(t *testing.T) {
 	h := &hashi{t: t}
 	srv := server(t, h.routes())
-	r := &Hashi{Client: srv.Client(), Address: srv.URL, Namespace: "team", Path: "kv/data/db", Field: "password",
-		Login: HashiLogin{Role: "sallyport", JWTFile: write(t, "a.jwt")}}
+	r := &Hashi{
+		Client: srv.Client(), Address: srv.URL, Namespace: "team", Path: "kv/data/db", Field: "password",
+		Login: HashiLogin{Role: "sallyport", JWTFile: write(t, "a.jwt")},
+	}
 	if _, err := r.Fetch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +153,10 @@ func TestHashiLogsInAgain(t *testing.T) {
 func TestHashiTokenFile(t *testing.T) {
 	h := &hashi{t: t, token: "from-the-agent"}
 	srv := server(t, h.routes())
-	r := &Hashi{Client: srv.Client(), Address: srv.URL, Namespace: "team", Path: "kv/data/db", Field: "password",
-		Login: HashiLogin{TokenFile: write(t, "from-the-agent")}}
+	r := &Hashi{
+		Client: srv.Client(), Address: srv.URL, Namespace: "team", Path: "kv/data/db", Field: "password",
+		Login: HashiLogin{TokenFile: write(t, "from-the-agent")},
+	}
 	if got, err := r.Fetch(t.Context()); err != nil || string(got.Value) != "pa55" {
 		t.Errorf("%q, %v", got.Value, err)
 	}
@@ -309,8 +313,10 @@ func TestAWS(t *testing.T) {
 		{"web identity", "text", map[string]string{"AWS_ROLE_ARN": "arn:role", "AWS_WEB_IDENTITY_TOKEN_FILE": write(t, "web-token")}, `{"username":"u","password":"p"}`},
 		{"wrong key", "text", map[string]string{"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "other"}, "InvalidSignatureException"},
 	} {
-		a := &AWS{Client: srv.Client(), ARN: "arn:aws:secretsmanager:eu-central-1:1:secret:" + c.arn,
-			Getenv: func(n string) string { return c.env[n] }, Endpoint: srv.URL, STS: srv.URL + "/sts", Instance: srv.URL}
+		a := &AWS{
+			Client: srv.Client(), ARN: "arn:aws:secretsmanager:eu-central-1:1:secret:" + c.arn,
+			Getenv: func(n string) string { return c.env[n] }, Endpoint: srv.URL, STS: srv.URL + "/sts", Instance: srv.URL,
+		}
 		got, err := a.Fetch(t.Context())
 		if text := string(got.Value) + fmt.Sprint(err); !strings.Contains(text, c.want) {
 			t.Errorf("%s: %s", c.name, text)

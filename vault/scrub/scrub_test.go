@@ -149,7 +149,7 @@ func TestReaderMasksTheBeginningOfAValueAtTheEnd(t *testing.T) {
 		for _, end := range []error{io.EOF, broken} {
 			src := io.MultiReader(strings.NewReader(token[:n]), iotest.ErrReader(end))
 			got, err := io.ReadAll(m.Reader(src))
-			if (end == broken) != (err != nil) {
+			if errors.Is(end, broken) != (err != nil) {
 				t.Fatalf("error %v", err)
 			}
 			if n >= Least && strings.Contains(string(got), token[:Least]) {

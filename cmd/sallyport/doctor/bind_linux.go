@@ -19,7 +19,7 @@ func dialBy(ctx context.Context, name string, to netip.AddrPort) error {
 			return cerr
 		}
 		if errors.Is(err, unix.EPERM) {
-			return fmt.Errorf("%w (%v)", errBound, err)
+			return fmt.Errorf("%w (%w)", errBound, err)
 		}
 		return err
 	}}

@@ -43,7 +43,7 @@ type Server struct {
 	polls  *line // to the control server
 	derp   *derpserver.Server
 	relay  *httptest.Server
-	relays *line // to the relay
+	relays *line              // to the relay
 	cancel context.CancelFunc // ends STUN
 	stun   sync.WaitGroup
 	closed sync.Once

@@ -95,6 +95,7 @@ func (r *Reader) Words(e hcl.Expression) []Str {
 	return out
 }
 
+// Flag gives true or false.
 func (r *Reader) Flag(e hcl.Expression) Bool {
 	v, ok := r.Literal(e, cty.Bool, "true or false")
 	return Bool{Value: ok && v.True(), Range: e.Range()}
@@ -114,6 +115,7 @@ func (r *Reader) Integer(e hcl.Expression, limit int64) int64 {
 	return n
 }
 
+// Duration gives a span such as "10m".
 func (r *Reader) Duration(e hcl.Expression) time.Duration {
 	s := r.Word(e)
 	if !s.Stated() {
@@ -126,6 +128,7 @@ func (r *Reader) Duration(e hcl.Expression) time.Duration {
 	return v
 }
 
+// Size gives a number of bytes such as "64KiB".
 func (r *Reader) Size(e hcl.Expression) int64 {
 	s := r.Word(e)
 	if !s.Stated() {
@@ -138,6 +141,7 @@ func (r *Reader) Size(e hcl.Expression) int64 {
 	return n
 }
 
+// Moment gives a time (RFC 3339).
 func (r *Reader) Moment(e hcl.Expression) time.Time {
 	s := r.Word(e)
 	if !s.Stated() {

@@ -45,7 +45,7 @@ func Keep(r io.Reader, limit int64, dir string) (_ *Stash, err error) {
 	}()
 	over := io.LimitReader(r, limit+1)
 	near, err := readNear(over)
-	if s.near, s.size = near, int64(len(near)); err != nil && err != io.EOF {
+	if s.near, s.size = near, int64(len(near)); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("body: %w", err)
 	}
 	if err == nil {
@@ -82,7 +82,7 @@ func (s *Stash) spill(r io.Reader, dir string) error {
 	var sealed []byte
 	for i := uint64(0); ; i++ {
 		n, err := fill(r, buf)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("body: %w", err)
 		}
 		if n > 0 && s.file == nil {
@@ -97,7 +97,7 @@ func (s *Stash) spill(r io.Reader, dir string) error {
 			}
 			s.size += int64(n)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 	}
