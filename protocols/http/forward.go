@@ -119,10 +119,10 @@ func (t *transfer) link(ctx context.Context, up protocols.Upstream) (*vault.Cred
 	}
 }
 
-// failed answers 502 where an answer can still be given; where one has begun, the
-// agent must see that it is not whole.
+// failed answers 502; an answer that has begun must be seen not to be whole.
 func (t *transfer) failed(err error) error {
-	t.res.Failed, t.res.Err = true, err.Error()
+	t.res.Failed, err = true, t.leak.Error(err)
+	t.res.Err = err.Error()
 	if t.began {
 		return err
 	}

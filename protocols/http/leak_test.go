@@ -1,9 +1,11 @@
 package http
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -144,6 +146,46 @@ func TestT31_WhatCannotBeSearched(t *testing.T) {
 		}
 		if seen.Get("Range")+seen.Get("If-Range") != "" || !slices.Equal(seen["Accept-Encoding"], []string{"br;q=0.5"}) {
 			t.Errorf("the origin was asked for %v", seen)
+		}
+	}
+}
+
+// What an origin says where no answer is expected to say anything: in a head that
+// cannot be understood, ahead of the answer, and with a switch of protocols.
+func TestT31_HeadsOfOtherKinds(t *testing.T) {
+	for name, c := range map[string]struct{ answer, want string }{
+		"a head that is none": {"HTTP/1.1 200 OK\r\nbad " + awkward + "\r\n\r\n", "502"},
+		"a status of its own": {"HTTP/1.1 " + awkward + "\r\n\r\n", "502"},
+		"early hints":         {"HTTP/1.1 103 Early Hints\r\nLink: <" + awkward + ">\r\nSet-Cookie: s=1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200"},
+		"another protocol":    {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSet-Cookie: s=1\r\nX-Echo: " + awkward + "\r\n\r\n", "101"},
+	} {
+		b := bareBench(t)
+		b.auth, b.svc.Injects, b.svc.PlainInjection = &action.Auth{Scheme: "header", Name: "X-Key", Secrets: []string{"s"}}, true, true
+		b.secret, b.dst = awkward, b.dst80()
+		l := b.loopback()
+		b.server = l.Addr().String()
+		go func() {
+			c0, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c0.Close()
+			http.ReadRequest(bufio.NewReader(c0))
+			io.WriteString(c0, c.answer)
+		}()
+		head := "GET / HTTP/1.1\r\nHost: api.example\r\n"
+		if c.want == "101" {
+			head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		}
+		got := raw(t, b.dial(context.Background()), head+"\r\n", "HTTP/1.1 "+c.want)
+		if strings.Contains(got, awkward[:12]) || strings.Contains(got, "Set-Cookie") {
+			t.Errorf("%s: %q", name, got)
+		}
+		if c.want == "101" {
+			continue // it is over when both have hung up
+		}
+		if r := b.waitRecords(1)[0]; strings.Contains(fmt.Sprint(r.res, r.err), awkward[:12]) {
+			t.Errorf("%s is recorded: %+v, %v", name, r.res, r.err)
 		}
 	}
 }

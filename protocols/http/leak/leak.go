@@ -72,11 +72,23 @@ func readable(values []string) []string {
 	return []string{strings.Join(keep, ", ")}
 }
 
-// Fields masks secrets in the values and names of fields, in place.
+// Error gives err, whose text may quote what an origin sent, without secrets.
+func (g *Guard) Error(err error) error {
+	text := err.Error()
+	if masked := g.used.MaskString(text); masked != text {
+		return errors.New(masked)
+	}
+	return err
+}
+
+// Fields masks secrets in the values and names of an answer's fields, in place. It
+// takes the cookies out: they are a session of the secret's account, good without
+// the gateway.
 func (g *Guard) Fields(h http.Header) {
 	if g.used == nil {
 		return
 	}
+	delete(h, "Set-Cookie")
 	for name, values := range h {
 		for i, v := range values {
 			values[i] = g.used.MaskString(v)
@@ -95,7 +107,6 @@ func (g *Guard) Answer(resp *http.Response, head bool) error {
 		return nil
 	}
 	g.Fields(resp.Header)
-	delete(resp.Header, "Set-Cookie") // a session of the secret's account, good without the gateway
 	coding := strings.ToLower(textproto.TrimString(strings.Join(resp.Header["Content-Encoding"], ",")))
 	coded := coding != "" && coding != "identity"
 	if coded {
