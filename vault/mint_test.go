@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,18 @@ func (p *press) Mint(ctx context.Context, auth action.Auth, secrets []Secret) (M
 		m.Next = map[int]Secret{len(secrets) - 1: NewSecret(fmt.Appendf(nil, "%s-%d", p.next, p.made))}
 	}
 	return m, nil
+}
+
+func (p *press) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+}
+
+func (p *press) seen() (made int, asked []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.made, slices.Clone(p.asked)
 }
 
 // minting plays with a vault whose accounts of scheme "oauth2" p makes tokens of.
@@ -97,8 +110,8 @@ func TestOneTokenForAll(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if p.made != 1 {
-			t.Errorf("%d tokens were made", p.made)
+		if made, _ := p.seen(); made != 1 {
+			t.Errorf("%d tokens were made", made)
 		}
 	})
 }
@@ -111,15 +124,15 @@ func TestATokenThatCannotBeMade(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 		}
-		if len(p.asked) != 1 {
-			t.Errorf("asked %d times", len(p.asked))
+		if _, asked := p.seen(); len(asked) != 1 {
+			t.Errorf("asked %d times", len(asked))
 		}
-		p.err = nil
+		p.fail(nil)
 		time.Sleep(mintWait)
 		if got := token(); !strings.HasPrefix(got, "token-number-1 ") {
 			t.Errorf("got %s", got)
 		}
-		p.err = errors.New("down")
+		p.fail(errors.New("down"))
 		time.Sleep(59*time.Minute + 30*time.Second)
 		if got := token(); !strings.HasPrefix(got, "token-number-1 ") {
 			t.Errorf("a token that lasts for another moment is given up: %s", got)
@@ -139,7 +152,8 @@ func TestARefreshTokenIsReplaced(t *testing.T) {
 			token()
 			time.Sleep(time.Minute)
 		}
-		if got := strings.Join(p.asked, " "); got != "refresh-0 refresh-1 refresh-2" {
+		_, asked := p.seen()
+		if got := strings.Join(asked, " "); got != "refresh-0 refresh-1 refresh-2" {
 			t.Errorf("asked with %s", got)
 		}
 		if got := password(t, v, "refresh"); got != "refresh-3" {

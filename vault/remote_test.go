@@ -25,8 +25,8 @@ func (p *place) String() string { return "a place" }
 
 func (p *place) Fetch(ctx context.Context) (Fetched, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.asked++
+	p.mu.Unlock()
 	if p.slow > 0 {
 		select {
 		case <-time.After(p.slow):
@@ -34,7 +34,15 @@ func (p *place) Fetch(ctx context.Context) (Fetched, error) {
 			return Fetched{}, ctx.Err()
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return Fetched{Value: []byte(p.value), Life: p.life}, p.err
+}
+
+func (p *place) times() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
 }
 
 func (p *place) set(value string, err error) {
@@ -76,8 +84,8 @@ func TestARemoteSecretIsFetchedInTime(t *testing.T) {
 		before := v.Generation(auth("s"))
 		p.set("two", nil)
 		time.Sleep(30 * time.Minute)
-		if got := show(); got != "one" || p.asked != 1 {
-			t.Errorf("fetched again too early: %s, asked %d times", got, p.asked)
+		if got := show(); got != "one" || p.times() != 1 {
+			t.Errorf("fetched again too early: %s, asked %d times", got, p.times())
 		}
 		time.Sleep(31 * time.Minute)
 		if got := show(); got != "two" || v.Generation(auth("s")) == before {
@@ -85,7 +93,7 @@ func TestARemoteSecretIsFetchedInTime(t *testing.T) {
 		}
 		same := v.Generation(auth("s"))
 		time.Sleep(time.Hour)
-		if v.Generation(auth("s")) != same || p.asked < 3 {
+		if v.Generation(auth("s")) != same || p.times() < 3 {
 			t.Error("the same value has another generation")
 		}
 		v.Declare([]Source{{Name: "s", Remote: p, Spec: "1", Refresh: time.Hour}})
