@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -177,7 +178,13 @@ func (e *Editor) load(was, is *Texts) (*policy.Policy, *source.Files, hcl.Diagno
 			o.Overlay[was.file(name)] = nil
 		}
 	}
-	return policy.Load(e.Path, o)
+	p, files, diags := policy.Load(e.Path, o)
+	for _, name := range is.Names() {
+		if path := filepath.Clean(is.file(name)); p != nil && !slices.Contains(files.Paths(), path) { // a draft that nothing reads must not pass for one
+			return nil, files, append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Cannot read the draft", Detail: path + " is no file of this configuration."})
+		}
+	}
+	return p, files, diags
 }
 
 // loaded tells what the texts in force come to; it remembers the last ones.

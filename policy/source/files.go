@@ -47,6 +47,7 @@ type Overlay map[string][]byte
 // be under an overlay.
 func Read(path string, over Overlay) (*Files, []*hclsyntax.Body, hcl.Diagnostics) {
 	names, dir, err := List(path)
+	over = over.clean()
 	files := &Files{Dir: dir, HCL: map[string]*hcl.File{}}
 	if errors.Is(err, errEmpty) && len(over) > 0 {
 		err = nil // the first file of a directory is not saved yet
@@ -78,10 +79,19 @@ func Read(path string, over Overlay) (*Files, []*hclsyntax.Body, hcl.Diagnostics
 	return files, bodies, diags
 }
 
+// clean gives the overlay by the spelling that List gives paths.
+func (over Overlay) clean() Overlay {
+	out := make(Overlay, len(over))
+	for name, text := range over {
+		out[filepath.Clean(name)] = text
+	}
+	return out
+}
+
 // on gives the files that there are under the overlay.
 func (over Overlay) on(names []string, dir, path string) []string {
 	for name := range over {
-		if filepath.Clean(dir) == filepath.Clean(path) && filepath.Dir(name) == filepath.Clean(dir) && !slices.Contains(names, name) {
+		if dir == filepath.Clean(path) && filepath.Dir(name) == dir && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -91,8 +101,10 @@ func (over Overlay) on(names []string, dir, path string) []string {
 }
 
 // List gives the paths of the files of a configuration, and the directory that
-// file("x") stays inside: path itself, or the one that holds it.
+// file("x") stays inside: path itself, or the one that holds it. However path is
+// spelt, what it gives is clean.
 func List(path string) (names []string, dir string, err error) {
+	path = filepath.Clean(path)
 	dir = filepath.Dir(path)
 	info, err := os.Stat(path)
 	if err != nil {
