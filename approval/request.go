@@ -156,15 +156,15 @@ func (d *Desk) Past(n int) []Request {
 	return list
 }
 
-// Get gives one ask, waiting or among the last answered.
+// Get gives one ask, waiting or among the last answered, with what a yes takes now.
 func (d *Desk) Get(id string) (Request, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k := d.all[id]
+	k := d.ask(id)
 	if k == nil {
 		return Request{}, false
 	}
-	return k.view(), true
+	r := d.requestOf(k)
+	r.StepUp = r.StepUp || r.State == Pending && d.grave(k)
+	return r, true
 }
 
 // Of gives an ask of the agent with that id, and of no other.

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,9 @@ func caller(name string) route.Caller {
 	if name == "root" {
 		c.Person.Via = approval.HostDoor
 	}
+	if who, ok := strings.CutSuffix(name, ", fresh"); ok {
+		c.Person.Name, c.Fresh = who, true
+	}
 	if owner, ok := strings.CutSuffix(name, "'s token"); ok { // made to look only
 		c = route.Caller{Person: action.Person{Name: owner, Via: "token"}, Rights: route.RightsOf(route.Viewer)}
 	}
@@ -35,21 +39,23 @@ func caller(name string) route.Caller {
 type bench struct {
 	*approval.Desk
 	http.Handler
-	stop func()
-	wg   sync.WaitGroup
-	ctx  context.Context
+	stop  func()
+	wg    sync.WaitGroup
+	ctx   context.Context
+	grave atomic.Bool // cy's approver wants a fresh proof
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	b := &bench{}
 	d := &approval.Desk{
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), Key: []byte("k"),
 		Approver: func(name string) (approval.Approver, bool) {
-			return approval.Approver{Members: []string{"cy"}}, name == "approver.cy"
+			return approval.Approver{Members: []string{"cy"}, StepUp: b.grave.Load()}, name == "approver.cy"
 		},
 		Operator: func(p action.Person) bool { return p.Name == "ana" || p.Via == approval.HostDoor },
 	}
-	b := &bench{Desk: d, Handler: Inbox{Desk: d}.Routes().Handler(d.Log, nil)}
+	b.Desk, b.Handler = d, Inbox{Desk: d}.Routes().Handler(d.Log, nil)
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	t.Cleanup(func() { b.stop(); b.wg.Wait() })
 	return b
@@ -120,6 +126,25 @@ func TestWhoSeesAndAnswersWhat(t *testing.T) {
 		if c.who == "cy" && strings.Contains(got, `"id":"default"`) {
 			t.Errorf("cy sees what is for others: %s", got)
 		}
+	}
+}
+
+// The rules come to want a fresh proof while the ask waits: what they want now holds.
+func TestT41_AYesTakesTheProofThatTheRulesWantNow(t *testing.T) {
+	b := newBench(t)
+	b.file(t, "x", "x", "approver.cy")
+	b.grave.Store(true)
+	if status, got := b.say(t, "cy", "POST", "/api/v1/approvals/x/approve", ""); status != 403 || !strings.Contains(got, "/step-up") {
+		t.Errorf("a yes without it: %d %s", status, got)
+	}
+	if status, got := b.say(t, "cy", "POST", "/api/v1/approvals/x%20/approve", ""); status != 403 || !strings.Contains(got, "/step-up") {
+		t.Errorf("a yes to the same ask, written otherwise: %d %s", status, got)
+	}
+	if status, got := b.say(t, "cy", "GET", "/api/v1/approvals/x", ""); status != 200 || !strings.Contains(got, `"step_up":true`) {
+		t.Errorf("%d %s", status, got)
+	}
+	if status, got := b.say(t, "cy, fresh", "POST", "/api/v1/approvals/x/approve", ""); status != 200 {
+		t.Errorf("a yes with it: %d %s", status, got)
 	}
 }
 
