@@ -2,22 +2,29 @@ package ask
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/call"
+	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
-// alike says what a request does without its values: its method and path, and what
-// its body calls where an operation has that read. It is "" where two requests with
-// the same line could do different things, and nobody can tell.
-func (a *Ask) alike() string {
+// maxAlike is how long a query may be that people are to compare, in bytes.
+const maxAlike = 1 << 10
+
+// alike says what a request does without its values: its method, its path and its
+// query, which often names an action, and what its body calls where an operation
+// has that read. It is "" where two requests with the same line could do different
+// things, and nobody can tell.
+func (a *Ask) alike(header http.Header) string {
 	f := &a.Facts
-	if f.WebSocket {
+	if f.WebSocket || a.AWS != nil || dispatched(header) || f.QueryUnclear || len(a.Query) > maxAlike ||
+		normal.MaskQuery(a.Query, masked, normal.SecretName) != a.Query {
 		return ""
 	}
-	words := []string{f.Method, a.scheme() + "://" + a.HostPort + f.Path}
+	words := []string{f.Method, a.scheme() + "://" + a.HostPort + a.Target()}
 	if f.Git != nil {
 		git, ok := gitWords(f.Git)
 		if !ok {
@@ -33,6 +40,29 @@ func (a *Ask) alike() string {
 		words = append(words, calls...)
 	}
 	return strings.Join(words, " ")
+}
+
+// dispatched reports whether fields may say what a request does: those of AWS, also
+// where the agent's own signature stays on, and those of SOAP.
+func dispatched(header http.Header) bool {
+	for name, values := range header {
+		if name == "Soapaction" || strings.HasPrefix(name, "X-Amz-") {
+			return true
+		}
+		mark := "" // RFC 3902: SOAP's action is a parameter of the type
+		switch name {
+		case "Authorization":
+			mark = "aws4-"
+		case "Content-Type":
+			mark = "action"
+		default:
+			continue
+		}
+		if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(strings.ToLower(v), mark) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func gitWords(g *call.Git) ([]string, bool) {

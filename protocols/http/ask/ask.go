@@ -147,7 +147,7 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 		ContentType: MediaType(q.header),
 		Size:        q.size, WebSocket: q.upgrade, Unread: q.size != 0,
 	}
-	a.Facts.fields(q.header, a.Query)
+	a.Facts.fields(q.header, a.Query, svc.Signs)
 	a.part[0] = action.Part{Facts: &a.Facts, Effects: effects(&a.Facts)}
 	a.Act = action.Action{
 		Service: svc, Host: q.host, Kind: "request",

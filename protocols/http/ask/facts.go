@@ -8,6 +8,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/page"
 )
 
 // Request is the facts of one request, after everything was taken out that is not
@@ -222,25 +223,25 @@ func (f *Field) get() ([]string, action.State) {
 }
 
 // field makes a Field that is safe to record.
-func field(name string, values []string) Field {
-	if normal.SecretName(name) || normal.CredentialField(name) {
+func field(name string, values []string, secret bool) Field {
+	if secret {
 		return Field{Name: name, Hidden: true}
 	}
 	return Field{Name: name, Values: values}
 }
 
 // fields puts what the record has room for into the facts.
-func (r *Request) fields(h http.Header, query string) {
+func (r *Request) fields(h http.Header, query string, signs bool) {
 	r.Headers = make([]Field, 0, len(h))
 	for name, values := range h {
-		r.Headers = append(r.Headers, field(name, values))
+		r.Headers = append(r.Headers, field(name, values, page.Secret(name, signs)))
 	}
 	params, ok := normal.Query(query)
 	r.QueryUnclear = !ok
 	if ok && len(params) > 0 {
 		r.Query = make([]Field, len(params))
 		for i, p := range params {
-			r.Query[i] = field(p.Name, p.Values)
+			r.Query[i] = field(p.Name, p.Values, page.Secret(p.Name, false))
 		}
 	}
 	r.bound()

@@ -2,17 +2,13 @@ package ask
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"cmp"
 	"crypto/subtle"
-	"encoding/binary"
 	"fmt"
-	"hash"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
+	"sallyport.dev/sallyport/protocols/http/digest"
 	"sallyport.dev/sallyport/protocols/http/normal"
 	"sallyport.dev/sallyport/protocols/http/page"
 )
@@ -43,7 +39,7 @@ func (a *Ask) Whole(header, trailer http.Header, body Content) error {
 	}
 	a.Act.Digest = sum
 	a.Act.Sample, a.Act.Hidden = a.sample(header, trailer, near.b, body.Size)
-	a.Act.Alike = a.alike()
+	a.Act.Alike = a.alike(header)
 	return nil
 }
 
@@ -59,53 +55,18 @@ func (a *Ask) Same(header, trailer http.Header, body Content) error {
 	return nil
 }
 
-// digest is the SHA-256 of a request: of its line, of the fields that matter, of
-// its body.
+// digest is the SHA-256 of all that is sent on the agent's behalf, and of what is
+// signed for it.
 func (a *Ask) digest(header, trailer http.Header, body io.Reader) ([]byte, error) {
-	h := sha256.New()
 	upgrade := ""
 	if a.Facts.WebSocket {
 		upgrade = "websocket"
 	}
-	for _, s := range []string{a.Facts.Method, a.scheme(), a.HostPort, a.Target(), upgrade} {
-		writeString(h, s)
+	words := []string{a.Facts.Method, a.scheme(), a.HostPort, a.Target(), upgrade}
+	if s := a.AWS; s != nil {
+		words = append(words, "aws", s.Region, s.Service, s.Payload)
 	}
-	for _, fields := range []http.Header{header, trailer} {
-		for _, name := range slices.Sorted(maps.Keys(fields)) {
-			if incidental(name) {
-				continue
-			}
-			for _, v := range fields[name] {
-				writeString(h, name)
-				writeString(h, v)
-			}
-		}
-		writeString(h, "")
-	}
-	if _, err := io.Copy(h, body); err != nil {
-		return nil, fmt.Errorf("read the body again: %w", err)
-	}
-	return h.Sum(nil), nil
-}
-
-// writeString frames s by its length, so that no two requests write the same.
-func writeString(h hash.Hash, s string) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-	h.Write(n[:])
-	io.WriteString(h, s) //nolint:errcheck // a hash takes everything
-}
-
-// incidental names the fields by which clients number and trace their attempts:
-// they differ from one retry to the next and say nothing about what a request does.
-func incidental(name string) bool {
-	switch name {
-	case "User-Agent", "Accept-Encoding", "Accept-Language", "Accept-Charset", "Connection", "Content-Length", "Te", "Date",
-		"Traceparent", "Tracestate", "Baggage", "Sentry-Trace", "B3", "Request-Id", "X-Request-Id", "X-Correlation-Id",
-		"X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "Idempotency-Key", "Amz-Sdk-Invocation-Id", "Amz-Sdk-Request", "X-Retry-Count":
-		return true
-	}
-	return strings.HasPrefix(name, "X-Stainless-") || strings.HasPrefix(name, "X-B3-") || strings.HasPrefix(name, "X-Datadog-")
+	return digest.Of(words, header, trailer, body)
 }
 
 // A head keeps the beginning of what is written to it.
@@ -121,17 +82,23 @@ func (h *head) Write(b []byte) (int, error) {
 // sample is what a person who is asked gets to read, and how many bytes of the
 // request it leaves out.
 func (a *Ask) sample(header, trailer http.Header, near []byte, size int64) ([]byte, int64) {
-	var p page.Page
-	url := a.Facts.Method + " " + a.scheme() + "://" + a.HostPort + a.Path
+	p := page.Page{Signs: a.AWS != nil}
+	url, secret := a.Facts.Method+" "+a.scheme()+"://"+a.HostPort+a.Path, 0
 	if a.Query != "" {
 		url += "?" + normal.MaskQuery(a.Query, masked, normal.SecretName)
+		secret = len(a.Query) - len(normal.MaskQuery(a.Query, "", normal.SecretName))
 	}
-	p.URL(url)
+	p.URL(url, secret)
+	if s := a.AWS; s != nil {
+		p.Say("signed for " + s.Service + " in " + s.Region + ", payload " + cmp.Or(s.Payload, "by its hash"))
+	}
 	if a.Facts.WebSocket {
 		p.Say("header Upgrade: websocket")
 	}
 	p.Fields("header ", header)
 	p.Fields("trailer ", trailer)
 	p.Body(near, size)
+	p.Usual("header ", header)
+	p.Usual("trailer ", trailer)
 	return p.Text()
 }

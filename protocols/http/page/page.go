@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/aws"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
@@ -33,13 +35,17 @@ const masked = "[hidden]"
 
 // A Page is a Sample as it is written.
 type Page struct {
+	Signs bool // the fields of AWS say what is asked, and are signed anew
+
 	b      []byte
 	head   int // bytes of fields
 	hidden int64
 }
 
-// URL writes the request line.
-func (p *Page) URL(line string) { p.missing(p.line([]byte(line), urlRoom, ascii)) }
+// URL writes the request line, from which secret bytes are left out.
+func (p *Page) URL(line string, secret int) {
+	p.missing(p.line([]byte(line), urlRoom, ascii) + secret)
+}
 
 // Say writes a line of ours.
 func (p *Page) Say(line string) { p.b = append(append(p.b, line...), '\n') }
@@ -49,31 +55,49 @@ func (p *Page) Text() (sample []byte, hidden int64) { return p.b, p.hidden }
 
 // Fields writes what is not in every request, a line for each value.
 func (p *Page) Fields(word string, h http.Header) {
+	p.fields(word, h, func(name string) bool { return !usual(name) })
+}
+
+// Usual writes the others, which belong at the end: they say little of what a
+// request does, but they are sent.
+func (p *Page) Usual(word string, h http.Header) { p.fields(word, h, usual) }
+
+func (p *Page) fields(word string, h http.Header, wanted func(name string) bool) {
 	left := 0
 	for _, name := range slices.Sorted(maps.Keys(h)) {
-		if usual(name) {
+		if !wanted(name) {
 			continue
 		}
 		for _, v := range h[name] {
-			text := name + ": " + v
-			if normal.SecretName(name) || normal.CredentialField(name) {
-				text = name + ": " + masked
-			}
 			room := min(fieldRoom, headRoom-p.head)
 			if room < len(word)+len(name) {
 				left += len(name) + len(v)
 				continue
 			}
+			text, secret := name+": "+v, 0
+			if Secret(name, p.Signs) {
+				text, secret = name+": "+masked, len(v)
+			}
 			start := len(p.b)
 			p.b = append(p.b, word...)
-			p.missing(p.line([]byte(text), room, ascii))
+			p.missing(p.line([]byte(text), room, ascii) + secret)
 			p.head += len(p.b) - start
 		}
 	}
 	p.missing(left)
 }
 
-// usual names the fields that say nothing about what a request does.
+// Secret reports whether the value of a field must not be shown. Where the gateway
+// signs for AWS, what its fields ask is no secret, but for the keys among them.
+func Secret(name string, signs bool) bool {
+	if !signs || !aws.Speaks(name) {
+		return normal.SecretName(name) || normal.CredentialField(name)
+	}
+	said := strings.TrimPrefix(name, "X-Amz-")
+	return said == "Mfa" || strings.HasSuffix(said, "-Customer-Key") || normal.SecretName(said)
+}
+
+// usual names the fields that say nothing about what most requests do.
 func usual(name string) bool {
 	switch name {
 	case "User-Agent", "Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset", "Connection", "Content-Length", "Te":
