@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 )
 
@@ -125,6 +126,26 @@ func TestT43_WhatIsNotShownIsNotAllowed(t *testing.T) {
 	}
 	if o := j.Judge(t.Context(), long); o.Judgement != approval.Pass {
 		t.Errorf("the text is cut: %v", o.Judgement)
+	}
+}
+
+// TestT43_WhatIsTakenOutIsNotAllowed proves that a judge that may decide does not
+// decide about a text from which something was taken out on its way to the model.
+func TestT43_WhatIsTakenOutIsNotAllowed(t *testing.T) {
+	m := serve(t, OpenAI, says("allow"))
+	j := m.judge(t, func(c *Config) {
+		c.Decides = true
+		c.Mask = func(s string) string { return strings.ReplaceAll(s, "hunter2", "[hidden]") }
+	})
+	host, summary := deletion("x"), deletion("x")
+	host.Host, summary.Summary = "hunter2.example", "GET hunter2"
+	for name, a := range map[string]*action.Action{"text": deletion("hunter2"), "host": host, "summary": summary} {
+		if o := j.Judge(t.Context(), a); o.Judgement != approval.Pass {
+			t.Errorf("%s: %v", name, o.Judgement)
+		}
+	}
+	if o := j.Judge(t.Context(), deletion("x")); o.Judgement != approval.Allow {
+		t.Errorf("nothing is taken out: %+v", o)
 	}
 }
 

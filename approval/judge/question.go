@@ -19,7 +19,7 @@ type question struct {
 	system string // of the operator and of ours; the boundary stands in it as a blank
 	known  string // what the gateway and its configuration say
 	text   string // what the agent wrote, escaped
-	cut    bool   // the agent wrote more than is shown
+	cut    bool   // the agent wrote more, or other words, than is shown
 	digest []byte // of all that would be sent
 	model  string
 }
@@ -39,6 +39,9 @@ func (j *Judge) question(a *action.Action) question {
 		}
 		b.WriteString(line)
 	}
+	for _, said := range []string{a.Host, a.Summary, string(a.Sample)} {
+		q.cut = q.cut || j.conf.Mask(said) != said
+	}
 	for line := range strings.Lines(j.conf.Mask(string(a.Sample))) {
 		out := "text " + quote(strings.TrimSuffix(line, "\n")) + "\n"
 		if b.Len()+len(out) > maxShown {
@@ -53,6 +56,7 @@ func (j *Judge) question(a *action.Action) question {
 		fmt.Fprintf(&b, "(%d bytes are not shown)\n", a.Hidden)
 	}
 	q.text = j.conf.Mask(b.String()) // once more: facts are written as JSON by now
+	q.cut = q.cut || q.text != b.String()
 	return q
 }
 
@@ -174,7 +178,7 @@ func show(f action.FactSpec, facts action.Facts) (string, bool) {
 // key tells the question from others; version is the model's own word for itself.
 func (q *question) key(version string) key {
 	h := sha256.New()
-	for _, part := range []string{q.model, version, q.system, q.known, q.text, string(q.digest)} {
+	for _, part := range []string{q.model, version, q.system, q.known, q.text, fmt.Sprint(q.cut), string(q.digest)} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return key(h.Sum(nil))
