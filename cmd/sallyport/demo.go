@@ -28,6 +28,8 @@ const pollApprovals = 50 * time.Millisecond
 
 var errShowOver = errors.New("the show is over")
 
+var errNotAsAnnounced = errors.New("verdicts were not as announced")
+
 func (r *root) demoCommand() *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
@@ -40,8 +42,11 @@ func (r *root) demoCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("folder of the demo: %w", err)
 			}
-			defer os.RemoveAll(dir)
-			return runDemo(cmd, dir, once)
+			err = runDemo(cmd, dir, once)
+			if !errors.Is(err, errNotAsAnnounced) { // whose log is to be looked at
+				err = errors.Join(err, os.RemoveAll(dir))
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the script, with 0 only if every verdict was as announced")
@@ -121,7 +126,7 @@ func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.No
 // endDemo tells how it went and what to look at.
 func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket string, bad int, once bool) error {
 	if bad > 0 {
-		return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("%d verdicts were not as announced; the gateway's log is %s", bad, filepath.Join(w.Dir, "gateway.log"))}
+		return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("%d %w; the gateway's log is %s", bad, errNotAsAnnounced, filepath.Join(w.Dir, "gateway.log"))}
 	}
 	cli.Say(cmd, "\nEvery verdict was as announced.")
 	if once {

@@ -112,6 +112,9 @@ func (a *actor) orders(ctx context.Context) (string, string, error) {
 	return got, detail, err
 }
 
+// answerGrace is how long after its effect an answer may take to be confirmed.
+const answerGrace = 5 * time.Second
+
 // refund is asked: the operator says yes while the request is held.
 func (a *actor) refund(ctx context.Context) (string, string, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -129,7 +132,9 @@ func (a *actor) refund(ctx context.Context) (string, string, error) {
 	if err != nil || got != allowed {
 		return got, detail, err
 	}
-	cancel()
+	// The yes is in force before the operator has heard so; without an ask, the
+	// operator would wait for ever.
+	defer time.AfterFunc(answerGrace, cancel).Stop()
 	if ans := <-answered; ans.err == nil {
 		return asked, detail + "; " + ans.what, nil
 	}

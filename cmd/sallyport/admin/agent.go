@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -40,6 +41,9 @@ func (r *commands) agentAdd() *cobra.Command {
 			path := "/api/v1/agents"
 			if rekey {
 				path += "/" + url.PathEscape(e.Name) + "/rekey"
+			}
+			if _, err := os.Lstat(conf); err == nil && !rekey { // it may hold a key that nobody has besides
+				return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s exists already; name another file, or remove it", conf)}
 			}
 			file, err := newPrivate(conf)
 			if err != nil {
