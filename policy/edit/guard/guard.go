@@ -100,9 +100,14 @@ func differences(old, now *hclconf.Service) []string {
 	var list []string
 	before, after := terms(old), terms(now)
 	for _, what := range slices.Sorted(maps.Keys(after)) {
-		if before[what] != after[what] {
-			list = append(list, fmt.Sprintf("%s: %s -> %s", what, orNone(before[what]), orNone(after[what])))
+		if before[what] == after[what] {
+			continue
 		}
+		was, is := before[what], after[what]
+		if brief(old, was) != brief(now, is) {
+			was, is = brief(old, was), brief(now, is)
+		}
+		list = append(list, fmt.Sprintf("%s: %s -> %s", what, orNone(was), orNone(is)))
 	}
 	return list
 }
@@ -155,11 +160,21 @@ func terms(s *hclconf.Service) map[string]string {
 // spell tells an account in words that differ where accounts do.
 func spell(a action.Auth) string { return fmt.Sprintf("%+v", a) }
 
-// digest stands for a text that is too long to tell.
+// digest stands for a text that is too long to tell. Whole, it differs where texts
+// do.
 func digest(text string) string {
 	if text == "" {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:4])
+	return hex.EncodeToString(sum[:])
+}
+
+// brief is a term as people are told it, with the digest of the authority cut: it
+// is only compared whole.
+func brief(s *hclconf.Service, term string) string {
+	if whole := digest(s.TLS.CA.Value); whole != "" {
+		return strings.ReplaceAll(term, whole, whole[:8])
+	}
+	return term
 }

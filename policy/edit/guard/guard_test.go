@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,5 +95,38 @@ func TestWhereASecretGoes(t *testing.T) {
 	}
 	if got := Secrets(conf(t, base), nil, func(string) bool { return true }); got != nil {
 		t.Errorf("of none that loads: %+v", got)
+	}
+}
+
+// Two authorities of one length that share the beginning of their digests are two.
+func TestEveryChangeOfAnAuthorityIsNoticed(t *testing.T) {
+	seen := map[[4]byte]string{}
+	var before, after string
+	for n := 0; after == "" && n < 1<<20; n++ {
+		text := fmt.Sprintf("# %07d", n)
+		sum := sha256.Sum256([]byte(text))
+		if before = seen[[4]byte(sum[:])]; before != "" {
+			after = text
+		}
+		seen[[4]byte(sum[:])] = text
+	}
+	if after == "" {
+		t.Fatal("there is no such pair")
+	}
+	with := func(ca string) *hclconf.Config {
+		c := conf(t, service("s", `"a.example.com"`, "bearer(secret.x)"))
+		c.Services[0].TLS.CA.Value = ca
+		return c
+	}
+	exists := func(string) bool { return true }
+	got := Secrets(with(before), with(after), exists)
+	if len(got) != 1 || !strings.HasPrefix(got[0].What, "has a secret, and changes its tls: ca 9 bytes") {
+		t.Fatalf("%q and %q: %+v", before, after, got)
+	}
+	if was, is, _ := strings.Cut(got[0].What, " -> "); strings.HasSuffix(was, is) {
+		t.Errorf("what is told does not differ: %s", got[0].What)
+	}
+	if got := Secrets(with(before), with(before), exists); got != nil {
+		t.Errorf("of no change: %+v", got)
 	}
 }
