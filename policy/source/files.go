@@ -196,3 +196,37 @@ func (f *Files) Inside(name string) ([]byte, error) {
 	f.read = append(f.read, filepath.Join(f.Dir, name))
 	return readBounded(file, name)
 }
+
+// Reaches reports whether Inside would read, for the directory dir, a file that is
+// at a path, or below it, by whatever name: ".." and links are followed as Inside
+// does. Where that cannot be told of a file that is there, it says yes.
+func Reaches(dir, name, path string) bool {
+	target, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	info, err := root.Stat(filepath.FromSlash(name))
+	if err != nil {
+		return false
+	}
+	if os.SameFile(info, target) {
+		return true
+	}
+	// Joined by hand: filepath.Join would drop "link/.." unseen.
+	at, err := filepath.EvalSymlinks(dir + string(filepath.Separator) + filepath.FromSlash(name))
+	for err == nil {
+		if info, err = os.Stat(at); err == nil && os.SameFile(info, target) {
+			return true
+		}
+		if filepath.Dir(at) == at {
+			return false
+		}
+		at = filepath.Dir(at)
+	}
+	return true
+}

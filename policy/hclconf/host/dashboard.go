@@ -36,8 +36,8 @@ const defaultDashboard = "localhost:8484"
 
 func (d *reader) dashboard(b *hclsyntax.Block) *Dashboard {
 	out := &Dashboard{Listen: defaultDashboard}
-	value.With(b.Body, "cert", func(e hcl.Expression) { out.Cert = d.hostPath(d.Word(e).Value) })
-	value.With(b.Body, "key", func(e hcl.Expression) { out.Key = d.hostPath(d.Word(e).Value) })
+	value.With(b.Body, "cert", func(e hcl.Expression) { out.Cert = d.hostPath(e) })
+	value.With(b.Body, "key", func(e hcl.Expression) { out.Key = d.hostPath(e) })
 	if (out.Cert == "") != (out.Key == "") {
 		d.Fail(b.DefRange(), "Attribute missing", `TLS takes both: cert = "dashboard.pem" and key = "dashboard.key".`)
 	}

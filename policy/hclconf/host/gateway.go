@@ -28,7 +28,7 @@ func ReadGateway(v *value.Reader, b *hclsyntax.Block, g *Gateway) {
 	d := &reader{v}
 	g.Range = b.DefRange()
 	value.With(b.Body, "name", func(e hcl.Expression) { g.Name = d.hostLabel(e, g.Name) })
-	value.With(b.Body, "state_dir", func(e hcl.Expression) { g.StateDir = d.hostPath(d.Word(e).Value) })
+	value.With(b.Body, "state_dir", func(e hcl.Expression) { g.StateDir = d.hostPath(e) })
 	value.With(b.Body, "key", func(e hcl.Expression) { g.Key = d.keySource(e) })
 	for _, inner := range b.Body.Blocks {
 		switch inner.Type {
@@ -91,8 +91,10 @@ func (d *reader) hostLabel(e hcl.Expression, otherwise string) string {
 	return s.Value
 }
 
-// hostPath makes a path of the host absolute to the configuration directory.
-func (d *reader) hostPath(p string) string {
+// hostPath gives a path of the host, absolute to the configuration directory. It is
+// written out: whoever keeps edits away from it reads the text only.
+func (d *reader) hostPath(e hcl.Expression) string {
+	p := d.Name(e).Value
 	if p == "" || filepath.IsAbs(p) {
 		return p
 	}
@@ -114,17 +116,17 @@ func (d *reader) keySource(e hcl.Expression) KeySource {
 	case "transit":
 		return KeySource{Transit: d.transit(args)}
 	}
-	arg := d.Word(args[0]).Value
 	switch name {
 	case "env":
-		return KeySource{Env: arg}
+		return KeySource{Env: d.Word(args[0]).Value}
 	case "systemd":
+		arg := d.Word(args[0]).Value
 		if strings.ContainsAny(arg, "/") {
 			d.Fail(args[0].Range(), "Bad name", "%q is no name of a credential.", arg)
 		}
 		return KeySource{Systemd: arg}
 	}
-	return KeySource{File: d.hostPath(arg)}
+	return KeySource{File: d.hostPath(args[0])}
 }
 
 // transit reads the address of a Vault, a key of its transit engine, and how to log

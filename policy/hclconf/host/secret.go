@@ -55,7 +55,7 @@ func ReadSecret(v *value.Reader, b *hclsyntax.Block) *Secret {
 	d := &reader{v}
 	s := &Secret{Name: d.Identifier(b), Range: b.DefRange()}
 	value.With(b.Body, "env", func(e hcl.Expression) { s.Env = d.Word(e).Value })
-	value.With(b.Body, "file", func(e hcl.Expression) { s.File = d.hostPath(d.Word(e).Value) })
+	value.With(b.Body, "file", func(e hcl.Expression) { s.File = d.hostPath(e) })
 	value.With(b.Body, "exec", func(e hcl.Expression) {
 		for _, w := range d.Words(e) {
 			s.Exec = append(s.Exec, w.Value)
@@ -113,20 +113,19 @@ func (d *reader) vault(b *hclsyntax.Block) *Vault {
 
 func (d *reader) vaultLogin(e hcl.Expression, v *Vault) {
 	d.Object(e, func(key string, at hcl.Range, value hcl.Expression) {
-		word := d.Word(value).Value
 		switch key {
 		case "mount":
-			v.Mount = word
+			v.Mount = d.Word(value).Value
 		case "token_file":
-			v.TokenFile = d.hostPath(word)
+			v.TokenFile = d.hostPath(value)
 		case "role":
-			v.Role = word
+			v.Role = d.Word(value).Value
 		case "jwt_file":
-			v.JWTFile = d.hostPath(word)
+			v.JWTFile = d.hostPath(value)
 		case "role_id":
-			v.RoleID = word
+			v.RoleID = d.Word(value).Value
 		case "secret_id_file":
-			v.SecretIDFile = d.hostPath(word)
+			v.SecretIDFile = d.hostPath(value)
 		default:
 			d.Fail(at, "Unknown attribute", "auth has no %q; it has token_file, or role and jwt_file, or role_id and secret_id_file.", key)
 		}

@@ -28,6 +28,20 @@ func (r *Reader) Literal(e hcl.Expression, t cty.Type, want string) (cty.Value, 
 	return v, true
 }
 
+// Name gives a string that is written out and not empty: what names a file comes
+// from no other file, so that the text alone tells what is read.
+func (r *Reader) Name(e hcl.Expression) Str {
+	v, ok := r.Literal(e, cty.String, "a name in quotes")
+	if !ok {
+		return Str{}
+	}
+	if strings.TrimSpace(v.AsString()) == "" {
+		r.Fail(e.Range(), "Empty value", "This must not be empty.")
+		return Str{}
+	}
+	return Str{Value: v.AsString(), Range: e.Range()}
+}
+
 // File gives the text of file("name"), relative to the configuration directory
 // and never outside of it.
 func (r *Reader) File(e hcl.Expression, args []hcl.Expression) Str {
@@ -35,7 +49,7 @@ func (r *Reader) File(e hcl.Expression, args []hcl.Expression) Str {
 		r.Fail(e.Range(), "Bad call", `file takes one name: file("ca.pem").`)
 		return Str{}
 	}
-	name := r.Word(args[0])
+	name := r.Name(args[0])
 	if !name.Stated() {
 		return Str{}
 	}
