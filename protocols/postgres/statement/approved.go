@@ -11,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
 
@@ -19,12 +20,12 @@ import (
 type Setting struct {
 	Start []wire.Parameter // what the session began with
 	// Own tells this session from every other; nil where nothing that it did changes
-	// what a name stands for.
+	// what a text means.
 	Own []byte
 }
 
 // In makes the Setting of a session that has own as its own key; shifted says that
-// names may stand for something else there.
+// a text may mean something else there.
 func In(start []wire.Parameter, shifted bool, own []byte) Setting {
 	if !shifted {
 		own = nil
@@ -57,8 +58,8 @@ func Digest(parts, behind []action.Part, message []byte, in Setting) []byte {
 		frame(h, "")
 	}
 	for _, p := range in.Start {
-		if strings.EqualFold(p.Name, "search_path") || strings.Contains(p.Name, ".") {
-			frame(h, p.Name)
+		if name := strings.ToLower(p.Name); !known.KeepsMeaning(name) {
+			frame(h, name)
 			frame(h, p.Value)
 		}
 	}
@@ -75,8 +76,9 @@ func frame(h hash.Hash, s string) {
 	io.WriteString(h, s) //nolint:errcheck // a hash never fails
 }
 
-// Shifts reports whether parts may change what names stand for in the session that
-// runs them: its path, its role, temporary tables, code that nobody knows.
+// Shifts reports whether parts may change what a text means in the session that
+// runs them: its path, its role, how it reads dates, temporary tables, code that
+// nobody knows.
 func Shifts(parts []action.Part) bool {
 	return slices.ContainsFunc(parts, func(p action.Part) bool {
 		s := Shape(p)
@@ -93,9 +95,7 @@ func Shifts(parts []action.Part) bool {
 		for _, set := range s.Sets {
 			names = append(names, set.Name)
 		}
-		return slices.ContainsFunc(names, func(name string) bool {
-			return name == "*" || name == "search_path" || name == "role" || name == "session_authorization" || strings.Contains(name, ".")
-		})
+		return slices.ContainsFunc(names, func(name string) bool { return !known.KeepsMeaning(name) })
 	})
 }
 

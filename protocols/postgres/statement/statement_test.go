@@ -122,6 +122,65 @@ func TestWhatShiftsNames(t *testing.T) {
 	}
 }
 
+// TestT40_WhatATextMeansIsApproved proves that a yes to '01/02/2027' of one session
+// is none to that of another, where the same text is another day.
+func TestT40_WhatATextMeansIsApproved(t *testing.T) {
+	parts := read(t, "DELETE FROM bookings WHERE day < '01/02/2027'")
+	under := func(name, value string) string {
+		return string(Digest(parts, nil, nil, In([]wire.Parameter{{Name: name, Value: value}}, false, []byte("key"))))
+	}
+	for _, c := range []struct {
+		name, one, other string
+		means            bool // it changes what a text means
+	}{
+		{"DateStyle", "ISO, MDY", "ISO, DMY", true},
+		{"datestyle", "ISO, MDY", "ISO, DMY", true},
+		{"TimeZone", "UTC", "Asia/Tokyo", true},
+		{"IntervalStyle", "postgres", "sql_standard", true},
+		{"lc_monetary", "C", "de_DE", true},
+		{"lc_numeric", "C", "de_DE", true},
+		{"lc_time", "C", "de_DE", true},
+		{"default_text_search_config", "simple", "english", true},
+		{"xmloption", "content", "document", true},
+		{"xmlbinary", "base64", "hex", true},
+		{"bytea_output", "hex", "escape", true},
+		{"extra_float_digits", "0", "3", true},
+		{"quote_all_identifiers", "on", "off", true},
+		{"seed", "0", "1", true},
+		{"client_encoding", "UTF8", "SQL_ASCII", true},
+		{"search_path", "a", "b", true},
+		{"app.tenant", "a", "b", true},
+		{"application_name", "a", "b", false},
+		{"client_min_messages", "notice", "error", false},
+		{"jit", "on", "off", false},
+		{"enable_seqscan", "on", "off", false},
+	} {
+		if got := under(c.name, c.one) != under(c.name, c.other); got != c.means {
+			t.Errorf("at start-up: %s is part of the digest: %v, want %v", c.name, got, c.means)
+		}
+		if strings.Contains(c.name, ".") {
+			continue
+		}
+		for _, text := range []string{
+			"SET " + c.name + " = '" + c.one + "'", "SET LOCAL " + c.name + " = '" + c.one + "'", "RESET " + c.name,
+			"SET " + c.name + " TO DEFAULT", "SELECT set_config('" + c.name + "', '" + c.one + "', false)",
+		} {
+			if got := Shifts(read(t, text)); got != c.means {
+				t.Errorf("%s: shifts %v, want %v", text, got, c.means)
+			}
+		}
+	}
+	for text, want := range map[string]bool{
+		"SET TIME ZONE 'Asia/Tokyo'": true, "SET TIME ZONE LOCAL": true, "SET NAMES 'UTF8'": true, "SET XML OPTION DOCUMENT": true,
+		"SET array_nulls = off": true, "SET standard_conforming_strings = on": true, "SET TRANSACTION READ ONLY": false,
+		"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE": false, "SET lock_timeout = 5": false,
+	} {
+		if got := Shifts(read(t, text)); got != want {
+			t.Errorf("%s: shifts %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestWithParamsChangesACopy(t *testing.T) {
 	parts := part(action.EffectRead, sql.Shape{MaxParam: 1})
 	got := WithParams(parts, []string{"v"})

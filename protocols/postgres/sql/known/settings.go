@@ -32,3 +32,19 @@ func HarmlessSetting(name, value string) bool {
 func HarmlessReset(name string) bool {
 	return name != "role" && name != "session_authorization"
 }
+
+// KeepsMeaning reports whether a setting, whatever its value, leaves the meaning of
+// every text as it is: it steers how a query is planned, how long it may take, what
+// the client is told. Everything else may make another day, another amount, another
+// table of the same words, those that steer how values look too: a text may compare
+// what a value looks like.
+func KeepsMeaning(name string) bool {
+	switch name {
+	case "application_name", "client_min_messages", "escape_string_warning", "jit", "geqo", "plan_cache_mode",
+		"statement_timeout", "lock_timeout", "transaction_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout",
+		"transaction", "session characteristics", "transaction_isolation", "default_transaction_isolation",
+		"transaction_deferrable", "default_transaction_deferrable", "transaction_read_only", "default_transaction_read_only":
+		return true
+	}
+	return strings.HasPrefix(name, "enable_")
+}
