@@ -5,10 +5,12 @@
 package approval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,12 +69,12 @@ type Desk struct {
 	life context.Context // ends with the gateway; set by Load
 
 	mu      sync.Mutex
-	all     map[string]*ask             // by id; guarded by mu
-	tickets map[string]*ask             // whose answer may still be used; guarded by mu
-	granted map[string][]*ask           // yeses for longer, by what they are for; guarded by mu
-	agents  map[string]*attention.Agent // by agent id; guarded by mu
-	past    []string                    // ids of settled asks, oldest first; guarded by mu
-	changed chan struct{}               // closed at the next change; guarded by mu
+	all     map[string]*ask   // by id; guarded by mu
+	tickets map[string]*ask   // whose answer may still be used; guarded by mu
+	granted map[string][]*ask // yeses for longer, by what they are for; guarded by mu
+	agents  attention.Table   // guarded by mu
+	past    []string          // ids of settled asks, oldest first; guarded by mu
+	changed chan struct{}     // closed at the next change; guarded by mu
 }
 
 // Settle gets the answer of d's judges and approvers about a: at once where
@@ -116,13 +118,18 @@ func (d *Desk) enter(ctx context.Context, a *action.Action, q *question) (*ask, 
 // consult hears the judges, which may end it, and then a yes for longer. What it
 // learns stands in q.
 func (d *Desk) consult(ctx context.Context, a *action.Action, q *question) (action.Decision, bool) {
+	done, err := d.call(q)
+	if err != nil {
+		return q.denied(err.Error()), true
+	}
+	defer done()
 	var people []action.Asking
 	for _, asking := range q.dec.Asks {
 		ruling, opinions := d.hear(ctx, a, asking)
 		q.opinions = append(q.opinions, opinions...)
 		switch ruling.Judgement {
 		case Deny:
-			return q.denied(sentence(ruling.Reason, "A judge denied it.")), true
+			return q.denied(cmp.Or(ruling.Reason, "A judge denied it.")), true
 		case Pass:
 			people = append(people, asking)
 		}
@@ -134,11 +141,31 @@ func (d *Desk) consult(ctx context.Context, a *action.Action, q *question) (acti
 	return d.useGrant(q, q.similar)
 }
 
+// call lets judges hear what people could be asked too: a call is no more to be had
+// for nothing than their attention. They have heard it when done is called.
+func (d *Desk) call(q *question) (done func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.ContainsFunc(q.dec.Asks, judged) {
+		return func() {}, nil
+	}
+	at := d.agents.Of(q.agent)
+	if err := at.Admit(d.Now()); err != nil {
+		return nil, err
+	}
+	at.Judging++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		at.Judging--
+	}, nil
+}
+
 // hear asks the judges of one rule, in their order, until one denies or decides.
 func (d *Desk) hear(ctx context.Context, a *action.Action, asking action.Asking) (Opinion, []string) {
 	var said []string
 	for _, name := range asking.Approvers {
-		if !strings.HasPrefix(name, "judge.") {
+		if !isJudge(name) {
 			continue
 		}
 		opinion := Opinion{Reason: "There is no " + name + " any more."}
@@ -259,11 +286,4 @@ func denial(r Request) string {
 		return "Denied by " + r.By + "."
 	}
 	return "Denied by " + r.By + ": " + r.Note
-}
-
-func sentence(s, or string) string {
-	if s == "" {
-		return or
-	}
-	return s
 }

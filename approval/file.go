@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/approval/attention"
 )
 
 const (
@@ -87,7 +86,7 @@ func (d *Desk) place(k *ask, now time.Time) (other *ask, err error) {
 		d.stir()
 		return other, nil
 	}
-	if err := d.attend(k.agent).Admit(now); err != nil {
+	if err := d.agents.Of(k.agent).Admit(now); err != nil {
 		return nil, err
 	}
 	if d.all[k.req.ID] != nil { // the action has asked before, and another used the answer
@@ -105,7 +104,7 @@ func (d *Desk) put(k *ask) {
 	}
 	d.all[k.req.ID] = k
 	if k.req.State == Pending {
-		d.attend(k.agent).Pending++
+		d.agents.Of(k.agent).Pending++
 	}
 	if k.exact != "" {
 		d.tickets[k.exact] = k
@@ -154,7 +153,7 @@ func (d *Desk) apply(k *ask, next Request) {
 	was := k.req.State
 	k.req = next
 	if was == Pending && next.State != Pending {
-		d.attend(k.agent).Pending--
+		d.agents.Of(k.agent).Pending--
 		d.settled(k)
 		d.past = append(d.past, next.ID)
 		close(k.done)
@@ -225,24 +224,13 @@ func (d *Desk) tell(kind EventKind, k *ask) {
 	}
 }
 
-// attend gives the attention that an agent has had; callers hold mu.
-func (d *Desk) attend(agent string) *attention.Agent {
-	if d.agents == nil {
-		d.agents = make(map[string]*attention.Agent)
-	}
-	if d.agents[agent] == nil {
-		d.agents[agent] = new(attention.Agent)
-	}
-	return d.agents[agent]
-}
-
 // settled counts how an ask ended; callers hold mu.
 func (d *Desk) settled(k *ask) {
 	switch k.req.State {
 	case Denied:
-		d.attend(k.agent).Denied(k.req.Answered)
+		d.agents.Of(k.agent).Denied(k.req.Answered)
 	case Cancelled, TimedOut:
-		d.attend(k.agent).Withdrawn(k.req.Answered)
+		d.agents.Of(k.agent).Withdrawn(k.req.Answered)
 	}
 }
 

@@ -113,11 +113,7 @@ func (d *Desk) sweep() {
 			delete(d.tickets, ticket)
 		}
 	}
-	for agent, at := range d.agents {
-		if at.Pending == 0 && at.Quiet(now) {
-			delete(d.agents, agent)
-		}
-	}
+	d.agents.Trim(now)
 	d.mu.Unlock()
 	for _, k := range over {
 		k.step.Lock()

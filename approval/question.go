@@ -62,7 +62,7 @@ func names(asks []action.Asking) []string {
 	for _, a := range asks {
 		named := false
 		for _, n := range a.Approvers {
-			if strings.HasPrefix(n, "judge.") {
+			if isJudge(n) {
 				continue
 			}
 			named = true
@@ -76,6 +76,10 @@ func names(asks []action.Asking) []string {
 	}
 	return list
 }
+
+func isJudge(name string) bool { return strings.HasPrefix(name, "judge.") }
+
+func judged(a action.Asking) bool { return slices.ContainsFunc(a.Approvers, isJudge) }
 
 // allowed, denied and pending are what the question comes to.
 func (q *question) allowed(id, reason string) action.Decision {

@@ -182,11 +182,7 @@ func (d *Desk) Of(agent, id string) (Request, bool) {
 func (d *Desk) Pending() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := 0
-	for _, at := range d.agents {
-		n += at.Pending
-	}
-	return n
+	return d.agents.Pending()
 }
 
 // Changed gives a channel that is closed at the next change of the desk.

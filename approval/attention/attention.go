@@ -23,14 +23,15 @@ const (
 // caller, who sees that one at a time uses it.
 type Agent struct {
 	Pending   int // asks that wait
+	Judging   int // asks that judges hear first
 	denied    []time.Time
 	withdrawn []time.Time
 }
 
 // Admit reports why nobody is asked on the agent's behalf now.
 func (at *Agent) Admit(now time.Time) error {
-	if at.Pending >= MaxPending {
-		return fmt.Errorf("%d approvals of this agent are waiting already; wait for them or cancel them", at.Pending)
+	if at.Pending+at.Judging >= MaxPending {
+		return fmt.Errorf("%d approvals of this agent are waiting already; wait for them or cancel them", at.Pending+at.Judging)
 	}
 	for _, c := range []struct {
 		times *[]time.Time
@@ -63,9 +64,42 @@ func (at *Agent) Withdrawn(when time.Time) {
 	}
 }
 
-// Quiet reports whether nothing is remembered that would still count.
+// Quiet reports whether nothing waits or is remembered that would still count.
 func (at *Agent) Quiet(now time.Time) bool {
 	old := func(t time.Time) bool { return now.Sub(t) > attentionFor }
 	at.denied, at.withdrawn = slices.DeleteFunc(at.denied, old), slices.DeleteFunc(at.withdrawn, old)
-	return len(at.denied)+len(at.withdrawn) == 0
+	return at.Pending+at.Judging+len(at.denied)+len(at.withdrawn) == 0
+}
+
+// A Table has the agents by their ids. The zero Table is empty; it belongs to its
+// caller like an Agent.
+type Table struct{ agents map[string]*Agent }
+
+// Of gives the agent of an id, which is a new one if nothing is remembered of it.
+func (t *Table) Of(id string) *Agent {
+	if t.agents == nil {
+		t.agents = make(map[string]*Agent)
+	}
+	if t.agents[id] == nil {
+		t.agents[id] = new(Agent)
+	}
+	return t.agents[id]
+}
+
+// Trim forgets the agents of whom nothing counts any more.
+func (t *Table) Trim(now time.Time) {
+	for id, at := range t.agents {
+		if at.Quiet(now) {
+			delete(t.agents, id)
+		}
+	}
+}
+
+// Pending counts the asks of all that wait.
+func (t *Table) Pending() int {
+	n := 0
+	for _, at := range t.agents {
+		n += at.Pending
+	}
+	return n
 }

@@ -30,6 +30,7 @@ const (
 const (
 	DefaultTimeout = 20 * time.Second
 	maxCalls       = 8       // to the model at the same time: a burst of asks must not become a burst of bills
+	maxAgentCalls  = 3       // of one agent: it must not keep the others from being judged
 	maxAnswer      = 1 << 20 // of the model's answer, in bytes
 )
 
@@ -61,6 +62,7 @@ type Judge struct {
 
 	mu      sync.Mutex
 	flights map[key]*flight // guarded by mu
+	turns   turns           // guarded by mu
 	cache   cache           // guarded by mu
 }
 
@@ -111,7 +113,7 @@ func (j *Judge) Judge(ctx context.Context, a *action.Action) approval.Opinion {
 	}
 	f := j.flights[k]
 	if f == nil {
-		f = j.launch(k, q)
+		f = j.launch(k, q, a.Peer.ID)
 	}
 	f.waiting++
 	j.mu.Unlock()
@@ -127,14 +129,15 @@ func (j *Judge) Judge(ctx context.Context, a *action.Action) approval.Opinion {
 
 // launch asks the model in a goroutine of its own, since the first to ask may be
 // gone before the others. The caller holds mu.
-func (j *Judge) launch(k key, q question) *flight {
+func (j *Judge) launch(k key, q question, agent string) *flight {
 	f := &flight{done: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(j.ctx, j.conf.Timeout)
 	f.cancel = cancel
 	j.flights[k] = f
+	turn := j.turns.take(agent)
 	j.work.Go(func() {
 		defer cancel()
-		o, version, err := j.ask(ctx, q)
+		o, version, err := j.ask(ctx, q, turn)
 		if err != nil {
 			j.log.Warn("the judge gives no answer, which is a no", "err", err)
 			o = j.no(refusal(err))
@@ -142,6 +145,7 @@ func (j *Judge) launch(k key, q question) *flight {
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		f.opinion = o
+		j.turns.give(agent)
 		if j.flights[k] == f {
 			delete(j.flights, k)
 		}
@@ -166,8 +170,15 @@ func (j *Judge) leave(k key, f *flight) {
 	}
 }
 
-// ask puts a question to the model and reads its verdict.
-func (j *Judge) ask(ctx context.Context, q question) (o approval.Opinion, version string, err error) {
+// ask puts a question to the model and reads its verdict. It waits until it is the
+// agent's turn first, so that no call is kept for one who may not make it yet.
+func (j *Judge) ask(ctx context.Context, q question, turn chan struct{}) (o approval.Opinion, version string, err error) {
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return approval.Opinion{}, "", fmt.Errorf("%d calls of this agent are running already: %w", maxAgentCalls, ctx.Err())
+	}
 	select {
 	case j.calls <- struct{}{}:
 		defer func() { <-j.calls }()

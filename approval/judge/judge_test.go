@@ -365,7 +365,9 @@ func TestCallsAreLimited(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 50 {
 			all.Go(func() {
-				if o := j.Judge(t.Context(), deletion(fmt.Sprint(i))); o.Judgement != approval.Pass {
+				a := deletion(fmt.Sprint(i))
+				a.Peer = &action.Peer{ID: fmt.Sprint(i), Name: "robot"}
+				if o := j.Judge(t.Context(), a); o.Judgement != approval.Pass {
 					t.Errorf("%+v", o)
 				}
 			})
@@ -373,6 +375,48 @@ func TestCallsAreLimited(t *testing.T) {
 		all.Wait()
 		if most.Load() != maxCalls {
 			t.Errorf("%d calls at once, want %d", most.Load(), maxCalls)
+		}
+	})
+}
+
+// TestT42_OneAgentCannotTakeEveryCall proves that another agent is judged while one
+// asks as much as it can of a model that does not answer.
+func TestT42_OneAgentCannotTakeEveryCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var flood, most atomic.Int64
+		j := New(Config{Name: "pii", API: OpenAI, URL: "https://m.example.com/", Timeout: time.Minute}, &http.Client{Transport: tripper(func(r *http.Request) *http.Response {
+			raw, _ := io.ReadAll(r.Body)
+			if !strings.Contains(string(raw), "honest") {
+				most.Store(max(most.Load(), flood.Add(1)))
+				<-r.Context().Done()
+				flood.Add(-1)
+				return nil
+			}
+			w := httptest.NewRecorder()
+			reply(w, OpenAI, `{"verdict":"pass","reason":"x"}`)
+			return w.Result()
+		})}, slog.New(slog.DiscardHandler))
+		defer j.Close()
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() { j.Judge(t.Context(), deletion(fmt.Sprint("flood ", i))) })
+		}
+		synctest.Wait()
+		other := deletion("honest")
+		other.Peer = &action.Peer{ID: "b", Name: "other"}
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if o := j.Judge(soon, other); o.Judgement != approval.Pass {
+			t.Errorf("another agent hears %+v", o)
+		}
+		all.Wait()
+		if n := most.Load(); n != maxAgentCalls {
+			t.Errorf("one agent has %d calls at once, want %d", n, maxAgentCalls)
+		}
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if len(j.turns) != 0 {
+			t.Errorf("%d agents are remembered after their calls", len(j.turns))
 		}
 	})
 }
