@@ -57,6 +57,10 @@ func (r *Roster) ByNode(node string) (a Agent, ok bool) {
 	return a, ok
 }
 
+// Knew reports whether a node of the tailnet is an agent or ever was one: it may
+// wait, be frozen, have expired or have been removed. It never waits.
+func (r *Roster) Knew(node string) bool { return r.live.Load().nodes[node] }
+
 // Meet gives the agent that a node of the tailnet is, and remembers one that was
 // never met: it waits to be approved. name is what its owner calls it.
 func (r *Roster) Meet(ctx context.Context, node, name string) (Agent, error) {

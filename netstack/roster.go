@@ -44,6 +44,7 @@ type snapshot struct {
 	byAddr map[netip.Addr]*entry
 	byID   map[string]*entry
 	byNode map[string]Agent // the nodes of the tailnet, frozen ones too
+	nodes  map[string]bool  // every node there was, removed ones too
 }
 
 type entry struct {

@@ -164,6 +164,39 @@ func TestRosterKeysFitAndAreNotKept(t *testing.T) {
 	}
 }
 
+// A node is remembered as an agent whatever became of it, over a restart too.
+func TestT47_TheRosterForgetsNoNode(t *testing.T) {
+	shelf, clock := &shelf{}, newClock()
+	r := newRoster(t, shelf, clock, netip.MustParsePrefix("10.77.0.0/16"))
+	knew := func(when string, r *Roster, want bool) {
+		t.Helper()
+		if r.Knew("n1") != want || r.Knew("") || r.Knew("n2") {
+			t.Errorf("%s: %v %v %v", when, r.Knew("n1"), r.Knew(""), r.Knew("n2"))
+		}
+	}
+	knew("never met", r, false)
+	add(t, r, "ci", time.Time{}) // has no node
+	if _, err := r.Meet(t.Context(), "n1", "laptop"); err != nil {
+		t.Fatal(err)
+	}
+	knew("waiting", r, true)
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"approved", func() error { return r.Approve(t.Context(), "laptop", []string{"dev"}) }},
+		{"frozen", func() error { return r.Freeze(t.Context(), "laptop") }},
+		{"removed", func() error { return r.Remove(t.Context(), "laptop") }},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		knew(step.name, r, true)
+	}
+	clock.pass(365 * 24 * time.Hour)
+	knew("removed and started again", newRoster(t, shelf, clock, netip.MustParsePrefix("10.77.0.0/16")), true)
+}
+
 func TestRosterNames(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

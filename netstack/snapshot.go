@@ -88,8 +88,11 @@ func (r *Roster) update() (done func()) {
 // build makes the snapshot of now; the caller holds mu, or is the constructor.
 func (r *Roster) build() *snapshot {
 	now := r.now()
-	s := &snapshot{byAddr: make(map[netip.Addr]*entry), byID: make(map[string]*entry), byNode: make(map[string]Agent)}
+	s := &snapshot{byAddr: make(map[netip.Addr]*entry), byID: make(map[string]*entry), byNode: make(map[string]Agent), nodes: make(map[string]bool)}
 	for _, a := range r.agents {
+		if a.Node != "" {
+			s.nodes[a.Node] = true
+		}
 		if a.Node != "" && a.Removed.IsZero() {
 			s.byNode[a.Node] = a
 			continue

@@ -285,6 +285,49 @@ func TestOperatorsComeByTheTailnet(t *testing.T) {
 	}
 }
 
+// A node that has spoken as an agent once is one for good, whatever became of it
+// since: its address is no proof of the person whose machine it is.
+func TestT47_ANodeThatTheRosterKnowsProvesNobody(t *testing.T) {
+	f := newOffice(t, false)
+	base := f.n.API.Status().Dashboard[0]
+	ana := f.machine("laptop")
+	var s door.Standing
+	if err := json.Unmarshal([]byte(ana.eventually(200, "GET", base+"/api/v1/session")), &s); err != nil || s.Caller == nil {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	f.say(fmt.Sprintf("operators {\n  admins = [%q]\n}\n", s.Caller.Person.Name))
+	ana.eventually(200, "GET", base+"/api/v1/status")
+	local, err := ana.LocalClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := local.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roster, ctx := f.n.Roster, t.Context()
+	for _, step := range []struct {
+		state string
+		do    func() error
+	}{
+		{"waiting", func() error { _, err := roster.Meet(ctx, string(self.Self.ID), "laptop"); return err }},
+		{"approved, in a role that is gone", func() error { return roster.Approve(ctx, "laptop", []string{"gone"}) }},
+		{"approved, in none", func() error { return roster.Approve(ctx, "laptop", nil) }},
+		{"frozen", func() error { return roster.Freeze(ctx, "laptop") }},
+		{"removed", func() error { return roster.Remove(ctx, "laptop") }},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		for _, ask := range []string{"GET /api/v1/status", "POST /api/v1/agents/laptop/approve", "POST /api/v1/passkeys/challenge"} {
+			method, path, _ := strings.Cut(ask, " ")
+			if got, text := ana.ask(method, base+path, ""); got != 401 {
+				t.Errorf("%s: %s: %d %s", step.state, ask, got, text)
+			}
+		}
+	}
+}
+
 func TestTheTailnetsNameHasTLS(t *testing.T) {
 	f := newOffice(t, true)
 	if at := f.n.API.Status().Dashboard; len(at) != 1 || at[0] != "https://gate.corp.ts.net" {

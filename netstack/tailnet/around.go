@@ -73,7 +73,7 @@ func (n *Node) wide(ctx context.Context) (names []string) {
 		if len(p.TailscaleIPs) == 0 || !slices.ContainsFunc(sources, func(src string) bool { return covers(src, p.TailscaleIPs[0]) }) {
 			continue
 		}
-		if v, err := n.Visitor(p.TailscaleIPs[0]); err == nil && v.Agent { // a look makes nobody an agent that waits
+		if v, enrolled, err := n.visitor(p.TailscaleIPs[0]); err == nil && enrolled { // a look makes nobody an agent that waits
 			names = append(names, v.Name)
 		}
 	}

@@ -20,20 +20,29 @@ type Visitor struct {
 	User   string // "" for a tagged node, whose user is nobody
 	Tags   []string
 	Grants []string
-	Agent  bool // the rules give it something to do
+	// Agent: the rules give it something to do, or it has spoken as an agent before,
+	// be it one that waits, is frozen or was removed.
+	Agent bool
 }
 
 // Visitor asks the tailnet who has an address now; nothing is kept of the answer.
 func (n *Node) Visitor(addr netip.Addr) (Visitor, error) {
+	v, _, err := n.visitor(addr)
+	return v, err
+}
+
+// visitor is Visitor, and tells whether the rules give the node something to do now.
+func (n *Node) visitor(addr netip.Addr) (v Visitor, enrolled bool, err error) {
 	f, err := n.whois(addr)
 	if err != nil {
-		return Visitor{}, err
+		return Visitor{}, false, err
 	}
 	record, _ := n.roster.ByNode(f.node)
+	enrolled = n.cfg.Enrolled(peerOf(f, record))
 	return Visitor{
 		Node: f.node, Name: f.name, User: f.user, Tags: slices.Clone(f.tags), Grants: slices.Clone(f.grants),
-		Agent: n.cfg.Enrolled(peerOf(f, record)),
-	}, nil
+		Agent: enrolled || n.roster.Knew(f.node),
+	}, enrolled, nil
 }
 
 // Certificate gives the certificate of the node's name, which the tailnet must
