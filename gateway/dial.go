@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,9 @@ type Dialer struct {
 	// Own lists the gateway's own addresses, asked at every dial; nil is those of
 	// the host's interfaces.
 	Own func() ([]netip.Addr, error)
+	// Self lists where the gateway's own doors are, see guard.Self; asked at every
+	// dial. Nil is nowhere.
+	Self func() []netip.AddrPort
 	// Connect opens the connection; nil is a TCP dial.
 	Connect func(ctx context.Context, at netip.AddrPort) (net.Conn, error)
 }
@@ -64,10 +68,18 @@ func (d *Dialer) addresses(ctx context.Context, r *action.Route) ([]netip.Addr, 
 	if err != nil {
 		return nil, fmt.Errorf("list the host's own addresses: %w", err)
 	}
+	var here []netip.AddrPort
+	if d.Self != nil {
+		here = d.Self()
+	}
 	var good []netip.Addr
 	for _, addr := range found {
-		if mayDial(r, addr.Unmap().WithZone(""), own) {
-			good = append(good, addr.Unmap().WithZone(""))
+		addr = addr.Unmap().WithZone("")
+		if guard.Self(netip.AddrPortFrom(addr, r.Port), here, own) && !literal(r, addr) {
+			continue
+		}
+		if mayDial(r, addr, own) {
+			good = append(good, addr)
 		}
 	}
 	if len(good) == 0 {
@@ -129,19 +141,12 @@ func (d *Dialer) own() ([]netip.Addr, error) {
 	if d.Own != nil {
 		return d.Own()
 	}
-	list, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
-	}
-	var own []netip.Addr
-	for _, a := range list {
-		if n, ok := a.(*net.IPNet); ok {
-			if addr, ok := netip.AddrFromSlice(n.IP); ok {
-				own = append(own, addr.Unmap())
-			}
-		}
-	}
-	return own, nil
+	return guard.Own()
+}
+
+// literal reports whether the very address is declared.
+func literal(r *action.Route, addr netip.Addr) bool {
+	return slices.Contains(r.Permit, netip.PrefixFrom(addr, addr.BitLen()))
 }
 
 // mayDial reports whether a route may lead to addr: what is declared may be
@@ -150,10 +155,8 @@ func mayDial(r *action.Route, addr netip.Addr, own []netip.Addr) bool {
 	if r.Public {
 		return guard.Public(addr, own)
 	}
-	for _, p := range r.Permit {
-		if p.Contains(addr) {
-			return true
-		}
+	if slices.ContainsFunc(r.Permit, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		return true
 	}
 	if r.PermitAny {
 		return !guard.Forbidden(addr)

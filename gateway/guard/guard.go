@@ -4,6 +4,7 @@
 package guard
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 )
@@ -99,4 +100,40 @@ func embedded(addr netip.Addr, bad func(netip.Addr) bool) bool {
 		return bad(v4(12))
 	}
 	return false
+}
+
+// Self reports whether the gateway itself may be at an address. Here lists where it
+// is: port 0 stands for all of them, an unspecified address for all of its host,
+// which are own and loopback.
+func Self(at netip.AddrPort, here []netip.AddrPort, own []netip.Addr) bool {
+	for _, h := range here {
+		if h.Port() != 0 && h.Port() != at.Port() {
+			continue
+		}
+		is := func(a netip.Addr) bool { return a == h.Addr() || a.IsUnspecified() } // 0.0.0.0 leads to loopback
+		if h.Addr().IsUnspecified() {
+			is = func(a netip.Addr) bool { return a.IsLoopback() || a.IsUnspecified() || slices.Contains(own, a) }
+		}
+		if is(at.Addr()) || embedded(at.Addr(), is) {
+			return true
+		}
+	}
+	return false
+}
+
+// Own lists the addresses of the host's interfaces.
+func Own() ([]netip.Addr, error) {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var own []netip.Addr
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok {
+			if addr, ok := netip.AddrFromSlice(n.IP); ok {
+				own = append(own, addr.Unmap())
+			}
+		}
+	}
+	return own, nil
 }

@@ -100,7 +100,8 @@ type Node struct {
 	safe    *safe.Safe
 	pools   []netip.Prefix // the virtual IPs
 
-	gates gate.Gates // where people come in
+	gates  gate.Gates                          // where people come in
+	inside atomic.Pointer[func() []netip.Addr] // where agents do; nil until the transports are known
 }
 
 // ErrConfig means that the configuration has errors, which Options.Errs was told.
@@ -211,11 +212,12 @@ func (n *Node) line(conf policy.GatewayConfig) error {
 		Policy:    func() gateway.Policy { return n.Rules.Current() },
 		Protocols: set,
 		Approvals: n.Desk, Limits: n.Limits, Journal: n.Journal, Vault: n.Vault, Leaves: n.CA,
-		Dialer: n.o.Dialer, Now: time.Now,
+		Dialer: &gateway.Dialer{Resolve: gateway.ResolveAt(conf.Resolvers)}, Now: time.Now,
 	}
-	if n.Gateway.Dialer == nil {
-		n.Gateway.Dialer = &gateway.Dialer{Resolve: gateway.ResolveAt(conf.Resolvers)}
+	if n.o.Dialer != nil {
+		*n.Gateway.Dialer = *n.o.Dialer
 	}
+	n.Gateway.Dialer.Self = n.self
 	return nil
 }
 
@@ -246,6 +248,7 @@ func (n *Node) overlay(ctx context.Context, conf policy.GatewayConfig) error {
 	}
 	n.pools = []netip.Prefix{netip.MustParsePrefix(virtualIPs), names}
 	srv := n.server(conf, pool)
+	n.turnInside(conf.Wireguard != nil)
 	if conf.Wireguard != nil {
 		n.WG, err = wireguard.Start(ctx, wireguard.Config{
 			Listen: conf.Wireguard.Listen, PrivateKey: private, Subnet: subnet, ULA: agents,

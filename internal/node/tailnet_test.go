@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,13 @@ role "ci" {
 	defer cancel()
 	if err := n.TS.Up(ctx); err != nil {
 		t.Fatalf("%v\n%s", err, logs)
+	}
+	inside, inside6 := n.WG.Gateway()
+	v4, v6 := n.TS.Gateway()
+	for _, at := range []netip.Addr{inside, inside6, v4, v6} {
+		if own := n.Gateway.Dialer.Self(); !at.IsValid() || !slices.Contains(own, netip.AddrPortFrom(at, 0)) {
+			t.Errorf("the gateway does not know %v for its own: %v", at, own)
+		}
 	}
 	s := n.API.Status()
 	if s.WireGuard == "" || s.Tailnet == nil || s.Tailnet.State != "Running" || s.Tailnet.Hostname != "gate" {

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/dashboard/door"
@@ -39,6 +40,7 @@ type Gates struct {
 	ts    *tailnet.Node
 	list  []gate
 	local []gate
+	here  atomic.Pointer[[]netip.AddrPort] // of local; set by Open
 }
 
 // A gate is a listener and what people call it.
@@ -114,6 +116,15 @@ func (g *Gates) Local() string {
 		return ""
 	}
 	return g.local[0].URL
+}
+
+// Here lists where the gates of this machine listen. It may be called at any time.
+func (g *Gates) Here() []netip.AddrPort {
+	var list []netip.AddrPort
+	if local := g.here.Load(); local != nil {
+		list = slices.Clone(*local)
+	}
+	return list
 }
 
 // A Guard lets the requests of an entrance through to a handler once it knows

@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +71,10 @@ func TestLocalhostIsBothFamilies(t *testing.T) {
 	url := g.Local()
 	if !strings.HasPrefix(url, "http://localhost:") || len(g.URLs()) != 1 {
 		t.Fatalf("at %v", g.URLs())
+	}
+	port, _ := strconv.ParseUint(portOf(g.local[0]), 10, 16)
+	if here := g.Here(); len(here) != len(g.local) || here[0] != netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)) {
+		t.Errorf("it says that it is at %v", here)
 	}
 	for _, host := range []string{"127.0.0.1", "[::1]"} {
 		if host == "[::1]" && len(g.local) == 1 {

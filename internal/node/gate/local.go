@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"syscall"
 
 	"sallyport.dev/sallyport/dashboard/door"
@@ -27,6 +28,14 @@ func (g *Gates) Open(listen, cert, key string) (err error) {
 	if err != nil {
 		return fmt.Errorf("dashboard: %w", err)
 	}
+	var here []netip.AddrPort
+	for _, at := range g.local {
+		if tcp, ok := at.Listener.Addr().(*net.TCPAddr); ok {
+			a := tcp.AddrPort()
+			here = append(here, netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()))
+		}
+	}
+	g.here.Store(&here)
 	return nil
 }
 
