@@ -197,6 +197,31 @@ func TestT48_RightsOfEdits(t *testing.T) {
 	}
 }
 
+// TestT48_TheVaultsKeyIsNotChecked asks what a draft would do that names the key of
+// the vault, as the gateway block does, where a finding would show it.
+func TestT48_TheVaultsKeyIsNotChecked(t *testing.T) {
+	h := &house{t, lab.New(t, rules)}
+	dir := filepath.Dir(h.Dir)
+	for name, text := range map[string]string{
+		"vault.key": "sesame", "name.txt": "sesame",
+		"lab.hcl": strings.Replace(rules, "gateway {", "gateway {\n  key = file(\"vault.key\")", 1) + "\nrule \"told\" {\n  on      = \"*\"\n  methods = [\"PUT\"]\n  verdict = \"deny\"\n  reason  = file(\"name.txt\")\n}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for call, status := range map[string]int{`file("vault.key")`: 400, `file("./vault.key")`: 400, `file(file("name.txt"))`: 200} {
+		d, err := json.Marshal(action.Draft{Edits: []action.Edit{{Op: "add", Kind: "rule", Name: "x", HCL: "rule \"x\" {\n  on      = [service.shop]\n  methods = [" + call + "]\n  verdict = \"deny\"\n}"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := h.as("editor", "POST", "/check", "", string(d))
+		if got.status != status || strings.Contains(strings.ToLower(got.body), "sesame") || strings.Contains(got.body, `"ok":true`) {
+			t.Errorf("%s: %d, want %d and no content:\n%s", call, got.status, status, got.body)
+		}
+	}
+}
+
 // What somebody on the host changes is a revision of its own, and an editor who
 // did not see it is told.
 func TestAChangeByHandIsKept(t *testing.T) {

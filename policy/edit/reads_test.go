@@ -19,22 +19,27 @@ func TestT48_NoSpellingReadsTheVaultsKey(t *testing.T) {
 		"a.hcl": strings.Replace(small, "gateway {", "secret \"x\" {\n  file = \"keys/token\"\n}\n\nsecret \"y\" {\n  exec = [\"sh\", \"-c\", \"cat --from=run.key\"]\n}\n\ngateway {\n  key = file(\"vault.key\")", 1),
 		"b.hcl": "rule \"b\" {\n  on      = \"*\"\n  methods = [\"PUT\"]\n  verdict = \"deny\"\n  reason  = file(\"name.txt\")\n}\n",
 		// name.txt is read by a rule already, and holds the name of the key.
-		"vault.key": "sesame", "run.key": "sesame", "name.txt": "vault.key",
+		"vault.key": "sesame", "run.key": "sesame", "name.txt": "vault.key", "open": "sesame",
 	})
-	if err := os.MkdirAll(filepath.Join(dir, "keys", "sub"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, sub := range []string{"keys", "own"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub, "sub"), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "keys", "token"), []byte("sesame"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"keys/token", "own/open"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("sesame"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := errors.Join(os.Symlink("keys/sub", filepath.Join(dir, "way")), os.Link(filepath.Join(dir, "vault.key"), filepath.Join(dir, "hard"))); err != nil {
+	if err := errors.Join(os.Symlink("keys/sub", filepath.Join(dir, "way")), os.Symlink("own/sub", filepath.Join(dir, "into")), os.Link(filepath.Join(dir, "vault.key"), filepath.Join(dir, "hard"))); err != nil {
 		t.Fatal(err)
 	}
 	e := editor(dir)
+	e.Private = []string{filepath.Join(dir, "own")}
 	for _, call := range []string{
 		`file("vault.key")`, `(file("./vault.key"))`, `file("keys/../vault.key")`,
 		`file("vault\u002ekey")`, `file("vault${"."}key")`, `file("hard")`, `file("way/../../vault.key")`,
-		`file("keys/token")`, `file("way/../token")`, `file("run.key")`,
+		`file("keys/token")`, `file("way/../token")`, `file("run.key")`, `file("into/../open")`,
 	} {
 		for where, text := range map[string]string{
 			"a rule":       "rule \"x\" {\n  on = \"*\"\n  methods = [%s]\n  verdict = \"deny\"\n}",

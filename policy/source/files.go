@@ -210,16 +210,13 @@ func Reaches(dir, name, path string) bool {
 		return false
 	}
 	defer root.Close()
-	info, err := root.Stat(filepath.FromSlash(name))
-	if err != nil {
+	if _, err := root.Stat(filepath.FromSlash(name)); err != nil {
 		return false
-	}
-	if os.SameFile(info, target) {
-		return true
 	}
 	// Joined by hand: filepath.Join would drop "link/.." unseen.
 	at, err := filepath.EvalSymlinks(dir + string(filepath.Separator) + filepath.FromSlash(name))
 	for err == nil {
+		var info fs.FileInfo
 		if info, err = os.Stat(at); err == nil && os.SameFile(info, target) {
 			return true
 		}
