@@ -68,6 +68,8 @@ type API struct {
 	Status func() Status // what the rest of the gateway says of itself
 	Ready  func() error  // nil when every listener is up
 	CA     func() []byte
+	// Wanted lists the secrets that the configuration takes; nil: none.
+	Wanted func() []string
 	// SecretSet is called after a secret got another value.
 	SecretSet func()
 	// Backup gives a sealed archive, which the caller closes.

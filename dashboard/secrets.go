@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/vault"
@@ -17,7 +18,20 @@ type SecretValue struct {
 	Value string `json:"value"`
 }
 
-func (a *API) secrets(*http.Request) ([]vault.Info, error) { return a.Vault.List(), nil }
+// secrets lists what there is, and what the configuration takes and is not there.
+func (a *API) secrets(*http.Request) ([]vault.Info, error) {
+	list := a.Vault.List()
+	if a.Wanted == nil {
+		return list, nil
+	}
+	for _, name := range a.Wanted() {
+		if !slices.ContainsFunc(list, func(i vault.Info) bool { return i.Name == name }) {
+			list = append(list, vault.Info{Name: name, Source: "sealed", Problem: "not set"})
+		}
+	}
+	slices.SortFunc(list, func(a, b vault.Info) int { return cmp.Compare(a.Name, b.Name) })
+	return list, nil
+}
 
 func (a *API) setSecret(r *http.Request, v SecretValue) (route.Nothing, error) {
 	name := r.PathValue("name")

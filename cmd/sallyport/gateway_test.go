@@ -148,7 +148,14 @@ func TestAgentsAreEnrolledShownAndCutOff(t *testing.T) {
 	}
 
 	conf := filepath.Join(t.TempDir(), "ci.conf")
-	if err := os.WriteFile(conf, []byte("old"), 0o644); err != nil {
+	if err := os.WriteFile(conf, []byte("another's only key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = call(t.Context(), "", "agent", "add", "ci", "--conf", conf, "--gateway", d.socket)
+	if b, err := os.ReadFile(conf); err != nil || string(b) != "another's only key" || !strings.Contains(r.stderr, "exists already") {
+		t.Errorf("a key was written over: %q, %v, %s", b, err, r.stderr)
+	}
+	if err := os.Remove(conf); err != nil {
 		t.Fatal(err)
 	}
 	r = d.ok("agent", "add", "ci", "--conf", conf, "--split", "--expires", "8h")

@@ -24,7 +24,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		Version: n.o.Version, Started: n.started,
 		Book: n.newBook(context.Background()), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
-		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
+		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
 	}
 	if n.WG != nil {
 		a.Config = n.clientConfig
@@ -67,7 +67,7 @@ func (n *Node) Warnings() []string {
 		infos[i.Name] = i
 	}
 	var list []string
-	for _, name := range append(n.Rules.Current().SecretNames(), n.Outreach.Secrets()...) {
+	for _, name := range n.wanted() {
 		switch i, known := infos[name]; {
 		case known && i.Problem != "":
 			list = append(list, fmt.Sprintf("secret %s (%s): %s", name, i.Source, i.Problem))
@@ -78,6 +78,11 @@ func (n *Node) Warnings() []string {
 		}
 	}
 	return append(list, n.Outreach.Warnings()...)
+}
+
+// wanted lists the secrets that the configuration takes.
+func (n *Node) wanted() []string {
+	return append(n.Rules.Current().SecretNames(), n.Outreach.Secrets()...)
 }
 
 // accounts lists what is wrong with the accounts of services, as far as sessions

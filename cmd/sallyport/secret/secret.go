@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -48,10 +49,26 @@ func (c *commands) put(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	list, err := c.all(cmd)
+	if err != nil {
+		return err
+	}
 	if err := c.Client().Call(cmd.Context(), http.MethodPut, path(name), dashboard.SecretValue{Value: string(value)}, nil); err != nil {
 		return err
 	}
 	cli.Say(cmd, "Secret %s is set.", name)
+	var missing []string
+	for _, s := range list {
+		if s.Name == name {
+			return nil
+		}
+		if s.Problem != "" {
+			missing = append(missing, s.Name)
+		}
+	}
+	if len(missing) > 0 {
+		cli.Say(cmd, "Nothing took a secret of that name so far; without a value are: %s.", strings.Join(missing, ", "))
+	}
 	return nil
 }
 
