@@ -104,20 +104,50 @@ func (b *Book) turn(ctx context.Context) (free func(), err error) {
 	}
 }
 
+// Try takes an attempt of any kind from the budget of from, which Proved gives back;
+// it fails with ErrBusy where nothing is left, and nothing is to be looked at then.
+func (b *Book) Try(from string) error {
+	if !b.limit.allow("from "+from, sourceBurst) {
+		return ErrBusy
+	}
+	return nil
+}
+
+// Failed takes an attempt that proved nobody from the budget of the name that it
+// claimed; it fails with ErrBusy where nothing is left.
+func (b *Book) Failed(name string) error {
+	if !b.limit.allow(b.budget(name), nameBurst) {
+		return ErrBusy
+	}
+	return nil
+}
+
+// Proved gives from its whole budget back: somebody has proved there who they are.
+func (b *Book) Proved(from string) { b.limit.forget("from " + from) }
+
+// budget is the key under which the attempts for a name are counted. Whoever asks
+// chooses a name that there is not: these share one.
+func (b *Book) budget(name string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.people[name]; !ok {
+		return "no name"
+	}
+	return "name " + name
+}
+
 // Verify fails with ErrWrong unless name has this password, and with ErrBusy,
 // without a look, for who has tried too often: from, and each name, have a budget
 // of their own. It takes as long for a name that there is not.
 func (b *Book) Verify(ctx context.Context, name, password, from string) error {
 	b.mu.Lock()
-	r, ok := b.people[name]
+	r := b.people[name]
 	b.mu.Unlock()
-	account := "name " + name
-	if !ok {
-		account = "no name" // whoever asks chooses these: they share one budget
+	if err := b.Try(from); err != nil {
+		return err
 	}
-	source := "from " + from
-	if !b.limit.allow(source, sourceBurst) || !b.limit.allow(account, nameBurst) {
-		return ErrBusy
+	if err := b.Failed(name); err != nil {
+		return err
 	}
 	free, err := b.turn(ctx)
 	if err != nil {
@@ -131,12 +161,12 @@ func (b *Book) Verify(ctx context.Context, name, password, from string) error {
 	if len(password) > maxPassword || !matches(stored, password) || r.Hash == "" {
 		return ErrWrong
 	}
-	b.limit.forget(source)
-	b.limit.forget(account)
+	b.Proved(from)
+	b.limit.forget(b.budget(name))
 	return nil
 }
 
-// How often a password may be tried: a few times at once, then once a minute.
+// How often somebody may try to prove who they are: a few times at once, then once a minute.
 const (
 	sourceBurst = 5
 	nameBurst   = 20

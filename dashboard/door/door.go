@@ -43,7 +43,7 @@ type Visitor struct {
 	User   string   // whose node it is; "" for a tagged one
 	Tags   []string //
 	Grants []string // rights that the tailnet's policy gives it
-	Agent  bool     // it also holds a role: an agent speaks from this address
+	Agent  bool     // it is an agent too, or was one: its address proves nobody
 }
 
 // An Entrance is one listener, apart from the admin socket.
@@ -59,7 +59,8 @@ type Entrance struct {
 type visit struct {
 	entrance *Entrance
 	visitor  Visitor
-	source   string          // for the budget of attempts, and the audit
+	source   string          // for people and the audit
+	budget   string          // whose attempts are counted together: no name that somebody chooses
 	session  account.Session // zero: there is none
 }
 
@@ -100,12 +101,14 @@ func (d *Door) recognise(e *Entrance, r *http.Request, session sessions) (*http.
 		return r, errSilent
 	}
 	v := visit{entrance: e, source: addr.Addr().Unmap().String()}
+	v.budget = "address " + v.source
 	if e.Who != nil {
 		if v.visitor, err = e.Who(addr.Addr().Unmap()); err != nil {
 			d.Log.Warn("a visitor is nobody", "addr", v.source, "err", err)
 			return r, errSilent
 		}
 		v.source = v.visitor.Name + " (" + v.source + ")"
+		v.budget = "node " + v.visitor.Node
 		if v.visitor.Agent && len(v.visitor.Tags) > 0 {
 			return r, errAgent
 		}

@@ -338,6 +338,25 @@ func TestT47_ALoginIsTriedAFewTimesOnly(t *testing.T) {
 	}
 }
 
+// A node has one budget, whatever its owner calls it from one attempt to the next,
+// and whichever of its addresses it comes by.
+func TestT47_ARenamedNodeGetsNoOtherBudget(t *testing.T) {
+	h := newHouse(t)
+	h.tailnet()
+	h.operator("boss", route.Admin)
+	got := make(map[int]int)
+	for i := range 12 {
+		addr := fmt.Sprintf("100.64.0.%d", 7+i%2)
+		h.visitors[addr] = door.Visitor{Node: "n7", Name: fmt.Sprint("laptop-", i), User: "x@acme.dev"}
+		got[h.at(addr).do("POST", "/api/v1/session", `{"name":"boss","password":"another guess"}`).StatusCode]++
+	}
+	if got[401] != 5 || got[429] != 7 {
+		t.Errorf("12 guesses of one node: %v", got)
+	}
+	h.visitors["100.64.0.9"] = door.Visitor{Node: "n9", Name: "laptop-0", User: "boss@acme.dev"}
+	h.at("100.64.0.9").login("boss") // a node of the same name is another one
+}
+
 func TestT47_ASessionIsWorthNothingElsewhere(t *testing.T) {
 	h := newHouse(t)
 	h.tailnet()

@@ -34,7 +34,7 @@ type Standing struct {
 	Login  []string      `json:"login"`           // "password", "passkey", "oidc"
 	StepUp []string      `json:"step_up"`         // how the caller can prove anew who they are
 	Setup  bool          `json:"setup"`           // the link of the first run waits to be used
-	Agent  bool          `json:"agent,omitempty"` // an agent speaks from this address, so that the address proves nothing
+	Agent  bool          `json:"agent,omitempty"` // the node is an agent too, or was one: its address proves nothing
 	Notes  []string      `json:"notes,omitempty"` // what is missing, for people
 }
 
@@ -70,7 +70,7 @@ func (d *Door) standing(r *http.Request) (Standing, error) {
 	}
 	v, _ := visitOf(r)
 	if s.Agent = v.visitor.Agent; s.Agent {
-		s.Notes = append(s.Notes, "An agent also uses this machine: log in, and prove anew who you are for every change.")
+		s.Notes = append(s.Notes, "This machine is an agent too, or was one: log in, and prove anew who you are for every change.")
 	}
 	if v.entrance != nil && !v.entrance.Secure && v.entrance.Who != nil {
 		s.Notes = append(s.Notes, "This is plain HTTP inside the tailnet: passkeys and push messages need HTTPS, which the tailnet's admin console turns on.")
@@ -102,15 +102,21 @@ func attempt(v visit, name string) route.Caller {
 	return route.Caller{Person: action.Person{Name: name, Via: "local"}, From: v.source}
 }
 
+// busy tells of an attempt that is one too many. That others before it were refused
+// is in the audit, which it does not fill any more.
+func (d *Door) busy(v visit, name string) error {
+	d.Log.Warn("too many logins were tried", "name", name, "from", v.source)
+	return route.Fault{Status: http.StatusTooManyRequests, Err: account.ErrBusy}
+}
+
 // verify checks a password, keeps the outcome, and turns it into a fault.
 func (d *Door) verify(r *http.Request, v visit, what, name, password string) error {
 	if err := d.Deeds.Ready(r.Context()); err != nil {
 		return route.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
-	err := d.Book.Verify(r.Context(), name, password, v.source)
-	if errors.Is(err, account.ErrBusy) { // that it was refused before is in the audit
-		d.Log.Warn("too many logins were tried", "name", name, "from", v.source)
-		return route.Fault{Status: http.StatusTooManyRequests, Err: err}
+	err := d.Book.Verify(r.Context(), name, password, v.budget)
+	if errors.Is(err, account.ErrBusy) {
+		return d.busy(v, name)
 	}
 	if len(name) > 128 {
 		name = name[:128]

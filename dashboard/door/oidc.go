@@ -80,6 +80,9 @@ func (d *Door) oidcFinish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return route.Forbidden("%w", oidc.ErrFlow)
 	}
+	if err := d.Book.Try(v.budget); err != nil {
+		return d.busy(v, "")
+	}
 	http.SetCookie(w, &http.Cookie{Name: oidcCookie, Path: callback, MaxAge: -1, HttpOnly: true, Secure: v.entrance.Secure})
 	login, err := d.OIDC.Finish(r.Context(), q.Get("state"), q.Get("code"), cookie.Value)
 	if errors.Is(err, oidc.ErrFlow) { // whoever can reach the listener can cause these
@@ -93,6 +96,7 @@ func (d *Door) oidcFinish(w http.ResponseWriter, r *http.Request) error {
 		d.Log.Warn("a login by the identity provider failed", "from", v.source, "err", err)
 		return route.Forbidden("%w", err)
 	}
+	d.Book.Proved(v.budget)
 	if login.Proven.After(d.Now()) {
 		login.Proven = time.Time{}
 	}

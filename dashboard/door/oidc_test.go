@@ -222,3 +222,35 @@ func TestT46_ALoginIsOfTheBrowserThatBeganIt(t *testing.T) {
 		t.Errorf("with a wrong code: %d", resp.StatusCode)
 	}
 }
+
+// Ways back that prove nobody use up the budget of the node that brings them.
+func TestT47_AProvidersAnswerIsTriedAFewTimesOnly(t *testing.T) {
+	h := newHouse(t)
+	h.tailnet()
+	i := newIssuer(t, h)
+	i.claims = map[string]any{"email_verified": false}
+	got := make(map[int]int)
+	try := func(n int) {
+		h.visitors["100.64.0.7"] = door.Visitor{Node: "n7", Name: fmt.Sprint("laptop-", n), User: "eve@acme.dev"}
+		got[i.visit(h.at("100.64.0.7"), "").StatusCode]++
+	}
+	for n := range 12 {
+		try(n)
+	}
+	if got[403] != 5 || got[429] != 7 {
+		t.Errorf("12 answers that prove nobody: %v", got)
+	}
+	page, err := h.Deeds.Page(t.Context(), 0, 500)
+	must(h, err)
+	if len(page) != 5 {
+		t.Errorf("%d of them are in the audit", len(page))
+	}
+	h.clock, i.claims = h.clock.Add(time.Hour), nil
+	clear(got)
+	for n := range 12 {
+		try(n)
+	}
+	if got[303] != 12 {
+		t.Errorf("12 logins that hold: %v", got)
+	}
+}

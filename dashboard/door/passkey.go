@@ -109,8 +109,17 @@ func (d *Door) passkeyLogin(w http.ResponseWriter, r *http.Request, answer json.
 	if err := d.Deeds.Ready(r.Context()); err != nil {
 		return route.Caller{}, route.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
+	if err := d.Book.Try(v.budget); err != nil {
+		return route.Caller{}, d.busy(v, "")
+	}
 	c, known := route.CallerOf(r.Context())
 	name, key, err := d.Passkeys.Answered(s, answer, d.find)
+	switch {
+	case err == nil:
+		d.Book.Proved(v.budget)
+	case name != "" && d.Book.Failed(name) != nil:
+		return route.Caller{}, d.busy(v, name)
+	}
 	what := "login"
 	if known && name == c.Person.Name {
 		what = "step-up"
@@ -149,17 +158,15 @@ func (d *Door) passkeys(r *http.Request) ([]PasskeyInfo, error) {
 	return list, nil
 }
 
-// registrant is whoever may register a passkey now: somebody who has proved a
-// moment ago who they are, or whose node is all the proof there is of them yet.
+// registrant is whoever may register a passkey now, the first one too: somebody who
+// has proved a moment ago who they are, by more than the address of their node.
 func (d *Door) registrant(r *http.Request) (passkey.Site, passkey.User, error) {
 	s, _, err := site(r)
 	if err != nil {
 		return s, passkey.User{}, err
 	}
 	c, _ := route.CallerOf(r.Context())
-	o, _ := d.Book.Get(c.Person.Name)
-	first := c.Person.Via == "tailnet" && !c.Shared && !o.Password && len(o.Passkeys) == 0
-	if err := route.Fresh(r); err != nil && !first {
+	if err := route.Fresh(r); err != nil {
 		return s, passkey.User{}, err
 	}
 	return s, passkey.User{Name: c.Person.Name, Keys: d.Book.Passkeys(c.Person.Name)}, nil

@@ -181,7 +181,7 @@ func TestT47_APasskeyIsOfItsSiteAndItsOwner(t *testing.T) {
 	h := newKeyHouse(t)
 	h.operator("boss", route.Admin)
 	h.operator("eve", route.Viewer)
-	for _, tt := range []struct {
+	for i, tt := range []struct {
 		name   string
 		change func(*authenticator)
 	}{
@@ -198,7 +198,7 @@ func TestT47_APasskeyIsOfItsSiteAndItsOwner(t *testing.T) {
 		boss.register(a, "laptop", 200)
 		h.at("192.0.2.2").sign(a, 200)
 		tt.change(a)
-		thief := h.at("192.0.2.3")
+		thief := h.at(fmt.Sprint("192.0.2.", 30+i))
 		thief.sign(a, 401)
 		thief.want(401, "GET", "/api/v1/look", "")
 	}
@@ -218,7 +218,9 @@ func TestT47_APasskeyIsOfItsSiteAndItsOwner(t *testing.T) {
 	plain.post(409, "/api/v1/passkeys/challenge", "")
 }
 
-func TestWhoComesByTheTailnetRegistersAFirstPasskey(t *testing.T) {
+// Whoever has the address of a person's node has not proved to be the person: a
+// passkey, the first one too, takes a password or an identity provider before.
+func TestT47_AnAddressAloneRegistersNoPasskey(t *testing.T) {
 	h := newKeyHouse(t)
 	h.tailnet()
 	h.config["ana@acme.dev"] = route.RightsOf(route.Admin)
@@ -228,8 +230,17 @@ func TestWhoComesByTheTailnetRegistersAFirstPasskey(t *testing.T) {
 	phone, laptop := h.at("100.64.0.7"), h.at("100.64.0.8")
 	laptop.post(401, "/api/v1/passkeys/challenge", "")
 	phone.want(403, "POST", "/api/v1/grave", "")
+	phone.post(403, "/api/v1/passkeys/challenge", "")
+	phone.post(403, "/api/v1/passkeys", `{"name":"phone","credential":{}}`)
+	if o, ok := h.Book.Get("ana@acme.dev"); ok {
+		t.Fatalf("the address made %+v", o)
+	}
+	h.operator("ana@acme.dev") // as sallyport operator add does
+	phone.post(403, "/api/v1/passkeys/challenge", "")
+	phone.stepUp()
 	phone.register(first, "phone", 200)
-	phone.post(403, "/api/v1/passkeys/challenge", "") // the second takes the first
+	h.clock = h.clock.Add(6 * time.Minute)
+	phone.post(403, "/api/v1/passkeys/challenge", "")
 	phone.sign(first, 200)
 	phone.want(200, "POST", "/api/v1/grave", "")
 	phone.register(second, "key", 200)
@@ -239,4 +250,51 @@ func TestWhoComesByTheTailnetRegistersAFirstPasskey(t *testing.T) {
 	laptop.want(403, "POST", "/api/v1/edit", "")
 	laptop.sign(second, 200)
 	laptop.want(200, "POST", "/api/v1/edit", "")
+}
+
+// Passkeys that prove nothing use up the budget that passwords do, of the node and
+// of the name that they claim, and fill no audit in that name.
+func TestT47_APasskeyIsTriedAFewTimesOnly(t *testing.T) {
+	h := newKeyHouse(t)
+	h.tailnet()
+	h.operator("boss", route.Admin)
+	h.visitors["100.64.0.7"] = door.Visitor{Node: "n7", Name: "desk", User: "boss@acme.dev"}
+	a := newAuthenticator(t)
+	a.still = true
+	boss := h.at("100.64.0.7").login("boss")
+	boss.register(a, "laptop", 200)
+	forged := *a
+	forged.key = newAuthenticator(t).key
+	try := func(node int, name string) int {
+		addr := fmt.Sprint("100.64.1.", node)
+		h.visitors[addr] = door.Visitor{Node: fmt.Sprint("thief", node), Name: name, User: "eve@acme.dev"}
+		eve := h.at(addr)
+		signed := forged.get(eve.post(200, "/api/v1/session/passkey/challenge", ""))
+		return eve.do("POST", "/api/v1/session/passkey", signed).StatusCode
+	}
+	got := make(map[int]int)
+	for i := range 12 {
+		got[try(1, fmt.Sprint("thief-", i))]++
+	}
+	if got[401] != 5 || got[429] != 7 {
+		t.Errorf("12 forged passkeys of one node: %v", got)
+	}
+	h.at("100.64.1.1").want(429, "POST", "/api/v1/session", `{"name":"boss","password":"another guess"}`)
+	for i := range 40 {
+		got[try(10+i, "thief")]++
+	}
+	failed := 0
+	page, err := h.Deeds.Page(t.Context(), 0, 500)
+	must(h, err)
+	for _, e := range page {
+		if e.Err != "" && e.Who == "boss" {
+			failed++
+		}
+	}
+	if failed != 20 || got[401] != 20 {
+		t.Errorf("52 forged passkeys of 41 nodes: %v, %d are in the audit as boss's", got, failed)
+	}
+	for range 30 { // what proves its owner is not counted
+		boss.sign(a, 200)
+	}
 }
