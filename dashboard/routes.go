@@ -74,7 +74,7 @@ func (a *API) agentRoutes() route.Table {
 			Doc: "Every agent that is enrolled or waits.",
 		},
 		{
-			Method: "POST", Pattern: "/api/v1/agents", Right: route.Admin, Do: route.Take(a.addAgent),
+			Method: "POST", Pattern: "/api/v1/agents", Right: route.Admin, StepUp: true, Do: route.Take(a.addAgent),
 			Doc: "Enrols an agent; its private key is shown this once.",
 		},
 		{
@@ -82,7 +82,7 @@ func (a *API) agentRoutes() route.Table {
 			Doc: "Freezes every agent at once.",
 		},
 		{
-			Method: "POST", Pattern: "/api/v1/agents/unfreeze", Right: route.Editor, Do: route.Out(a.unfreezeAll),
+			Method: "POST", Pattern: "/api/v1/agents/unfreeze", Right: route.Editor, StepUp: true, Do: route.Out(a.unfreezeAll),
 			Doc: "Unfreezes every agent.",
 		},
 		{
@@ -98,15 +98,15 @@ func (a *API) agentRoutes() route.Table {
 			Doc: "Freezes an agent; its connections end.",
 		},
 		{
-			Method: "POST", Pattern: "/api/v1/agents/{name}/unfreeze", Right: route.Editor, Do: route.Out(a.unfreeze),
+			Method: "POST", Pattern: "/api/v1/agents/{name}/unfreeze", Right: route.Editor, StepUp: true, Do: route.Out(a.unfreeze),
 			Doc: "Unfreezes an agent.",
 		},
 		{
-			Method: "POST", Pattern: "/api/v1/agents/{name}/rekey", Right: route.Admin, Do: route.May(a.rekey),
+			Method: "POST", Pattern: "/api/v1/agents/{name}/rekey", Right: route.Admin, StepUp: true, Do: route.May(a.rekey),
 			Doc: "Gives an agent another key; it is shown this once.",
 		},
 		{
-			Method: "POST", Pattern: "/api/v1/agents/{name}/approve", Right: route.Admin, Do: route.May(a.approveAgent),
+			Method: "POST", Pattern: "/api/v1/agents/{name}/approve", Right: route.Admin, StepUp: true, Do: route.May(a.approveAgent),
 			Doc: "Lets a node of the tailnet in that waits.",
 		},
 	}
@@ -119,11 +119,11 @@ func (a *API) secretRoutes() route.Table {
 			Doc: "Every secret, without its value.",
 		},
 		{
-			Method: "PUT", Pattern: "/api/v1/secrets/{name}", Right: route.Admin, Do: route.Take(a.setSecret),
+			Method: "PUT", Pattern: "/api/v1/secrets/{name}", Right: route.Admin, StepUp: true, Do: route.Take(a.setSecret),
 			Doc: "Gives a secret another value; it never comes out again.",
 		},
 		{
-			Method: "DELETE", Pattern: "/api/v1/secrets/{name}", Right: route.Admin, Do: route.Out(a.removeSecret),
+			Method: "DELETE", Pattern: "/api/v1/secrets/{name}", Right: route.Admin, StepUp: true, Do: route.Out(a.removeSecret),
 			Doc: "Removes a secret.",
 		},
 		{

@@ -55,6 +55,28 @@ func TestEveryRouteHasARight(t *testing.T) {
 	}
 }
 
+// Whatever lets an agent in, or gives the gateway another secret to spend, takes a
+// fresh proof: an address or an old login alone opens no door.
+func TestT47_WhatOpensADoorTakesAFreshProof(t *testing.T) {
+	l := lab.New(t, rules)
+	want := []string{
+		"POST /api/v1/agents", "POST /api/v1/agents/{name}/approve", "POST /api/v1/agents/{name}/rekey",
+		"POST /api/v1/agents/{name}/unfreeze", "POST /api/v1/agents/unfreeze",
+		"PUT /api/v1/secrets/{name}", "DELETE /api/v1/secrets/{name}", "POST /api/v1/secrets/{name}/rollback",
+	}
+	for _, rt := range l.API.Routes() {
+		if i := slices.Index(want, rt.Method+" "+rt.Pattern); i >= 0 {
+			want = slices.Delete(want, i, i+1)
+			if !rt.StepUp {
+				t.Errorf("%s %s takes no fresh proof", rt.Method, rt.Pattern)
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("%v are no routes", want)
+	}
+}
+
 // fill puts something into the names of a pattern.
 func fill(pattern string) string {
 	return strings.NewReplacer("{name}", "nobody", "{id}", "X", "{$}", "").Replace(pattern)
