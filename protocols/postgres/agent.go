@@ -339,7 +339,7 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 		}
 		s.text.StandardStrings, s.text.UTF8 = set.StandardStrings, set.UTF8
 	}
-	s.text.Protocol = protocolOf(a.kind)
+	s.text.Protocol, s.text.Conversation = protocolOf(a.kind), s.drift.Mark(s.text.Conversation, s.outside())
 	parts, bar := s.read(a, text)
 	if bar != nil {
 		a.refuse(bar)

@@ -103,9 +103,9 @@ func (a *ask) Learn(ctx context.Context, need action.Need) error {
 	case ledger.Call:
 		m.Values = body[4:]
 	}
-	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.In(a.s.wish.Parameters, a.s.shifted, a.s.ours))
+	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.In(a.s.wish.Parameters, a.s.drift.Key(a.s.outside(), a.s.ours, a.act.ID)))
 	a.act.Sample, a.act.Hidden = statement.Sample(m)
-	a.act.Sample = append(impact.Of(ctx, a.s.way, m, a.s.wish.Parameters, a.s.shifted), a.act.Sample...)
+	a.act.Sample = append(impact.Of(ctx, a.s.way, m, a.s.wish.Parameters, a.s.drift.Shifted()), a.act.Sample...)
 	a.act.Alike = statement.Alike(m.Parts, m.Behind)
 	return nil
 }
@@ -161,7 +161,7 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	a.pushed = true
 	if a.kind != ledger.Parse {
 		a.s.sight.Sent(a.act.Parts)
-		a.s.shifted = a.s.shifted || statement.Shifts(a.act.Parts)
+		a.s.drift.Sent(a.act.Parts)
 	}
 	ledger.Deliver(out)
 	return action.Result{}, a.s.in.Pass()

@@ -59,11 +59,10 @@ type session struct {
 	ledger *ledger.Ledger
 
 	// Of the agent's pump.
-	text sql.Session
-	skip bool // a refused message stands before: nothing counts until Sync
-	// shifted: names may stand for something else here than in another session.
-	shifted bool
-	copy    copying
+	text  sql.Session
+	skip  bool // a refused message stands before: nothing counts until Sync
+	drift statement.Drift
+	copy  copying
 
 	reading sync.Mutex // held while a text is read
 
@@ -108,6 +107,8 @@ func (p *Protocol) serveSession(ctx context.Context, f protocols.Flow, do protoc
 func (s *session) key() keys.Key {
 	return keys.Key{Seat: keys.Seat{Agent: s.f.Peer.ID, Service: s.f.Service.Name}, PID: s.pid, Secret: s.ours}
 }
+
+func (s *session) outside() bool { return s.ledger.Transaction() == ledger.Outside }
 
 // begin prepares the session for its first message: from here on it can be
 // cancelled.

@@ -38,6 +38,7 @@ type Conversation struct {
 	Role          string `json:"role,omitempty"`             // the account on the server
 	Application   string `json:"application_name,omitempty"` // as the agent calls itself at the start
 	ServerVersion string `json:"server_version,omitempty"`
+	Age           uint64 `json:"-"` // of what texts mean in the session, see statement.Drift
 }
 
 // A Shape is what a statement does whatever its literals are.

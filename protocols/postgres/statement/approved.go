@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
@@ -24,14 +25,8 @@ type Setting struct {
 	Own []byte
 }
 
-// In makes the Setting of a session that has own as its own key; shifted says that
-// a text may mean something else there.
-func In(start []wire.Parameter, shifted bool, own []byte) Setting {
-	if !shifted {
-		own = nil
-	}
-	return Setting{Start: start, Own: own}
-}
+// In makes a Setting.
+func In(start []wire.Parameter, own []byte) Setting { return Setting{Start: start, Own: own} }
 
 // Digest is the SHA-256 of a message, of the texts it stands for and of where it
 // runs: a Bind names its statement and does not hold it, an EXECUTE what stands
@@ -50,6 +45,7 @@ func Digest(parts, behind []action.Part, message []byte, in Setting) []byte {
 				frame(h, f.Database)
 				frame(h, f.User)
 				frame(h, f.Role)
+				frame(h, strconv.FormatUint(f.Age, 10))
 			}
 			for _, table := range f.Expanded {
 				frame(h, table)

@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// TestT40_AYesIsForTheSettingsOfTheSession proves on a server that a yes to a text
+// with a date is none to it under another DateStyle, that of a text which was prepared
+// under another one too, and that a retry which changes nothing finds its yes.
+func TestT40_AYesIsForTheSettingsOfTheSession(t *testing.T) {
+	const text = "DELETE FROM doomed WHERE id = 666 AND now() < '01/02/2027'"
+	var seen approver
+	var digest string
+	l := newLine(t, asksAll(&seen), func(l *line) {
+		l.settle = func(_ context.Context, a *action.Action, _ action.Decision) action.Decision {
+			seen.mu.Lock()
+			defer seen.mu.Unlock()
+			digest = string(a.Digest)
+			return action.Decision{Verdict: action.Allow}
+		}
+	})
+	asked := func() string {
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		return digest
+	}
+	cl, other := l.ready(t), l.ready(t)
+	say := func(messages ...pgproto3.FrontendMessage) string {
+		cl.send(messages...)
+		cl.until('Z')
+		return asked()
+	}
+	bound := func(name string) string {
+		cl.send(&pgproto3.Bind{PreparedStatement: name}, run(""), syncNow)
+		cl.until('Z')
+		return asked()
+	}
+	first := say(query(text))
+	if say(query(text)) != first {
+		t.Error("a retry asks anew")
+	}
+	say(prepare("early", text), syncNow)
+	early := bound("early")
+	say(query("SET datestyle = 'ISO, DMY'"))
+	dmy := say(query(text))
+	if dmy == first {
+		t.Error("a yes to 2 January is one to 1 February")
+	}
+	say(prepare("late", text), syncNow)
+	if late := bound("late"); late == early || late == bound("early") {
+		t.Error("a yes to a text that was prepared now is one to what was prepared under another DateStyle")
+	}
+	say(query("BEGIN"))
+	say(query("ROLLBACK"))
+	if say(query(text)) != dmy {
+		t.Error("a retry after SET asks anew")
+	}
+	say(query("SET datestyle = 'ISO, MDY'"))
+	if say(query(text)) == dmy {
+		t.Error("a yes to 1 February is one to 2 January")
+	}
+	cl = other
+	if say(query(text)) != first {
+		t.Error("a retry in another session asks anew")
+	}
+}
