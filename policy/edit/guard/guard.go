@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
@@ -140,8 +141,8 @@ func terms(s *hclconf.Service) map[string]string {
 	switch {
 	case s.TLS.Disable:
 		t["tls"] = "disable"
-	case s.TLS.CA.Value != "" || s.TLS.ServerName != "" || s.TLS.Negotiation.Value != "":
-		t["tls"] = fmt.Sprintf("ca %d bytes %s, server_name %q, negotiation %q", len(s.TLS.CA.Value), digest(s.TLS.CA.Value), s.TLS.ServerName, s.TLS.Negotiation.Value)
+	default:
+		t["tls"] = proof(&s.TLS)
 	}
 	if s.Auth != nil {
 		var words []string
@@ -157,8 +158,38 @@ func terms(s *hclconf.Service) map[string]string {
 	return t
 }
 
-// spell tells an account in words that differ where accounts do.
-func spell(a action.Auth) string { return fmt.Sprintf("%+v", a) }
+// proof tells what the upstream must prove.
+func proof(t *hclconf.TLS) string {
+	var words []string
+	if t.CA.Value != "" {
+		words = append(words, fmt.Sprintf("ca of %d bytes, SHA-256 %s", len(t.CA.Value), digest(t.CA.Value)))
+	}
+	if t.ServerName != "" {
+		words = append(words, fmt.Sprintf("server_name %q", t.ServerName))
+	}
+	if t.Negotiation.Value != "" {
+		words = append(words, fmt.Sprintf("negotiation %q", t.Negotiation.Value))
+	}
+	return strings.Join(words, ", ")
+}
+
+// spell tells an account as it is written, in words that differ where accounts do.
+func spell(a action.Auth) string {
+	var args []string
+	if a.Name != "" {
+		args = append(args, strconv.Quote(a.Name))
+	}
+	for _, s := range a.Secrets {
+		args = append(args, "secret."+s)
+	}
+	if a.Least != "" {
+		args = append(args, strconv.Quote(a.Least))
+	}
+	if a.Spec != "" {
+		args = append(args, a.Spec)
+	}
+	return a.Scheme + "(" + strings.Join(args, ", ") + ")"
+}
 
 // digest stands for a text that is too long to tell. Whole, it differs where texts
 // do.

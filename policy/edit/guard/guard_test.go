@@ -120,7 +120,7 @@ func TestEveryChangeOfAnAuthorityIsNoticed(t *testing.T) {
 	}
 	exists := func(string) bool { return true }
 	got := Secrets(with(before), with(after), exists)
-	if len(got) != 1 || !strings.HasPrefix(got[0].What, "has a secret, and changes its tls: ca 9 bytes") {
+	if len(got) != 1 || !strings.HasPrefix(got[0].What, "has a secret, and changes its tls: ca of 9 bytes") {
 		t.Fatalf("%q and %q: %+v", before, after, got)
 	}
 	if was, is, _ := strings.Cut(got[0].What, " -> "); strings.HasSuffix(was, is) {
