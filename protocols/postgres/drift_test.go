@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"sallyport.dev/sallyport/action"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
@@ -67,5 +69,19 @@ func TestT40_AYesIsForTheSettingsOfTheSession(t *testing.T) {
 	cl = other
 	if say(query(text)) != first {
 		t.Error("a retry in another session asks anew")
+	}
+}
+
+// TestT40_TheImpactIsOfTheSettingsOfTheSession proves that the planner is asked under
+// the DateStyle that the session began with: there is no 31st month.
+func TestT40_TheImpactIsOfTheSettingsOfTheSession(t *testing.T) {
+	var seen approver
+	l := newLine(t, asksAll(&seen))
+	conn := dialLine(t, l, "&datestyle=ISO,%20DMY")
+	if _, err := conn.Exec(t.Context(), "DELETE FROM doomed WHERE id = 666 AND now() < '31/12/2027'", pgx.QueryExecModeSimpleProtocol); err != nil && !strings.Contains(err.Error(), "permission denied") {
+		t.Error(err)
+	}
+	if got, _ := seen.last(); !strings.Contains(got, "impact: delete of about ") {
+		t.Errorf("the approver sees\n%s", got)
 	}
 }

@@ -105,14 +105,3 @@ func (w *Wish) put(p wire.Parameter) {
 	}
 	w.Parameters = append(w.Parameters, p)
 }
-
-// Path is the search_path that a session asks for at its start, "" for none.
-func Path(list []wire.Parameter) string {
-	path := ""
-	for _, p := range list {
-		if strings.EqualFold(p.Name, "search_path") {
-			path = p.Value
-		}
-	}
-	return path
-}

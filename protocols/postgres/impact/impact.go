@@ -7,13 +7,14 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/catalog"
 	"sallyport.dev/sallyport/protocols/postgres/catalog/rows"
-	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
+	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
@@ -41,8 +42,12 @@ func Of(ctx context.Context, way catalog.Way, m statement.Message, start []wire.
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	with := []wire.Parameter{{Name: "statement_timeout", Value: strconv.Itoa(int(patience.Milliseconds()))}}
-	if path := entry.Path(start); path != "" {
-		with = append(with, wire.Parameter{Name: "search_path", Value: path})
+	for _, p := range start {
+		switch name := strings.ToLower(p.Name); {
+		case name == "client_encoding" || name == "quote_all_identifiers": // the answer is ours to read
+		case !known.KeepsMeaning(name) && p.Value != "":
+			with = append(with, p)
+		}
 	}
 	var out []byte
 	err := way.Ask(ctx, "the gateway's own question what a statement would change", with, func(r *rows.Source) error {
