@@ -172,7 +172,7 @@ func TestT40_WhatATextMeansIsApproved(t *testing.T) {
 	}
 	for text, want := range map[string]bool{
 		"SET TIME ZONE 'Asia/Tokyo'": true, "SET TIME ZONE LOCAL": true, "SET NAMES 'UTF8'": true, "SET XML OPTION DOCUMENT": true,
-		"SET array_nulls = off": true, "SET standard_conforming_strings = on": true, "SET TRANSACTION READ ONLY": false,
+		"UPDATE pg_settings SET setting = 'ISO, DMY' WHERE name = 'DateStyle'": true, "SET array_nulls = off": true, "SET standard_conforming_strings = on": true, "SET TRANSACTION READ ONLY": false,
 		"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE": false, "SET lock_timeout = 5": false,
 	} {
 		if got := Shifts(read(t, text)); got != want {
