@@ -92,8 +92,10 @@ func (s *Slack) Press(ctx context.Context, c Click) error {
 	})
 }
 
-// Send sends an envelope of any kind and waits until it is acknowledged.
+// Send sends an envelope of any kind, once a socket is open, and waits until it is
+// acknowledged.
 func (s *Slack) Send(ctx context.Context, kind string, payload any) error {
+	s.await(ctx)
 	s.mu.Lock()
 	s.envelope++
 	id, done := fmt.Sprintf("e-%d", s.envelope), make(chan struct{})
@@ -113,6 +115,25 @@ func (s *Slack) Send(ctx context.Context, kind string, payload any) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%s is not acknowledged: %w", id, ctx.Err())
+	}
+}
+
+// await waits until a socket is open, or ctx ends: a card may be posted before.
+func (s *Slack) await(ctx context.Context) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		s.mu.Lock()
+		open := len(s.sockets) > 0
+		s.mu.Unlock()
+		if open {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
