@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -120,15 +119,10 @@ func newLog(w io.Writer) *slog.Logger {
 // a new one is to be typed twice.
 func askPassphrase(cmd *cobra.Command) keyring.Ask {
 	return func(_ context.Context, again bool) ([]byte, error) {
-		phrase, err := cli.ReadSecret(cmd, "passphrase of the vault", maxPassphrase)
-		if in, ok := cmd.InOrStdin().(*os.File); err != nil || !again || !ok || !cli.Terminal(in) {
-			return phrase, err
+		if again {
+			return cli.ReadNewSecret(cmd, "passphrase of the vault", maxPassphrase)
 		}
-		second, err := cli.ReadSecret(cmd, "passphrase again", maxPassphrase)
-		if err == nil && !bytes.Equal(phrase, second) {
-			err = errors.New("the two differ")
-		}
-		return phrase, err
+		return cli.ReadSecret(cmd, "passphrase of the vault", maxPassphrase)
 	}
 }
 

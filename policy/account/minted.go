@@ -2,7 +2,6 @@ package account
 
 import (
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -152,13 +151,7 @@ func (r *reader) object(e hcl.Expression, scheme string, f form) (words, secrets
 
 // secure complains about an address that a secret must not be sent to.
 func (r *reader) secure(e hcl.Expression, text string) {
-	u, err := url.Parse(text)
-	host := ""
-	if err == nil {
-		host = u.Hostname()
-	}
-	local := host == "localhost" || host == "127.0.0.1" || host == "::1"
-	if text != "" && (err != nil || host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !local)) {
+	if text != "" && !literal.SecretServer(text) {
 		r.fail(e.Range(), "Bad URL", `%q is no address to send a secret to; write it like "https://id.acme.dev/oauth/token".`, text)
 	}
 }

@@ -27,6 +27,20 @@ func WebServer(s string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
 }
 
+// SecretServer reports whether s is a web server that a secret may be sent to: over
+// TLS, or on this very host, as an agent of a Vault is.
+func SecretServer(s string) bool {
+	if !WebServer(s) {
+		return false
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	return u.Scheme == "https" || host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
 // Tag reports whether s is a tag of a tailnet.
 func Tag(s string) bool {
 	name, ok := strings.CutPrefix(s, "tag:")

@@ -3,7 +3,6 @@
 package archive
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ func (c *commands) backup() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			how := dashboard.Sealing{Recipients: to}
 			if len(to) == 0 {
-				phrase, err := newPassphrase(cmd)
+				phrase, err := cli.ReadNewSecret(cmd, "passphrase of the backup", maxPassphrase)
 				if err != nil {
 					return err
 				}
@@ -55,18 +54,6 @@ func (c *commands) backup() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVarP(&to, "recipient", "r", nil, "age `KEY` that can open it, instead of a passphrase; may be repeated")
 	return cmd
-}
-
-func newPassphrase(cmd *cobra.Command) ([]byte, error) {
-	phrase, err := cli.ReadSecret(cmd, "passphrase of the backup", maxPassphrase)
-	if in, ok := cmd.InOrStdin().(*os.File); err != nil || !ok || !cli.Terminal(in) {
-		return phrase, err
-	}
-	again, err := cli.ReadSecret(cmd, "passphrase again", maxPassphrase)
-	if err == nil && !bytes.Equal(phrase, again) {
-		err = errors.New("the two differ")
-	}
-	return phrase, err
 }
 
 // save writes the archive to a new file, whole or not at all.

@@ -36,6 +36,20 @@ func ReadSecret(cmd *cobra.Command, what string, limit int) ([]byte, error) {
 	return value, nil
 }
 
+// ReadNewSecret is ReadSecret for one that is made up now: at a terminal it is typed
+// twice.
+func ReadNewSecret(cmd *cobra.Command, what string, limit int) ([]byte, error) {
+	value, err := ReadSecret(cmd, what, limit)
+	if in, ok := cmd.InOrStdin().(*os.File); err != nil || !ok || !term.IsTerminal(int(in.Fd())) {
+		return value, err
+	}
+	again, err := ReadSecret(cmd, what+" again", limit)
+	if err == nil && !bytes.Equal(value, again) {
+		err = errors.New("the two differ")
+	}
+	return value, err
+}
+
 func upper(s string) string { return string(bytes.ToUpper([]byte(s[:1]))) + s[1:] }
 
 // readHidden reads a line that the terminal does not show. When ctx ends, it

@@ -134,7 +134,7 @@ func (d *reader) keySource(e hcl.Expression) KeySource {
 func (d *reader) transit(args []hcl.Expression) *Vault {
 	v := &Vault{Path: "transit"}
 	if s := d.Word(args[0]); s.Stated() {
-		if v.Address = s.Value; !secureServer(s.Value) {
+		if v.Address = s.Value; !literal.SecretServer(s.Value) {
 			d.Fail(s.Range, "Bad address", `%q is no address of a Vault; write it like "https://vault.acme.dev".`, s.Value)
 		}
 	}

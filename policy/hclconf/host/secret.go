@@ -1,7 +1,6 @@
 package host
 
 import (
-	"net/url"
 	"strings"
 	"time"
 
@@ -96,7 +95,7 @@ func (d *reader) vault(b *hclsyntax.Block) *Vault {
 	v := &Vault{}
 	value.With(b.Body, "address", func(e hcl.Expression) {
 		s := d.Word(e)
-		if s.Stated() && !secureServer(s.Value) {
+		if s.Stated() && !literal.SecretServer(s.Value) {
 			d.Fail(s.Range, "Bad address", `%q is no address of a Vault; write it like "https://vault.acme.dev".`, s.Value)
 		}
 		v.Address = s.Value
@@ -139,18 +138,4 @@ func (d *reader) vaultLogin(e hcl.Expression, v *Vault) {
 	if ways != 1 {
 		d.Fail(e.Range(), "Bad login", `Write one way to log in: { token_file = "/run/token" }, { role = "sallyport", jwt_file = "/run/jwt" } or { role_id = "…", secret_id_file = "/run/secret-id" }.`)
 	}
-}
-
-// secureServer reports whether s is a server that is asked over TLS, or on this
-// very host, as an agent of a Vault is.
-func secureServer(s string) bool {
-	if !literal.WebServer(s) {
-		return false
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return false
-	}
-	host := u.Hostname()
-	return u.Scheme == "https" || host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
