@@ -9,14 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/gateway/guard"
+	"sallyport.dev/sallyport/gateway/pool"
 )
-
-// dialTimeout bounds resolving, connecting and TLS of one upstream connection.
-const dialTimeout = 10 * time.Second
 
 // ErrGuarded means that a name led to an address that nobody declared and that
 // is not public.
@@ -37,8 +34,8 @@ type Dialer struct {
 	Connect func(ctx context.Context, at netip.AddrPort) (net.Conn, error)
 }
 
-// dial reaches a route. It tries the addresses in the order of the resolver.
-func (d *Dialer) dial(ctx context.Context, r *action.Route) (net.Conn, netip.AddrPort, error) {
+// Dial reaches a route. It tries the addresses in the order of the resolver.
+func (d *Dialer) Dial(ctx context.Context, r *action.Route) (net.Conn, netip.AddrPort, error) {
 	addrs, err := d.addresses(ctx, r)
 	if err != nil {
 		return nil, netip.AddrPort{}, err
@@ -46,7 +43,7 @@ func (d *Dialer) dial(ctx context.Context, r *action.Route) (net.Conn, netip.Add
 	var last error
 	for _, addr := range addrs {
 		at := netip.AddrPortFrom(addr, r.Port)
-		c, err := d.connect(ctx, at)
+		c, err := d.DialAt(ctx, at)
 		if err == nil {
 			return c, at, nil
 		}
@@ -113,9 +110,9 @@ func (d *Dialer) reach(ctx context.Context, address string, r *action.Route) (ne
 	if a, err := netip.ParseAddr(host); err == nil && r.PermitAny {
 		r.Permit = []netip.Prefix{netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen())}
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, pool.DialTimeout)
 	defer cancel()
-	c, _, err := d.dial(ctx, r)
+	c, _, err := d.Dial(ctx, r)
 	return c, err
 }
 
@@ -129,7 +126,8 @@ func (d *Dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-func (d *Dialer) connect(ctx context.Context, at netip.AddrPort) (net.Conn, error) {
+// DialAt connects to an address that was checked before.
+func (d *Dialer) DialAt(ctx context.Context, at netip.AddrPort) (net.Conn, error) {
 	if d.Connect != nil {
 		return d.Connect(ctx, at)
 	}

@@ -94,7 +94,7 @@ func TestT06_NoServiceLeadsBackToTheGateway(t *testing.T) {
 				r.Permit = append(r.Permit, netip.MustParsePrefix(p))
 			}
 		}
-		conn, _, err := d.dial(t.Context(), r)
+		conn, _, err := d.Dial(t.Context(), r)
 		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrGuarded) {
 			t.Errorf("%s:%d, permitted %v: %v", c.host, c.port, r.Permit, err)
 		}
@@ -125,13 +125,13 @@ func TestT07_TheCheckedAddressIsTheDialledOne(t *testing.T) {
 		},
 	}
 	route := &action.Route{Host: "rebinding.example", Port: 443}
-	if _, _, err := d.dial(t.Context(), route); err == nil || asked != 1 {
+	if _, _, err := d.Dial(t.Context(), route); err == nil || asked != 1 {
 		t.Errorf("first dial: %v after %d look-ups", err, asked)
 	}
 	if len(dialled) != 1 || dialled[0].String() != "93.184.216.34:443" {
 		t.Errorf("dialled %v", dialled)
 	}
-	if _, _, err := d.dial(t.Context(), route); !errors.Is(err, ErrGuarded) {
+	if _, _, err := d.Dial(t.Context(), route); !errors.Is(err, ErrGuarded) {
 		t.Errorf("second dial: %v, want %v", err, ErrGuarded)
 	}
 	if len(dialled) != 1 {

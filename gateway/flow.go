@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/gateway/pool"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/protocols"
 )
@@ -20,10 +21,9 @@ import (
 // farewell is how long a protocol has to say goodbye once its flow is ended.
 const farewell = 250 * time.Millisecond
 
-var (
-	errRevoked   = errors.New("access was withdrawn")
-	errFlowEnded = errors.New("the connection ended first")
-)
+var errRevoked = errors.New("access was withdrawn")
+
+var _ pool.Owner = (*flow)(nil)
 
 // A flow is one open agent connection of one service.
 type flow struct {
@@ -39,9 +39,9 @@ type flow struct {
 
 	mu      sync.Mutex
 	closed  bool
-	conn    net.Conn           // the agent's end, once accepted
-	running map[*pass]struct{} // begun and not yet written down
-	own     map[*wire]struct{} // upstream connections that die with the flow
+	conn    net.Conn                // the agent's end, once accepted
+	running map[*pass]struct{}      // begun and not yet written down
+	own     map[*pool.Wire]struct{} // upstream connections that die with the flow
 }
 
 // open counts a flow as running before its protocol sees it, so that Recheck
@@ -49,7 +49,7 @@ type flow struct {
 func (g *Gateway) open(ctx context.Context, nf netstack.Flow, s *action.Service) (*flow, context.Context) {
 	f := &flow{
 		g: g, service: s, host: nf.Host, dst: nf.Dst, accept: nf.Accept,
-		running: make(map[*pass]struct{}), own: make(map[*wire]struct{}),
+		running: make(map[*pass]struct{}), own: make(map[*pool.Wire]struct{}),
 	}
 	f.peer.Store(nf.Peer)
 	ctx, f.end = context.WithCancelCause(ctx)
@@ -81,7 +81,7 @@ func (f *flow) acceptConn() (net.Conn, error) {
 	f.mu.Unlock()
 	if closed {
 		c.Close()
-		return nil, errFlowEnded
+		return nil, pool.ErrEnded
 	}
 	return c, nil
 }
@@ -136,11 +136,11 @@ func (f *flow) sever() {
 // close ends what the protocol left open: links, and actions that were held.
 func (f *flow) close() {
 	f.unwatch()
-	f.end(errFlowEnded)
+	f.end(pool.ErrEnded)
 	f.g.flows.remove(f)
 	f.sever()
 	for _, p := range f.passes() {
-		p.finish(action.Result{}, errFlowEnded)
+		p.finish(action.Result{}, pool.ErrEnded)
 	}
 }
 
@@ -155,8 +155,8 @@ func (f *flow) passes() []*pass {
 	return ps
 }
 
-// keep makes w die with the flow; it reports whether the flow still lives.
-func (f *flow) keep(w *wire) bool {
+// Keep makes w die with the flow; it reports whether the flow still lives.
+func (f *flow) Keep(w *pool.Wire) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed || f.own == nil {
@@ -166,8 +166,8 @@ func (f *flow) keep(w *wire) bool {
 	return true
 }
 
-// drop forgets an upstream connection that closed by itself.
-func (f *flow) drop(w *wire) {
+// Drop forgets an upstream connection that closed by itself.
+func (f *flow) Drop(w *pool.Wire) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.own, w)
@@ -211,7 +211,7 @@ func (g *Gateway) Recheck() {
 	for _, f := range g.flows.list() {
 		g.recheckFlow(f)
 	}
-	g.retireRotated()
+	g.pool.RetireRotated(g.Vault.Generation) // a secret has a newer version
 }
 
 func (g *Gateway) recheckFlow(f *flow) {
@@ -257,7 +257,7 @@ func (f *flow) mayEnter(peer *action.Peer, rules Policy) bool {
 // A newer version of the same secret is no reason: rotating one cuts nothing.
 func (f *flow) leadsElsewhere(rules Policy) bool {
 	f.mu.Lock()
-	wires := make([]*wire, 0, len(f.own))
+	wires := make([]*pool.Wire, 0, len(f.own))
 	for w := range f.own {
 		wires = append(wires, w)
 	}
@@ -270,7 +270,7 @@ func (f *flow) leadsElsewhere(rules Policy) bool {
 		return true
 	}
 	for _, w := range wires {
-		if !sameWay(w.route, now) {
+		if !sameWay(w.Route, now) {
 			return true
 		}
 	}

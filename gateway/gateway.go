@@ -14,6 +14,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/gateway/peek"
+	"sallyport.dev/sallyport/gateway/pool"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/vault"
@@ -71,7 +72,7 @@ type Gateway struct {
 	Now       func() time.Time
 
 	flows    flowSet
-	pool     pool
+	pool     pool.Pool
 	sessions sessions
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/gateway/pool"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/vault"
 )
@@ -196,29 +197,33 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	if err != nil {
 		return nil, nil, fmt.Errorf("route to %s: %w", p.act.Service.Name, err)
 	}
-	l, err := p.g.link(ctx, p.f, route, open)
+	want := pool.Want{Route: route, Open: open, Peer: p.f.peer.Load().ID, Owner: p.f, Dialer: p.g.Dialer}
+	if route.Auth != nil {
+		want.Generation = p.g.Vault.Generation(*route.Auth)
+	}
+	l, err := p.g.pool.Link(ctx, want)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reach %s: %w", p.act.Service.Name, err)
 	}
-	p.address.Store(&l.wire.at)
+	p.address.Store(&l.Wire.At)
 	p.route.Store(route)
 	if route.Auth == nil {
-		return l.link, nil, nil
+		return l.Link, nil, nil
 	}
 	cred, err := p.open(ctx, l, *route.Auth)
 	if err != nil {
-		l.link.Retire()
-		l.wire.Close()
+		l.Link.Retire()
+		l.Wire.Close()
 		return nil, nil, err
 	}
 	p.injected.Store(cred)
-	return l.link, cred, nil
+	return l.Link, cred, nil
 }
 
 // open gives the credential for a peer that is proven, and for no other unless
 // the service spells that out.
-func (p *pass) open(ctx context.Context, l *linked, auth action.Auth) (*vault.Credential, error) {
-	if !l.wire.proven.Load() && !p.act.Service.PlainInjection {
+func (p *pass) open(ctx context.Context, l *pool.Linked, auth action.Auth) (*vault.Credential, error) {
+	if !l.Wire.Proven() && !p.act.Service.PlainInjection {
 		return nil, fmt.Errorf("service %s: the upstream is not proven, its secret stays closed", p.act.Service.Name)
 	}
 	cred, err := p.g.Vault.Credential(ctx, auth)
@@ -274,7 +279,7 @@ func (p *pass) finish(r action.Result, err error) {
 	p.f.mu.Lock()
 	delete(p.f.running, p)
 	p.f.mu.Unlock()
-	p.cancel(errFlowEnded)
+	p.cancel(pool.ErrEnded)
 	if p.quiet || !p.begun {
 		return
 	}

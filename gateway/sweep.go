@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/gateway/pool"
 
 	"golang.org/x/time/rate"
 )
@@ -13,38 +14,18 @@ import (
 // Run sweeps idle links and old sessions until ctx ends, then retires every
 // pooled link.
 func (g *Gateway) Run(ctx context.Context) error {
-	tick := time.NewTicker(idleSweep)
+	tick := time.NewTicker(pool.Sweep)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			g.pool.retire(func(*linked) bool { return true })
+			g.pool.RetireAll()
 			return nil
 		case <-tick.C:
-			g.pool.retire((*linked).idle)
+			g.pool.RetireIdle()
 			g.sessions.sweep(g.Now())
 		}
 	}
-}
-
-// idle reports whether no byte passed for the last few sweeps.
-func (l *linked) idle() bool {
-	now := l.wire.traffic.Load()
-	if now != l.seen {
-		l.seen, l.quiet = now, 0
-		return false
-	}
-	l.quiet++
-	return l.quiet >= idleSweeps
-}
-
-// retireRotated takes links out of the pool whose secret has a newer version,
-// or whose service leads elsewhere by now.
-func (g *Gateway) retireRotated() {
-	g.pool.retire(func(l *linked) bool {
-		r := l.wire.route
-		return r.Auth != nil && g.Vault.Generation(*r.Auth) != l.key.generation
-	})
 }
 
 const (

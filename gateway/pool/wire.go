@@ -1,4 +1,4 @@
-package gateway
+package pool
 
 import (
 	"context"
@@ -15,34 +15,35 @@ import (
 	"sallyport.dev/sallyport/protocols"
 )
 
-// A wire is one upstream connection, to an address that was checked.
-type wire struct {
+// A Wire is one upstream connection, to an address that was checked.
+type Wire struct {
 	net.Conn
+	At    string        // the address in words, for records
+	Route *action.Route // it was dialled for
+
 	address netip.AddrPort
-	at      string // the address in words, for records
-	route   *action.Route
 	cache   tls.ClientSessionCache
 	proven  atomic.Bool   // Secure verified the other end
 	traffic atomic.Uint64 // reads and writes so far, for the idle sweep
 	once    sync.Once
-	closed  func(*wire)
+	closed  func(*Wire)
 }
 
-var _ protocols.Wire = (*wire)(nil)
+var _ protocols.Wire = (*Wire)(nil)
 
 // Secure starts TLS as the service demands and returns once the other end is
 // proven.
-func (w *wire) Secure(ctx context.Context, alpn ...string) (*tls.Conn, error) {
-	if w.route.Plaintext {
-		return nil, fmt.Errorf("service %s speaks without TLS", w.route.Service)
+func (w *Wire) Secure(ctx context.Context, alpn ...string) (*tls.Conn, error) {
+	if w.Route.Plaintext {
+		return nil, fmt.Errorf("service %s speaks without TLS", w.Route.Service)
 	}
-	name := w.route.ServerName
+	name := w.Route.ServerName
 	if name == "" {
-		name = w.route.Host
+		name = w.Route.Host
 	}
 	c := tls.Client(w, &tls.Config{
 		ServerName:         name,
-		RootCAs:            w.route.Roots,
+		RootCAs:            w.Route.Roots,
 		NextProtos:         alpn,
 		MinVersion:         tls.VersionTLS12,
 		ClientSessionCache: w.cache,
@@ -54,6 +55,9 @@ func (w *wire) Secure(ctx context.Context, alpn ...string) (*tls.Conn, error) {
 	return c, nil
 }
 
+// Proven reports whether Secure verified the other end.
+func (w *Wire) Proven() bool { return w.proven.Load() }
+
 // tlsCause says in words what was wrong with a certificate.
 func tlsCause(err error) error {
 	var unknown x509.UnknownAuthorityError
@@ -63,22 +67,22 @@ func tlsCause(err error) error {
 	return err
 }
 
-func (w *wire) Read(b []byte) (int, error) {
+func (w *Wire) Read(b []byte) (int, error) {
 	w.traffic.Add(1)
 	return w.Conn.Read(b)
 }
 
-func (w *wire) Write(b []byte) (int, error) {
+func (w *Wire) Write(b []byte) (int, error) {
 	w.traffic.Add(1)
 	return w.Conn.Write(b)
 }
 
 // NetConn is the connection below, for those who ask the kernel whether its other
 // end is still there.
-func (w *wire) NetConn() net.Conn { return w.Conn }
+func (w *Wire) NetConn() net.Conn { return w.Conn }
 
 // Close closes the connection and forgets it, once.
-func (w *wire) Close() error {
+func (w *Wire) Close() error {
 	err := net.ErrClosed
 	w.once.Do(func() {
 		err = w.Conn.Close()
@@ -88,7 +92,7 @@ func (w *wire) Close() error {
 }
 
 // CloseWrite half-closes where the connection can.
-func (w *wire) CloseWrite() error {
+func (w *Wire) CloseWrite() error {
 	if c, ok := w.Conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}
