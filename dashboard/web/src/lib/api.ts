@@ -1,6 +1,8 @@
 // Every call of the pages goes through here, so that one place knows what a
 // refusal looks like and what becomes of a session that ended.
 
+import type { Schemas } from './schema'
+
 const base = '/api/v1'
 
 /** A Problem is a refusal as the API words it (RFC 9457), or that nobody answered. */
@@ -104,7 +106,7 @@ async function send(method: string, path: string, body: unknown, o: Options): Pr
 
 async function problemOf(answer: Response): Promise<Problem> {
   try {
-    const p = (await answer.json()) as { detail?: string; title?: string; type?: string }
+    const p = (await answer.json()) as Partial<Schemas['route.Problem']>
     return new Problem(answer.status, p.detail || p.title || answer.statusText, p.type)
   } catch {
     return new Problem(answer.status, answer.statusText || `status ${answer.status}`)

@@ -1,11 +1,10 @@
 import { useEffect, useMemo, useState } from 'react'
 import { useResource } from '../lib/resource'
 import { go, usePlace } from '../lib/router'
-import type { ActionRecord, Draft, SourceText } from '../lib/types'
+import type { ActionRecord, Draft, Service, SourceText } from '../lib/types'
 import { Findings, Review, usePreview } from '../ui/draft'
 import { Button, Empty, Fault, Field, Link, PageHead, Panel, Skeleton } from '../ui/kit'
 import { say } from '../ui/toast'
-import type { Service } from './services'
 
 interface Form {
   name: string

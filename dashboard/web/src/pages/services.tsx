@@ -1,22 +1,9 @@
 import { useState } from 'react'
 import { del, put } from '../lib/api'
 import { changed, useResource } from '../lib/resource'
-import type { Secret, Status } from '../lib/types'
+import type { Secret, Service, Status } from '../lib/types'
 import { Badge, Button, Confirm, Empty, Fault, Field, Foreign, Link, Modal, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { attempt } from '../ui/toast'
-
-export interface Service {
-  name: string
-  protocol: string
-  description?: string
-  hosts: string[]
-  databases?: string[]
-  secrets?: string[]
-  roles?: string[]
-  allowed?: string[]
-  asked?: string[]
-  denied?: string[]
-}
 
 export function ServicesPage() {
   const services = useResource<Service[]>('/services')

@@ -1,0 +1,635 @@
+// Code generated from docs/openapi.json by tools/schema.mjs. DO NOT EDIT.
+
+/** Schemas are what the API speaks of, by the names of its document. */
+export interface Schemas {
+  'account.Operator': {
+    created: string
+    name: string
+    passkeys?: string[]
+    password: boolean
+    rights: ('viewer' | 'approver' | 'editor' | 'admin')[]
+  }
+  'account.Token': {
+    created: string
+    expires: string
+    id: string
+    name: string
+    owner: Schemas['action.Person']
+    scope: ('viewer' | 'approver' | 'editor' | 'admin')[]
+  }
+  'action.Block': {
+    attributes?: Record<string, unknown>
+    blocks?: Schemas['action.Inner'][]
+  }
+  'action.Change': {
+    agent: string
+    id: string
+    new: string
+    old: string
+    reason?: string
+    rule?: string
+    service: string
+    summary: string
+    time: string
+  }
+  'action.Declared': {
+    end: number
+    file: string
+    hcl: string
+    host?: boolean
+    kind: string
+    line: number
+    name?: string
+  }
+  'action.Draft': {
+    edits?: Schemas['action.Edit'][]
+    files?: Record<string, string>
+    rollback?: number
+  }
+  'action.Edit': {
+    block?: Schemas['action.Block']
+    file?: string
+    hcl?: string
+    kind: string
+    name: string
+    op: string
+  }
+  'action.Finding': {
+    detail?: string
+    end?: Schemas['action.Position']
+    file?: string
+    new?: boolean
+    severity: string
+    start?: Schemas['action.Position']
+    summary: string
+  }
+  'action.Guarded': {
+    kind: string
+    name: string
+    what: string
+  }
+  'action.Impact': {
+    cannot_tell: number
+    changes: Schemas['action.Change'][]
+    cut?: boolean
+    groups: Schemas['action.ImpactGroup'][]
+    left_off?: number
+    replayed: number
+  }
+  'action.ImpactGroup': {
+    count: number
+    new: string
+    old: string
+  }
+  'action.Inner': {
+    attributes?: Record<string, unknown>
+    blocks?: Schemas['action.Inner'][]
+    kind: string
+    name?: string
+  }
+  'action.Person': {
+    groups?: string[]
+    name: string
+    via: string
+  }
+  'action.Placement': {
+    file: string
+    kind: string
+    line?: number
+    name: string
+    op: string
+  }
+  'action.Position': {
+    column: number
+    line: number
+    offset: number
+  }
+  'action.Preview': {
+    base: string
+    diff: string
+    files: string[]
+    findings?: Schemas['action.Finding'][]
+    guarded?: Schemas['action.Guarded'][]
+    ok: boolean
+    placed?: Schemas['action.Placement'][]
+    revision: string
+    tests: number
+  }
+  'action.Revision': {
+    by: string
+    changed: string[]
+    diff?: string
+    files?: Record<string, string>
+    note?: string
+    number: number
+    origin: string
+    revision: string
+    time: string
+    to?: number
+  }
+  'action.SourceFile': {
+    fixed?: string
+    name: string
+    text: string
+  }
+  'action.SourceText': {
+    blocks: Schemas['action.Declared'][]
+    files: Schemas['action.SourceFile'][]
+    number: number
+    revision: string
+  }
+  'approval.Grant': {
+    counted?: boolean
+    kind: string
+    left?: number
+    revoked?: string
+    until: string
+  }
+  'approval.Need': {
+    approver: string
+    have?: string[]
+    require: number
+  }
+  'approval.Request': {
+    again: boolean
+    agent: string
+    alike?: string
+    answered?: string
+    break_glass?: boolean
+    brief?: boolean
+    by?: string
+    created: string
+    digest?: string
+    expires: string
+    grant?: Schemas['approval.Grant']
+    hidden_bytes?: number
+    host?: string
+    id: string
+    judges?: string[]
+    kind: string
+    needs?: Schemas['approval.Need'][]
+    note?: string
+    reasons?: string[]
+    rules?: string[]
+    sample?: string
+    service: string
+    session?: string
+    state: string
+    step_up?: boolean
+    summary: string
+    used?: string
+    used_by?: string
+    user?: string
+    votes?: Schemas['approval.Vote'][]
+    waiting: number
+  }
+  'approval.Vote': {
+    note?: string
+    person: Schemas['action.Person']
+    scope?: Schemas['scope.Scope']
+    time: string
+    yes: boolean
+  }
+  'audit.Problem': {
+    seq?: number
+    what: string
+  }
+  'book.Content': {
+    block?: Schemas['action.Block']
+    file?: string
+    hcl?: string
+    note?: string
+  }
+  'book.Proposal': {
+    edits?: Schemas['action.Edit'][]
+    files?: Record<string, string>
+    note?: string
+    rollback?: number
+  }
+  'book.Question': {
+    edits?: Schemas['action.Edit'][]
+    files?: Record<string, string>
+    rollback?: number
+    since?: string
+  }
+  'book.Reason': {
+    note?: string
+  }
+  'book.Standing': {
+    end: number
+    file: string
+    hcl: string
+    host?: boolean
+    kind: string
+    line: number
+    name?: string
+    revision: string
+  }
+  'book.Taken': {
+    preview: Schemas['action.Preview']
+    revision: Schemas['action.Revision']
+  }
+  'book.Text': {
+    note?: string
+    text: string
+  }
+  'dashboard.Agent': {
+    address: string
+    created: string
+    expires?: string
+    id: string
+    link: Schemas['dashboard.Link']
+    manifest?: unknown
+    manifest_markdown?: string
+    name: string
+    node?: string
+    roles?: string[]
+    state: string
+    tags?: string[]
+    user?: string
+  }
+  'dashboard.Enrolled': {
+    agent: Schemas['dashboard.Agent']
+    config: string
+    notice?: string
+  }
+  'dashboard.Enrolment': {
+    expires?: string
+    name: string
+    roles?: string[]
+    split?: boolean
+  }
+  'dashboard.Judge': {
+    calls_today: number
+    decides: boolean
+    input_tokens_today: number
+    model: string
+    name: string
+    output_tokens_today: number
+    service: string
+  }
+  'dashboard.Link': {
+    last_handshake?: string
+    received_bytes: number
+    sent_bytes: number
+  }
+  'dashboard.Nameserver': {
+    address: string
+    exit_node?: boolean
+    suffix?: string
+  }
+  'dashboard.Role': {
+    members?: string[]
+    name: string
+    services: string[]
+    until?: string
+  }
+  'dashboard.Row': {
+    agent: Schemas['dashboard.RowAgent']
+    dst?: string
+    duration_ns?: number
+    error?: string
+    host?: string
+    id: string
+    kind: string
+    method?: string
+    missing?: number
+    outcome?: string
+    protocol?: string
+    reason?: string
+    received?: number
+    rows?: number
+    rule?: string
+    sent?: number
+    seq: number
+    service?: string
+    session?: string
+    status?: string
+    summary?: string
+    time: string
+    verdict?: string
+    would?: string[]
+  }
+  'dashboard.RowAgent': {
+    id?: string
+    name?: string
+    user?: string
+  }
+  'dashboard.Sealing': {
+    passphrase?: string
+    recipients?: string[]
+  }
+  'dashboard.SecretValue': {
+    value: string
+  }
+  'dashboard.Service': {
+    allowed?: string[]
+    asked?: string[]
+    databases?: string[]
+    denied?: string[]
+    description?: string
+    hosts: string[]
+    name: string
+    protocol: string
+    roles?: string[]
+    secrets?: string[]
+  }
+  'dashboard.Status': {
+    account_warnings?: Record<string, string[]>
+    address?: string
+    agents: number
+    config: string
+    config_error?: string
+    dashboard?: string[]
+    loaded: string
+    open_connections?: Record<string, number>
+    pending_approvals: number
+    public_key?: string
+    ready: string
+    rules: number
+    services: number
+    started: string
+    tailnet?: Schemas['dashboard.Tailnet']
+    version: string
+    warnings?: string[]
+    wireguard?: string
+  }
+  'dashboard.Tailnet': {
+    addresses?: string[]
+    control_url?: string
+    expiry?: string
+    hostname: string
+    https: boolean
+    members?: string[]
+    name?: string
+    nameservers?: Schemas['dashboard.Nameserver'][]
+    problems?: string[]
+    refused?: string[]
+    routes?: string[]
+    state: string
+    tags?: string[]
+    tailnet?: string
+    wanted_tags?: string[]
+    wide_open?: string[]
+  }
+  'dashboard.VaultKey': {
+    id: string
+  }
+  'dashboard.Verified': {
+    dropped?: string[]
+    first: number
+    last: number
+    months: string[]
+    operators: Schemas['deeds.Report']
+    problems?: Schemas['audit.Problem'][]
+    records: number
+    signed: number
+    signed_at?: string
+  }
+  'dashboard.Why': {
+    now: unknown
+  }
+  'deeds.Entry': {
+    error?: string
+    from: string
+    notes?: Record<string, string>
+    on?: Record<string, string>
+    prev: string
+    seq: number
+    session?: string
+    status?: number
+    time: string
+    via?: string
+    what: string
+    who: string
+  }
+  'deeds.Report': {
+    entries: number
+    problems?: string[]
+    signed: number
+  }
+  'door.Credentials': {
+    name: string
+    password: string
+  }
+  'door.Issued': {
+    secret: string
+    token: Schemas['account.Token']
+  }
+  'door.NewOperator': {
+    name: string
+    password?: string
+    rights: ('viewer' | 'approver' | 'editor' | 'admin')[]
+  }
+  'door.NewPasskey': {
+    credential: unknown
+    name: string
+  }
+  'door.NewPassword': {
+    old?: string
+    password: string
+  }
+  'door.NewRights': {
+    rights: ('viewer' | 'approver' | 'editor' | 'admin')[]
+  }
+  'door.NewToken': {
+    expires: string
+    name: string
+    scope: ('viewer' | 'approver' | 'editor' | 'admin')[]
+  }
+  'door.Operators': {
+    config: Record<string, string[]>
+    local: Schemas['account.Operator'][]
+  }
+  'door.PasskeyInfo': {
+    created: string
+    name: string
+  }
+  'door.Proof': {
+    password: string
+  }
+  'door.Setup': {
+    name: string
+    password: string
+    token: string
+  }
+  'door.Standing': {
+    agent?: boolean
+    caller?: Schemas['route.Caller']
+    login: string[]
+    notes?: string[]
+    setup: boolean
+    step_up: string[]
+  }
+  'inbox.Answer': {
+    for?: string
+    note?: string
+    scope?: string
+    times?: number
+  }
+  'record.Agent': {
+    addr?: string
+    id?: string
+    name?: string
+    roles?: string[]
+    tags?: string[]
+    user?: string
+  }
+  'record.Ask': {
+    approvers?: string[]
+    reason?: string
+    rule?: string
+  }
+  'record.Part': {
+    control?: boolean
+    effects?: string
+    facts?: unknown
+  }
+  'record.Record': {
+    agent: Schemas['record.Agent']
+    asks?: Schemas['record.Ask'][]
+    digest?: string
+    dst?: string
+    duration_ns?: number
+    error?: string
+    hash?: string
+    hidden?: number
+    host?: string
+    id: string
+    injected?: boolean
+    kind: string
+    method?: string
+    missing?: number
+    outcome?: string
+    parts?: Schemas['record.Part'][]
+    prev: string
+    protocol?: string
+    reason?: string
+    received?: number
+    recorded: string
+    rows?: number
+    rule?: string
+    sample?: string
+    secret?: string
+    sent?: number
+    seq: number
+    service?: string
+    session?: string
+    spent?: string[]
+    status?: string
+    summary?: string
+    time: string
+    trace?: unknown
+    upstream?: string
+    verdict?: string
+    would?: string[]
+  }
+  'route.Caller': {
+    fresh: boolean
+    from: string
+    person: Schemas['action.Person']
+    rights: ('viewer' | 'approver' | 'editor' | 'admin')[]
+    session?: string
+    shared?: boolean
+  }
+  'route.Nothing': Record<string, never>
+  'route.Problem': {
+    data?: unknown
+    detail: string
+    status: number
+    title: string
+    type?: string
+  }
+  'scope.Scope': {
+    for?: number
+    kind?: string
+    times?: number
+  }
+  'vault.Info': {
+    by?: string
+    created?: string
+    name: string
+    older?: number[]
+    problem?: string
+    short?: boolean
+    source: string
+    used?: string
+    version?: number
+  }
+}
+
+/** Routes are what can be asked of the API: what goes in, and what comes out. */
+export interface Routes {
+  'GET /actions': { in: null; out: Schemas['record.Record'][] }
+  'GET /actions.jsonl': { in: null; out: string }
+  'GET /actions/rows': { in: null; out: Schemas['dashboard.Row'][] }
+  'GET /actions/{id}': { in: null; out: Schemas['record.Record'] }
+  'GET /actions/{id}/why': { in: null; out: Schemas['dashboard.Why'] }
+  'GET /agents': { in: null; out: Schemas['dashboard.Agent'][] }
+  'POST /agents': { in: Schemas['dashboard.Enrolment']; out: Schemas['dashboard.Enrolled'] }
+  'POST /agents/freeze': { in: null; out: Schemas['route.Nothing'] }
+  'POST /agents/unfreeze': { in: null; out: Schemas['route.Nothing'] }
+  'DELETE /agents/{name}': { in: null; out: Schemas['route.Nothing'] }
+  'GET /agents/{name}': { in: null; out: Schemas['dashboard.Agent'] }
+  'POST /agents/{name}/approve': { in: Schemas['dashboard.Enrolment']; out: Schemas['dashboard.Agent'] }
+  'POST /agents/{name}/freeze': { in: null; out: Schemas['route.Nothing'] }
+  'POST /agents/{name}/rekey': { in: Schemas['dashboard.Enrolment']; out: Schemas['dashboard.Enrolled'] }
+  'POST /agents/{name}/unfreeze': { in: null; out: Schemas['route.Nothing'] }
+  'GET /approvals': { in: null; out: Schemas['approval.Request'][] }
+  'GET /approvals/{id}': { in: null; out: Schemas['approval.Request'] }
+  'POST /approvals/{id}/answer': { in: null; out: string }
+  'POST /approvals/{id}/approve': { in: Schemas['inbox.Answer']; out: Schemas['approval.Request'] }
+  'POST /approvals/{id}/deny': { in: Schemas['inbox.Answer']; out: Schemas['approval.Request'] }
+  'GET /audit/verify': { in: null; out: Schemas['dashboard.Verified'] }
+  'POST /backup': { in: Schemas['dashboard.Sealing']; out: string }
+  'GET /ca.pem': { in: null; out: string }
+  'GET /events': { in: null; out: string }
+  'GET /grants': { in: null; out: Schemas['approval.Request'][] }
+  'DELETE /grants/{id}': { in: null; out: Schemas['approval.Request'] }
+  'GET /judges': { in: null; out: Schemas['dashboard.Judge'][] }
+  'POST /key/rotate': { in: null; out: Schemas['dashboard.VaultKey'] }
+  'GET /login/oidc': { in: null; out: string }
+  'GET /login/oidc/callback': { in: null; out: string }
+  'GET /openapi.json': { in: null; out: string }
+  'GET /operators': { in: null; out: Schemas['door.Operators'] }
+  'POST /operators': { in: Schemas['door.NewOperator']; out: Schemas['account.Operator'] }
+  'GET /operators/audit': { in: null; out: Schemas['deeds.Entry'][] }
+  'DELETE /operators/{name}': { in: null; out: Schemas['route.Nothing'] }
+  'PUT /operators/{name}/password': { in: Schemas['door.NewPassword']; out: Schemas['route.Nothing'] }
+  'PUT /operators/{name}/rights': { in: Schemas['door.NewRights']; out: Schemas['account.Operator'] }
+  'GET /passkeys': { in: null; out: Schemas['door.PasskeyInfo'][] }
+  'POST /passkeys': { in: Schemas['door.NewPasskey']; out: Schemas['route.Nothing'] }
+  'POST /passkeys/challenge': { in: null; out: unknown }
+  'DELETE /passkeys/{name}': { in: null; out: Schemas['route.Nothing'] }
+  'GET /policy': { in: null; out: Schemas['action.SourceText'] }
+  'POST /policy/apply': { in: Schemas['book.Proposal']; out: Schemas['book.Taken'] }
+  'GET /policy/blocks': { in: null; out: Schemas['action.Declared'][] }
+  'DELETE /policy/blocks/{kind}/{name}': { in: Schemas['book.Reason']; out: Schemas['book.Taken'] }
+  'GET /policy/blocks/{kind}/{name}': { in: null; out: Schemas['book.Standing'] }
+  'PUT /policy/blocks/{kind}/{name}': { in: Schemas['book.Content']; out: Schemas['book.Taken'] }
+  'POST /policy/check': { in: Schemas['action.Draft']; out: Schemas['action.Preview'] }
+  'GET /policy/files/{file}': { in: null; out: Schemas['action.SourceFile'] }
+  'PUT /policy/files/{file}': { in: Schemas['book.Text']; out: Schemas['book.Taken'] }
+  'GET /policy/history': { in: null; out: Schemas['action.Revision'][] }
+  'GET /policy/history/{number}': { in: null; out: Schemas['action.Revision'] }
+  'POST /policy/history/{number}/rollback': { in: Schemas['book.Reason']; out: Schemas['book.Taken'] }
+  'POST /policy/impact': { in: Schemas['book.Question']; out: Schemas['action.Impact'] }
+  'GET /roles': { in: null; out: Schemas['dashboard.Role'][] }
+  'GET /secrets': { in: null; out: Schemas['vault.Info'][] }
+  'DELETE /secrets/{name}': { in: null; out: Schemas['route.Nothing'] }
+  'PUT /secrets/{name}': { in: Schemas['dashboard.SecretValue']; out: Schemas['route.Nothing'] }
+  'POST /secrets/{name}/rollback': { in: null; out: Schemas['route.Nothing'] }
+  'GET /services': { in: null; out: Schemas['dashboard.Service'][] }
+  'DELETE /session': { in: null; out: string }
+  'GET /session': { in: null; out: Schemas['door.Standing'] }
+  'POST /session': { in: Schemas['door.Credentials']; out: Schemas['route.Caller'] }
+  'POST /session/passkey': { in: unknown; out: Schemas['route.Caller'] }
+  'POST /session/passkey/challenge': { in: null; out: unknown }
+  'POST /session/step-up': { in: Schemas['door.Proof']; out: Schemas['route.Caller'] }
+  'POST /setup': { in: Schemas['door.Setup']; out: Schemas['route.Caller'] }
+  'GET /status': { in: null; out: Schemas['dashboard.Status'] }
+  'POST /tailnet/logout': { in: null; out: Schemas['route.Nothing'] }
+  'GET /tokens': { in: null; out: Schemas['account.Token'][] }
+  'POST /tokens': { in: Schemas['door.NewToken']; out: Schemas['door.Issued'] }
+  'DELETE /tokens/{name}': { in: null; out: Schemas['route.Nothing'] }
+}
