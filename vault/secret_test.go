@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // holders are values that hold a secret in every way that Go has, also in fields
@@ -39,7 +40,7 @@ func holders(t *testing.T) map[string]any {
 		"pointer to private": &private{s}, "deep": deep{&private{s}}, "embedded": embedded{s},
 		"slice": []Secret{s}, "map value": map[string]Secret{"k": s}, "map key": map[string]any{"k": private{s}},
 		"array": [1]private{{s}}, "interface": []any{s, &s}, "credential": c, "credential value": *c,
-		"error": fmt.Errorf("with %v: %w", s, errors.New("x")), "key": testKey('K'), "private key": struct{ k Key }{testKey('K')},
+		"error": fmt.Errorf("with %v: %w", s, errors.New("x")), "key": testKey('K'), "private key": struct{ k seal.Key }{testKey('K')},
 		"signer": signer, "entry": entry{value: s}, "snapshot": v.current.Load(), "opened": v.opened, "source": &source{entry: entry{value: s}},
 	}
 }
@@ -48,7 +49,7 @@ func holders(t *testing.T) map[string]any {
 // show in every spelling that a verb would use.
 func TestSecretDoesNotPrint(t *testing.T) {
 	var spellings []string
-	for _, s := range []string{canary, strings.Repeat("K", keySize)} {
+	for _, s := range []string{canary, strings.Repeat("K", 32)} {
 		b := []byte(s)
 		spellings = append(spellings, s, fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), fmt.Sprintf("% x", b),
 			strings.Trim(fmt.Sprint(b[:8]), "[]"), strings.Trim(fmt.Sprintf("%#v", b[:8]), "[]byte{}"), "Q0FOQVJZ" /* base64 */, "S0tLS0tL") //nolint:staticcheck // the numbers are what must not be printed

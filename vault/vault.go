@@ -13,13 +13,14 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/vault/scrub"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // A Backend keeps sealed secrets. SaveSealed replaces what has the same name, all
 // or nothing, and is durable when it returns.
 type Backend interface {
-	LoadSealed(ctx context.Context) ([]Sealed, error)
-	SaveSealed(ctx context.Context, s ...Sealed) error
+	LoadSealed(ctx context.Context) ([]seal.Sealed, error)
+	SaveSealed(ctx context.Context, s ...seal.Sealed) error
 	DeleteSealed(ctx context.Context, name string) error
 }
 
@@ -31,6 +32,9 @@ func internal(name string) bool { return strings.HasPrefix(name, reserved) }
 
 // maxSecret bounds one value: service account files are the longest, at 4 KiB.
 const maxSecret = 64 << 10
+
+// ErrElsewhere means that the key is kept by somebody else, who has to replace it.
+var ErrElsewhere = errors.New("the key of the vault is not the gateway's to replace")
 
 // ErrNotFound means that no secret has the name.
 var ErrNotFound = errors.New("no such secret")
@@ -52,7 +56,7 @@ type Info struct {
 // that making a credential reads no store and takes no lock.
 type Vault struct {
 	backend Backend
-	key     Key
+	key     seal.Key
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
 	used    scrub.Set     // every value that left in a credential
@@ -64,10 +68,10 @@ type Vault struct {
 	mints  map[string]*mint // guarded by mintMu
 
 	mu       sync.Mutex
-	sealed   map[string]Sealed  // guarded by mu; the reserved ones too
-	opened   map[string]entry   // guarded by mu; what is sealed, the reserved ones not
-	declared map[string]*source // guarded by mu
-	turn     uint64             // guarded by mu; counts changes, see entry.turn
+	sealed   map[string]seal.Sealed // guarded by mu; the reserved ones too
+	opened   map[string]entry       // guarded by mu; what is sealed, the reserved ones not
+	declared map[string]*source     // guarded by mu
+	turn     uint64                 // guarded by mu; counts changes, see entry.turn
 }
 
 // A snapshot is what Credential reads. Its entries never change.
@@ -125,13 +129,13 @@ type entry struct {
 // Open reads and opens every secret of backend. A wrong key is an error; a
 // damaged secret is not: it is listed with its problem and has no value. What is
 // sealed with one of the old keys is sealed with key before Open returns.
-func Open(ctx context.Context, backend Backend, key Key, old ...Key) (*Vault, error) {
-	if key.id == "" {
+func Open(ctx context.Context, backend Backend, key seal.Key, old ...seal.Key) (*Vault, error) {
+	if key.ID() == "" {
 		return nil, errors.New("open vault: there is no key")
 	}
 	v := &Vault{
 		backend: backend, key: key, now: time.Now, wake: make(chan struct{}, 1), mints: map[string]*mint{},
-		sealed: map[string]Sealed{}, opened: map[string]entry{}, declared: map[string]*source{},
+		sealed: map[string]seal.Sealed{}, opened: map[string]entry{}, declared: map[string]*source{},
 	}
 	all, err := backend.LoadSealed(ctx)
 	if err != nil {
@@ -143,8 +147,8 @@ func Open(ctx context.Context, backend Backend, key Key, old ...Key) (*Vault, er
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range all {
-		if s.KeyID != key.id {
-			_, err := s.open(key)
+		if s.KeyID != key.ID() {
+			_, err := s.Open(key)
 			return nil, fmt.Errorf("open vault: %w", err)
 		}
 		v.sealed[s.Name] = s
@@ -329,7 +333,7 @@ func (v *Vault) Internal(ctx context.Context, name string, make func() (Secret, 
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if s, ok := v.sealed[reserved+name]; ok {
-		return s.open(v.key)
+		return v.open(s)
 	}
 	value, err := make()
 	if err != nil {
@@ -370,7 +374,7 @@ func (v *Vault) GetInternal(name string) (Secret, error) {
 	if !ok {
 		return Secret{}, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
-	return s.open(v.key)
+	return v.open(s)
 }
 
 // publishLocked makes what is declared and what is sealed the current snapshot;

@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // canary is what must never be seen.
@@ -20,23 +22,23 @@ const canary = "CANARY-s3cr3t-7f1e"
 // memory is a Backend that can fail.
 type memory struct {
 	mu   sync.Mutex
-	all  map[string]Sealed
+	all  map[string]seal.Sealed
 	fail error
 }
 
-func newMemory() *memory { return &memory{all: map[string]Sealed{}} }
+func newMemory() *memory { return &memory{all: map[string]seal.Sealed{}} }
 
-func (m *memory) LoadSealed(context.Context) ([]Sealed, error) {
+func (m *memory) LoadSealed(context.Context) ([]seal.Sealed, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var all []Sealed
+	var all []seal.Sealed
 	for _, s := range m.all {
 		all = append(all, s)
 	}
 	return all, m.fail
 }
 
-func (m *memory) SaveSealed(_ context.Context, list ...Sealed) error {
+func (m *memory) SaveSealed(_ context.Context, list ...seal.Sealed) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range list {
@@ -56,7 +58,13 @@ func (m *memory) DeleteSealed(_ context.Context, name string) error {
 	return m.fail
 }
 
-func testKey(fill byte) Key { return newKey(bytes.Repeat([]byte{fill}, keySize)) }
+func testKey(fill byte) seal.Key {
+	k, err := seal.ParseKey(hex.EncodeToString(bytes.Repeat([]byte{fill}, 32)))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
 
 func open(t *testing.T, m *memory) *Vault {
 	t.Helper()
@@ -214,17 +222,17 @@ func TestInternalIsHidden(t *testing.T) {
 }
 
 func TestTamperingIsNoticed(t *testing.T) {
-	tamper := map[string]func(*Sealed){
-		"data":        func(s *Sealed) { s.Data[len(s.Data)-1] ^= 1 },
-		"dek":         func(s *Sealed) { s.DEK[0] ^= 1 },
-		"version":     func(s *Sealed) { s.Version++ },
-		"created":     func(s *Sealed) { s.Created = s.Created.Add(time.Second) },
-		"name":        func(s *Sealed) { s.Name = "b" },
-		"by":          func(s *Sealed) { s.By = "ana@acme.dev" },
-		"format":      func(s *Sealed) { s.Format = 0 },
-		"short data":  func(s *Sealed) { s.Data = s.Data[:5] },
-		"no dek":      func(s *Sealed) { s.DEK = nil },
-		"data as dek": func(s *Sealed) { s.DEK = s.Data },
+	tamper := map[string]func(*seal.Sealed){
+		"data":        func(s *seal.Sealed) { s.Data[len(s.Data)-1] ^= 1 },
+		"dek":         func(s *seal.Sealed) { s.DEK[0] ^= 1 },
+		"version":     func(s *seal.Sealed) { s.Version++ },
+		"created":     func(s *seal.Sealed) { s.Created = s.Created.Add(time.Second) },
+		"name":        func(s *seal.Sealed) { s.Name = "b" },
+		"by":          func(s *seal.Sealed) { s.By = "ana@acme.dev" },
+		"format":      func(s *seal.Sealed) { s.Format = 0 },
+		"short data":  func(s *seal.Sealed) { s.Data = s.Data[:5] },
+		"no dek":      func(s *seal.Sealed) { s.DEK = nil },
+		"data as dek": func(s *seal.Sealed) { s.DEK = s.Data },
 	}
 	for name, change := range tamper {
 		t.Run(name, func(t *testing.T) {
@@ -233,7 +241,7 @@ func TestTamperingIsNoticed(t *testing.T) {
 			s := m.all["a"]
 			s.Data, s.DEK = bytes.Clone(s.Data), bytes.Clone(s.DEK)
 			change(&s)
-			m.all = map[string]Sealed{s.Name: s}
+			m.all = map[string]seal.Sealed{s.Name: s}
 			v := open(t, m)
 			if v.Has(s.Name) || v.Generation(auth(s.Name)) != 0 {
 				t.Error("a changed secret has a value")
@@ -262,7 +270,7 @@ func TestWrongKeyIsRefused(t *testing.T) {
 	if err != nil || v.Has("a") {
 		t.Fatalf("Open: %v", err)
 	}
-	if _, err := Open(t.Context(), m, Key{}); err == nil {
+	if _, err := Open(t.Context(), m, seal.Key{}); err == nil {
 		t.Error("the zero key opened a vault")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // keptVersions is how many versions before the current one can be gone back to.
@@ -15,30 +17,33 @@ const keptVersions = 4
 var ErrNoOlder = errors.New("there is no older version")
 
 // saveLocked seals value as the next version of name and keeps the last ones.
-func (v *Vault) saveLocked(ctx context.Context, name string, value []byte, by string) (Sealed, error) {
+func (v *Vault) saveLocked(ctx context.Context, name string, value []byte, by string) (seal.Sealed, error) {
 	was, had := v.sealed[name]
-	s, err := seal(v.key, Sealed{Name: name, Version: was.Version + 1, Created: v.now(), By: by}, value)
+	s, err := seal.Seal(v.key, seal.Sealed{Name: name, Version: was.Version + 1, Created: v.now(), By: by}, value)
 	if err != nil {
-		return Sealed{}, fmt.Errorf("seal %q: %w", name, err)
+		return seal.Sealed{}, fmt.Errorf("seal %q: %w", name, err)
 	}
 	if had && !internal(name) {
-		s.Older = append(slices.Clone(was.Older), was.alone())
+		s.Older = append(slices.Clone(was.Older), was.Alone())
 		s.Older = s.Older[max(0, len(s.Older)-keptVersions):]
 	}
 	if err := v.backend.SaveSealed(ctx, s); err != nil {
-		return Sealed{}, fmt.Errorf("save secret %q: %w", name, err)
+		return seal.Sealed{}, fmt.Errorf("save secret %q: %w", name, err)
 	}
 	v.sealed[name] = s
 	return s, nil
 }
 
-// alone is s without what is older.
-func (s Sealed) alone() Sealed {
-	s.Older = nil
-	return s
+// open gives the value of s.
+func (v *Vault) open(s seal.Sealed) (Secret, error) {
+	value, err := s.Open(v.key)
+	if err != nil {
+		return Secret{}, err
+	}
+	return NewSecret(value), nil
 }
 
-func (v *Vault) openLocked(s Sealed) {
+func (v *Vault) openLocked(s seal.Sealed) {
 	v.turn++
 	e := entry{turn: v.turn, label: fmt.Sprintf("%s@%d", s.Name, s.Version), used: new(atomic.Int64), info: Info{
 		Name: s.Name, Version: s.Version, Created: s.Created, By: s.By, Source: "sealed",
@@ -49,7 +54,7 @@ func (v *Vault) openLocked(s Sealed) {
 	if was, ok := v.opened[s.Name]; ok {
 		e.used = was.used
 	}
-	if e.value, e.err = s.open(v.key); e.err != nil {
+	if e.value, e.err = v.open(s); e.err != nil {
 		e.info.Problem = e.err.Error()
 	}
 	v.opened[s.Name] = e
@@ -68,7 +73,7 @@ func (v *Vault) Rollback(ctx context.Context, name, by string) error {
 	case len(s.Older) == 0:
 		return fmt.Errorf("secret %q: %w", name, ErrNoOlder)
 	}
-	value, err := s.Older[len(s.Older)-1].open(v.key)
+	value, err := v.open(s.Older[len(s.Older)-1])
 	if err != nil {
 		return err
 	}
@@ -77,14 +82,14 @@ func (v *Vault) Rollback(ctx context.Context, name, by string) error {
 
 // Rotate seals everything with another key. Nothing that is in use notices; the
 // caller gives the old key up when Rotate has returned.
-func (v *Vault) Rotate(ctx context.Context, key Key) error {
+func (v *Vault) Rotate(ctx context.Context, key seal.Key) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	all := make([]Sealed, 0, len(v.sealed))
+	all := make([]seal.Sealed, 0, len(v.sealed))
 	for _, s := range v.sealed {
 		all = append(all, s)
 	}
-	all, err := rewrapAll(ctx, v.backend, all, key, []Key{v.key})
+	all, err := rewrapAll(ctx, v.backend, all, key, []seal.Key{v.key})
 	if err != nil {
 		return fmt.Errorf("rotate the key of the vault: %w", err)
 	}
@@ -97,15 +102,15 @@ func (v *Vault) Rotate(ctx context.Context, key Key) error {
 
 // rewrapAll gives everything sealed with key; what was sealed with one of the old
 // ones is kept so, in one step. What no key opens stays as it is.
-func rewrapAll(ctx context.Context, backend Backend, all []Sealed, key Key, old []Key) ([]Sealed, error) {
+func rewrapAll(ctx context.Context, backend Backend, all []seal.Sealed, key seal.Key, old []seal.Key) ([]seal.Sealed, error) {
 	out := slices.Clone(all)
-	var changed []Sealed
+	var changed []seal.Sealed
 	for i, s := range all {
-		from := slices.IndexFunc(old, func(k Key) bool { return k.id == s.KeyID })
-		if s.KeyID == key.id || from < 0 {
+		from := slices.IndexFunc(old, func(k seal.Key) bool { return k.ID() == s.KeyID })
+		if s.KeyID == key.ID() || from < 0 {
 			continue
 		}
-		again, err := s.rewrap(old[from], key)
+		again, err := s.Rewrap(old[from], key)
 		if err != nil {
 			return nil, err
 		}

@@ -10,7 +10,7 @@ const module = "sallyport.dev/sallyport"
 var may = map[string][]string{
 	// Floor 1
 	"action":       {},
-	"vault":        {"action", "vault/scrub"},
+	"vault":        {"action", "vault/scrub", "vault/seal"},
 	"vault/ca":     {"action", "vault"},
 	"vault/remote": {"vault"},
 
@@ -33,7 +33,7 @@ var may = map[string][]string{
 	// Floor 3
 	"gateway":        {"action", "vault", "netstack", "protocols", "approval", "audit"},
 	"dashboard":      {"action", "vault", "netstack", "approval", "audit"},
-	"internal/store": {"action", "vault", "netstack", "netstack/dns", "approval", "audit/..."},
+	"internal/store": {"action", "vault", "vault/seal", "netstack", "netstack/dns", "approval", "audit/..."},
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {

@@ -12,7 +12,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/dns"
-	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // The buckets that this package fills.
@@ -164,12 +164,12 @@ func (s *Store) SaveName(ctx context.Context, n dns.Name) error {
 }
 
 // LoadSealed gives every sealed secret.
-func (s *Store) LoadSealed(ctx context.Context) ([]vault.Sealed, error) {
-	return listJSON[vault.Sealed](ctx, s, bucketSealed)
+func (s *Store) LoadSealed(ctx context.Context) ([]seal.Sealed, error) {
+	return listJSON[seal.Sealed](ctx, s, bucketSealed)
 }
 
 // SaveSealed inserts or replaces sealed secrets by their names, all or none.
-func (s *Store) SaveSealed(ctx context.Context, sealed ...vault.Sealed) error {
+func (s *Store) SaveSealed(ctx context.Context, sealed ...seal.Sealed) error {
 	values := make([]KV, len(sealed))
 	for i, one := range sealed {
 		b, err := json.Marshal(one)

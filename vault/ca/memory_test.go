@@ -6,25 +6,26 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // memory is a backend of the vault that can fail.
 type memory struct {
-	all  map[string]vault.Sealed
+	all  map[string]seal.Sealed
 	fail error
 }
 
-func newMemory() *memory { return &memory{all: map[string]vault.Sealed{}} }
+func newMemory() *memory { return &memory{all: map[string]seal.Sealed{}} }
 
-func (m *memory) LoadSealed(context.Context) ([]vault.Sealed, error) {
-	var all []vault.Sealed
+func (m *memory) LoadSealed(context.Context) ([]seal.Sealed, error) {
+	var all []seal.Sealed
 	for _, s := range m.all {
 		all = append(all, s)
 	}
 	return all, m.fail
 }
 
-func (m *memory) SaveSealed(_ context.Context, list ...vault.Sealed) error {
+func (m *memory) SaveSealed(_ context.Context, list ...seal.Sealed) error {
 	for _, s := range list {
 		if m.fail == nil {
 			m.all[s.Name] = s
@@ -40,7 +41,7 @@ func (m *memory) DeleteSealed(_ context.Context, name string) error {
 
 func open(t testing.TB, m *memory) *vault.Vault {
 	t.Helper()
-	key, err := vault.ParseKey(strings.Repeat("01", 32))
+	key, err := seal.ParseKey(strings.Repeat("01", 32))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 const (
@@ -30,8 +31,8 @@ var ErrMissing = errors.New("the key of the vault is missing")
 // whoever opens the vault hands all of them over, and calls Settle when the vault
 // is open.
 type Ring struct {
-	Key    vault.Key
-	Old    []vault.Key
+	Key    seal.Key
+	Old    []seal.Key
 	settle func() error
 	next   func(ctx context.Context) (*Ring, error)
 }
@@ -96,7 +97,7 @@ func first(ctx context.Context, s store, path string) (*Ring, error) {
 }
 
 // stage keeps another key beside the one at path.
-func stage(ctx context.Context, s store, path string, old vault.Key) (*Ring, error) {
+func stage(ctx context.Context, s store, path string, old seal.Key) (*Ring, error) {
 	key, err := write(ctx, s, path+staged)
 	if errors.Is(err, fs.ErrExist) { // of a rotation that failed
 		key, err = read(ctx, s, path+staged)
@@ -108,9 +109,9 @@ func stage(ctx context.Context, s store, path string, old vault.Key) (*Ring, err
 }
 
 // replacing is the ring of a key that is staged.
-func replacing(_ context.Context, s store, path string, key, old vault.Key) *Ring {
+func replacing(_ context.Context, s store, path string, key, old seal.Key) *Ring {
 	return &Ring{
-		Key: key, Old: []vault.Key{old},
+		Key: key, Old: []seal.Key{old},
 		settle: func() error {
 			if err := os.Rename(path+staged, path); err != nil {
 				return fmt.Errorf("put the new key in its place: %w", err)
@@ -121,28 +122,28 @@ func replacing(_ context.Context, s store, path string, key, old vault.Key) *Rin
 	}
 }
 
-func read(ctx context.Context, s store, path string) (vault.Key, error) {
+func read(ctx context.Context, s store, path string) (seal.Key, error) {
 	text, err := s.load(ctx, path)
 	if err != nil {
-		return vault.Key{}, err
+		return seal.Key{}, err
 	}
 	defer clear(text)
-	key, err := vault.ParseKey(string(text))
+	key, err := seal.ParseKey(string(text))
 	if err != nil {
-		return vault.Key{}, fmt.Errorf("%s: %w", path, err)
+		return seal.Key{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return key, nil
 }
 
-func write(ctx context.Context, s store, path string) (vault.Key, error) {
+func write(ctx context.Context, s store, path string) (seal.Key, error) {
 	raw := make([]byte, keySize)
 	rand.Read(raw) //nolint:errcheck // crypto/rand.Read never returns an error
 	text := []byte(base64.StdEncoding.EncodeToString(raw) + "\n")
 	defer clear(raw)
 	defer clear(text)
-	key, err := vault.ParseKey(string(text))
+	key, err := seal.ParseKey(string(text))
 	if err != nil {
-		return vault.Key{}, err
+		return seal.Key{}, err
 	}
 	return key, s.save(ctx, path, text)
 }

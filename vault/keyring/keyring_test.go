@@ -11,23 +11,24 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // memory is a backend of the vault.
 type memory struct {
-	all  map[string]vault.Sealed
+	all  map[string]seal.Sealed
 	fail error
 }
 
-func (m *memory) LoadSealed(context.Context) ([]vault.Sealed, error) {
-	var all []vault.Sealed
+func (m *memory) LoadSealed(context.Context) ([]seal.Sealed, error) {
+	var all []seal.Sealed
 	for _, s := range m.all {
 		all = append(all, s)
 	}
 	return all, nil
 }
 
-func (m *memory) SaveSealed(_ context.Context, list ...vault.Sealed) error {
+func (m *memory) SaveSealed(_ context.Context, list ...seal.Sealed) error {
 	for _, s := range list {
 		if m.fail == nil {
 			m.all[s.Name] = s
@@ -91,7 +92,7 @@ func TestARotationThatIsCutShort(t *testing.T) {
 	for name, find := range finders {
 		for _, step := range []string{"before", "staged", "wrapped", "settled"} {
 			path := filepath.Join(t.TempDir(), "key")
-			m := &memory{all: map[string]vault.Sealed{}}
+			m := &memory{all: map[string]seal.Sealed{}}
 			ring := must[*Ring](t)(find(t, path, true))
 			v := must[*vault.Vault](t)(vault.Open(t.Context(), m, ring.Key))
 			if err := v.Put(t.Context(), "a", vault.NewSecret([]byte("value")), ""); err != nil {
@@ -264,7 +265,7 @@ func TestATransitThatIsDown(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	text := must[[]byte](t)(os.ReadFile(path))
-	if _, err := vault.ParseKey(string(text)); err == nil {
+	if _, err := seal.ParseKey(string(text)); err == nil {
 		t.Error("the key lies open")
 	}
 }

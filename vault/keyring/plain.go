@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/seal"
 )
 
 // File is the key in a file that only its owner can read. With fresh, it is made
@@ -45,17 +45,17 @@ func (plain) save(_ context.Context, path string, text []byte) error { return cr
 // Env is the key in a variable of the environment. What NAME_OLD holds may have
 // sealed secrets before.
 func Env(getenv func(string) string, name string) (*Ring, error) {
-	key, err := vault.ParseKey(getenv(name))
+	key, err := seal.ParseKey(getenv(name))
 	if err != nil {
 		return nil, fmt.Errorf("$%s: %w", name, err)
 	}
 	r := &Ring{Key: key}
 	if text := getenv(name + "_" + oldSuffix); text != "" {
-		old, err := vault.ParseKey(text)
+		old, err := seal.ParseKey(text)
 		if err != nil {
 			return nil, fmt.Errorf("$%s_%s: %w", name, oldSuffix, err)
 		}
-		r.Old = []vault.Key{old}
+		r.Old = []seal.Key{old}
 	}
 	return r, nil
 }
@@ -76,23 +76,23 @@ func Systemd(getenv func(string) string, name string) (*Ring, error) {
 	old, err := credential(filepath.Join(dir, name+"."+strings.ToLower(oldSuffix)))
 	switch {
 	case err == nil:
-		r.Old = []vault.Key{old}
+		r.Old = []seal.Key{old}
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("credential %s.old of systemd: %w", name, err)
 	}
 	return r, nil
 }
 
-func credential(path string) (vault.Key, error) {
+func credential(path string) (seal.Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return vault.Key{}, err
+		return seal.Key{}, err
 	}
 	defer f.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
-		return vault.Key{}, err
+		return seal.Key{}, err
 	}
 	defer clear(text)
-	return vault.ParseKey(string(text))
+	return seal.ParseKey(string(text))
 }

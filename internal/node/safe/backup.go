@@ -30,7 +30,7 @@ func (s *Safe) Backup(ctx context.Context, how dashboard.Sealing) (_ *os.File, e
 	if err := s.o.Store.Snapshot(ctx, filepath.Join(dir, StateFile)); err != nil {
 		return nil, err
 	}
-	key := s.ring.Key.Export().Reveal()
+	key := s.ring.Key.Export()
 	if err := os.WriteFile(filepath.Join(dir, KeyFile), key, 0o600); err != nil {
 		return nil, err
 	}

@@ -1,30 +1,33 @@
-package vault
+// Package seal wraps values for the disk: each under a key of its own, and that one
+// under the key of the vault, bound to name, version, time and author. It keeps
+// nothing and asks nobody.
+package seal
 
 import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
 // keySize makes AES-256.
 const keySize = 32
 
-// ErrElsewhere means that the key is kept by somebody else, who has to replace it.
-var ErrElsewhere = errors.New("the key of the vault is not the gateway's to replace")
-
 // A Key wraps the keys of all secrets. Its bytes do not print.
 type Key struct {
 	id     string
-	secret Secret
+	reveal func() []byte // fmt would print bytes that stand here
 }
 
 // Export gives the key as ParseKey reads it, for a backup that is sealed itself.
-func (k Key) Export() Secret {
-	return NewSecret([]byte(hex.EncodeToString(k.secret.Reveal()) + "\n"))
+func (k Key) Export() []byte {
+	return []byte(hex.EncodeToString(k.reveal()) + "\n")
 }
+
+// Format prints a mark under every verb.
+func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, "[redacted]") } //nolint:errcheck // fmt.State keeps its own error
 
 // ID names the key without telling anything about it.
 func (k Key) ID() string { return k.id }
@@ -46,5 +49,5 @@ func ParseKey(text string) (Key, error) {
 
 func newKey(b []byte) Key {
 	sum := sha256.Sum256(append([]byte("sallyport vault key id\x00"), b...))
-	return Key{id: hex.EncodeToString(sum[:8]), secret: NewSecret(b)}
+	return Key{id: hex.EncodeToString(sum[:8]), reveal: func() []byte { return b }}
 }

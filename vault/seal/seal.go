@@ -1,4 +1,4 @@
-package vault
+package seal
 
 import (
 	"crypto/aes"
@@ -33,9 +33,9 @@ const (
 	slotData = "data"
 )
 
-// seal wraps value under a fresh key of its own, and that key under k. Of s only
+// Seal wraps value under a fresh key of its own, and that key under k. Of s only
 // Name, Version, Created and By count.
-func seal(k Key, s Sealed, value []byte) (Sealed, error) {
+func Seal(k Key, s Sealed, value []byte) (Sealed, error) {
 	s.Created, s.KeyID, s.Format = s.Created.UTC().Truncate(time.Microsecond), k.id, format
 	dek := make([]byte, keySize)
 	rand.Read(dek) //nolint:errcheck // crypto/rand.Read never returns an error
@@ -44,24 +44,24 @@ func seal(k Key, s Sealed, value []byte) (Sealed, error) {
 	if s.Data, err = encrypt(dek, value, s.bind(slotData)); err != nil {
 		return Sealed{}, err
 	}
-	if s.DEK, err = encrypt(k.secret.Reveal(), dek, s.bind(slotDEK)); err != nil {
+	if s.DEK, err = encrypt(k.reveal(), dek, s.bind(slotDEK)); err != nil {
 		return Sealed{}, err
 	}
 	return s, nil
 }
 
-// open gives the value of s.
-func (s Sealed) open(k Key) (Secret, error) {
+// Open gives the value of s, which is the caller's.
+func (s Sealed) Open(k Key) ([]byte, error) {
 	dek, err := s.unwrap(k)
 	if err != nil {
-		return Secret{}, err
+		return nil, err
 	}
 	defer clear(dek)
 	value, err := decrypt(dek, s.Data, s.bind(slotData))
 	if err != nil {
-		return Secret{}, fmt.Errorf("secret %q was changed or damaged: %w", s.Name, err)
+		return nil, fmt.Errorf("secret %q was changed or damaged: %w", s.Name, err)
 	}
-	return NewSecret(value), nil
+	return value, nil
 }
 
 // unwrap gives the key that Data is under.
@@ -69,22 +69,22 @@ func (s Sealed) unwrap(k Key) ([]byte, error) {
 	if s.KeyID != k.id {
 		return nil, fmt.Errorf("secret %q is sealed with the vault key %s, not with this one (%s)", s.Name, s.KeyID, k.id)
 	}
-	dek, err := decrypt(k.secret.Reveal(), s.DEK, s.bind(slotDEK))
+	dek, err := decrypt(k.reveal(), s.DEK, s.bind(slotDEK))
 	if err != nil {
 		return nil, fmt.Errorf("secret %q: its key was changed or damaged: %w", s.Name, err)
 	}
 	return dek, nil
 }
 
-// rewrap gives s and what is older under another key. The values stay as they are.
-func (s Sealed) rewrap(from, to Key) (Sealed, error) {
+// Rewrap gives s and what is older under another key. The values stay as they are.
+func (s Sealed) Rewrap(from, to Key) (Sealed, error) {
 	older := s.Older
 	if s.KeyID != to.id && s.Format != format {
-		value, err := s.open(from)
+		value, err := s.Open(from)
 		if err != nil {
 			return Sealed{}, err
 		}
-		if s, err = seal(to, Sealed{Name: s.Name, Version: s.Version, Created: s.Created}, value.Reveal()); err != nil {
+		if s, err = Seal(to, Sealed{Name: s.Name, Version: s.Version, Created: s.Created}, value); err != nil {
 			return Sealed{}, err
 		}
 	}
@@ -95,14 +95,14 @@ func (s Sealed) rewrap(from, to Key) (Sealed, error) {
 		}
 		defer clear(dek)
 		s.KeyID = to.id
-		if s.DEK, err = encrypt(to.secret.Reveal(), dek, s.bind(slotDEK)); err != nil {
+		if s.DEK, err = encrypt(to.reveal(), dek, s.bind(slotDEK)); err != nil {
 			return Sealed{}, err
 		}
 	}
 	s.Older = make([]Sealed, len(older))
 	for i, o := range older {
 		var err error
-		if s.Older[i], err = o.rewrap(from, to); err != nil {
+		if s.Older[i], err = o.Rewrap(from, to); err != nil {
 			return Sealed{}, err
 		}
 	}
@@ -152,4 +152,10 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// Alone is s without what is older.
+func (s Sealed) Alone() Sealed {
+	s.Older = nil
+	return s
 }
