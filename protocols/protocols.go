@@ -39,6 +39,10 @@ type Flow struct {
 	// Accept completes the agent's handshake, at most once; the gateway closes
 	// the connection after Serve. Refusing is what happens when nothing happens.
 	Accept func() (net.Conn, error)
+	// Drain is done once the rules are no longer those that the connection was
+	// opened under: a protocol whose connections have no state ends this one as
+	// soon as nothing runs on it. Nil: never.
+	Drain context.Context
 	// Leaf gives a certificate for a name of this service, and of no other.
 	Leaf func(name string) (*tls.Certificate, error)
 }

@@ -37,8 +37,9 @@ const masked = "********************"
 // A bench is one service with a real origin behind it and a gateway that does
 // what the test says.
 type bench struct {
-	secret  string    // of the service
-	used    scrub.Set // what answers are searched for
+	drain   context.Context // of every flow; nil: never
+	secret  string          // of the service
+	used    scrub.Set       // what answers are searched for
 	t       testing.TB
 	p       *Protocol
 	svc     *action.Service
@@ -156,7 +157,7 @@ func (b *bench) connect(ctx context.Context) net.Conn {
 		defer gateway.Close()
 		err := b.p.Serve(ctx, protocols.Flow{
 			Peer:    &action.Peer{ID: "peer-1", Name: "tester"},
-			Service: b.svc, Host: b.host, Dst: b.dst,
+			Service: b.svc, Host: b.host, Dst: b.dst, Drain: b.drain,
 			Accept: func() (net.Conn, error) { return gateway, nil },
 			Leaf: func(name string) (*tls.Certificate, error) {
 				if name != "api.example" && name != "198.18.0.7" {

@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"context"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/internal/notrun"
@@ -56,7 +58,9 @@ func TestGit(t *testing.T) {
 	b.serveOn(l)
 	site := fmt.Sprintf("https://api.example:%d/acme/site.git", at.Port())
 	run := func(in string, args ...string) (string, error) {
-		cmd := exec.Command(git, append([]string{
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, git, append([]string{
 			"-c", fmt.Sprintf("http.curloptResolve=api.example:%d:127.0.0.1", at.Port()),
 			"-c", "user.name=a", "-c", "user.email=a@example.com",
 		}, args...)...)

@@ -6,7 +6,6 @@
 package http
 
 import (
-	"crypto/rand"
 	"crypto/tls"
 	"log/slog"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/entry"
 	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/protocols/http/room"
 	"sallyport.dev/sallyport/protocols/tcp"
@@ -46,17 +46,9 @@ type Protocol struct {
 
 var _ protocols.Protocol = (*Protocol)(nil)
 
-// New makes the protocol. Session tickets are sealed with a key of this process.
+// New makes the protocol.
 func New() *Protocol {
-	base := &tls.Config{
-		MinVersion:                  tls.VersionTLS12,
-		NextProtos:                  []string{"h2", "http/1.1"},
-		DynamicRecordSizingDisabled: true,
-	}
-	var key [32]byte
-	rand.Read(key[:]) //nolint:errcheck // crypto/rand.Read never returns an error
-	base.SetSessionTicketKeys([][32]byte{key})
-	return &Protocol{HoldMemory: holdMemory, StashRoom: stashRoom, tls: base, opaque: tcp.New()}
+	return &Protocol{HoldMemory: holdMemory, StashRoom: stashRoom, tls: entry.NewTLS(), opaque: tcp.New()}
 }
 
 // Name is how a service asks for it.

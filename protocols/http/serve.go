@@ -2,31 +2,30 @@ package http
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/entry"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
 const (
-	handshakeTimeout = 10 * time.Second
-	headTimeout      = 10 * time.Second
-	idleTimeout      = 60 * time.Second
-	goodbye          = 200 * time.Millisecond // of the 250 ms that Serve has
-	headLimit        = 64 << 10
-	maxStreams       = 100
-	streamWindow     = 256 << 10
-	connWindow       = 1 << 20
-	recordHandshake  = 0x16 // first byte of a TLS ClientHello
+	headTimeout  = 10 * time.Second
+	idleTimeout  = 60 * time.Second
+	goodbye      = 200 * time.Millisecond // of the 250 ms that Serve has
+	headLimit    = 64 << 10
+	maxStreams   = 100
+	streamWindow = 256 << 10
+	connWindow   = 1 << 20
 )
 
 // A site is one connection of an agent to one service.
@@ -57,72 +56,21 @@ func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do)
 	s := &site{p: p, flow: f, do: do, Place: ask.Place{
 		Peer: f.Peer, Service: f.Service, Name: normal.Name(f.Host), Dst: f.Dst,
 	}}
-	front, err := s.open(ctx, conn)
+	door := entry.Door{Name: s.Name, Dst: f.Dst, Leaf: f.Leaf, Git: slices.Contains(f.Service.Readings, "git")}
+	front, err := door.Open(ctx, p.tls, conn)
 	if err != nil {
 		conn.Close()
 		return fmt.Errorf("%s to %s: %w", f.Peer.Name, f.Service.Name, err)
 	}
-	s.run(ctx, front)
+	s.Name, s.Secure = front.Name, front.Secure
+	s.run(ctx, front.Conn)
 	return s.bug()
-}
-
-// open looks at the first byte and ends TLS where it is TLS.
-func (s *site) open(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	stop := protocols.After(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // a closed connection ends the read as well
-	pc := &peeked{Conn: conn}
-	first, err := pc.peek()
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("first byte: %w", err)
-	}
-	if first != recordHandshake {
-		return pc, nil
-	}
-	s.Secure = true
-	tc := tls.Server(pc, s.tlsConfig())
-	if err := tc.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("handshake: %w", err)
-	}
-	if s.Name == "" {
-		s.Name = normal.Name(tc.ConnectionState().ServerName)
-	}
-	return tc, nil
-}
-
-// tlsConfig is the server's end for this connection. The name is checked with
-// every hello, since a resumed session asks for no certificate.
-func (s *site) tlsConfig() *tls.Config {
-	c := s.p.tls.Clone()
-	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		if sni := normal.Name(h.ServerName); sni != "" && s.Name != "" && sni != s.Name {
-			return nil, fmt.Errorf("the hello names %q, the connection is for %q", sni, s.Name)
-		}
-		if sni := normal.Name(h.ServerName); sni != "" && s.Name == "" {
-			_, err := s.flow.Leaf(sni)
-			return nil, err
-		}
-		return nil, nil
-	}
-	c.GetCertificate = func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		switch {
-		case s.Name != "":
-			return s.flow.Leaf(s.Name)
-		case h.ServerName != "":
-			return s.flow.Leaf(normal.Name(h.ServerName))
-		}
-		return s.flow.Leaf(s.flow.Dst.Addr().Unmap().String())
-	}
-	return c
 }
 
 // run serves HTTP on conn and returns when the connection is over and every
 // handler, hijacked ones included, has returned.
 func (s *site) run(ctx context.Context, conn net.Conn) {
-	l := &single{conn: conn, done: make(chan struct{})}
+	l := entry.NewSingle(conn)
 	srv := &http.Server{
 		Handler:                      s,
 		ReadHeaderTimeout:            headTimeout,
@@ -143,6 +91,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 			WriteByteTimeout:              stallTimeout,
 		},
 	}
+	drained := s.drain(ctx, srv)
 	stop := protocols.After(ctx, func() {
 		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
@@ -152,12 +101,24 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 		l.Close()
 	})
 	srv.Serve(l) //nolint:errcheck // it ends with the one connection, however that ends
+	drained()
 	stop()
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.active.Wait()
 	conn.Close()
+}
+
+// drain has the connection end once nothing runs on it, when the gateway wants
+// that. The func it gives waits for an end that has begun.
+func (s *site) drain(ctx context.Context, srv *http.Server) (wait func() bool) {
+	if s.flow.Drain == nil {
+		return func() bool { return true }
+	}
+	return protocols.After(s.flow.Drain, func() {
+		srv.Shutdown(ctx) //nolint:errcheck // what runs ends in its own time, or with the flow
+	})
 }
 
 // errorLog carries what net/http complains about. That agents write nonsense or
@@ -243,60 +204,4 @@ func (s *site) bug() error {
 		return nil
 	}
 	return fmt.Errorf("a request of %s to %s: %w\n%s", s.Peer.Name, s.Service.Name, p, p.Stack())
-}
-
-// A single is a listener that has one connection to give.
-type single struct {
-	conn net.Conn
-	mu   sync.Mutex
-	gave bool // guarded by mu
-	once sync.Once
-	done chan struct{}
-}
-
-func (l *single) Accept() (net.Conn, error) {
-	l.mu.Lock()
-	gave := l.gave
-	l.gave = true
-	l.mu.Unlock()
-	if !gave {
-		return l.conn, nil
-	}
-	<-l.done
-	return nil, net.ErrClosed
-}
-
-func (l *single) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *single) Addr() net.Addr { return l.conn.LocalAddr() }
-
-// A peeked connection gives its first byte twice.
-type peeked struct {
-	net.Conn
-	first [1]byte
-	have  bool
-}
-
-func (c *peeked) peek() (byte, error) {
-	n, err := c.Conn.Read(c.first[:])
-	if n == 1 {
-		c.have = true
-		return c.first[0], nil
-	}
-	return 0, err
-}
-
-func (c *peeked) Read(b []byte) (int, error) {
-	if c.have && len(b) > 0 {
-		c.have = false
-		return copy(b, c.first[:]), nil
-	}
-	return c.Conn.Read(b)
-}
-
-// CloseWrite ends one direction, where the connection can.
-func (c *peeked) CloseWrite() error {
-	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
-	}
-	return nil
 }
