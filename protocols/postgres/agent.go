@@ -54,10 +54,8 @@ func (s *session) pumpAgent() (err error) {
 
 // hear takes one message of the agent in.
 func (s *session) hear(ctx context.Context, m wire.Message) error {
-	if s.copy.on {
-		if s.copy.on = s.ledger.CopyIn(); s.copy.on {
-			return s.hearCopy(ctx, m)
-		}
+	if m.Type != 'X' && s.copy.On() {
+		return s.copy.Hear(ctx, m)
 	}
 	if s.skip && strings.IndexByte("QPBEFDCHdcf", m.Type) >= 0 {
 		return s.in.Drop()
@@ -123,7 +121,7 @@ func (s *session) query(ctx context.Context, m wire.Message) error {
 	if !copyIn || !a.pushed {
 		return nil
 	}
-	return s.awaitCopy(ctx, true, a.seq, copies)
+	return s.copy.Await(ctx, true, a.seq, copies)
 }
 
 // parse judges a text that is only prepared: what is certainly denied must not
@@ -237,7 +235,7 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 	if err := s.in.Pass(); err != nil || !p.Statement.CopyIn {
 		return err
 	}
-	return s.awaitExtendedCopy(ctx, seq, copies)
+	return s.copy.AwaitExtended(ctx, seq, copies)
 }
 
 // fetch judges an Execute of a portal that no Bind made: a cursor of SQL's

@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/answer"
 	"sallyport.dev/sallyport/protocols/postgres/catalog"
+	"sallyport.dev/sallyport/protocols/postgres/copyin"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/hold"
 	"sallyport.dev/sallyport/protocols/postgres/keys"
@@ -62,7 +63,7 @@ type session struct {
 	text  sql.Session
 	skip  bool // a refused message stands before: nothing counts until Sync
 	drift statement.Drift
-	copy  copying
+	copy  copyin.Copy
 
 	reading sync.Mutex // held while a text is read
 
@@ -122,6 +123,7 @@ func (s *session) begin(g *upstream.Greeting) {
 	if s.sight != nil {
 		s.ledger.Rest = s.sight.Rest
 	}
+	s.copy = copyin.Copy{In: s.in, Ledger: s.ledger, Bounds: &s.f.Service.Session}
 	s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
 	s.link.Stream.SetSink(s.agent)
 	s.text = sql.Session{
