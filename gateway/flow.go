@@ -36,6 +36,9 @@ type flow struct {
 	end     context.CancelCauseFunc
 	unwatch func() bool
 	entry   atomic.Pointer[action.Action] // that its session began with; nil: none
+	drain   context.Context               // done once the rules are others than it was opened under
+	retire  context.CancelFunc
+	rules   atomic.Pointer[ruling] // that it was last looked at by
 
 	mu      sync.Mutex
 	closed  bool
@@ -52,6 +55,8 @@ func (g *Gateway) open(ctx context.Context, nf netstack.Flow, s *action.Service)
 		running: make(map[*pass]struct{}), own: make(map[*pool.Wire]struct{}),
 	}
 	f.peer.Store(nf.Peer)
+	f.rules.Store(&ruling{g.Policy()})
+	f.drain, f.retire = context.WithCancel(context.Background())
 	ctx, f.end = context.WithCancelCause(ctx)
 	f.unwatch = context.AfterFunc(ctx, func() {
 		time.AfterFunc(farewell, f.sever)
@@ -64,7 +69,7 @@ func (g *Gateway) open(ctx context.Context, nf netstack.Flow, s *action.Service)
 func (f *flow) toProtocol() protocols.Flow {
 	return protocols.Flow{
 		Peer: f.peer.Load(), Service: f.service, Host: f.host, Dst: f.dst,
-		Accept: f.acceptConn, Leaf: f.leaf,
+		Accept: f.acceptConn, Leaf: f.leaf, Drain: f.drain,
 	}
 }
 
@@ -230,6 +235,10 @@ func (g *Gateway) recheckFlow(f *flow) {
 	if !f.mayEnter(peer, rules) {
 		f.end(errRevoked)
 		return
+	}
+	if f.rules.Load().Policy != rules {
+		f.rules.Store(&ruling{rules}) // the others may go
+		f.retire()
 	}
 	for _, p := range f.passes() {
 		p.recheck(rules)
