@@ -24,7 +24,7 @@ type Action struct {
 	Kind    string // "request", "connect", "query", "execute", "call", "cancel", "catalog"
 	Summary string // one line for people, at most MaxSummary bytes, never a secret
 	Parts   []Part // judged one by one, the strictest verdict stands for all
-	Prelude bool   // judged, but only a refusal is recorded; an ask is left to what follows
+	Prelude bool   // judged, but only a refusal is recorded; an ask, and what needs Later, is left to what follows
 
 	// Spent names the rules whose limit had no room for the action. The gateway
 	// adds to it between two rounds of judging; zero counters leave it empty.
@@ -37,6 +37,8 @@ type Action struct {
 	Digest []byte
 	Sample []byte
 	Hidden int64
+	// Transcript is all of it; nil where the Sample is. Learn(Whole) sets it.
+	Transcript Transcript
 	// Alike is what the action does without its values, such as "POST /v1/refunds"
 	// or "update public.users": two actions with the same do the same kind of thing.
 	// Learn(Whole) sets it; "" where that cannot be told.
@@ -68,4 +70,5 @@ type Result struct {
 	Received int64  // bytes from the upstream
 	Rows     int64  // rows in the answer, where the protocol has them
 	Duration time.Duration
+	Usage    *Usage // what a language model's answer took; nil: none answered
 }

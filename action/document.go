@@ -59,3 +59,24 @@ func Document[T any](name, doc string, cost Need, get func(*T) (*Node, State)) F
 		return nil, Unknown
 	}}
 }
+
+// Word gives a member that must be a text; one that is null is absent.
+func (n *Node) Word(key string) (string, State) {
+	m, state := n.Member(key)
+	if state != Known {
+		return "", state
+	}
+	switch m.Kind {
+	case NodeString:
+		return m.Str, Known
+	case NodeNull:
+		return "", Absent
+	}
+	return "", Unknown
+}
+
+// Stated reports whether something stands under a key.
+func (n *Node) Stated(key string) bool {
+	m, state := n.Member(key)
+	return state == Unknown || state == Known && m.Kind != NodeNull
+}

@@ -47,6 +47,9 @@ type Config struct {
 	Tables  []action.FactTable
 	Mask    func(string) string // takes out of a text what must not leave; nil: nothing
 	Spent   func(Usage)         // told what every answer has cost, verdict or not; nil: nobody is
+	// Usage reads what an answer of a model took; nil where it does not say. Nil: no
+	// answer is read.
+	Usage func(answer []byte) *action.Usage
 }
 
 // A Judge asks one model. Its methods may be called at the same time.
@@ -189,8 +192,8 @@ func (j *Judge) ask(ctx context.Context, q question, turn chan struct{}) (o appr
 	if err != nil {
 		return approval.Opinion{}, "", err
 	}
+	used := j.count(raw) // even if there is no verdict
 	got, err := j.conf.API.read(raw)
-	j.count(got.usage)
 	if err != nil {
 		return approval.Opinion{}, "", err
 	}
@@ -198,7 +201,7 @@ func (j *Judge) ask(ctx context.Context, q question, turn chan struct{}) (o appr
 	if err != nil {
 		return approval.Opinion{}, "", err
 	}
-	j.log.Info("judged", "verdict", o.Judgement.String(), "model", got.model, "input_tokens", got.usage.Input, "output_tokens", got.usage.Output)
+	j.log.Info("judged", "verdict", o.Judgement.String(), "model", got.model, "input_tokens", used.Input, "output_tokens", used.Output)
 	return o, got.model, nil
 }
 
@@ -239,9 +242,15 @@ func refusal(err error) string {
 type Usage struct{ Calls, Input, Output int64 }
 
 // count passes on what one answer has cost.
-func (j *Judge) count(u Usage) {
-	if j.conf.Spent != nil {
-		u.Calls = 1
-		j.conf.Spent(u)
+func (j *Judge) count(answer []byte) Usage {
+	used := Usage{Calls: 1}
+	if j.conf.Usage != nil {
+		if u := j.conf.Usage(answer); u != nil {
+			used.Input, used.Output = u.Prompt(), u.Output
+		}
 	}
+	if j.conf.Spent != nil {
+		j.conf.Spent(used)
+	}
+	return used
 }

@@ -19,6 +19,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
+	"sallyport.dev/sallyport/protocols/llm"
 )
 
 var (
@@ -221,6 +222,7 @@ func TestTokensAreCounted(t *testing.T) {
 		m := serve(t, api, func(string, string) string { return words })
 		var got Usage
 		j := m.judge(t, func(c *Config) {
+			c.Usage = llm.Read
 			c.Spent = func(u Usage) { got = Usage{got.Calls + u.Calls, got.Input + u.Input, got.Output + u.Output} }
 		})
 		j.Judge(t.Context(), deletion("a"))

@@ -20,11 +20,10 @@ const (
 	toolName         = "give_verdict"
 )
 
-// An answer is what a model said, and what it cost.
+// An answer is what a model said.
 type answer struct {
 	verdict verdict
 	model   string // as the answer names it: the version behind an alias
-	usage   Usage
 }
 
 // A message of either API.
@@ -126,7 +125,7 @@ func (j *Judge) once(ctx context.Context, body []byte) ([]byte, error) {
 	return raw, nil
 }
 
-// read takes the verdict out of an answer. The usage counts even if there is none.
+// read takes the verdict out of an answer.
 func (a API) read(raw []byte) (answer, error) {
 	if a == Anthropic {
 		return readAnthropic(raw)
@@ -145,15 +144,11 @@ func readOpenAI(raw []byte) (answer, error) {
 			}
 			FinishReason string `json:"finish_reason"`
 		}
-		Usage struct {
-			Prompt     int64 `json:"prompt_tokens"`
-			Completion int64 `json:"completion_tokens"`
-		}
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return answer{}, fmt.Errorf("%w: %w", errForm, err)
 	}
-	out := answer{model: r.Model, usage: Usage{Input: max(0, r.Usage.Prompt), Output: max(0, r.Usage.Completion)}}
+	out := answer{model: r.Model}
 	if len(r.Choices) != 1 {
 		return out, fmt.Errorf("%w: %d answers instead of one", errForm, len(r.Choices))
 	}
@@ -178,18 +173,11 @@ func readAnthropic(raw []byte) (answer, error) {
 			Input json.RawMessage
 		}
 		StopReason string `json:"stop_reason"`
-		Usage      struct {
-			Input      int64 `json:"input_tokens"`
-			CacheRead  int64 `json:"cache_read_input_tokens"`
-			CacheWrite int64 `json:"cache_creation_input_tokens"`
-			Output     int64 `json:"output_tokens"`
-		}
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return answer{}, fmt.Errorf("%w: %w", errForm, err)
 	}
-	u := r.Usage
-	out := answer{model: r.Model, usage: Usage{Input: max(0, u.Input) + max(0, u.CacheRead) + max(0, u.CacheWrite), Output: max(0, u.Output)}}
+	out := answer{model: r.Model}
 	var call json.RawMessage
 	for _, c := range r.Content {
 		if c.Type != "tool_use" {

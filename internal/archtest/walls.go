@@ -23,7 +23,7 @@ var may = map[string][]string{
 	"netstack/tailnet":   {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"netstack/trial":     {"action", "netstack", "netstack/tun"}, // what all transports must stand, for their tests
 	"protocols":          {"action", "vault"},
-	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp"}, // an upgraded connection is an opaque one
+	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
 	"protocols/postgres": {"action", "vault", "protocols"},
 	"protocols/tcp":      {"action", "vault", "protocols"},
 	"policy":             {"action"},
@@ -37,12 +37,12 @@ var may = map[string][]string{
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {
-		"action", "vault/...", "netstack/...", "protocols", "policy", "policy/edit/...", "policy/replay", "approval/...", "audit", "audit/tally", "gateway", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
+		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/replay", "policy/presets/card", "approval/...", "audit", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
 	},
 	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
 	"internal/demo": {"internal/pgserver", "internal/pki"},
 	"cmd": {
-		"action", "vault/...", "netstack/...", "protocols/...", "policy/...", "approval", "audit/...", "gateway",
+		"action", "vault/...", "netstack/...", "protocols/...", "policy/...", "approval", "audit/...", "gateway", "gateway/probe",
 		"dashboard/...", "internal/node/...", "internal/past", "internal/demo",
 	},
 

@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/approval/judge"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/protocols/llm"
 )
 
 // A seat is one judge, the peer that its calls are made as, and what it is made of.
@@ -74,7 +75,7 @@ func (r *Outreach) seat(name string, s spec) *seat {
 	}
 	j := judge.New(judge.Config{
 		Name: s.name, API: judge.API(s.api), URL: s.url, Model: s.model, Prompt: s.prompt, Decides: s.decides,
-		Timeout: s.timeout, Cache: s.cache, Tables: r.o.Tables, Mask: r.o.Mask, Spent: func(u judge.Usage) { r.spent(s.name, u) },
+		Timeout: s.timeout, Cache: s.cache, Tables: r.o.Tables, Mask: r.o.Mask, Spent: func(u judge.Usage) { r.spent(s.name, u) }, Usage: llm.Read,
 	}, &http.Client{Transport: way}, r.o.Log)
 	return &seat{j, peer, s, way.CloseIdleConnections}
 }

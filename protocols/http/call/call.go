@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/llm"
 )
 
 // Kinds lists what a body can be read as.
@@ -16,9 +17,9 @@ func Kinds() []string { return []string{"graphql", "jsonrpc", "mcp", "llm", "git
 // A Call is what a body asks, read in every way that the service declares. It is
 // recorded, so that it can be judged again.
 type Call struct {
-	GraphQL *GraphQL `json:"graphql,omitempty"`
-	RPC     *RPC     `json:"rpc,omitempty"`
-	LLM     *LLM     `json:"llm,omitempty"`
+	GraphQL *GraphQL     `json:"graphql,omitempty"`
+	RPC     *RPC         `json:"rpc,omitempty"`
+	LLM     *llm.Request `json:"llm,omitempty"`
 }
 
 // Of reads a document in the ways that kinds name. Without a document everything
@@ -32,10 +33,10 @@ func Of(kinds []string, path string, doc *action.Node) *Call {
 		c.RPC = rpc(doc)
 	}
 	if slices.Contains(kinds, "llm") {
-		c.LLM = llm(path, doc)
+		c.LLM = llm.Of(path, doc)
 	}
 	if c.RPC != nil && c.LLM != nil && isRPC(doc) && isLLM(doc) {
-		c.RPC, c.LLM = &RPC{Unclear: true}, &LLM{Provider: c.LLM.Provider, Unclear: true}
+		c.RPC, c.LLM = &RPC{Unclear: true}, &llm.Request{Provider: c.LLM.Provider, Unclear: true}
 	}
 	return c
 }
@@ -51,7 +52,7 @@ func isLLM(doc *action.Node) bool {
 }
 
 func hasKey(doc *action.Node, keys ...string) bool {
-	return doc.Kind == action.NodeObject && slices.ContainsFunc(keys, func(key string) bool { return stated(doc, key) })
+	return doc.Kind == action.NodeObject && slices.ContainsFunc(keys, func(key string) bool { return doc.Stated(key) })
 }
 
 // Tools are those that a message calls, or that a model may call. Where a service has
@@ -61,21 +62,6 @@ func (c *Call) Tools() ([]string, action.State) {
 		return c.LLM.Offered()
 	}
 	return c.RPC.AllTools()
-}
-
-// word gives a member that must be a text.
-func word(n *action.Node, key string) (string, action.State) {
-	m, state := n.Member(key)
-	if state != action.Known {
-		return "", state
-	}
-	switch m.Kind {
-	case action.NodeString:
-		return m.Str, action.Known
-	case action.NodeNull:
-		return "", action.Absent
-	}
-	return "", action.Unknown
 }
 
 // maxWord bounds the texts of a Call, which is recorded; longer ones are unknown.

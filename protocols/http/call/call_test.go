@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/content"
+	"sallyport.dev/sallyport/protocols/llm"
 )
 
 func doc(text string) *action.Node {
@@ -83,7 +84,7 @@ func TestArguments(t *testing.T) {
 	if s != action.Known {
 		t.Fatal(s)
 	}
-	if got := shown(word(n, "path")); got != "/etc" {
+	if got := shown(n.Word("path")); got != "/etc" {
 		t.Errorf("path is %s", got)
 	}
 	if _, s := (&RPC{Methods: r.Methods, Tools: r.Tools}).Arguments(); s != action.Unknown {
@@ -94,27 +95,27 @@ func TestArguments(t *testing.T) {
 func TestLLM(t *testing.T) {
 	for _, tt := range []struct {
 		path, text string
-		want       LLM
+		want       llm.Request
 	}{
 		{
 			"/v1/chat/completions", `{"model": "gpt-5", "stream": true, "tools": [{"type": "function", "function": {"name": "run"}}], "max_completion_tokens": 100}`,
-			LLM{Provider: "openai", Model: "gpt-5", Stream: true, Tools: []string{"run"}, MaxTokens: 100},
+			llm.Request{Provider: "openai", Model: "gpt-5", Stream: true, Tools: []string{"run"}, MaxTokens: 100},
 		},
 		{
 			"/v1/responses", `{"model": "gpt-5", "tools": [{"type": "web_search"}, {"type": "function", "name": "run"}]}`,
-			LLM{Provider: "openai", Model: "gpt-5", Tools: []string{"web_search", "run"}, NoLimit: true},
+			llm.Request{Provider: "openai", Model: "gpt-5", Tools: []string{"web_search", "run"}, NoLimit: true},
 		},
 		{
 			"/v1/messages", `{"model": "claude", "max_tokens": 5, "tools": [{"name": "run", "input_schema": {}}], "stream": null}`,
-			LLM{Provider: "anthropic", Model: "claude", Tools: []string{"run"}, MaxTokens: 5},
+			llm.Request{Provider: "anthropic", Model: "claude", Tools: []string{"run"}, MaxTokens: 5},
 		},
-		{"/v1/messages", `{}`, LLM{Provider: "anthropic", Unclear: true}},
-		{"/v1/messages", `[]`, LLM{Provider: "anthropic", Unclear: true}},
-		{"/x", `{"model": "a", "model": "b"}`, LLM{Provider: "openai", Unclear: true}},
-		{"/x", `{"model": "a", "tools": {}}`, LLM{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},
-		{"/x", `{"model": "a", "tools": [{}]}`, LLM{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},
-		{"/x", `{"model": "a", "max_tokens": 1, "max_output_tokens": 2}`, LLM{Provider: "openai", Model: "a", MaxTokens: 1, Unclear: true}},
-		{"/x", `{"model": "a", "stream": "yes"}`, LLM{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},
+		{"/v1/messages", `{}`, llm.Request{Provider: "anthropic", Unclear: true}},
+		{"/v1/messages", `[]`, llm.Request{Provider: "anthropic", Unclear: true}},
+		{"/x", `{"model": "a", "model": "b"}`, llm.Request{Provider: "openai", Unclear: true}},
+		{"/x", `{"model": "a", "tools": {}}`, llm.Request{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},
+		{"/x", `{"model": "a", "tools": [{}]}`, llm.Request{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},
+		{"/x", `{"model": "a", "max_tokens": 1, "max_output_tokens": 2}`, llm.Request{Provider: "openai", Model: "a", MaxTokens: 1, Unclear: true}},
+		{"/x", `{"model": "a", "stream": "yes"}`, llm.Request{Provider: "openai", Model: "a", NoLimit: true, Unclear: true}},
 	} {
 		if got := Of([]string{"llm"}, tt.path, doc(tt.text)).LLM; !reflect.DeepEqual(*got, tt.want) {
 			t.Errorf("%s\nis %+v", tt.text, *got)

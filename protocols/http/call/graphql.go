@@ -63,8 +63,8 @@ func (g *GraphQL) done() *GraphQL {
 }
 
 func (g *GraphQL) add(n *action.Node) {
-	query, q := word(n, "query")
-	operation, o := word(n, "operationName")
+	query, q := n.Word("query")
+	operation, o := n.Word("operationName")
 	if q != action.Known || o == action.Unknown || stored(n, query) {
 		g.Unclear = true
 		return
@@ -91,7 +91,7 @@ func stored(n *action.Node, query string) bool {
 		return state != action.Absent
 	}
 	sum := sha256.Sum256([]byte(query))
-	hash, state := word(kept, "sha256Hash")
+	hash, state := kept.Word("sha256Hash")
 	return state != action.Known || hash != hex.EncodeToString(sum[:])
 }
 

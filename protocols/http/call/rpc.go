@@ -40,8 +40,8 @@ func rpc(doc *action.Node) *RPC {
 
 // add reads one message.
 func (r *RPC) add(n *action.Node) {
-	version, v := word(n, "jsonrpc")
-	method, m := word(n, "method")
+	version, v := n.Word("jsonrpc")
+	method, m := n.Word("method")
 	_, result := n.Member("result")
 	_, failure := n.Member("error")
 	answers := result == action.Known || failure == action.Known
@@ -66,7 +66,7 @@ func (r *RPC) tool(n *action.Node) {
 		r.Unclear = true
 		return
 	}
-	name, state := word(params, "name")
+	name, state := params.Word("name")
 	if state != action.Known || !fits(name) {
 		r.Unclear = true
 		return

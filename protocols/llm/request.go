@@ -1,4 +1,4 @@
-package call
+package llm
 
 import (
 	"strings"
@@ -6,8 +6,8 @@ import (
 	"sallyport.dev/sallyport/action"
 )
 
-// LLM is what is asked of a language model.
-type LLM struct {
+// A Request is what is asked of a language model. It is recorded.
+type Request struct {
 	Provider  string   `json:"provider"` // whose shape the request has: "openai" or "anthropic"
 	Model     string   `json:"model,omitempty"`
 	Stream    bool     `json:"stream,omitempty"`
@@ -18,10 +18,10 @@ type LLM struct {
 	Unclear   bool     `json:"unclear,omitempty"`    // some of it
 }
 
-// llm reads a request to a model. The shape is that of the path: Anthropic's
+// Of reads a request to a model. The shape is that of the path: Anthropic's
 // messages, else OpenAI's, which most others speak.
-func llm(path string, doc *action.Node) *LLM {
-	l := &LLM{Provider: "openai"}
+func Of(path string, doc *action.Node) *Request {
+	l := &Request{Provider: "openai"}
 	if strings.HasSuffix(strings.TrimSuffix(path, "/"), "/messages") {
 		l.Provider = "anthropic"
 	}
@@ -39,7 +39,7 @@ func llm(path string, doc *action.Node) *LLM {
 	return l
 }
 
-func (l *LLM) flag(doc *action.Node, key string) bool {
+func (l *Request) flag(doc *action.Node, key string) bool {
 	n, state := doc.Member(key)
 	switch {
 	case state == action.Absent:
@@ -54,14 +54,14 @@ func (l *LLM) flag(doc *action.Node, key string) bool {
 // model reads which model is asked. One in the path, as Azure and Google have it,
 // is what the service takes, whatever the body says; a list of others to fall back on
 // may each be the one.
-func (l *LLM) model(path string, doc *action.Node) bool {
+func (l *Request) model(path string, doc *action.Node) bool {
 	for _, key := range []string{"models", "fallbacks", "fallback_models"} {
 		if _, state := doc.Member(key); state != action.Absent {
 			return false
 		}
 	}
-	model, state := word(doc, "model")
-	if named := pathModel(path); named != "" {
+	model, state := doc.Word("model")
+	if named := PathModel(path); named != "" {
 		if state == action.Unknown || state == action.Known && model != named {
 			return false
 		}
@@ -75,8 +75,8 @@ func (l *LLM) model(path string, doc *action.Node) bool {
 	return true
 }
 
-// pathModel is the model that a path names, "" if it names none.
-func pathModel(path string) string {
+// PathModel is the model that a path names, "" if it names none.
+func PathModel(path string) string {
 	parts := strings.Split(path, "/")
 	for i, p := range parts[:len(parts)-1] {
 		switch strings.ToLower(p) {
@@ -90,14 +90,14 @@ func pathModel(path string) string {
 
 // tools reads the names of the tools; one that is built in has its type for a name.
 // What opens the way to others, such as an MCP server or a stored prompt, is noted.
-func (l *LLM) tools(doc *action.Node) {
+func (l *Request) tools(doc *action.Node) {
 	for _, key := range []string{"mcp_servers", "prompt_id", "assistant_id"} {
-		l.OpenTools = l.OpenTools || stated(doc, key)
+		l.OpenTools = l.OpenTools || doc.Stated(key)
 	}
 	if prompt, state := doc.Member("prompt"); state == action.Unknown || state == action.Known && prompt.Kind == action.NodeObject {
 		l.OpenTools = true
 	}
-	if stated(doc, "web_search_options") {
+	if doc.Stated("web_search_options") {
 		l.Tools = append(l.Tools, "web_search")
 	}
 	l.named(doc, "tools")
@@ -107,18 +107,12 @@ func (l *LLM) tools(doc *action.Node) {
 	}
 }
 
-// stated reports whether something stands under a key.
-func stated(doc *action.Node, key string) bool {
-	n, state := doc.Member(key)
-	return state == action.Unknown || state == action.Known && n.Kind != action.NodeNull
-}
-
-func (l *LLM) named(doc *action.Node, key string) {
-	if !stated(doc, key) {
+func (l *Request) named(doc *action.Node, key string) {
+	if !doc.Stated(key) {
 		return
 	}
 	list, state := doc.Member(key)
-	if state != action.Known || list.Kind != action.NodeList || len(l.Tools)+len(list.Items) > maxWords {
+	if state != action.Known || list.Kind != action.NodeList || len(l.Tools)+len(list.Items) > maxTools {
 		l.Unclear = true
 		return
 	}
@@ -135,8 +129,8 @@ func (l *LLM) named(doc *action.Node, key string) {
 
 // opens reports whether a tool brings others with it.
 func opens(n *action.Node) bool {
-	typ, _ := word(n, "type")
-	return strings.HasPrefix(typ, "mcp") || stated(n, "tools")
+	typ, _ := n.Word("type")
+	return strings.HasPrefix(typ, "mcp") || n.Stated("tools")
 }
 
 // tool gives the name of a tool, wherever a service looks for it. Two that differ
@@ -154,7 +148,7 @@ func tool(n *action.Node) (string, bool) {
 		if state != action.Known || m.Kind != action.NodeObject {
 			return "", false
 		}
-		name, state := word(m, "name")
+		name, state := m.Word("name")
 		if state == action.Unknown || state == action.Known && (!fits(name) || found != "" && found != name) {
 			return "", false
 		}
@@ -165,13 +159,13 @@ func tool(n *action.Node) (string, bool) {
 	if found != "" {
 		return found, true
 	}
-	name, state := word(n, "type")
+	name, state := n.Word("type")
 	return name, state == action.Known && fits(name)
 }
 
 // limit reads how many tokens the answer may have, by any of its names; two that
 // differ are unclear.
-func (l *LLM) limit(doc *action.Node) {
+func (l *Request) limit(doc *action.Node) {
 	l.NoLimit = true
 	for _, key := range []string{"max_tokens", "max_completion_tokens", "max_output_tokens"} {
 		n, state := doc.Member(key)
@@ -187,7 +181,7 @@ func (l *LLM) limit(doc *action.Node) {
 }
 
 // state is that of what stands in the request.
-func (l *LLM) state() action.State {
+func (l *Request) state() action.State {
 	switch {
 	case l == nil:
 		return action.Absent
@@ -198,7 +192,7 @@ func (l *LLM) state() action.State {
 }
 
 // Shape gives whose shape the request has.
-func (l *LLM) Shape() (string, action.State) {
+func (l *Request) Shape() (string, action.State) {
 	if l == nil {
 		return "", action.Absent
 	}
@@ -206,7 +200,7 @@ func (l *LLM) Shape() (string, action.State) {
 }
 
 // Asked gives the model.
-func (l *LLM) Asked() (string, action.State) {
+func (l *Request) Asked() (string, action.State) {
 	if s := l.state(); s != action.Known {
 		return "", s
 	}
@@ -214,7 +208,7 @@ func (l *LLM) Asked() (string, action.State) {
 }
 
 // Offered gives the tools.
-func (l *LLM) Offered() ([]string, action.State) {
+func (l *Request) Offered() ([]string, action.State) {
 	s := l.state()
 	switch {
 	case s != action.Known:
@@ -228,7 +222,7 @@ func (l *LLM) Offered() ([]string, action.State) {
 }
 
 // Limit gives the most tokens that the answer may have.
-func (l *LLM) Limit() (float64, action.State) {
+func (l *Request) Limit() (float64, action.State) {
 	s := l.state()
 	switch {
 	case s != action.Known:
@@ -240,7 +234,15 @@ func (l *LLM) Limit() (float64, action.State) {
 }
 
 // Streamed reports whether the answer comes in pieces.
-func (l *LLM) Streamed() (bool, action.State) {
+func (l *Request) Streamed() (bool, action.State) {
 	s := l.state()
 	return s == action.Known && l.Stream, s
 }
+
+// Bounds of what is recorded of a request; longer texts are unknown.
+const (
+	maxAsked = 256 // bytes
+	maxTools = 128
+)
+
+func fits(s string) bool { return s != "" && len(s) <= maxAsked && !strings.ContainsRune(s, 0) }
