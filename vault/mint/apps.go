@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/grant"
 )
 
 // GitHubApp is the Spec of a github_app account, whose secret is the app's private
@@ -78,7 +79,10 @@ type Google struct {
 
 // google makes tokens of a service account (RFC 7523;
 // developers.google.com/identity/protocols/oauth2/service-account).
-type google struct{ asker }
+type google struct {
+	asker
+	grants *grant.Client
+}
 
 // maxAssertion is how long Google takes an assertion.
 const maxAssertion = time.Hour
@@ -111,9 +115,9 @@ func (g *google) Mint(ctx context.Context, auth action.Auth, secrets []vault.Sec
 		return vault.Minted{}, err
 	}
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {jwt}}
-	got, err := g.token(ctx, file.TokenURI, form, nil)
+	got, err := g.grants.Form(ctx, file.TokenURI, form)
 	if err != nil {
 		return vault.Minted{}, err
 	}
-	return vault.Minted{As: action.Auth{Scheme: "bearer"}, Value: vault.NewSecret([]byte(got.AccessToken)), Until: got.until(now)}, nil
+	return bearer(got), nil
 }

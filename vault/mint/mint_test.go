@@ -20,13 +20,14 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/grant"
 )
 
 var at = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 func minter(t *testing.T, srv *httptest.Server, scheme string) vault.Minter {
 	t.Helper()
-	m, ok := All(srv.Client(), func() time.Time { return at })[scheme]
+	m, ok := All(srv.Client(), nil, func() time.Time { return at })[scheme]
 	if !ok {
 		t.Fatal("nobody makes tokens of", scheme)
 	}
@@ -135,14 +136,14 @@ func TestOAuth2(t *testing.T) {
 	}))
 	defer srv.Close()
 	m := minter(t, srv, "oauth2")
-	spec := func(path string) OAuth { return OAuth{TokenURL: srv.URL + path, ClientID: "cl:ient"} }
+	spec := func(path string) grant.Spec { return grant.Spec{TokenURL: srv.URL + path, ClientID: "cl:ient"} }
 	scoped := spec("/basic")
 	scoped.Scopes, scoped.Audience = []string{"read", "write"}, "api"
 	body, public := spec("/body"), spec("/public")
 	body.InBody, public.Public = true, true
 	for _, c := range []struct {
 		name    string
-		spec    OAuth
+		spec    grant.Spec
 		secrets []vault.Secret
 		want    string
 		life    time.Duration
@@ -156,7 +157,7 @@ func TestOAuth2(t *testing.T) {
 		{"wrong secret", spec("/basic"), secrets("other"), "invalid_client", 0, ""},
 		{"another type", spec("/mac"), secrets("x"), "not a bearer token", 0, ""},
 		{"moved", spec("/moved"), secrets("s3cr3t&"), "307", 0, ""},
-		{"in the clear", OAuth{TokenURL: "http://id.example.com/token"}, secrets("x"), "without TLS", 0, ""},
+		{"in the clear", grant.Spec{TokenURL: "http://id.example.com/token"}, secrets("x"), "without TLS", 0, ""},
 	} {
 		got, err := m.Mint(t.Context(), account("oauth2", c.spec, "s", "r"), c.secrets)
 		if c.life == 0 {

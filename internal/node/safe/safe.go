@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Safe, error) {
 		return nil, fmt.Errorf("open the vault: %w", err)
 	}
 	if o.Client != nil {
-		s.Vault.Mint(mint.All(o.Client, time.Now))
+		s.Vault.Mint(mint.All(o.Client, nil, time.Now))
 	}
 	if len(s.ring.Old) > 0 {
 		o.Log.Info("the vault is sealed with its new key; the old one opens nothing any more", "key", s.ring.Key.ID())
