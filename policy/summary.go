@@ -27,6 +27,15 @@ func (p *Policy) SecretNames() []string {
 	return slices.Compact(names)
 }
 
+// EachAccount calls f with every account of every service.
+func (p *Policy) EachAccount(f func(service string, auth action.Auth)) {
+	for _, s := range p.services {
+		if s.route.account != nil {
+			s.route.account.Each(func(auth action.Auth, _ hcl.Range) { f(s.conf.Name, auth) })
+		}
+	}
+}
+
 // Users lists the accounts that a service takes by a user's name, in the order of
 // the configuration.
 func (p *Policy) Users(service string) []string {

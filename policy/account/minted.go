@@ -35,7 +35,7 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 		f = form{may: []string{"role_arn", "region"}, secrets: []string{"key", "secret"}, one: "secret"}
 	case "oauth2":
 		f = form{
-			needs: []string{"token_url", "client_id"}, may: []string{"audience", "client_auth", "flow"},
+			may:     []string{"token_url", "client_id", "authorize_url", "device_url", "issuer", "resource", "audience", "client_auth", "flow"},
 			secrets: []string{"client_secret", "refresh_token"}, lists: []string{"scopes"},
 		}
 	}
@@ -76,36 +76,6 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 	return a
 }
 
-// client settles how an OAuth client proves itself, and by which grant.
-func (r *reader) client(e hcl.Expression, spec map[string]any, secrets map[string]string) bool {
-	how, flow := spec["client_auth"], spec["flow"]
-	delete(spec, "client_auth")
-	delete(spec, "flow")
-	_, hasSecret := secrets["client_secret"]
-	_, hasRefresh := secrets["refresh_token"]
-	switch {
-	case how != nil && how != "basic" && how != "body":
-		r.fail(e.Range(), "Bad auth", `client_auth is "basic" (the default) or "body".`)
-		return false
-	case flow != nil && flow != "client_credentials" && flow != "refresh_token":
-		r.fail(e.Range(), "Bad auth", `flow is "client_credentials", or "refresh_token" where a refresh_token is stated.`)
-		return false
-	case flow == "refresh_token" && !hasRefresh, flow == "client_credentials" && hasRefresh:
-		r.fail(e.Range(), "Contradiction", "refresh_token = secret.NAME and the flow refresh_token belong together.")
-		return false
-	case !hasSecret && !hasRefresh:
-		r.fail(e.Range(), "Attribute missing", "oauth2 needs client_secret = secret.NAME, or refresh_token = secret.NAME of a client without a secret.")
-		return false
-	}
-	if how == "body" {
-		spec["in_body"] = true
-	}
-	if !hasSecret {
-		spec["public"] = true
-	}
-	return true
-}
-
 // object reads the entries that a form has; words is nil after a complaint.
 func (r *reader) object(e hcl.Expression, scheme string, f form) (words, secrets map[string]string, lists map[string][]string) {
 	pairs, diags := hcl.ExprMap(e)
@@ -131,7 +101,7 @@ func (r *reader) object(e hcl.Expression, scheme string, f form) (words, secrets
 			lists[name] = r.words(p.Value)
 		case slices.Contains(f.needs, name), slices.Contains(f.may, name):
 			words[name] = r.word(p.Value)
-			if name == "token_url" || name == "api" {
+			if slices.Contains([]string{"token_url", "authorize_url", "device_url", "issuer", "resource", "api"}, name) {
 				r.secure(p.Value, words[name])
 			}
 		default:

@@ -36,7 +36,7 @@ func (c *Client) find(ctx context.Context, s *Spec) (server, error) {
 			return server{}, err
 		}
 	}
-	if s.TokenURL == "" || s.Flow == FlowCode && s.AuthorizeURL == "" || s.Flow == FlowDevice && s.DeviceURL == "" {
+	if s.TokenURL == "" || s.ClientID == "" || s.Flow == FlowCode && s.AuthorizeURL == "" || s.Flow == FlowDevice && s.DeviceURL == "" {
 		if err := c.metadata(ctx, s, &at); err != nil {
 			return server{}, err
 		}
