@@ -13,7 +13,7 @@ import (
 
 // A Provider proves people elsewhere. oidc.Provider is one.
 type Provider interface {
-	Begin(ctx context.Context, redirect string, fresh bool) (url, browser string, err error)
+	Begin(ctx context.Context, peer, redirect string, fresh bool) (url, browser string, err error)
 	Finish(ctx context.Context, state, code, browser string) (oidc.Login, error)
 }
 
@@ -48,7 +48,7 @@ func (d *Door) oidcBegin(w http.ResponseWriter, r *http.Request) error {
 	if !ok || d.OIDC == nil {
 		return route.NotFound("the configuration has no identity provider")
 	}
-	url, browser, err := d.OIDC.Begin(r.Context(), here(r, v.entrance)+callback, r.URL.Query().Get("fresh") == "1")
+	url, browser, err := d.OIDC.Begin(r.Context(), v.budget, here(r, v.entrance)+callback, r.URL.Query().Get("fresh") == "1")
 	if errors.Is(err, oidc.ErrBusy) {
 		return route.Fault{Status: http.StatusTooManyRequests, Err: err}
 	}

@@ -145,7 +145,7 @@ func (b *browser) sign(a *authenticator, status int) string {
 
 func newKeyHouse(t *testing.T) *house {
 	h := newHouse(t)
-	h.Passkeys = &passkey.Ceremonies{Now: h.Now}
+	h.Passkeys = passkey.New(h.Now)
 	return h
 }
 
@@ -250,6 +250,26 @@ func TestT47_AnAddressAloneRegistersNoPasskey(t *testing.T) {
 	laptop.want(403, "POST", "/api/v1/edit", "")
 	laptop.sign(second, 200)
 	laptop.want(200, "POST", "/api/v1/edit", "")
+}
+
+// Whoever begins logins without end takes nobody else's room: neither the one that
+// is under way, nor the next.
+func TestT47_OnePeerTakesNobodysChallenges(t *testing.T) {
+	h := newKeyHouse(t)
+	h.tailnet()
+	h.operator("boss", route.Admin)
+	h.visitors["100.64.0.7"] = door.Visitor{Node: "n7", Name: "desk", User: "boss@acme.dev"}
+	a := newAuthenticator(t)
+	boss := h.at("100.64.0.7").login("boss")
+	boss.register(a, "laptop", 200)
+	begun := boss.post(200, "/api/v1/session/passkey/challenge", "")
+	h.visitors["100.64.1.1"] = door.Visitor{Node: "thief", Name: "thief", User: "eve@acme.dev"}
+	eve := h.at("100.64.1.1")
+	for range 1100 {
+		eve.post(200, "/api/v1/session/passkey/challenge", "")
+	}
+	boss.post(200, "/api/v1/session/passkey", a.get(begun))
+	boss.sign(a, 200)
 }
 
 // Passkeys that prove nothing use up the budget that passwords do, of the node and

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/pending"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -23,8 +24,9 @@ import (
 const (
 	// flowFor is how long somebody may take at the provider.
 	flowFor = 10 * time.Minute
-	// maxFlows bounds the logins that are under way.
-	maxFlows = 1000
+	// maxFlows bounds the logins that are under way, and maxFlowsEach those of one
+	// peer.
+	maxFlows, maxFlowsEach = 1000, 30
 	// callTime bounds one call of the provider.
 	callTime = 15 * time.Second
 )
@@ -53,8 +55,8 @@ type Provider struct {
 	c Config
 
 	mu    sync.Mutex
-	found *oidc.Provider  // guarded by mu
-	flows map[string]flow // by state; guarded by mu
+	found *oidc.Provider     // guarded by mu
+	flows pending.Book[flow] // by state
 }
 
 // A flow is one login under way.
@@ -62,11 +64,12 @@ type flow struct {
 	nonce, verifier string
 	redirect        string
 	browser         [sha256.Size]byte // hash of what the browser that began it holds
-	until           time.Time
 }
 
 // New makes a provider of c.
-func New(c Config) *Provider { return &Provider{c: c, flows: make(map[string]flow)} }
+func New(c Config) *Provider {
+	return &Provider{c: c, flows: pending.Book[flow]{Now: c.Now, For: flowFor, Each: maxFlowsEach, All: maxFlows}}
+}
 
 // A Login is a proven person, and when they last showed the provider who they
 // are; zero if it does not say.
@@ -76,8 +79,9 @@ type Login struct {
 }
 
 // Begin gives where the browser goes, and what it must hold when it comes back to
-// redirect. fresh asks the provider to have the person prove anew who they are.
-func (p *Provider) Begin(ctx context.Context, redirect string, fresh bool) (url, browser string, err error) {
+// redirect; peer is who asks, as far as the network tells. fresh asks the provider to
+// have the person prove anew who they are.
+func (p *Provider) Begin(ctx context.Context, peer, redirect string, fresh bool) (url, browser string, err error) {
 	o, err := p.client(ctx, redirect)
 	if err != nil {
 		return "", "", err
@@ -86,10 +90,10 @@ func (p *Provider) Begin(ctx context.Context, redirect string, fresh bool) (url,
 	browser = rand.Text()
 	f := flow{
 		nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), redirect: redirect,
-		browser: sha256.Sum256([]byte(browser)), until: p.c.Now().Add(flowFor),
+		browser: sha256.Sum256([]byte(browser)),
 	}
-	if err := p.keep(state, f); err != nil {
-		return "", "", err
+	if p.flows.Keep(state, peer, f) != nil {
+		return "", "", ErrBusy
 	}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(f.nonce), oauth2.S256ChallengeOption(f.verifier)}
 	if fresh {
@@ -98,32 +102,11 @@ func (p *Provider) Begin(ctx context.Context, redirect string, fresh bool) (url,
 	return o.AuthCodeURL(state, options...), browser, nil
 }
 
-// keep remembers a login under way.
-func (p *Provider) keep(state string, f flow) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.flows) >= maxFlows {
-		for s, old := range p.flows {
-			if p.c.Now().After(old.until) {
-				delete(p.flows, s)
-			}
-		}
-	}
-	if len(p.flows) >= maxFlows {
-		return ErrBusy
-	}
-	p.flows[state] = f
-	return nil
-}
-
 // take gives a login under way, once.
 func (p *Provider) take(state, browser string) (flow, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f, ok := p.flows[state]
-	delete(p.flows, state)
+	f, ok := p.flows.Take(state)
 	sum := sha256.Sum256([]byte(browser))
-	return f, ok && p.c.Now().Before(f.until) && subtle.ConstantTimeCompare(sum[:], f.browser[:]) == 1
+	return f, ok && subtle.ConstantTimeCompare(sum[:], f.browser[:]) == 1
 }
 
 // Finish turns what the browser brings back into the person that the provider

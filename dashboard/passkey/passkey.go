@@ -11,10 +11,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 	"time"
 
 	"sallyport.dev/sallyport/dashboard/account"
+	"sallyport.dev/sallyport/dashboard/pending"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -23,8 +23,9 @@ import (
 const (
 	// openFor is how long a ceremony may take.
 	openFor = 5 * time.Minute
-	// maxOpen bounds the ceremonies that are under way.
-	maxOpen = 1000
+	// maxOpen bounds the ceremonies that are under way, and maxOpenEach those of one
+	// peer.
+	maxOpen, maxOpenEach = 1000, 30
 )
 
 var (
@@ -44,14 +45,17 @@ type User struct {
 type Site struct {
 	Origin string // "https://sallyport.corp.ts.net"
 	Host   string // of it, without the port
+	Peer   string // who is there, as far as the network tells
 }
 
-// Ceremonies are those under way.
+// Ceremonies are those under way. Make them with New.
 type Ceremonies struct {
-	Now func() time.Time
+	open pending.Book[ceremony] // by challenge
+}
 
-	mu   sync.Mutex
-	open map[string]ceremony // by challenge; guarded by mu
+// New gives Ceremonies of which none is under way.
+func New(now func() time.Time) *Ceremonies {
+	return &Ceremonies{open: pending.Book[ceremony]{Now: now, For: openFor, Each: maxOpenEach, All: maxOpen}}
 }
 
 type ceremony struct {
@@ -108,7 +112,7 @@ func (c *Ceremonies) Register(s Site, u User) (*protocol.CredentialCreation, err
 	if err != nil {
 		return nil, fmt.Errorf("register a passkey: %w", err)
 	}
-	return options, c.keep(ceremony{*data, u.Name})
+	return options, c.keep(s.Peer, ceremony{*data, u.Name})
 }
 
 // Registered gives the public half of a passkey that the browser has made.
@@ -142,7 +146,7 @@ func (c *Ceremonies) Ask(s Site) (*protocol.CredentialAssertion, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for a passkey: %w", err)
 	}
-	return options, c.keep(ceremony{data: *data})
+	return options, c.keep(s.Peer, ceremony{data: *data})
 }
 
 // Answered tells who signed, and what is to be kept of the passkey from now on.
@@ -183,38 +187,17 @@ func (c *Ceremonies) Answered(s Site, answer []byte, find func(handle []byte) (U
 }
 
 // keep remembers a ceremony under way.
-func (c *Ceremonies) keep(open ceremony) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.Now()
-	if c.open == nil {
-		c.open = make(map[string]ceremony)
-	}
-	if len(c.open) >= maxOpen {
-		for key, old := range c.open {
-			if now.After(old.data.Expires) {
-				delete(c.open, key)
-			}
-		}
-	}
-	if len(c.open) >= maxOpen {
+func (c *Ceremonies) keep(peer string, open ceremony) error {
+	if err := c.open.Keep(open.data.Challenge, peer, open); err != nil {
 		return ErrBusy
 	}
-	open.data.Expires = now.Add(openFor)
-	c.open[open.data.Challenge] = open
 	return nil
 }
 
 // take gives a ceremony under way, once. The library compares its end with its own
 // clock, which is told another one than ours in tests.
 func (c *Ceremonies) take(challenge string) (ceremony, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	open, ok := c.open[challenge]
-	delete(c.open, challenge)
-	if !ok || c.Now().After(open.data.Expires) {
-		return ceremony{}, false
-	}
+	open, ok := c.open.Take(challenge)
 	open.data.Expires = time.Time{}
-	return open, true
+	return open, ok
 }

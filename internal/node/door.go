@@ -32,7 +32,7 @@ func (n *Node) openDoor(ctx context.Context) error {
 	}
 	n.API.Door = &door.Door{
 		Book: book, Deeds: chain, Now: time.Now, Log: n.o.Log,
-		Passkeys: &passkey.Ceremonies{Now: time.Now},
+		Passkeys: passkey.New(time.Now),
 		Named:    func() map[string][]string { return n.Rules.Current().Operators() },
 	}
 	n.API.Witness = chain
