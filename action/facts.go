@@ -29,6 +29,11 @@ const Whole Need = 1 << 7
 // hold it. Only actions that are judged again need it.
 const Unrecorded Need = 1 << 6
 
+// Later is what only the action behind a prelude has, such as the values that a
+// prepared statement runs with. Of a prelude it is left to that action; nothing
+// learns it.
+const Later Need = 1 << 5
+
 // A FactSpec is one fact of one protocol. Exactly one accessor is set. Accessors
 // are pure: no I/O, no allocation; a returned slice belongs to the facts.
 type FactSpec struct {

@@ -206,3 +206,44 @@ func TestAHeldActionIsCountedByNewRules(t *testing.T) {
 		}
 	}
 }
+
+// waiting needs what only the action behind a prelude has, and before that a fact.
+type waiting struct {
+	*rules
+	need []action.Need
+}
+
+func (w *waiting) Decide(*action.Action) action.Decision {
+	if len(w.need) == 0 {
+		return action.Decision{Verdict: action.Allow}
+	}
+	d := action.Decision{Need: w.need[0]}
+	if len(w.need) > 1 {
+		w.need = w.need[1:]
+	}
+	return d
+}
+
+// What only the action behind a prelude can tell is left to that action, and never
+// to chance where nothing is behind it.
+func TestWhatIsToldLaterIsLeftToWhatFollows(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prelude bool
+		need    []action.Need
+		passes  bool
+	}{
+		{"a prelude", true, []action.Need{action.Later}, true},
+		{"a prelude, once it is read", true, []action.Need{1 | action.Later, action.Later}, true},
+		{"a prelude with a fact that stays pending", true, []action.Need{1 | action.Later}, false},
+		{"no prelude", false, []action.Need{action.Later}, false},
+		{"no prelude, once it is read", false, []action.Need{1 | action.Later, action.Later}, false},
+	} {
+		b := newBench(t, action.Allow)
+		p := &waiting{rules: b.rules.Load(), need: c.need}
+		b.Gateway.Policy = func() Policy { return p }
+		if got := b.send(t, &deed{act: action.Action{Prelude: c.prelude}}); got != c.passes {
+			t.Errorf("%s passes: %v", c.name, got)
+		}
+	}
+}

@@ -109,14 +109,20 @@ func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decisio
 	return p.settle(ctx, d)
 }
 
-// understand has the rules judge, with all the facts that they need.
+// understand has the rules judge, with all the facts that they need. A prelude that
+// only what follows can decide is left to it.
 func (p *pass) understand(ctx context.Context, ex protocols.Exchange) action.Decision {
 	d := p.rules.Load().Decide(p.act)
 	for d.Need != 0 {
-		if d.Need&^p.learned == 0 { // pending after Learn: a bug of the protocol
+		missing := d.Need &^ (p.learned | action.Later)
+		switch {
+		case missing != 0:
+		case p.act.Prelude && d.Need == action.Later:
+			return action.Decision{Verdict: action.Ask}
+		default: // pending after Learn: a bug of the protocol
 			return action.Decision{Reason: "The request could not be understood."}
 		}
-		if err := p.learn(ctx, ex, d.Need); err != nil {
+		if err := p.learn(ctx, ex, missing); err != nil {
 			return action.Decision{Reason: "The request is incomplete."}
 		}
 		d = p.rules.Load().Decide(p.act)

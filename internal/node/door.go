@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/oidc"
 	"sallyport.dev/sallyport/dashboard/passkey"
+	"sallyport.dev/sallyport/internal/node/pager"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -36,12 +37,29 @@ func (n *Node) openDoor(ctx context.Context) error {
 		Named:    func() map[string][]string { return n.Rules.Current().Operators() },
 	}
 	n.API.Witness = chain
+	if err := n.openPhone(ctx); err != nil {
+		return err
+	}
 	if conf := n.Rules.Current().Gateway().Dashboard; conf != nil && conf.OIDC != nil {
 		n.API.Door.OIDC = oidc.New(oidc.Config{
 			Issuer: conf.OIDC.Issuer, ClientID: conf.OIDC.ClientID, HTTP: n.o.HTTP, Now: time.Now,
 			Secret: func() (string, error) { return n.secretText(conf.OIDC.Secret) },
 		})
 	}
+	return nil
+}
+
+// openPhone makes what tells people's browsers that an agent asks.
+func (n *Node) openPhone(ctx context.Context) (err error) {
+	n.phone, err = pager.New(ctx, pager.Options{
+		Vault: n.Vault, Store: n.store, Desk: n.Desk, Dial: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
+		Rules: n.Rules.Current, URLs: n.gates.URLs, Log: n.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	n.API.Door.Forget = n.phone.Book.Forget
+	n.API.Parts = append(n.API.Parts, n.phone)
 	return nil
 }
 

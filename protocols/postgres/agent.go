@@ -124,8 +124,8 @@ func (s *session) query(ctx context.Context, m wire.Message) error {
 	return s.copy.Await(ctx, true, a.seq, copies)
 }
 
-// parse judges a text that is only prepared: what is certainly denied must not
-// reach the server, the rest is asked at Bind.
+// parse judges a text that is only prepared: what is denied whatever its values are
+// must not reach the server, the rest is judged at Bind.
 func (s *session) parse(ctx context.Context, m wire.Message) error {
 	a := &ask{s: s, kind: ledger.Parse, act: action.Action{Kind: "parse", Prelude: true}, sent: int64(m.Size)}
 	if m.Body() > maxText {
@@ -148,6 +148,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 	if a.bar == nil && s.ledger.Crowded() {
 		a.refuse(refusal.TooMany())
 	}
+	a.act.Parts = statement.Unbound(a.act.Parts)
 	a.item.Statement = &ledger.Statement{
 		Name: name, Parts: a.plain, Behind: a.behind, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
 	}

@@ -22,6 +22,8 @@ type Facts struct {
 	// Params are the values that Bind gave, in text form, "" for NULL; nil while
 	// they are not known. The wire sets them on its own copy of the Facts.
 	Params []string `json:"params,omitempty"`
+	// Unbound says that a Bind will give Params: what depends on them is told then.
+	Unbound bool `json:"-"`
 	// Catalog says whether the names of the Shape are the server's; Expanded are the
 	// tables that they come down to.
 	Catalog  Catalog     `json:"catalog,omitempty"`
@@ -94,7 +96,7 @@ func shapeFacts() []action.FactSpec {
 			func(s *Shape) []string { return s.Functions }),
 		action.Bool("sql.has_where", "True if every UPDATE, DELETE and MERGE is bound by a condition that reads a column of its target "+
 			"and is not constant; also if there is none. Unknown for code that the text does not show.", 0, hasWhere),
-		action.Bool("sql.has_limit", "True if the outermost query has a LIMIT or FETCH FIRST.", 0, hasLimit),
+		action.Bool("sql.has_limit", "True if the outermost query has a LIMIT or FETCH FIRST.", action.Later, hasLimit),
 	}
 }
 
@@ -108,7 +110,7 @@ func callFacts() []action.FactSpec {
 		said("sql.application_name", "What the agent calls itself when it connects.", func(c *Conversation) string { return c.Application }),
 		said("sql.server_version", "The version that the server reports.", func(c *Conversation) string { return c.ServerVersion }),
 		str("sql.protocol", "How the statement was sent: simple, extended, or function for a call by object id.", func(f *Facts) string { return f.Protocol }),
-		action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, unknown before they are bound or if one is binary.`, 0,
+		action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, unknown if one is binary. A text that is only prepared is judged by them when they are bound.`, action.Later,
 			params),
 		action.Num("sql.statements", "How many statements the message holds.", 0,
 			func(f *Facts) (float64, action.State) { return float64(f.Statements), action.Known }),
@@ -162,7 +164,7 @@ func hasLimit(f *Facts) (bool, action.State) {
 		return true, action.Known
 	case known.LimitParam:
 		if f.Params == nil || f.LimitAt < 1 || f.LimitAt > len(f.Params) {
-			return false, action.Unknown
+			return false, f.untold()
 		}
 		return f.Params[f.LimitAt-1] != "", action.Known // LIMIT NULL is none
 	default:
@@ -179,6 +181,14 @@ func params(f *Facts) ([]string, action.State) {
 	case f.MaxParam == 0:
 		return nil, action.Absent
 	default:
-		return nil, action.Unknown
+		return nil, f.untold()
 	}
+}
+
+// untold is the state of what depends on values that are not there.
+func (f *Facts) untold() action.State {
+	if f.Unbound {
+		return action.Pending
+	}
+	return action.Unknown
 }

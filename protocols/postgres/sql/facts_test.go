@@ -4,6 +4,7 @@ package sql
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -194,6 +195,43 @@ func TestVerbsAreListed(t *testing.T) {
 					t.Errorf("%s: verb %q", text, v)
 				}
 			}
+		}
+	}
+}
+
+// While a text is only prepared its values are still to come; where there are none,
+// and once it is bound, nothing is.
+func TestValuesAreStillToCome(t *testing.T) {
+	a := New(0)
+	read := func(text string, unbound bool, values []string) string {
+		parts, err := a.Parse(text, &Session{StandardStrings: true, UTF8: true, Major: LastMajor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := *parts[0].Facts.(*Facts)
+		f.Unbound, f.Params = unbound, values
+		_, p := params(&f)
+		_, h := hasLimit(&f)
+		_, l := limit(&f)
+		return fmt.Sprint(p, h, l)
+	}
+	states := func(list ...action.State) string { return fmt.Sprint(list[0], list[1], list[2]) }
+	for _, c := range []struct {
+		text    string
+		unbound bool
+		params  []string
+		want    string
+	}{
+		{"SELECT 1 LIMIT 5", true, nil, states(action.Absent, action.Known, action.Known)},
+		{"SELECT $1 LIMIT 5", true, nil, states(action.Pending, action.Known, action.Known)},
+		{"SELECT $1 LIMIT 5", false, nil, states(action.Unknown, action.Known, action.Known)},
+		{"SELECT 1 LIMIT $1", true, nil, states(action.Pending, action.Pending, action.Pending)},
+		{"SELECT 1 LIMIT $1", false, nil, states(action.Unknown, action.Unknown, action.Unknown)},
+		{"SELECT 1 LIMIT $1 + 1", true, nil, states(action.Pending, action.Unknown, action.Unknown)},
+		{"SELECT 1 LIMIT $1", true, []string{"5"}, states(action.Known, action.Known, action.Known)},
+	} {
+		if got := read(c.text, c.unbound, c.params); got != c.want {
+			t.Errorf("%s (unbound: %v, %q): %s, want %s", c.text, c.unbound, c.params, got, c.want)
 		}
 	}
 }

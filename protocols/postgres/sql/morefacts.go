@@ -37,7 +37,7 @@ func moreFacts() []action.FactSpec {
 			func(s *Shape) bool { return s.ReadWrite }),
 		truth("sql.has_cte_dml", "True if a WITH query changes data.", func(s *Shape) bool { return s.InnerDML }),
 		truth("sql.explain_analyze", "True for an EXPLAIN that runs its statement.", func(s *Shape) bool { return s.Analyzes }),
-		action.Num("sql.limit", "The number of the outermost LIMIT or FETCH FIRST; absent without one, unknown if it is computed.", 0, limit),
+		action.Num("sql.limit", "The number of the outermost LIMIT or FETCH FIRST; absent without one, unknown if it is computed.", action.Later, limit),
 		action.List("sql.literals", "Every constant in the text, in order; unknown if one is written with escapes.", NeedLiterals, literals),
 		shown("sql.normalized", "The statement without its values: small letters, single spaces, ? for every constant and parameter, and for a list of them. "+
 			"Constants stay where they may be code or names. Unknown if it is longer than 4 KiB.", func(s *Shape) string { return s.Normalized }),
@@ -90,8 +90,10 @@ func limit(f *Facts) (float64, action.State) {
 		return 0, action.Absent
 	case f.Limit == known.LimitConst && f.LimitExact:
 		return float64(f.LimitRows), action.Known
-	case f.Limit != known.LimitParam || f.Params == nil || f.LimitAt < 1 || f.LimitAt > len(f.Params):
+	case f.Limit != known.LimitParam:
 		return 0, action.Unknown
+	case f.Params == nil || f.LimitAt < 1 || f.LimitAt > len(f.Params):
+		return 0, f.untold()
 	}
 	return number(f.Params[f.LimitAt-1])
 }

@@ -110,6 +110,23 @@ func WithParams(parts []action.Part, values []string) []action.Part {
 	return parts
 }
 
+// Unbound gives parts as they are while their statement is only prepared: what
+// depends on the values of its parameters is told when they are bound.
+func Unbound(parts []action.Part) []action.Part {
+	if !TakesParams(parts) {
+		return parts
+	}
+	parts = slices.Clone(parts)
+	for i, p := range parts {
+		if f, ok := p.Facts.(*sql.Facts); ok {
+			own := *f
+			own.Unbound = true
+			parts[i].Facts = &own
+		}
+	}
+	return parts
+}
+
 // ConnectDigest is the SHA-256 of what a session starts with.
 func ConnectDigest(user string, parameters []wire.Parameter) []byte {
 	h := sha256.New()

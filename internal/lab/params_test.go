@@ -1,0 +1,213 @@
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/internal/lab"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// valuesJob has rules that only the values of a statement can decide.
+const valuesJob = `
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+}
+
+service "db" {
+  protocol = "postgres"
+  hosts    = ["db.example.com"]
+  auth     = password("postgres", secret.db)
+  tls      = "disable"
+  insecure_injection = true
+}
+
+role "agents" {
+  use = [service.db]
+}
+
+rule "bob is nobody's business" {
+  on      = [service.db]
+  tables  = ["people", "public.people"]
+  when    = contains(sql.params, "bob")
+  verdict = "deny"
+}
+
+rule "few at a time" {
+  on      = [service.db]
+  verbs   = ["select"]
+  when    = sql.has_limit && sql.limit > 10
+  verdict = "deny"
+}
+
+rule "nothing of the grave" {
+  on      = [service.db]
+  tables  = ["graves", "public.graves"]
+  verdict = "deny"
+}
+
+rule "its own notes" {
+  on      = [service.db]
+  verbs   = ["insert"]
+  tables  = ["notes", "public.notes"]
+  when    = sql.params[0] == "me"
+  verdict = "allow"
+}
+
+rule "no other notes" {
+  on      = [service.db]
+  verbs   = ["insert"]
+  unless  = sql.params[0] == "me"
+  verdict = "deny"
+}
+`
+
+const valuesWorld = `
+CREATE TABLE people (id int, name text);
+INSERT INTO people VALUES (1, 'ann'), (2, 'bob');
+CREATE TABLE graves (id int);
+CREATE TABLE notes (who text, line text);
+`
+
+// valued opens a world whose rules read values.
+func valued(t *testing.T) (*lab.Lab, func(extra string) *pgx.Conn) {
+	l := lab.New(t, valuesJob)
+	l.Secret("db", "upstream-password")
+	server := l.Postgres("db.example.com")
+	direct, err := pgx.Connect(t.Context(), server.URL("postgres", "upstream-password", "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close(context.Background())
+	if _, err := direct.Exec(t.Context(), valuesWorld); err != nil {
+		t.Fatal(err)
+	}
+	agent := l.Agent("laptop")
+	return l, func(extra string) *pgx.Conn {
+		t.Helper()
+		c, err := agent.PG(t.Context(), "postgres://x@db.example.com/postgres?sslmode=disable"+extra)
+		if err != nil {
+			t.Fatalf("%v; the log:\n%s", err, l.Logs)
+		}
+		t.Cleanup(func() { c.Close(context.Background()) })
+		return c
+	}
+}
+
+// sqlstate gives the code of an error, "" for none.
+func sqlstate(err error) string {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+const askFor = "SELECT id FROM people WHERE name = $1"
+
+// TestT37_ValuesAreJudgedWhenTheyAreBound: a text is prepared where its values may
+// still make it allowed, and what the rules say of the values holds for each Bind.
+// What they refuse whatever the values are is not even prepared.
+func TestT37_ValuesAreJudgedWhenTheyAreBound(t *testing.T) {
+	l, open := valued(t)
+	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec"} {
+		t.Run(mode, func(t *testing.T) {
+			c := open("&default_query_exec_mode=" + mode)
+			run := func(want, text string, args ...any) {
+				t.Helper()
+				if _, err := c.Exec(t.Context(), text, args...); sqlstate(err) != want {
+					t.Errorf("%s %v: %v, want %q", text, args, err, want)
+				}
+			}
+			for range 2 { // the second time from the driver's cache
+				run("", askFor, "ann")
+				run("42501", askFor, "bob")
+				run("", askFor, "ann")
+				run("", "INSERT INTO notes VALUES ($1, $2)", "me", "x")
+				run("42501", "INSERT INTO notes VALUES ($1, $2)", "ann", "x")
+				run("42501", "SELECT id FROM graves WHERE id::text = $1", "1")
+				if mode == "exec" { // the others send numbers in binary, which no rule reads
+					run("", "SELECT id FROM people LIMIT $1", 10)
+					run("42501", "SELECT id FROM people LIMIT $1", 11)
+				}
+			}
+			run("", "BEGIN")
+			run("", askFor, "ann")
+			run("42501", askFor, "bob")
+			if s := c.PgConn().TxStatus(); s != 'E' {
+				t.Errorf("the transaction is %c", s)
+			}
+			run("25P02", askFor, "ann")
+			run("", "ROLLBACK")
+			run("", askFor, "ann")
+		})
+	}
+	t.Run("pipeline", func(t *testing.T) { valuesInAPipeline(t, open("")) })
+	t.Run("reload", func(t *testing.T) { valuesAfterAReload(t, l, open("")) })
+}
+
+// valuesInAPipeline sends one after the other without waiting.
+func valuesInAPipeline(t *testing.T, c *pgx.Conn) {
+	p := c.PgConn().StartPipeline(t.Context())
+	for _, name := range []string{"ann", "bob", "ann", "", "ann", ""} {
+		if name == "" {
+			if err := p.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		p.SendQueryParams(askFor, [][]byte{[]byte(name)}, nil, nil, nil)
+	}
+	var got []string
+	for len(got) < 5 {
+		r, err := p.GetResults()
+		switch r := r.(type) {
+		case *pgconn.ResultReader:
+			got = append(got, fmt.Sprint(len(r.Read().Rows), sqlstate(r.Read().Err)))
+		case *pgconn.PipelineSync:
+			got = append(got, "sync")
+		default:
+			got = append(got, sqlstate(err))
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "1|42501|sync|1|sync"; strings.Join(got, "|") != want {
+		t.Errorf("%q, want %s", got, want)
+	}
+}
+
+// valuesAfterAReload binds what was prepared under other rules.
+func valuesAfterAReload(t *testing.T, l *lab.Lab, c *pgx.Conn) {
+	d, err := c.Prepare(t.Context(), "s", askFor)
+	if err != nil || len(d.ParamOIDs) != 1 || len(d.Fields) != 1 {
+		t.Fatalf("described before it is bound: %+v, %v", d, err)
+	}
+	if _, err := c.Exec(t.Context(), "s", "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Prepare(t.Context(), "g", "SELECT id FROM graves WHERE id = $1"); sqlstate(err) != "42501" {
+		t.Errorf("refused whatever its value is, and prepared: %v", err)
+	}
+	l.Reload(strings.ReplaceAll(valuesJob, `"bob"`, `"ann"`))
+	for name, want := range map[string]string{"ann": "42501", "bob": ""} {
+		if _, err := c.Exec(t.Context(), "s", name); sqlstate(err) != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	if _, err := c.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Errorf("the session afterwards: %v", err)
+	}
+	l.Reload(valuesJob)
+}
