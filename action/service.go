@@ -25,8 +25,9 @@ type Service struct {
 	Databases        []string
 	Catalog          bool // PostgreSQL: names are looked up on the server
 	Session          Session
-	BodyInspectLimit int64 // bytes of a body that may be held; 0: the protocol's default
-	RecordBodies     int64 // bytes of a body that the record may hold; 0: none
+	Probe            string // HTTP: "GET /path", a harmless request that tries the account; "": none is known
+	BodyInspectLimit int64  // bytes of a body that may be held; 0: the protocol's default
+	RecordBodies     int64  // bytes of a body that the record may hold; 0: none
 }
 
 // A Session bounds what one PostgreSQL session may do; zero fields bind nothing.

@@ -59,6 +59,7 @@ type Service struct {
 	SessionRange hcl.Range
 	Operations   []*Operation
 	Description  string
+	Probe        string
 	Mode         Str
 
 	EncodedPaths      bool

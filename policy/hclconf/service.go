@@ -2,6 +2,7 @@ package hclconf
 
 import (
 	"crypto/x509"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -42,6 +43,7 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 	value.With(body, "case_insensitive_paths", func(e hcl.Expression) { s.FoldPaths = d.Flag(e).Value })
 	value.With(body, "insecure_injection", func(e hcl.Expression) { s.InsecureInjection = d.Flag(e).Value })
 	value.With(body, "passthrough", func(e hcl.Expression) { s.Passthrough = d.Flag(e) })
+	value.With(body, "probe", func(e hcl.Expression) { s.Probe = d.probe(e) })
 	value.With(body, "description", func(e hcl.Expression) { s.Description = d.Text(e).Value })
 	for _, inner := range body.Blocks {
 		switch {
@@ -51,6 +53,17 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 			d.operation(inner, s)
 		}
 	}
+}
+
+// probe reads "GET /path": nothing that changes something, and no other host.
+func (d *decoder) probe(e hcl.Expression) string {
+	s := d.Word(e)
+	method, path, _ := strings.Cut(s.Value, " ")
+	if u, err := url.ParseRequestURI(path); s.Stated() && (err != nil || u.Host != "" || path[0] != '/' || strings.HasPrefix(path, "//") || method != "GET" && method != "HEAD") {
+		d.Fail(s.Range, "Bad probe", `%q is no probe: "GET /path" or "HEAD /path", of something that is there for everybody who has the secret.`, s.Value)
+		return ""
+	}
+	return s.Value
 }
 
 func (d *decoder) hosts(e hcl.Expression) []Host {

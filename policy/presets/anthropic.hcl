@@ -6,6 +6,7 @@ service "anthropic" {
   hosts       = ["api.anthropic.com"]
   auth        = header("x-api-key", secret.anthropic)
   posture     = "guarded"
+  probe       = "GET /v1/models"
 
   # Inference: nothing outlives the answer but what the vendor keeps of it.
   operation "messages" {

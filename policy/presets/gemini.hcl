@@ -6,6 +6,7 @@ service "gemini" {
   hosts       = ["generativelanguage.googleapis.com"]
   auth        = header("x-goog-api-key", secret.gemini)
   posture     = "guarded"
+  probe       = "GET /v1beta/models"
 
   # Inference. The path says which model is asked.
   operation "generate" {

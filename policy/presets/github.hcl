@@ -10,6 +10,7 @@ service "github" {
   hosts       = ["api.github.com", "uploads.github.com", "github.com", "raw.githubusercontent.com", "codeload.github.com"]
   auth        = basic("x-access-token", secret.github)
   posture     = "guarded"
+  probe       = "GET /rate_limit"
   # A repository and its owner are found by any case of their names.
   case_insensitive_paths = true
 

@@ -9,6 +9,7 @@ service "gitlab" {
   hosts       = ["gitlab.com"]
   auth        = basic("oauth2", secret.gitlab)
   posture     = "guarded"
+  probe       = "GET /api/v4/user"
   # Projects are named by their path with %2F in it.
   path_encoding          = "allow"
   case_insensitive_paths = true

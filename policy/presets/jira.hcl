@@ -6,6 +6,7 @@ service "jira" {
   description = "Jira"
   protocol    = "http"
   posture     = "guarded"
+  probe       = "GET /rest/api/3/myself"
 
   # Searches are reads, though they may be sent by POST.
   operation "search" {

@@ -6,6 +6,7 @@ service "openai" {
   hosts       = ["api.openai.com"]
   auth        = bearer(secret.openai)
   posture     = "guarded"
+  probe       = "GET /v1/models"
 
   # Inference: nothing outlives the answer but what the vendor keeps of it.
   operation "chat" {

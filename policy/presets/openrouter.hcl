@@ -5,6 +5,7 @@ service "openrouter" {
   hosts       = ["openrouter.ai"]
   auth        = bearer(secret.openrouter)
   posture     = "guarded"
+  probe       = "GET /api/v1/key"
 
   operation "chat" {
     match  = "POST /api/v1/chat/completions"

@@ -7,6 +7,7 @@ service "stripe" {
   hosts       = ["api.stripe.com", "files.stripe.com"]
   auth        = bearer(secret.stripe)
   posture     = "guarded"
+  probe       = "GET /v1/balance"
 
   # Searches are asked by GET; a preview changes nothing.
   operation "invoices.preview" {

@@ -19,6 +19,7 @@ func Service() *Shape {
 			{Name: "case_insensitive_paths", Type: "bool", Default: "false", Doc: "The upstream does not tell /A from /a; paths and operations do not either."},
 			{Name: "insecure_injection", Type: "bool", Default: "false", Doc: "Send the secret over a connection without TLS."},
 			{Name: "passthrough", Type: "bool", Default: "false", Doc: "Splice TLS unseen: no facts, no secret."},
+			{Name: "probe", Type: "string", Default: "the preset's, or none", Doc: `http: "GET /path", a harmless request by which an operator can try whether the secret is taken.`},
 			{Name: "description", Type: "string", Doc: "For the manifest that agents read."},
 			{Name: "mode", Type: "enforce or observe", Default: "enforce", Doc: "observe: the posture is recorded, not enforced; rules hold."},
 		},
