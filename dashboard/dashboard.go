@@ -45,6 +45,9 @@ type Link struct {
 	Sent          uint64    `json:"sent_bytes"`
 }
 
+// A Part is a piece of the API that a package of its own makes.
+type Part interface{ Routes() route.Table }
+
 // An API answers operators. Every field is set before the first request.
 type API struct {
 	Version string
@@ -55,6 +58,8 @@ type API struct {
 	Log     *audit.Log
 	Rules   Rulebook
 	Book    *book.Book
+	// Parts bring rows of their own to the table of routes.
+	Parts []Part
 	// Config makes the client configuration of an agent whose private key it is;
 	// nil: there is no WireGuard transport.
 	Config func(a netstack.Agent, privateKey string, split bool) string

@@ -23,6 +23,9 @@ func (a *API) Routes() route.Table {
 	} {
 		t = append(t, part...)
 	}
+	for _, part := range a.Parts {
+		t = append(t, part.Routes()...)
+	}
 	return t
 }
 

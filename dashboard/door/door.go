@@ -32,6 +32,8 @@ type Door struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 	OIDC  Provider // nil: there is no identity provider
+	// Forget is called when somebody's logins are ended; nil: nobody else knows them.
+	Forget func(ctx context.Context, name string) error
 
 	Passkeys *passkey.Ceremonies
 }

@@ -125,7 +125,16 @@ func (d *Door) addOperator(r *http.Request, in NewOperator) (account.Operator, e
 }
 
 func (d *Door) removeOperator(r *http.Request) (route.Nothing, error) {
-	return route.Nothing{}, fault(d.Book.Remove(r.Context(), r.PathValue("name")))
+	name := r.PathValue("name")
+	return route.Nothing{}, fault(errors.Join(d.forgotten(r, name), d.Book.Remove(r.Context(), name)))
+}
+
+// forgotten tells who else knows somebody that their logins are ended.
+func (d *Door) forgotten(r *http.Request, name string) error {
+	if d.Forget == nil {
+		return nil
+	}
+	return d.Forget(r.Context(), name)
 }
 
 func (d *Door) setRights(r *http.Request, in NewRights) (account.Operator, error) {
@@ -158,7 +167,7 @@ func (d *Door) setPassword(r *http.Request, in NewPassword) (route.Nothing, erro
 			return route.Nothing{}, err
 		}
 	}
-	return route.Nothing{}, fault(d.Book.SetPassword(r.Context(), name, in.Password))
+	return route.Nothing{}, fault(errors.Join(d.forgotten(r, name), d.Book.SetPassword(r.Context(), name, in.Password)))
 }
 
 func (d *Door) tokens(r *http.Request) ([]account.Token, error) {

@@ -164,6 +164,10 @@ func write(w http.ResponseWriter, r *http.Request, body string) {
 	}
 }
 
+// workerPolicy is the only policy of Trusted Types. The pages make it, once, before
+// anything else: it gives the address of the service worker and no other.
+const workerPolicy = "sallyport-worker"
+
 // protect sets what keeps a page to itself: scripts only from here and only from
 // files, no string that becomes markup or code, styles from here or with the nonce,
 // nothing that frames it, nothing that it may be framed by.
@@ -175,7 +179,7 @@ func protect(h http.Header, nonce string) {
 	h.Set("Content-Security-Policy", strings.Join([]string{
 		"default-src 'none'", "script-src 'self'", styles, "img-src 'self'", "connect-src 'self'", "manifest-src 'self'",
 		"worker-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-		"require-trusted-types-for 'script'", "trusted-types 'none'",
+		"require-trusted-types-for 'script'", "trusted-types " + workerPolicy,
 	}, "; "))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -26,6 +26,7 @@ import (
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/inside"
+	"sallyport.dev/sallyport/dashboard/push"
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/internal/node/gate"
 	"sallyport.dev/sallyport/internal/node/outreach"
@@ -100,6 +101,7 @@ type Node struct {
 	safe    *safe.Safe
 	pools   []netip.Prefix // the virtual IPs
 
+	phone  *push.Phone                         // tells people's browsers; nil until the API is there
 	gates  gate.Gates                          // where people come in
 	inside atomic.Pointer[func() []netip.Addr] // where agents do; nil until the transports are known
 }

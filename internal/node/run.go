@@ -55,6 +55,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return n.Vault.Run(ctx) })
 	g.Go(func() error { return n.Desk.Run(ctx) })
 	g.Go(func() error { return n.Outreach.Run(ctx) })
+	g.Go(func() error { return n.phone.Run(ctx) })
 	g.Go(func() error { return n.Rules.watch(ctx) })
 	n.announce()
 	n.welcome()

@@ -7,6 +7,7 @@ import { go, match, usePlace } from './lib/router'
 import { setTheme, useTheme } from './lib/theme'
 import type { Approval, Standing, Status } from './lib/types'
 import { Who } from './lib/who'
+import { whenClicked } from './lib/worker'
 import { Boundary } from './ui/boundary'
 import { Icon } from './ui/icons'
 import { Button, cx, Fault, Foreign, Link, Modal, PageHead } from './ui/kit'
@@ -143,6 +144,10 @@ function Shell({ onOut }: { onOut: () => void }) {
   useEffect(() => {
     startLive()
     return stopLive
+  }, [])
+  useEffect(() => {
+    if ('Notification' in window && Notification.permission === 'granted') void import('./lib/push').then((m) => m.renew())
+    return whenClicked((url) => go(url))
   }, [])
   useEffect(() => {
     const press = (e: KeyboardEvent) => {

@@ -2,6 +2,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { setNonce } from 'get-nonce'
 import { App } from './app'
+import './lib/worker'
 import './style.css'
 
 // Styles that a library makes while a dialog is open need the nonce of the page.

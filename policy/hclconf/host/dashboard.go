@@ -3,6 +3,7 @@ package host
 import (
 	"net"
 	"net/netip"
+	"strings"
 
 	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/literal"
@@ -16,6 +17,9 @@ type Dashboard struct {
 	Listen    string // "localhost:8484"
 	Cert, Key string // paths; "": plain HTTP, on localhost only
 	OIDC      *OIDC  // nil: no such login
+	// Push lists the push services that browsers may name, as hosts or "*.suffix";
+	// nil: those of the browsers that people have; empty: none.
+	Push []string
 }
 
 // OIDC is an identity provider that people log in by.
@@ -42,6 +46,7 @@ func (d *reader) dashboard(b *hclsyntax.Block) *Dashboard {
 		d.Fail(b.DefRange(), "Attribute missing", `TLS takes both: cert = "dashboard.pem" and key = "dashboard.key".`)
 	}
 	value.With(b.Body, "listen", func(e hcl.Expression) { out.Listen = d.door(e, out.Cert != "") })
+	value.With(b.Body, "push_services", func(e hcl.Expression) { out.Push = d.pushServices(e) })
 	for _, inner := range b.Body.Blocks {
 		if inner.Type == "oidc" {
 			out.OIDC = d.oidc(inner)
@@ -68,6 +73,23 @@ func (d *reader) door(e hcl.Expression, tls bool) string {
 		d.Fail(s.Range, "Plain HTTP", `Outside of localhost the dashboard needs TLS: state cert and key, or use the tailnet's address.`)
 	}
 	return s.Value
+}
+
+// pushServices gives hosts that messages may be sent to; an empty list is none.
+func (d *reader) pushServices(e hcl.Expression) []string {
+	list := []string{}
+	if items, bare := literal.Elements(e); !bare && len(items) == 0 {
+		return list
+	}
+	for _, s := range d.Words(e) {
+		host := strings.TrimPrefix(s.Value, "*.")
+		_, err := netip.ParseAddr(host)
+		if err == nil || host != strings.ToLower(host) || !strings.Contains(host, ".") || strings.ContainsAny(host, "*/:@ ") || strings.Contains("."+host+".", "..") {
+			d.Fail(s.Range, "Bad host", `%q is no host of a push service; write it like "push.acme.dev", or "*.push.acme.dev" for all below.`, s.Value)
+		}
+		list = append(list, s.Value)
+	}
+	return list
 }
 
 func (d *reader) oidc(b *hclsyntax.Block) *OIDC {

@@ -66,6 +66,7 @@ func dashboard() *Shape {
 			{Name: "listen", Type: "string", Default: `"localhost:8484"`, Doc: "Host and port; outside of localhost it takes cert and key."},
 			{Name: "cert", Type: "path", Default: "plain HTTP", Doc: "PEM file of the certificate and its chain; another one is taken as soon as it stands there."},
 			{Name: "key", Type: "path", Doc: "PEM file of its key."},
+			{Name: "push_services", Type: "list of strings", Default: "those of the usual browsers", Doc: `Hosts, or "*.suffix", that notices to browsers may be sent to; [] turns Web Push off.`},
 		},
 		Blocks: map[string]*Shape{
 			"oidc": {

@@ -6,6 +6,7 @@ import { setTheme, useTheme, type Theme } from '../lib/theme'
 import type { Status, VerifyReport } from '../lib/types'
 import { Badge, Button, Facts, Fault, Foreign, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { Code } from '../ui/code'
+import { PushPanel } from './push'
 import { OperatorsPanel, PasskeysPanel, TokensPanel } from './people'
 
 export function SettingsPage() {
@@ -55,6 +56,7 @@ export function SettingsPage() {
             )}
           </Panel>
           <PasskeysPanel />
+          <PushPanel />
           <OperatorsPanel />
           <TokensPanel />
           <AuditPanel />
