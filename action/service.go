@@ -74,9 +74,13 @@ type Route struct {
 
 // An Auth says which secrets make the credential of a service, and how.
 type Auth struct {
-	Scheme  string   // "bearer", "header", "basic", "query", "cookie", "password", or one that a token is made for
+	Scheme  string   // "bearer", "header", "basic", "query", "cookie", "password", "mtls", or one that a token is made for
 	Name    string   // header, user, parameter or cookie
 	Secrets []string // names in the vault
 	Least   string   // password: the weakest method of authentication that may take it; "": none stated
 	Spec    string   // JSON: what else a scheme has to be told, see vault/mint
 }
+
+// InHandshake reports whether the account is shown in the TLS handshake, as a client
+// certificate: a connection then is good for this account alone.
+func (a *Auth) InHandshake() bool { return a.Scheme == "mtls" }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -206,6 +207,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	want := pool.Want{Route: route, Open: open, Peer: p.f.peer.Load().ID, Owner: p.f, Dialer: p.g.Dialer}
 	if route.Auth != nil {
 		want.Generation = p.g.Vault.Generation(*route.Auth)
+		want.Certificate = p.certificate(*route.Auth)
 	}
 	l, err := p.g.pool.Link(ctx, want)
 	if err != nil {
@@ -229,7 +231,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 // open gives the credential for a peer that is proven, and for no other unless
 // the service spells that out.
 func (p *pass) open(ctx context.Context, l *pool.Linked, auth action.Auth) (*vault.Credential, error) {
-	if !l.Wire.Proven() && !p.act.Service.PlainInjection {
+	if !l.Wire.Proven() && (!p.act.Service.PlainInjection || auth.InHandshake()) {
 		return nil, fmt.Errorf("service %s: the upstream is not proven, its secret stays closed", p.act.Service.Name)
 	}
 	cred, err := p.g.Vault.Credential(ctx, auth)
@@ -237,6 +239,21 @@ func (p *pass) open(ctx context.Context, l *pool.Linked, auth action.Auth) (*vau
 		return nil, fmt.Errorf("credential of %s: %w", p.act.Service.Name, err)
 	}
 	return cred, nil
+}
+
+// certificate gives how a connection gets the client certificate of an account; nil
+// for an account that is shown in another way.
+func (p *pass) certificate(auth action.Auth) func(context.Context) (*tls.Certificate, error) {
+	if !auth.InHandshake() {
+		return nil
+	}
+	return func(ctx context.Context) (*tls.Certificate, error) {
+		cred, err := p.g.Vault.Credential(ctx, auth)
+		if err != nil {
+			return nil, fmt.Errorf("credential of %s: %w", p.act.Service.Name, err)
+		}
+		return cred.Certificate()
+	}
 }
 
 // Hold keeps the record open after Forward returned.

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,8 @@ import (
 // out, and is safe for concurrent use.
 type Credential struct {
 	auth   action.Auth
-	values []Secret // in the order of auth.Secrets
+	values []Secret         // in the order of auth.Secrets
+	pair   *tls.Certificate // of mtls
 	used   *scrub.Set
 	uses   []*atomic.Int64
 	label  string // "github@3": the secrets in it, and their versions
@@ -35,12 +37,21 @@ func NewCredential(auth action.Auth, values ...Secret) (*Credential, error) {
 			return nil, fmt.Errorf("secret %q is empty", auth.Secrets[i])
 		}
 	}
-	return &Credential{auth: auth, values: values}, nil
+	c := &Credential{auth: auth, values: values}
+	if auth.InHandshake() {
+		if err := c.showCertificate(); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // Authorize sets the credential on r by position, in place of anything there. It
 // refuses schemes that do not speak HTTP.
 func (c *Credential) Authorize(r *http.Request) error {
+	if c.auth.InHandshake() {
+		return nil // its connection shows it
+	}
 	v := c.values[0].Reveal()
 	if i := strings.IndexFunc(string(v), func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
 		return fmt.Errorf("secret %q holds a control character and cannot be a header", c.auth.Secrets[0])
@@ -64,19 +75,24 @@ func (c *Credential) Authorize(r *http.Request) error {
 }
 
 // Password gives the user and password of a PostgreSQL account. Where the service
-// names no user, the secret does.
-func (c *Credential) Password() (user string, password Secret, err error) {
+// names no user, the secret does. A client certificate has no password.
+func (c *Credential) Password() (user string, password *Secret, err error) {
+	if c.auth.InHandshake() {
+		user, err = c.certified()
+		return user, nil, err
+	}
 	if c.auth.Scheme != "password" {
-		return "", Secret{}, fmt.Errorf("a %s credential has no password", c.auth.Scheme)
+		return "", nil, fmt.Errorf("a %s credential has no password", c.auth.Scheme)
 	}
 	if c.auth.Name != "" {
-		return c.auth.Name, c.values[0], nil
+		return c.auth.Name, &c.values[0], nil
 	}
 	var account struct{ Username, Password string }
 	if json.Unmarshal(c.values[0].Reveal(), &account) != nil || account.Username == "" || account.Password == "" {
-		return "", Secret{}, fmt.Errorf(`secret %q is no account: {"username": …, "password": …}`, c.auth.Secrets[0])
+		return "", nil, fmt.Errorf(`secret %q is no account: {"username": …, "password": …}`, c.auth.Secrets[0])
 	}
-	return account.Username, NewSecret([]byte(account.Password)), nil
+	own := NewSecret([]byte(account.Password))
+	return account.Username, &own, nil
 }
 
 // use notes when the secrets went out.

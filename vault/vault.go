@@ -278,6 +278,9 @@ func (v *Vault) credential(now *snapshot, auth action.Auth) (*Credential, error)
 		return nil, err
 	}
 	for i, name := range auth.Secrets {
+		if !sent(auth) {
+			continue
+		}
 		v.used.With(name, now.entries[name].turn, values[i].Reveal())
 	}
 	c.label, c.uses = now.labels(auth)

@@ -53,7 +53,10 @@ type Want struct {
 	Peer       string // the id of the agent
 	Owner      Owner  // its flow
 	Generation uint64 // of the secrets of the route's account
-	Dialer     Dialer
+	// Certificate gives the client certificate that the connection shows, once its
+	// other end is proven; nil: none.
+	Certificate func(context.Context) (*tls.Certificate, error)
+	Dialer      Dialer
 }
 
 // A slot is all that makes two links interchangeable. The protocol chooses only
@@ -184,7 +187,7 @@ func (p *Pool) dial(ctx context.Context, want Want, owner Owner, key slot, at ne
 
 // wire dials a route, or exactly at.
 func (p *Pool) wire(ctx context.Context, want Want, at netip.AddrPort) (*Wire, error) {
-	w := &Wire{Route: want.Route, address: at, cache: p.tickets(want), closed: p.forget}
+	w := &Wire{Route: want.Route, address: at, cache: p.tickets(want), show: want.Certificate, closed: p.forget}
 	var err error
 	if at.IsValid() {
 		if w.Conn, err = want.Dialer.DialAt(ctx, at); err != nil {

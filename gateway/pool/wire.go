@@ -23,8 +23,9 @@ type Wire struct {
 
 	address netip.AddrPort
 	cache   tls.ClientSessionCache
-	proven  atomic.Bool   // Secure verified the other end
-	traffic atomic.Uint64 // reads and writes so far, for the idle sweep
+	show    func(context.Context) (*tls.Certificate, error) // nil: no client certificate
+	proven  atomic.Bool                                     // Secure verified the other end
+	traffic atomic.Uint64                                   // reads and writes so far, for the idle sweep
 	once    sync.Once
 	closed  func(*Wire)
 }
@@ -41,19 +42,32 @@ func (w *Wire) Secure(ctx context.Context, alpn ...string) (*tls.Conn, error) {
 	if name == "" {
 		name = w.Route.Host
 	}
-	c := tls.Client(w, &tls.Config{
+	conf := &tls.Config{
 		ServerName:         name,
 		RootCAs:            w.Route.Roots,
 		NextProtos:         alpn,
 		MinVersion:         tls.VersionTLS12,
 		ClientSessionCache: w.cache,
-	})
+	}
+	shown := false
+	if w.show != nil { // asked for when the other end is proven, not before
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			shown = true
+			return w.show(ctx)
+		}
+	}
+	c := tls.Client(w, conf)
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("TLS with %s at %s: %w", name, w.address, tlsCause(err))
+	}
+	if w.show != nil && !shown && !c.ConnectionState().DidResume {
+		return nil, fmt.Errorf("TLS with %s at %s: %w", name, w.address, errUnasked)
 	}
 	w.proven.Store(true)
 	return c, nil
 }
+
+var errUnasked = errors.New("it asks for no client certificate, so the service's account would not be shown")
 
 // Proven reports whether Secure verified the other end.
 func (w *Wire) Proven() bool { return w.proven.Load() }

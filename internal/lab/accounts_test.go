@@ -51,9 +51,9 @@ role "guest" { use = [service.orders] }
 `
 
 // database starts a server with the accounts ro and rw.
-func database(t *testing.T, l *lab.Lab, name string) *pgserver.Server {
+func database(t *testing.T, l *lab.Lab, name string, admit ...string) *pgserver.Server {
 	t.Helper()
-	s := l.Postgres(name)
+	s := l.Postgres(name, admit...)
 	c, err := pgx.Connect(t.Context(), s.URL("postgres", "upstream-password", "postgres"))
 	if err != nil {
 		t.Fatal(err)

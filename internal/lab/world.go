@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/internal/notrun"
 	"sallyport.dev/sallyport/internal/pgserver"
@@ -107,6 +108,30 @@ func (l *Lab) HTTPS(name string, h http.Handler) *httptest.Server {
 	return srv
 }
 
+// Mutual serves a name over TLS to clients that show a certificate of the lab's CA;
+// configure may change the TLS before it starts.
+func (l *Lab) Mutual(name string, h http.Handler, configure func(*tls.Config)) *httptest.Server {
+	l.t.Helper()
+	cert, err := l.world.ca.Issue(name)
+	must(l.t, err)
+	srv := httptest.NewUnstartedServer(h)
+	srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: l.world.roots()}
+	configure(srv.TLS)
+	srv.Config.ErrorLog = quiet()
+	srv.StartTLS()
+	l.t.Cleanup(srv.Close)
+	l.world.place(name, srv.Listener.Addr().String())
+	return srv
+}
+
+// Certificate gives a client certificate of the lab's CA and its key, in PEM.
+func (l *Lab) Certificate(name string, until time.Time) (cert, key string) {
+	l.t.Helper()
+	c, k, err := l.world.ca.IssueClientPEM(name, until)
+	must(l.t, err)
+	return string(c), string(k)
+}
+
 // HTTP serves a name without TLS.
 func (l *Lab) HTTP(name string, h http.Handler) *httptest.Server {
 	l.t.Helper()
@@ -141,16 +166,18 @@ func (l *Lab) TCP(name string, serve func(net.Conn)) {
 }
 
 // Postgres runs a real server under a name, with TLS for whoever asks for it; its
-// superuser is postgres with the password "upstream-password". Without a server on
+// superuser is postgres with the password "upstream-password", and it knows clients by
+// the lab's CA where a line of pg_hba.conf admits them so. Without a server on
 // this machine the test is listed as not run.
-func (l *Lab) Postgres(name string) *pgserver.Server {
+func (l *Lab) Postgres(name string, admit ...string) *pgserver.Server {
 	l.t.Helper()
 	if _, err := pgserver.Find("postgres"); err != nil {
 		notrun.Skip(l.t, err.Error())
 	}
 	cert, key, err := l.world.ca.IssuePEM(name)
 	must(l.t, err)
-	o := pgserver.Options{Password: "upstream-password", Log: io.Discard, Cert: filepath.Join(l.t.TempDir(), "crt"), Key: filepath.Join(l.t.TempDir(), "key")}
+	o := pgserver.Options{Password: "upstream-password", Log: io.Discard, HBA: admit, Cert: filepath.Join(l.t.TempDir(), "crt"), Key: filepath.Join(l.t.TempDir(), "key"), Clients: filepath.Join(l.t.TempDir(), "ca")}
+	must(l.t, os.WriteFile(o.Clients, l.world.ca.PEM(), 0o600))
 	must(l.t, os.WriteFile(o.Cert, cert, 0o600))
 	must(l.t, os.WriteFile(o.Key, key, 0o600))
 	srv, err := pgserver.Start(l.t.Context(), o)

@@ -34,6 +34,8 @@ type Options struct {
 	Auth     string            // "scram-sha-256" (default), "md5" or "password"
 	Cert     string            // PEM files; with both, the server offers TLS
 	Key      string            //
+	Clients  string            // PEM file: the CA of client certificates
+	HBA      []string          // lines of pg_hba.conf before its own
 	Settings map[string]string // further lines of postgresql.conf
 	Log      io.Writer         // the server's log; nil drops it
 }
@@ -156,7 +158,11 @@ func (s *Server) configure(o Options, auth string, who *syscall.Credential) erro
 		conf["password_encryption"] = "md5"
 	}
 	if o.Cert != "" {
-		for name, from := range map[string]string{"server.crt": o.Cert, "server.key": o.Key} {
+		files := map[string]string{"server.crt": o.Cert, "server.key": o.Key}
+		if o.Clients != "" {
+			files["root.crt"], conf["ssl_ca_file"] = o.Clients, "root.crt"
+		}
+		for name, from := range files {
 			pem, err := os.ReadFile(from)
 			if err != nil {
 				return fmt.Errorf("certificate of the server: %w", err)
@@ -167,6 +173,9 @@ func (s *Server) configure(o Options, auth string, who *syscall.Credential) erro
 		}
 		conf["ssl"] = "on"
 	}
+	if err := s.admit(o.HBA, who); err != nil {
+		return err
+	}
 	for k, v := range o.Settings {
 		conf[k] = v
 	}
@@ -175,6 +184,16 @@ func (s *Server) configure(o Options, auth string, who *syscall.Credential) erro
 		fmt.Fprintf(&text, "%s = '%s'\n", k, strings.ReplaceAll(v, "'", "''"))
 	}
 	return s.write(filepath.Join(s.data(), "postgresql.auto.conf"), text.String(), who)
+}
+
+// admit puts lines before those of pg_hba.conf: the first that fits counts.
+func (s *Server) admit(lines []string, who *syscall.Credential) error {
+	path := filepath.Join(s.data(), "pg_hba.conf")
+	was, err := os.ReadFile(path)
+	if err != nil || len(lines) == 0 {
+		return err
+	}
+	return s.write(path, strings.Join(lines, "\n")+"\n"+string(was), who)
 }
 
 // run starts the server and waits until it takes connections.

@@ -82,6 +82,26 @@ func (a *Authority) IssuePEM(names ...string) (cert, key []byte, err error) {
 	return encode("CERTIFICATE", c.Certificate[0]), encode("PRIVATE KEY", der), nil
 }
 
+// IssueClientPEM signs a certificate that proves a client of a name, until then, as
+// PEM texts.
+func (a *Authority) IssueClientPEM(name string, until time.Time) (cert, key []byte, err error) {
+	tmpl, private, err := template(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	tmpl.KeyUsage, tmpl.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	tmpl.NotAfter = until
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, private.Public(), a.key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("issue %s: %w", name, err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode the key of %s: %w", name, err)
+	}
+	return encode("CERTIFICATE", der), encode("PRIVATE KEY", secret), nil
+}
+
 func template(name string) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

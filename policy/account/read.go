@@ -82,7 +82,9 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 	switch name {
 	case "oauth2", "github_app", "gcp_service_account", "aws_sigv4":
 		return r.minted(e, name, args)
-	case "mtls", "placeholder":
+	case "mtls":
+		return r.certificate(e, args)
+	case "placeholder":
 		r.fail(e.Range(), "Not in this version", "%s(…) is not in this version; auth is one of %s.", name, strings.Join(forms(), ", "))
 		return nil
 	case "by_role":
@@ -96,7 +98,7 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 		return r.call(e, name, args, 2)
 	}
 	r.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(forms(), ", "),
-		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "aws_sigv4", "by_role"}))
+		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "aws_sigv4", "mtls", "by_role"}))
 	return nil
 }
 
@@ -107,6 +109,7 @@ func forms() []string {
 		`oauth2({ token_url = "https://…", client_id = "…", client_secret = secret.S })`,
 		`github_app({ app_id = "…", installation = "…", key = secret.S })`, "gcp_service_account(secret.S)",
 		"aws_sigv4({ key = secret.K, secret = secret.S })",
+		"mtls(secret.CERT, secret.KEY)",
 		"by_role({ role.R = … })",
 	}
 }
@@ -148,6 +151,28 @@ func (r *reader) password(e hcl.Expression, args []hcl.Expression) *action.Auth 
 	a := r.call(e, "password", args[:own], own)
 	if least := r.method(args[own]); a != nil {
 		a.Least = least
+	}
+	return a
+}
+
+// certificate reads mtls(secret.CERT, secret.KEY), or with a user before it for
+// PostgreSQL.
+func (r *reader) certificate(e hcl.Expression, args []hcl.Expression) *action.Auth {
+	a := &action.Auth{Scheme: "mtls"}
+	if len(args) == 3 {
+		a.Name, args = r.word(args[0]), args[1:]
+	}
+	if len(args) != 2 {
+		r.fail(e.Range(), "Bad auth", "mtls takes a certificate and its key, as in mtls(secret.CERT, secret.KEY).")
+		return nil
+	}
+	for _, arg := range args {
+		if s, ok := r.reference(arg, "secret"); ok {
+			a.Secrets = append(a.Secrets, s)
+		}
+	}
+	if len(a.Secrets) != 2 {
+		return nil
 	}
 	return a
 }

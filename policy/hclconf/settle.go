@@ -116,8 +116,12 @@ func (d *decoder) settleProtocol(s *Service) {
 	}
 	s.Auth.Each(func(a action.Auth, at hcl.Range) {
 		switch password := a.Scheme == "password"; {
-		case proto == "postgres" && !password:
-			d.Fail(at, "Wrong auth", `A postgres service takes password("user", secret.S).`)
+		case a.InHandshake() && (s.TLS.Disable || s.InsecureInjection):
+			d.Fail(at, "Contradiction", "A client certificate is shown in the TLS handshake, and this service does without one.")
+		case a.InHandshake() && proto == "http" && a.Name != "":
+			d.Fail(at, "Wrong auth", "On http a client certificate needs no user; write mtls(secret.CERT, secret.KEY).")
+		case proto == "postgres" && !password && !a.InHandshake():
+			d.Fail(at, "Wrong auth", `A postgres service takes password("user", secret.S) or mtls(secret.CERT, secret.KEY).`)
 		case proto == "http" && password:
 			d.Fail(at, "Wrong auth", `An http service takes no password(…); write basic("user", secret.S) for HTTP's own.`)
 		case a.Least == "scram-sha-256-plus" && s.TLS.Disable:

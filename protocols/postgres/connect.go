@@ -16,7 +16,6 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
-	"sallyport.dev/sallyport/vault"
 )
 
 // A connect is the first action of a session: its Forward logs in.
@@ -103,11 +102,9 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 	if cred == nil {
 		return c.start(ctx, &login)
 	}
-	var password vault.Secret
-	if login.User, password, err = cred.Password(); err != nil {
+	if login.User, login.Password, err = cred.Password(); err != nil {
 		return nil, err
 	}
-	login.Password = &password
 	least, err := upstream.ParseMethod(cred.Least())
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ func Service() *Shape {
 			{Name: "protocol", Type: "http, postgres or tcp", Default: "http", Doc: "What is spoken there."},
 			{Name: "hosts", Type: "list of strings", Default: "the preset's", Doc: `Names, *.suffix, IPs and CIDRs, each with an optional port; ["*"] is every public name that no service declares.`},
 			{Name: "upstream", Type: "string", Default: "the host that was asked for", Doc: "What is dialled instead."},
-			{Name: "auth", Type: "credential", Default: "none", Doc: `bearer(s), header("Name", s), basic("user", s), query("key", s), cookie("name", s), password("user", s), oauth2({ … }), github_app({ … }), gcp_service_account(s), aws_sigv4({ … }), or by_role({ role.r = … }).`},
+			{Name: "auth", Type: "credential", Default: "none", Doc: `bearer(s), header("Name", s), basic("user", s), query("key", s), cookie("name", s), password("user", s), oauth2({ … }), github_app({ … }), gcp_service_account(s), aws_sigv4({ … }), mtls(cert, key), or by_role({ role.r = … }).`},
 			{Name: "databases", Type: "list of strings", Default: "any", Doc: "postgres: the only ones that can be connected to."},
 			{Name: "catalog", Type: "bool", Default: "false", Doc: "postgres: look names up on the server, so that rules meet the tables behind views, rules, partitions and foreign tables."},
 			{Name: "tls", Type: "object or string", Default: "verify-full", Doc: `{ mode, ca, server_name, negotiation }: what the upstream must prove; or "disable".`},

@@ -78,7 +78,8 @@ func unwanted(name string) bool {
 	switch name {
 	case "Content-Length", "Host", "Expect", "Http2-Settings", "Early-Data",
 		"X-Http-Method-Override", "X-Method-Override", "X-Http-Method",
-		"Forwarded", "X-Real-Ip", "Via":
+		"Forwarded", "X-Real-Ip", "Via",
+		"Client-Cert", "Client-Cert-Chain": // RFC 9440: who a proxy says has proved himself
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded") || strings.HasPrefix(name, "X-Original-") || strings.HasPrefix(name, "X-Rewrite-")

@@ -118,7 +118,7 @@ func (l *look) ask(ctx context.Context, up protocols.Upstream, r *rows.Source) e
 		if user != login.User {
 			return errors.New("the service has another account by now")
 		}
-		login.Password = &password
+		login.Password = password
 	}
 	if _, err := upstream.Start(ctx, link.Conn, link.Stream, login); err != nil {
 		return err
