@@ -65,6 +65,11 @@ func (r *Record) appendEnd(b []byte) []byte {
 	b = appendNumber(b, `,"received":`, r.Received)
 	b = appendNumber(b, `,"rows":`, r.Rows)
 	b = appendNumber(b, `,"duration_ns":`, int64(r.Duration))
+	if r.Usage != nil {
+		if usage, err := marshal(r.Usage); err == nil { // it never fails on numbers and texts
+			b = append(append(b, `,"usage":`...), usage...)
+		}
+	}
 	b = appendField(b, `,"sample":`, r.Sample)
 	b = appendNumber(b, `,"hidden":`, r.Hidden)
 	b = appendField(b, `,"digest":`, r.Digest)

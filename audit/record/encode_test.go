@@ -57,6 +57,9 @@ func fill(rnd *rand.Rand, v reflect.Value) {
 			*f = time.Duration(rnd.Int64())
 		case *Agent:
 			fill(rnd, reflect.ValueOf(f).Elem())
+		case **action.Usage:
+			*f = new(action.Usage)
+			fill(rnd, reflect.ValueOf(*f).Elem())
 		case *[]Part:
 			*f = make([]Part, rnd.IntN(3))
 			for i := range *f {

@@ -64,6 +64,7 @@ type Record struct {
 	Received int64           `json:"received,omitempty"`
 	Rows     int64           `json:"rows,omitempty"`
 	Duration time.Duration   `json:"duration_ns,omitempty"`
+	Usage    *action.Usage   `json:"usage,omitempty"` // of a language model; nil: none answered
 	Sample   string          `json:"sample,omitempty"`
 	Hidden   int64           `json:"hidden,omitempty"`  // bytes that Sample left out
 	Digest   string          `json:"digest,omitempty"`  // SHA-256 in hex
@@ -183,7 +184,7 @@ func New(methods Methods, a *action.Action, d action.Decision) Record {
 func (r *Record) Finish(d action.Decision, res action.Result) {
 	r.Status, r.Error, r.Upstream = res.Status, res.Err, res.Upstream
 	r.Injected, r.Secret = res.Injected, res.Secret
-	r.Sent, r.Received, r.Rows, r.Duration = res.Sent, res.Received, res.Rows, res.Duration
+	r.Sent, r.Received, r.Rows, r.Duration, r.Usage = res.Sent, res.Received, res.Rows, res.Duration, res.Usage
 	switch {
 	case d.Verdict == action.Ask:
 		r.Outcome = Pending

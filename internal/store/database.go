@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"sallyport.dev/sallyport/internal/store/spending"
+
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -151,5 +153,6 @@ func monthSchema() []string {
 		);
 		CREATE INDEX records_id ON records (id);
 		CREATE INDEX records_agent ON records (agent);`,
+		spending.Schema,
 	}
 }

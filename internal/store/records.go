@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/internal/store/spending"
 )
 
 // rowsPerInsert is how many records one statement inserts. Most of its cost outside
@@ -115,6 +116,9 @@ func (mo *month) append(ctx context.Context, rs []audit.Record) (err error) {
 		}
 	}()
 	if err := in.conn.Raw(func(any) error { return in.insert(ctx, rs) }); err != nil {
+		return err
+	}
+	if err := spending.Insert(ctx, in.conn, rs); err != nil {
 		return err
 	}
 	_, err = in.conn.ExecContext(ctx, "COMMIT")
