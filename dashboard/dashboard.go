@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/book"
+	"sallyport.dev/sallyport/dashboard/connect"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/netstack"
@@ -86,6 +87,7 @@ type API struct {
 	// Answers takes signed answers to asks, from whoever holds a key.
 	Answers http.Handler
 	Metrics prometheus.Gatherer
+	Connect *connect.Desk // connects OAuth accounts
 	Door    *door.Door
 	Witness route.Witness // keeps what operators do; nil: nobody does
 	Logger  *slog.Logger

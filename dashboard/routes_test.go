@@ -23,6 +23,8 @@ func open() []string {
 		"POST /api/v1/session/passkey/challenge", "POST /api/v1/session/passkey",
 		"GET /api/v1/ca.pem",                                                // public by nature
 		"GET /api/v1/session", "POST /api/v1/session", "POST /api/v1/setup", // how somebody becomes a caller
+		// A browser that comes back from another site brings no login; see connect.
+		"GET /api/v1/connect/{ticket}", "GET /api/v1/connect/callback", "GET /api/v1/connect/done",
 		"POST /api/v1/approvals/{id}/answer", // proves itself by the signature of the message
 	}
 }
@@ -63,6 +65,7 @@ func TestT47_WhatOpensADoorTakesAFreshProof(t *testing.T) {
 		"POST /api/v1/agents", "POST /api/v1/agents/{name}/approve", "POST /api/v1/agents/{name}/rekey",
 		"POST /api/v1/agents/{name}/unfreeze", "POST /api/v1/agents/unfreeze",
 		"PUT /api/v1/secrets/{name}", "DELETE /api/v1/secrets/{name}", "POST /api/v1/secrets/{name}/rollback",
+		"POST /api/v1/secrets/{name}/connect",
 	}
 	for _, rt := range l.API.Routes() {
 		if i := slices.Index(want, rt.Method+" "+rt.Pattern); i >= 0 {

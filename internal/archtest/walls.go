@@ -32,7 +32,7 @@ var may = map[string][]string{
 
 	// Floor 3
 	"gateway":        {"action", "vault", "netstack", "protocols", "approval", "audit"},
-	"dashboard":      {"action", "vault", "netstack", "approval", "audit"},
+	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit"},
 	"internal/store": {"action", "vault", "vault/seal", "netstack", "netstack/dns", "approval", "audit/..."},
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one

@@ -2,11 +2,17 @@ package node
 
 import (
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/internal/node/consent"
 	"sallyport.dev/sallyport/internal/node/outreach"
 )
 
-// turnOut makes what the gateway turns to for answers: judges, Slack, webhooks.
+// turnOut makes what the gateway turns to for answers and for tokens: judges, Slack,
+// webhooks, authorization servers.
 func (n *Node) turnOut() {
+	n.consent = consent.New(consent.Options{
+		Rules: n.Rules.Current, Vault: n.Vault, Named: n.o.HTTP, Public: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
+		Set: func() { n.API.SecretSet() }, URLs: n.gates.URLs, Witness: n.witness, Log: n.o.Log,
+	})
 	n.Outreach = outreach.New(outreach.Options{
 		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables, Trial: n.o.Build.Policy.Trials["http"],
 		Dial: n.Gateway.Dialer.Reach, DialPublic: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,

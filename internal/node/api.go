@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/internal/node/consent"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/scrub"
@@ -21,7 +22,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	a := &dashboard.API{
-		Version: n.o.Version, Started: n.started,
+		Version: n.o.Version, Started: n.started, Connect: n.consent,
 		Book: n.newBook(context.Background()), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
 		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
@@ -72,7 +73,11 @@ func (n *Node) Warnings() []string {
 		case known && i.Problem != "":
 			list = append(list, fmt.Sprintf("secret %s (%s): %s", name, i.Source, i.Problem))
 		case !known:
-			list = append(list, fmt.Sprintf("secret %s has no value; set it with: sallyport secret set %[1]s", name))
+			verb := "set"
+			if consent.Wants(n.Rules.Current(), name) {
+				verb = "connect"
+			}
+			list = append(list, fmt.Sprintf("secret %s has no value; %s it with: sallyport secret %[2]s %[1]s", name, verb))
 		case i.Short:
 			list = append(list, fmt.Sprintf("secret %s is too short to be looked for in what a service answers: take one of %d bytes or more", name, scrub.Least))
 		}

@@ -24,6 +24,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/tally"
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/connect"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/dashboard/push"
@@ -99,6 +100,7 @@ type Node struct {
 	up      atomic.Bool
 	store   *store.Store
 	safe    *safe.Safe
+	consent *connect.Desk  // connects OAuth accounts
 	pools   []netip.Prefix // the virtual IPs
 
 	phone  *push.Phone                         // tells people's browsers; nil until the API is there

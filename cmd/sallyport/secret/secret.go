@@ -27,7 +27,7 @@ type commands struct{ *cli.Env }
 func Commands(env *cli.Env) []*cobra.Command {
 	c := &commands{env}
 	return []*cobra.Command{
-		cli.Group("secret", "Keep the secrets that the gateway injects", c.set(), c.list(), c.rotate(), c.rollback(), c.remove()),
+		cli.Group("secret", "Keep the secrets that the gateway injects", c.set(), c.connect(), c.list(), c.rotate(), c.rollback(), c.remove()),
 		cli.Group("key", "Keep the key that seals the secrets", c.rotateKey()),
 	}
 }

@@ -12,13 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/keyring"
-	"sallyport.dev/sallyport/vault/mint"
 	"sallyport.dev/sallyport/vault/remote"
 )
 
@@ -43,7 +41,7 @@ type Options struct {
 	Store  *store.Store
 	Key    policy.KeyConfig
 	Ask    keyring.Ask  // for a passphrase; nil: nobody can be asked
-	Client *http.Client // for Vault, and for those who give tokens; nil: nobody is asked
+	Client *http.Client // for Vault; nil: nobody is asked
 	Log    *slog.Logger
 }
 
@@ -69,9 +67,6 @@ func Open(ctx context.Context, o Options) (*Safe, error) {
 	}
 	if s.Vault, err = vault.Open(ctx, o.Store, s.ring.Key, s.ring.Old...); err != nil {
 		return nil, fmt.Errorf("open the vault: %w", err)
-	}
-	if o.Client != nil {
-		s.Vault.Mint(mint.All(o.Client, nil, time.Now))
 	}
 	if len(s.ring.Old) > 0 {
 		o.Log.Info("the vault is sealed with its new key; the old one opens nothing any more", "key", s.ring.Key.ID())

@@ -1,0 +1,108 @@
+package secret
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/dashboard/connect"
+
+	"github.com/spf13/cobra"
+)
+
+// lookEvery is how often the gateway is asked whether the person has agreed.
+const lookEvery = time.Second
+
+// maxAddress bounds the address that is pasted.
+const maxAddress = 16 << 10
+
+func (c *commands) connect() *cobra.Command {
+	var wish connect.Wish
+	cmd := &cobra.Command{
+		Use:   "connect NAME",
+		Short: "Connect an OAuth account: agree in a browser, and the secret becomes what that gives",
+		Long: `Connect the account whose refresh_token is the secret NAME. The command prints the
+address to open; somebody agrees there, and the gateway seals what it is given. Where the
+browser cannot reach the gateway, --paste asks for the address at which it ended.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var at connect.Connection
+			if err := c.Client().Call(cmd.Context(), http.MethodPost, path(args[0])+"/connect", wish, &at); err != nil {
+				return err
+			}
+			c.tell(cmd, at, wish.Paste)
+			var brought connect.Brought
+			if wish.Paste && at.UserCode == "" {
+				text, err := cli.ReadSecret(cmd, "address at which the browser ended", maxAddress)
+				if err != nil {
+					return err
+				}
+				brought.URL = string(text)
+			}
+			end, err := c.await(cmd.Context(), at.ID, brought)
+			if err != nil {
+				return err
+			}
+			return c.Print(cmd, end, func(io.Writer) error {
+				cli.Say(cmd, "Secret %s is connected.", end.Secret)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&wish.Paste, "paste", false, "bring the address at which the browser ended by hand")
+	return cmd
+}
+
+// tell says where the person goes. The address alone is on stdout.
+func (c *commands) tell(cmd *cobra.Command, at connect.Connection, paste bool) {
+	if at.UserCode != "" {
+		cli.Say(cmd, "Open this address and type the code %s:", cli.Printable(at.UserCode))
+		cli.Printf(cmd.OutOrStdout(), "%s\n", cli.Printable(at.Page))
+		return nil
+	}
+	cli.Say(cmd, "%s must know this address to come back to: %s", cli.Printable(at.Server), at.Redirect)
+	if paste {
+		cli.Say(cmd, "Open this address, agree, and copy the address at which the browser ends, whether or not it shows a page:")
+	} else {
+		cli.Say(cmd, "Open this address in the browser in which you agree; the first that opens it is the one:")
+	}
+	cli.Printf(cmd.OutOrStdout(), "%s\n", cli.Printable(at.Link))
+	return nil
+}
+
+// await asks until it is over.
+func (c *commands) await(ctx context.Context, id string, brought connect.Brought) (connect.Connection, error) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		var at connect.Connection
+		if err := c.Client().Call(ctx, http.MethodPost, "/api/v1/connections/"+url.PathEscape(id), brought, &at); err != nil {
+			return at, err
+		}
+		switch at.State {
+		case "connected":
+			return at, nil
+		case "failed":
+			return at, fmt.Errorf("secret %s is not connected: %s", at.Secret, cli.Printable(at.Error))
+		}
+		brought = connect.Brought{}
+		select {
+		case <-ctx.Done():
+			return at, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// show prints an address; with --json, stdout is for what comes of it.
+func (c *commands) show(cmd *cobra.Command, address string) {
+	w := cmd.OutOrStdout()
+	if c.JSON {
+		w = cmd.ErrOrStderr()
+	}
+	cli.Printf(w, "%s\n", cli.Printable(address))
+}
