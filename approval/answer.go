@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/panel"
+	"sallyport.dev/sallyport/approval/request"
 )
 
 // HostDoor is the Via of a person who came by the host's own admin.sock.
@@ -74,9 +76,9 @@ func (d *Desk) vote(r *Request, k *ask, v Vote) error {
 	switch {
 	case !v.Yes:
 		r.State, r.By, r.Note, r.BreakGlass = Denied, v.Person.Name, v.Note, !counts
-	case enough(r.Needs):
+	case request.Enough(r.Needs):
 		r.State, r.Note = Approved, v.Note
-		r.By = voters(r.Votes)
+		r.By = r.Voters()
 	case v.Person.Via == HostDoor && insists:
 		if v.Scope.Lasts() {
 			return fmt.Errorf("%w: who breaks the glass says yes for once", ErrScope)
@@ -101,10 +103,10 @@ func (d *Desk) may(r *Request, k *ask, who action.Person) (counts bool, err erro
 	if who.Name == "" {
 		return false, fmt.Errorf("%w: nobody has said who they are", ErrNotYours)
 	}
-	if own(r, who) {
+	if r.Own(who) {
 		return false, fmt.Errorf("%w: nobody answers for an agent of their own", ErrNotYours)
 	}
-	for _, name := range names(k.asks) {
+	for _, name := range panel.Names(k.asks) {
 		if d.member(name, who) {
 			return true, nil
 		}
@@ -127,15 +129,10 @@ func (d *Desk) MayAnswer(r Request, who action.Person) bool {
 
 // grave reports whether a yes takes a fresh proof of who gives it.
 func (d *Desk) grave(k *ask) bool {
-	return slices.ContainsFunc(names(k.asks), func(name string) bool {
+	return slices.ContainsFunc(panel.Names(k.asks), func(name string) bool {
 		a, _ := d.approver(name)
 		return a.StepUp
 	})
-}
-
-// own reports whether the agent is the person's own.
-func own(r *Request, who action.Person) bool {
-	return r.User != "" && strings.EqualFold(r.User, who.Name)
 }
 
 // member reports whether a person belongs to an approver as it is declared now.
@@ -161,13 +158,13 @@ func (d *Desk) approver(name string) (Approver, bool) {
 // came by.
 func (d *Desk) count(r *Request, k *ask) []Need {
 	var needs []Need
-	for _, name := range names(k.asks) {
+	for _, name := range panel.Names(k.asks) {
 		n := Need{Approver: name, Require: 1}
 		if a, ok := d.approver(name); ok {
 			n.Require = max(a.Require, 1)
 		}
 		for _, v := range r.Votes {
-			if v.Yes && !own(r, v.Person) && d.member(name, v.Person) {
+			if v.Yes && !r.Own(v.Person) && d.member(name, v.Person) {
 				n.Have = append(n.Have, v.Person.Name)
 			}
 		}
@@ -176,29 +173,10 @@ func (d *Desk) count(r *Request, k *ask) []Need {
 	return needs
 }
 
-func enough(needs []Need) bool {
-	for _, n := range needs {
-		if len(n.Have) < n.Require {
-			return false
-		}
-	}
-	return len(needs) > 0
-}
-
 // standing reports whether an approved request would be approved by those who may
 // answer now.
 func (d *Desk) standing(r *Request, k *ask) bool {
-	return r.BreakGlass || enough(d.count(r, k))
+	return r.BreakGlass || request.Enough(d.count(r, k))
 }
 
 func same(a, b action.Person) bool { return strings.EqualFold(a.Name, b.Name) }
-
-func voters(votes []Vote) string {
-	var list []string
-	for _, v := range votes {
-		if v.Yes {
-			list = append(list, v.Person.Name)
-		}
-	}
-	return strings.Join(list, ", ")
-}

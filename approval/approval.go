@@ -17,6 +17,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval/attention"
+	"sallyport.dev/sallyport/approval/panel"
 )
 
 // Defaults of an Approver.
@@ -63,6 +64,10 @@ type Desk struct {
 	Operator func(p action.Person) bool
 	// Judge gives the judge behind "judge.pii".
 	Judge func(name string) (Judge, bool)
+	// Paper writes an action down, so that it can be judged again; nil: nobody does.
+	Paper func(a *action.Action, dec action.Decision) []byte
+	// Serves reports whether the agent of a paper has a service at host by now.
+	Serves func(paper []byte, host string) bool
 	// Hold and Timeout are those of asks that name no approver; 0 is the default.
 	Hold, Timeout time.Duration
 
@@ -102,13 +107,13 @@ func (d *Desk) enter(ctx context.Context, a *action.Action, q *question) (*ask, 
 	if out, ok := d.useGrant(q, q.exact); ok {
 		return nil, out
 	}
-	if k, known := d.join(q); known {
+	if k, known := d.join(q, a.Transcript); known {
 		return k, action.Decision{}
 	}
 	if out, over := d.consult(ctx, a, q); over {
 		return nil, out
 	}
-	k, err := d.file(q)
+	k, err := d.file(a, q)
 	if err != nil {
 		return nil, q.denied(err.Error())
 	}
@@ -146,7 +151,7 @@ func (d *Desk) consult(ctx context.Context, a *action.Action, q *question) (acti
 func (d *Desk) call(q *question) (done func(), err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !slices.ContainsFunc(q.dec.Asks, judged) {
+	if !slices.ContainsFunc(q.dec.Asks, panel.Judged) {
 		return func() {}, nil
 	}
 	at := d.agents.Of(q.agent)
@@ -165,7 +170,7 @@ func (d *Desk) call(q *question) (done func(), err error) {
 func (d *Desk) hear(ctx context.Context, a *action.Action, asking action.Asking) (Opinion, []string) {
 	var said []string
 	for _, name := range asking.Approvers {
-		if !isJudge(name) {
+		if !panel.IsJudge(name) {
 			continue
 		}
 		opinion := Opinion{Reason: "There is no " + name + " any more."}
@@ -242,7 +247,7 @@ func (d *Desk) leave(k *ask, q *question, end leaving) (action.Decision, bool) {
 	case Pending:
 		return q.pending(r.ID), true
 	case Denied:
-		return q.denied(denial(r)), true
+		return q.denied(r.Denial()), true
 	case TimedOut:
 		return q.denied("Nobody answered the approval request in time."), true
 	}
@@ -270,20 +275,5 @@ func (d *Desk) use(k *ask, q *question) (action.Decision, bool) {
 		return q.denied("The approval cannot be used: it could not be written down."), true
 	}
 	d.apply(k, next)
-	return q.allowed(next.ID, approvedBy(next)), stands
-}
-
-func approvedBy(r Request) string {
-	s := "Approved by " + r.By
-	if r.BreakGlass {
-		s += ", who broke the glass"
-	}
-	return s + "."
-}
-
-func denial(r Request) string {
-	if r.Note == "" {
-		return "Denied by " + r.By + "."
-	}
-	return "Denied by " + r.By + ": " + r.Note
+	return q.allowed(next.ID, next.Approval()), stands
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/panel"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 
 // join gives the ask that q repeats, whose answer it then gets, and counts one
 // more waiting agent; ok is false if q is new.
-func (d *Desk) join(q *question) (_ *ask, ok bool) {
+func (d *Desk) join(q *question, whole action.Transcript) (_ *ask, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.tickets[q.exact]
@@ -27,6 +28,7 @@ func (d *Desk) join(q *question) (_ *ask, ok bool) {
 		return nil, false
 	}
 	k.waiting++
+	k.whole.Take(whole)
 	d.stir()
 	return k, true
 }
@@ -49,10 +51,10 @@ func (k *ask) stands(now time.Time) bool {
 }
 
 // file puts a new ask on the desk, with one agent waiting for it.
-func (d *Desk) file(q *question) (*ask, error) {
+func (d *Desk) file(a *action.Action, q *question) (*ask, error) {
 	now := d.Now()
 	k := &ask{req: *q.req, agent: q.agent, asks: q.people, exact: q.exact, similar: q.similar, waiting: 1, done: make(chan struct{})}
-	k.req.Judges = q.opinions
+	k.req.Judges, k.paper = q.opinions, d.write(a, q.dec)
 	for _, a := range q.dec.Asks {
 		k.req.Rules = append(k.req.Rules, a.Rule)
 		k.req.Reasons = append(k.req.Reasons, a.Reason)
@@ -66,6 +68,7 @@ func (d *Desk) file(q *question) (*ask, error) {
 	if other, err := d.place(k, now); err != nil || other != nil {
 		return other, err
 	}
+	k.whole.Take(a.Transcript)
 	if err := d.keep(k, k.req); err != nil {
 		d.Log.Error("an approval request cannot be kept", "id", k.req.ID, "err", err)
 		d.close(k, Cancelled)
@@ -115,7 +118,7 @@ func (d *Desk) put(k *ask) {
 // least patient of their approvers says.
 func (d *Desk) terms(asks []action.Asking) (hold, lives time.Duration) {
 	hold, lives = 0, 0
-	for _, name := range names(asks) {
+	for _, name := range panel.Names(asks) {
 		a, ok := d.approver(name)
 		if !ok {
 			a = Approver{Hold: d.Hold, Timeout: d.Timeout}
@@ -153,6 +156,7 @@ func (d *Desk) apply(k *ask, next Request) {
 	was := k.req.State
 	k.req = next
 	if was == Pending && next.State != Pending {
+		k.whole.End()
 		d.agents.Of(k.agent).Pending--
 		d.settled(k)
 		d.past = append(d.past, next.ID)
@@ -180,7 +184,7 @@ func (d *Desk) trim() (gone []string) {
 	now := d.Now()
 	d.past = slices.DeleteFunc(d.past, func(id string) bool {
 		k := d.all[id]
-		if over <= 0 || k != nil && (k.stands(now) || k.req.Grant.live(now)) {
+		if over <= 0 || k != nil && (k.stands(now) || k.req.Grant.Live(now)) {
 			return false
 		}
 		over--
@@ -213,7 +217,7 @@ func (d *Desk) drop(k *ask) {
 func (d *Desk) tell(kind EventKind, k *ask) {
 	e := Event{Kind: kind, Request: d.requestOf(k)}
 	var told []Channel
-	for _, name := range names(k.asks) {
+	for _, name := range panel.Names(k.asks) {
 		a, _ := d.approver(name)
 		for _, c := range a.Notify {
 			if !slices.Contains(told, c) {

@@ -11,21 +11,6 @@ import (
 
 var errNotAlike = fmt.Errorf("%w: it cannot be told what would be similar to this; give a yes for once, or for exactly this", ErrScope)
 
-// A Grant is a yes for longer. It answers later asks of the same rules by the same
-// agent, as long as those who gave it may still answer them, and lifts no deny.
-type Grant struct {
-	Kind    ScopeKind `json:"kind"`
-	Until   time.Time `json:"until"`
-	Left    int       `json:"left,omitempty"` // uses; 0 with Counted: none
-	Counted bool      `json:"counted,omitempty"`
-	Revoked string    `json:"revoked,omitempty"` // by whom
-}
-
-// live reports whether the grant answers anything at now.
-func (g *Grant) live(now time.Time) bool {
-	return g != nil && g.Revoked == "" && now.Before(g.Until) && (!g.Counted || g.Left > 0)
-}
-
 // grant makes of an approved request what its voters agree on: the narrowest of
 // their scopes.
 func (d *Desk) grant(r *Request, k *ask) error {
@@ -81,7 +66,7 @@ func (d *Desk) spend(k *ask) (by string, ok bool) {
 	k.step.Lock()
 	defer k.step.Unlock()
 	next := d.requestOf(k)
-	if !next.Grant.live(d.Now()) || !d.standing(&next, k) {
+	if !next.Grant.Live(d.Now()) || !d.standing(&next, k) {
 		return "", false
 	}
 	if next.Grant.Counted {
@@ -104,7 +89,7 @@ func (d *Desk) Grants() []Request {
 	var list []Request
 	for _, ks := range d.granted {
 		for _, k := range ks {
-			if k.req.Grant.live(now) {
+			if k.req.Grant.Live(now) {
 				list = append(list, k.view())
 			}
 		}
@@ -126,7 +111,7 @@ func (d *Desk) Revoke(id string, who action.Person) (Request, error) {
 	k.step.Lock()
 	defer k.step.Unlock()
 	next := d.requestOf(k)
-	if !next.Grant.live(d.Now()) {
+	if !next.Grant.Live(d.Now()) {
 		return Request{}, fmt.Errorf("grant %s: %w", id, ErrUnknown)
 	}
 	if _, err := d.may(&next, k, who); err != nil {

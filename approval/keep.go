@@ -26,6 +26,7 @@ type record struct {
 	Exact   string          `json:"exact"`
 	Similar string          `json:"similar,omitempty"`
 	Hold    time.Duration   `json:"hold"`
+	Paper   []byte          `json:"paper,omitempty"`
 }
 
 // Load takes in what a process before this one has kept. Of what waited then no
@@ -48,7 +49,7 @@ func (d *Desk) Load(ctx context.Context) error {
 			continue
 		}
 		k := &ask{
-			req: r.Request, agent: r.Agent, asks: r.Asks, exact: r.Exact, similar: r.Similar, hold: r.Hold,
+			req: r.Request, agent: r.Agent, asks: r.Asks, exact: r.Exact, similar: r.Similar, hold: r.Hold, paper: r.Paper,
 			parked: true, done: make(chan struct{}),
 		}
 		d.restore(k)
@@ -94,6 +95,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			d.sweep()
+			d.Fulfil()
 		}
 	}
 }
@@ -127,8 +129,8 @@ func (d *Desk) keep(k *ask, next Request) error {
 	if d.Store == nil {
 		return nil
 	}
-	next.Waiting, next.Again = 0, false
-	b, err := json.Marshal(record{Request: next, Agent: k.agent, Asks: k.asks, Exact: k.exact, Similar: k.similar, Hold: k.hold})
+	next.Waiting, next.Again, next.Whole, next.Kept = 0, false, false, false
+	b, err := json.Marshal(record{Request: next, Agent: k.agent, Asks: k.asks, Exact: k.exact, Similar: k.similar, Hold: k.hold, Paper: k.paper})
 	if err != nil {
 		return fmt.Errorf("approval %s: %w", next.ID, err)
 	}

@@ -17,8 +17,9 @@ const (
 
 // Propose files the wish of an agent for a service at host, a name that the caller
 // has checked to be one. Draft is what would have to be written for it. Operators
-// find it among the asks; a yes tells the agent that somebody took it up, and opens
-// nothing by itself.
+// find it among the asks, and a draft of the edit with it. A yes tells the agent that
+// somebody took it up, and opens nothing by itself; it is done when the rules give
+// the agent such a service.
 func (d *Desk) Propose(ctx context.Context, p *action.Peer, host, why, draft string) (Request, error) {
 	if err := ctx.Err(); err != nil {
 		return Request{}, err
@@ -33,6 +34,7 @@ func (d *Desk) Propose(ctx context.Context, p *action.Peer, host, why, draft str
 		},
 	}
 	k.req.Reasons = []string{k.asks[0].Reason}
+	k.paper = d.write(&action.Action{ID: k.req.ID, Time: now, Peer: p, Host: host, Kind: KindService}, action.Decision{})
 	k.req.Needs = d.count(&k.req, k)
 	k.step.Lock()
 	defer k.step.Unlock()
@@ -64,4 +66,46 @@ func (d *Desk) Propose(ctx context.Context, p *action.Peer, host, why, draft str
 	d.Log.Info("service proposed", "id", k.req.ID, "agent", k.req.Agent, "host", host)
 	d.tell(Asked, k)
 	return d.requestOf(k), nil
+}
+
+// Fulfil looks which proposals are done by now: whose agent has a service at the
+// host. Who changed the rules has answered them, whatever they said before.
+func (d *Desk) Fulfil() {
+	if d.Serves == nil {
+		return
+	}
+	var open []*ask
+	d.mu.Lock()
+	for _, k := range d.all {
+		if k.req.Kind == KindService && k.req.Fulfilled.IsZero() && (k.req.State == Pending || k.req.State == Approved) && len(k.paper) > 0 {
+			open = append(open, k)
+		}
+	}
+	d.mu.Unlock()
+	for _, k := range open {
+		if d.Serves(k.paper, k.req.Host) {
+			d.fulfil(k)
+		}
+	}
+}
+
+func (d *Desk) fulfil(k *ask) {
+	k.step.Lock()
+	defer k.step.Unlock()
+	next := d.requestOf(k)
+	if next.State != Pending && next.State != Approved {
+		return
+	}
+	next.Fulfilled = d.Now()
+	pending := next.State == Pending
+	if pending {
+		next.State, next.Answered, next.By = Approved, next.Fulfilled, "the rules"
+	}
+	if err := d.keep(k, next); err != nil {
+		d.Log.Warn("that a proposal is done cannot be kept", "id", next.ID, "err", err)
+	}
+	d.apply(k, next)
+	if pending {
+		d.tell(Answered, k)
+	}
 }

@@ -2,8 +2,6 @@ package approval
 
 import (
 	"encoding/hex"
-	"slices"
-	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval/seal"
@@ -54,32 +52,6 @@ func (d *Desk) bind(purpose string, asks []action.Asking, words ...string) strin
 	}
 	return seal.Of(d.Key, purpose, words...)
 }
-
-// names lists the approvers that people must answer for, each once; "" stands for
-// the operators.
-func names(asks []action.Asking) []string {
-	var list []string
-	for _, a := range asks {
-		named := false
-		for _, n := range a.Approvers {
-			if isJudge(n) {
-				continue
-			}
-			named = true
-			if !slices.Contains(list, n) {
-				list = append(list, n)
-			}
-		}
-		if !named && !slices.Contains(list, "") {
-			list = append(list, "")
-		}
-	}
-	return list
-}
-
-func isJudge(name string) bool { return strings.HasPrefix(name, "judge.") }
-
-func judged(a action.Asking) bool { return slices.ContainsFunc(a.Approvers, isJudge) }
 
 // allowed, denied and pending are what the question comes to.
 func (q *question) allowed(id, reason string) action.Decision {

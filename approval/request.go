@@ -6,76 +6,35 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval/reading"
+	"sallyport.dev/sallyport/approval/request"
 )
 
-// A State is where an ask stands.
-type State string
+// An ask as people see it, see package request.
+type (
+	// Request is one ask. It is a copy; changing it changes nothing.
+	Request = request.Request
+	// State is where an ask stands.
+	State = request.State
+	// Need is one approver that must answer.
+	Need = request.Need
+	// Vote is one person's answer.
+	Vote = request.Vote
+	// Grant is a yes for longer.
+	Grant = request.Grant
+)
 
 // The states of a Request.
 const (
-	Pending   State = "pending"
-	Approved  State = "approved"
-	Denied    State = "denied"
-	TimedOut  State = "timed out"
-	Cancelled State = "cancelled" // the agent hung up, or lost its access
+	Pending   = request.Pending
+	Approved  = request.Approved
+	Denied    = request.Denied
+	TimedOut  = request.TimedOut
+	Cancelled = request.Cancelled
 )
 
 // KindService is the Kind of a Request by which an agent proposes a service.
-const KindService = "service"
-
-// A Request is one ask as people see it. It is a copy; changing it changes
-// nothing.
-type Request struct {
-	ID      string   `json:"id"` // of the action that asked first
-	State   State    `json:"state"`
-	Agent   string   `json:"agent"`
-	User    string   `json:"user,omitempty"` // whose agent it is, who may not answer
-	Session string   `json:"session,omitempty"`
-	Service string   `json:"service"`
-	Host    string   `json:"host,omitempty"`
-	Kind    string   `json:"kind"`
-	Summary string   `json:"summary"`
-	Sample  string   `json:"sample,omitempty"`       // what would be sent, see action.Action
-	Hidden  int64    `json:"hidden_bytes,omitempty"` // bytes of it that Sample leaves out
-	Digest  string   `json:"digest,omitempty"`       // SHA-256 of all of it, in hex
-	Alike   string   `json:"alike,omitempty"`        // what a yes of scope similar is for; "": none can be given
-	Rules   []string `json:"rules,omitempty"`
-	Reasons []string `json:"reasons,omitempty"`
-	Judges  []string `json:"judges,omitempty"` // what they said
-	Needs   []Need   `json:"needs,omitempty"`  // who must answer
-	Votes   []Vote   `json:"votes,omitempty"`
-	StepUp  bool     `json:"step_up,omitempty"` // see Approver
-
-	Brief   bool `json:"brief,omitempty"` // in a long list: the Sample is left out
-	Waiting int  `json:"waiting"`         // connections of the agent that are held for the answer
-	Again   bool `json:"again"`           // the agent was told to come back: only the same action, sent again, gets the answer
-
-	Created    time.Time `json:"created"`
-	Expires    time.Time `json:"expires"`
-	Answered   time.Time `json:"answered,omitzero"`
-	By         string    `json:"by,omitempty"`
-	Note       string    `json:"note,omitempty"`
-	BreakGlass bool      `json:"break_glass,omitempty"` // answered on the host, by nobody who was asked
-	Used       time.Time `json:"used,omitzero"`         // when the yes was given to an action
-	UsedBy     string    `json:"used_by,omitempty"`     // that action
-	Grant      *Grant    `json:"grant,omitempty"`       // the yes is for longer
-}
-
-// A Need is one approver that must answer.
-type Need struct {
-	Approver string   `json:"approver"` // "" is any operator who may approve
-	Require  int      `json:"require"`
-	Have     []string `json:"have,omitempty"` // who said yes for it
-}
-
-// A Vote is one person's answer.
-type Vote struct {
-	Person action.Person `json:"person"`
-	Yes    bool          `json:"yes"`
-	Note   string        `json:"note,omitempty"`
-	Time   time.Time     `json:"time"`
-	Scope  Scope         `json:"scope,omitzero"`
-}
+const KindService = request.KindService
 
 // An ask is a Request on the desk. Every change is made with step held, which is
 // taken before the desk's mu; req is read and replaced with mu held.
@@ -87,8 +46,10 @@ type ask struct {
 	exact   string
 	similar string
 	hold    time.Duration
-	waiting int           // guarded by the desk's mu
-	parked  bool          // guarded by the desk's mu
+	waiting int    // guarded by the desk's mu
+	parked  bool   // guarded by the desk's mu
+	paper   []byte // see Desk.Paper
+	whole   reading.Reading
 	done    chan struct{} // closed when it is pending no more
 }
 
@@ -96,23 +57,7 @@ type ask struct {
 func (k *ask) view() Request {
 	r := k.req
 	r.Waiting, r.Again = k.waiting, k.parked
-	return r
-}
-
-// Masked gives the request with what mask makes of every text that an agent, or
-// who was told of it, may have written: for those who are told beside the line.
-func (r Request) Masked(mask func(string) string) Request {
-	for _, s := range []*string{&r.Host, &r.Summary, &r.Sample, &r.Alike, &r.Note} {
-		*s = mask(*s)
-	}
-	list := func(of []string) []string {
-		out := slices.Clone(of)
-		for i := range out {
-			out[i] = mask(out[i])
-		}
-		return out
-	}
-	r.Judges, r.Reasons = list(r.Judges), list(r.Reasons)
+	r.Whole, r.Kept = k.whole.Here(), len(k.paper) > 0
 	return r
 }
 
