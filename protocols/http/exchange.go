@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/refusal"
 	"sallyport.dev/sallyport/protocols/http/room"
 	"sallyport.dev/sallyport/protocols/http/stash"
 )
@@ -100,11 +101,8 @@ func (x *exchange) take(ctx context.Context) error {
 }
 
 // reserve takes memory until done.
-func (x *exchange) reserve(n int64) error { return x.reserveIn(&x.site.p.held, n, x.site.p.HoldMemory) }
-
-// reserveIn takes n bytes of limit until done.
-func (x *exchange) reserveIn(h *room.Holdings, n, limit int64) error {
-	release, err := h.Take(x.site.Peer.ID, n, limit)
+func (x *exchange) reserve(n int64) error {
+	release, err := x.site.p.held.Take(x.site.Peer.ID, n, x.site.p.HoldMemory)
 	if err != nil {
 		return err
 	}
@@ -224,7 +222,7 @@ func (x *exchange) done() {
 // with its problem and nothing is sent.
 type unread struct {
 	*exchange
-	p *ask.Problem
+	p *refusal.Problem
 }
 
 // Learn fails: there is nothing that could be approved.

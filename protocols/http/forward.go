@@ -11,9 +11,10 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
-	"sallyport.dev/sallyport/protocols/http/ask"
 	"sallyport.dev/sallyport/protocols/http/leak"
 	"sallyport.dev/sallyport/protocols/http/origin"
+	"sallyport.dev/sallyport/protocols/http/refusal"
+	"sallyport.dev/sallyport/protocols/llm"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -35,6 +36,8 @@ type transfer struct {
 	sent int64      // bytes written; the pump's until body is closed
 	body chan error // the result of the pump; nil without one
 
+	meter *llm.Scanner // of what a model takes; nil: none answers
+
 	bodyErr error // what came out of body
 }
 
@@ -45,6 +48,7 @@ func (x *exchange) Forward(ctx context.Context, up protocols.Upstream) (action.R
 	t := &transfer{exchange: x, rc: http.NewResponseController(x.w)}
 	err := t.run(ctx, up)
 	t.keepBody()
+	t.bill()
 	t.res.Duration = time.Since(start)
 	return t.res, err
 }
@@ -60,6 +64,9 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 	}
 	t.res.Upstream = t.l.Addr()
 	t.leak.Watch(cred.Used())
+	if t.asksModel() {
+		t.leak.Plain()
+	}
 	head, err := t.head(ctx, cred)
 	if err != nil {
 		t.l.Free()
@@ -126,12 +133,12 @@ func (t *transfer) failed(err error) error {
 	if t.began {
 		return err
 	}
-	p := ask.Unreachable(t.Act.ID)
+	p := refusal.Unreachable(t.Act.ID)
 	if errors.Is(err, vault.ErrNotFound) {
-		p = ask.Penniless(t.Act.ID)
+		p = refusal.Penniless(t.Act.ID)
 	}
 	if errors.Is(err, errAgentBody) {
-		p = ask.Unclear("the body ended before it was whole")
+		p = refusal.Unclear("the body ended before it was whole")
 		p.ID = t.Act.ID
 	}
 	t.res.Status = strconv.Itoa(p.Status)

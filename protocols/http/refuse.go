@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
-	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/refusal"
 )
 
 const drainTimeout = 2 * time.Second // for the rest of a refused request
@@ -19,11 +19,12 @@ func (x *exchange) Refuse(_ context.Context, d action.Decision) error {
 
 // answer writes a problem, unless an answer has begun. What the agent still sends
 // is drained for a short while, or the connection closed.
-func (x *exchange) answer(p *ask.Problem) {
+func (x *exchange) answer(p *refusal.Problem) {
 	if x.began {
 		return
 	}
 	x.began = true
+	p.Shape = x.Shape(x.r.Header)
 	if !x.isWhole() {
 		x.deadline(drainTimeout)
 	}

@@ -1,15 +1,19 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
+	"sallyport.dev/sallyport/protocols/http/page"
 	"sallyport.dev/sallyport/protocols/http/patience"
+	"sallyport.dev/sallyport/protocols/http/refusal"
 	"sallyport.dev/sallyport/protocols/http/room"
 	"sallyport.dev/sallyport/protocols/http/stash"
 )
@@ -39,7 +43,34 @@ func (x *exchange) takeWhole(ctx context.Context) error {
 		}
 	}
 	x.unfit = x.Whole(x.r.Header, x.trailer(), x.whole())
+	if x.unfit == nil && x.Act.Hidden > 0 {
+		x.Act.Transcript = x.transcript()
+	}
 	return x.unfit
+}
+
+// transcript is what people read where the sample leaves something out. It may outlive
+// the exchange, for as long as somebody is asked.
+func (x *exchange) transcript() *page.Transcript {
+	t := &page.Transcript{Size: x.whole().Size}
+	t.Before, t.Behind = x.Around(x.r.Header, x.trailer())
+	if kept := x.kept; kept != nil {
+		t.Stay = func() (func(), bool) { return kept.Close, kept.Share() }
+		t.Open = func() (io.Reader, func(), bool) {
+			if !kept.Share() {
+				return nil, nil, false
+			}
+			return kept.Reader(), kept.Close, true
+		}
+		return t
+	}
+	held, p, peer := x.held, x.site.p, x.site.Peer.ID
+	t.Open = func() (io.Reader, func(), bool) { return bytes.NewReader(held), func() {}, true }
+	t.Stay = func() (func(), bool) {
+		release, err := p.held.Take(peer, int64(len(held)), p.HoldMemory)
+		return release, err == nil
+	}
+	return t
 }
 
 // stash keeps the body until done.
@@ -51,18 +82,25 @@ func (x *exchange) stash(ctx context.Context) error {
 	if size < 0 {
 		size = maxHold
 	}
-	if err := x.reserveIn(&x.site.p.stashed, size, x.site.p.StashRoom); err != nil {
-		return err
-	}
-	if err := x.reserve(min(size, stash.Near)); err != nil {
-		return err
-	}
-	defer protocols.After(ctx, func() { x.deadline(-time.Second) })()
-	x.deadline(learnLimit)
-	kept, err := stash.Keep(x.r.Body, maxHold, x.site.p.StashDir)
+	p, peer := x.site.p, x.site.Peer.ID
+	disk, err := p.stashed.Take(peer, size, p.StashRoom)
 	if err != nil {
 		return err
 	}
+	memory, err := p.held.Take(peer, min(size, stash.Near), p.HoldMemory)
+	if err != nil {
+		disk()
+		return err
+	}
+	give := func() { disk(); memory() }
+	defer protocols.After(ctx, func() { x.deadline(-time.Second) })()
+	x.deadline(learnLimit)
+	kept, err := stash.Keep(x.r.Body, maxHold, p.StashDir)
+	if err != nil {
+		give()
+		return err
+	}
+	kept.Then(give)
 	x.noDeadline()
 	x.kept = kept
 	return nil
@@ -92,16 +130,16 @@ func (x *exchange) approved() error {
 }
 
 // refusal is what the agent hears of a decision.
-func (x *exchange) refusal(d action.Decision) *ask.Problem {
+func (x *exchange) refusal(d action.Decision) *refusal.Problem {
 	switch {
 	case d.Verdict == action.Ask:
-		return ask.Pending(d, x.Act.ID, ask.Token(x.r.Header["Prefer"], "respond-async"))
+		return refusal.Pending(d, x.Act.ID, ask.Token(x.r.Header["Prefer"], "respond-async"))
 	case errors.Is(x.unfit, stash.ErrTooLarge):
 		x.deadline(drainTimeout)
 		stash.Drain(x.r.Body, 4*maxHold) // some clients read no answer before they have sent all
-		return ask.Unaskable(d, x.Act.ID, maxHold>>20)
+		return refusal.Unaskable(d, x.Act.ID, maxHold>>20)
 	case errors.Is(x.unfit, room.ErrNone):
-		return ask.Unheld(d, x.Act.ID)
+		return refusal.Unheld(d, x.Act.ID)
 	}
-	return ask.Denied(d, x.Act.ID)
+	return refusal.Denied(d, x.Act.ID)
 }

@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/aws"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/refusal"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -50,7 +51,7 @@ type Ask struct {
 // Read makes an Ask of r, and brings its header to the form that is sent, in
 // place. With a Problem, the Ask holds an action without parts, which no rule
 // allows.
-func Read(p Place, r *http.Request) (*Ask, *Problem) {
+func Read(p Place, r *http.Request) (*Ask, *refusal.Problem) {
 	a := &Ask{Secure: p.Secure}
 	problem := a.read(p, r)
 	if problem != nil && problem.Location == "" {
@@ -61,15 +62,15 @@ func Read(p Place, r *http.Request) (*Ask, *Problem) {
 	return a, problem
 }
 
-func (a *Ask) read(p Place, r *http.Request) *Problem {
+func (a *Ask) read(p Place, r *http.Request) *refusal.Problem {
 	if n := FieldCount(r.Header); n > maxFields {
-		return &Problem{
+		return &refusal.Problem{
 			Status: http.StatusRequestHeaderFieldsTooLarge, Kind: "too-large", Title: "Too many header fields",
 			Reason: fmt.Sprintf("The request has %d header fields; %d may stand.", n, maxFields),
 		}
 	}
 	if r.ProtoMajor == 2 && !p.Secure {
-		return Unclear("HTTP/2 is spoken over TLS only")
+		return refusal.Unclear("HTTP/2 is spoken over TLS only")
 	}
 	if problem := checkMethod(r.Method); problem != nil {
 		return problem
@@ -79,7 +80,7 @@ func (a *Ask) read(p Place, r *http.Request) *Problem {
 		return problem
 	}
 	if named := r.Header["Host"]; len(named) > 0 && (len(named) > 1 || named[0] != r.Host) {
-		return Misdirected("The request names two hosts.")
+		return refusal.Misdirected("The request names two hosts.")
 	}
 	uri, problem := target(r.RequestURI, r.Host, p.Secure)
 	if problem != nil {
@@ -91,7 +92,7 @@ func (a *Ask) read(p Place, r *http.Request) *Problem {
 		size: r.ContentLength, http2: r.ProtoMajor == 2, upgrade: webSocket(r),
 	})
 	if problem == nil && p.Service.Injects && !p.Service.PlainInjection && !p.Secure {
-		return elsewhere("https://" + a.HostPort + a.Target())
+		return refusal.Elsewhere("https://" + a.HostPort + a.Target())
 	}
 	return problem
 }
@@ -108,7 +109,7 @@ type received struct {
 }
 
 // form applies the policies of method, path, query and fields.
-func (a *Ask) form(svc *action.Service, q received) *Problem {
+func (a *Ask) form(svc *action.Service, q received) *refusal.Problem {
 	if p := checkMethod(q.method); p != nil {
 		return p
 	}
@@ -121,14 +122,14 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 		err = normal.Request(q.header, q.http2)
 	}
 	if err != nil {
-		return Unclear(err.Error())
+		return refusal.Unclear(err.Error())
 	}
 	if p := tooLong(path, q.header); p != nil {
 		return p
 	}
 	if svc.Signs {
 		if a.AWS, err = aws.Read(q.header, query); err != nil {
-			return Unclear(err.Error())
+			return refusal.Unclear(err.Error())
 		}
 	}
 	a.Path = path
@@ -155,6 +156,21 @@ func (a *Ask) form(svc *action.Service, q received) *Problem {
 	}
 	a.Facts.understandURL(svc.Readings)
 	return nil
+}
+
+// Crowded takes the parts from the action, which no rule allows then: the agent
+// has too many requests open. It is recorded like every other refusal.
+func (a *Ask) Crowded() *refusal.Problem {
+	a.Act.Parts = nil
+	return refusal.Crowded()
+}
+
+// Shape is whose errors the client of the request reads.
+func (a *Ask) Shape(h http.Header) refusal.Shape {
+	if !slices.Contains(a.Act.Service.Readings, "llm") {
+		return refusal.Plain
+	}
+	return refusal.Of(a.Path, h)
 }
 
 // Target is the path and query that are matched and sent.
@@ -203,31 +219,31 @@ func FieldCount(h http.Header) int {
 
 // checkMethod refuses what would make the gateway something else than a way to
 // an origin, and what would not stay one word on the wire.
-func checkMethod(m string) *Problem {
+func checkMethod(m string) *refusal.Problem {
 	switch m {
 	case "CONNECT", "TRACE", "TRACK":
-		return &Problem{
+		return &refusal.Problem{
 			Status: http.StatusMethodNotAllowed, Kind: "method-refused", Title: "Method refused",
 			Reason: "The gateway does not pass " + m + ".", Next: "Use another method.",
 		}
 	case "PRI":
-		return Unclear("this is not a request")
+		return refusal.Unclear("this is not a request")
 	}
 	if !httpguts.ValidHeaderFieldName(m) || len(m) > maxMethod {
-		return Unclear("the method is not a word")
+		return refusal.Unclear("the method is not a word")
 	}
 	return nil
 }
 
 // target takes the authority off the absolute form; it must be the host that the
 // request names anyway.
-func target(uri, host string, secure bool) (string, *Problem) {
+func target(uri, host string, secure bool) (string, *refusal.Problem) {
 	if strings.HasPrefix(uri, "/") {
 		return uri, nil
 	}
 	scheme, rest, ok := strings.Cut(uri, "://")
 	if !ok {
-		return "", Unclear(normal.ErrForm.Error())
+		return "", refusal.Unclear(normal.ErrForm.Error())
 	}
 	want := "http"
 	if secure {
@@ -241,20 +257,20 @@ func target(uri, host string, secure bool) (string, *Problem) {
 		path = "/" + path
 	}
 	if !strings.EqualFold(scheme, want) || !strings.EqualFold(authority, host) {
-		return "", Misdirected("The request line names another place than the connection.")
+		return "", refusal.Misdirected("The request line names another place than the connection.")
 	}
 	return path, nil
 }
 
 // agree checks that a Host field names what the connection is for: the name the
 // agent used, or, where it used none, the very address it dialled.
-func agree(host, name string, dst netip.AddrPort) (string, uint16, *Problem) {
+func agree(host, name string, dst netip.AddrPort) (string, uint16, *refusal.Problem) {
 	got, port, err := normal.Authority(host)
 	if err != nil {
-		return "", 0, Unclear(err.Error())
+		return "", 0, refusal.Unclear(err.Error())
 	}
 	if port != 0 && port != dst.Port() {
-		return "", 0, Misdirected("The request is for another port than the connection.")
+		return "", 0, refusal.Misdirected("The request is for another port than the connection.")
 	}
 	if name != "" && got == name {
 		return got, port, nil
@@ -264,7 +280,7 @@ func agree(host, name string, dst netip.AddrPort) (string, uint16, *Problem) {
 			return got, port, nil
 		}
 	}
-	return "", 0, Misdirected("The request is for another host than the connection.")
+	return "", 0, refusal.Misdirected("The request is for another host than the connection.")
 }
 
 // hostPort is the Host field that is sent; a port that goes without saying is

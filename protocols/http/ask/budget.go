@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"sallyport.dev/sallyport/protocols/http/refusal"
 )
 
 // What one request may leave in its record, in bytes as they are encoded there.
@@ -21,15 +23,15 @@ const (
 )
 
 // tooLong refuses what the rules must see whole, and no origin has use for.
-func tooLong(path string, h http.Header) *Problem {
+func tooLong(path string, h http.Header) *refusal.Problem {
 	if encoded(path) > pathBudget {
-		return &Problem{
+		return &refusal.Problem{
 			Status: http.StatusRequestURITooLong, Kind: "too-large", Title: "Path too long",
 			Reason: "The path is longer than 8 KiB.", Next: "Send what is long in the body.",
 		}
 	}
 	if len(MediaType(h)) > maxMediaType {
-		return Unclear("the content type is not a media type")
+		return refusal.Unclear("the content type is not a media type")
 	}
 	return nil
 }

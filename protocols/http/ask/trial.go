@@ -9,6 +9,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/refusal"
 )
 
 // Trial makes the action of a request that nobody sent, on the road of live ones.
@@ -23,7 +24,7 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 	}
 	var dst netip.AddrPort
 	if !strings.HasPrefix(t.URL, "/") {
-		var p *Problem
+		var p *refusal.Problem
 		if q.host, q.target, dst, p = split(t.URL); p != nil {
 			return nil, p
 		}
@@ -41,14 +42,14 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 }
 
 // split takes a URL apart without touching its path.
-func split(s string) (host, target string, dst netip.AddrPort, p *Problem) {
+func split(s string) (host, target string, dst netip.AddrPort, p *refusal.Problem) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return "", "", dst, Unclear("the URL is neither http nor https")
+		return "", "", dst, refusal.Unclear("the URL is neither http nor https")
 	}
 	host, port, err := normal.Authority(u.Host)
 	if err != nil {
-		return "", "", dst, Unclear(err.Error())
+		return "", "", dst, refusal.Unclear(err.Error())
 	}
 	if port == 0 {
 		port = 80

@@ -83,6 +83,25 @@ func (h *head) Write(b []byte) (int, error) {
 // request it leaves out.
 func (a *Ask) sample(header, trailer http.Header, near []byte, size int64) ([]byte, int64) {
 	p := page.Page{Signs: a.AWS != nil}
+	a.before(&p, header, trailer)
+	p.Body(near, size)
+	behind(&p, header, trailer)
+	return p.Text()
+}
+
+// Around gives what stands before and behind the body where a person reads all of a
+// request.
+func (a *Ask) Around(header, trailer http.Header) (head, tail []byte) {
+	p := page.Page{Signs: a.AWS != nil, Full: true}
+	a.before(&p, header, trailer)
+	head, _ = p.Text()
+	p = page.Page{Signs: a.AWS != nil, Full: true}
+	behind(&p, header, trailer)
+	tail, _ = p.Text()
+	return head, tail
+}
+
+func (a *Ask) before(p *page.Page, header, trailer http.Header) {
 	url, secret := a.Facts.Method+" "+a.scheme()+"://"+a.HostPort+a.Path, 0
 	if a.Query != "" {
 		url += "?" + normal.MaskQuery(a.Query, masked, normal.SecretName)
@@ -97,8 +116,9 @@ func (a *Ask) sample(header, trailer http.Header, near []byte, size int64) ([]by
 	}
 	p.Fields("header ", header)
 	p.Fields("trailer ", trailer)
-	p.Body(near, size)
+}
+
+func behind(p *page.Page, header, trailer http.Header) {
 	p.Usual("header ", header)
 	p.Usual("trailer ", trailer)
-	return p.Text()
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -36,6 +37,7 @@ const masked = "[hidden]"
 // A Page is a Sample as it is written.
 type Page struct {
 	Signs bool // the fields of AWS say what is asked, and are signed anew
+	Full  bool // nothing is left out for its length; what may be a secret still is
 
 	b      []byte
 	head   int // bytes of fields
@@ -44,7 +46,15 @@ type Page struct {
 
 // URL writes the request line, from which secret bytes are left out.
 func (p *Page) URL(line string, secret int) {
-	p.missing(p.line([]byte(line), urlRoom, ascii) + secret)
+	p.missing(p.line([]byte(line), p.room(urlRoom), ascii) + secret)
+}
+
+// room is what there is room for.
+func (p *Page) room(n int) int {
+	if p.Full {
+		return math.MaxInt
+	}
+	return n
 }
 
 // Say writes a line of ours.
@@ -69,7 +79,7 @@ func (p *Page) fields(word string, h http.Header, wanted func(name string) bool)
 			continue
 		}
 		for _, v := range h[name] {
-			room := min(fieldRoom, headRoom-p.head)
+			room := p.room(min(fieldRoom, headRoom-p.head))
 			if room < len(word)+len(name) {
 				left += len(name) + len(v)
 				continue

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 )
 
 const (
@@ -26,18 +27,22 @@ const (
 // ErrTooLarge means that there was more than the limit.
 var ErrTooLarge = errors.New("the body is larger than what may be kept")
 
-// A Stash is one body. Close it when nobody reads it any more.
+// A Stash is one body. Whoever has it closes it; the last one ends it.
 type Stash struct {
 	near []byte
 	size int64
 	file *os.File // nil: all of it is near
 	seal cipher.AEAD
+
+	mu    sync.Mutex
+	users int    // guarded by mu
+	then  func() // guarded by mu
 }
 
 // Keep reads r to its end and keeps it; limit bounds that. dir is where the file
 // goes, "" for the system's. It blocks as long as r does.
 func Keep(r io.Reader, limit int64, dir string) (_ *Stash, err error) {
-	s := new(Stash)
+	s := &Stash{users: 1}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -160,8 +165,34 @@ func (s *Stash) Reader() io.Reader {
 	return io.MultiReader(near, &far{s: s, left: s.size - int64(len(s.near))})
 }
 
-// Close forgets the body.
+// Share gives the body to one more user, who closes it; false: it has ended.
+func (s *Stash) Share() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users == 0 {
+		return false
+	}
+	s.users++
+	return true
+}
+
+// Then has f called when the body ends.
+func (s *Stash) Then(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.then = f
+}
+
+// Close is for one user; behind the last one the body is forgotten.
 func (s *Stash) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users != 0 {
+		return
+	}
+	if s.then != nil {
+		s.then()
+	}
 	if s.file != nil {
 		s.file.Close()
 		s.file = nil

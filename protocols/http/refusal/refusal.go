@@ -1,4 +1,7 @@
-package ask
+// Package refusal is what the gateway answers itself, for the agent that reads it and
+// for the library that it reads with: a problem of RFC 9457, which to the client of a
+// language model is an error of that model's API as well. It decides nothing.
+package refusal
 
 import (
 	"encoding/json"
@@ -28,6 +31,7 @@ type Problem struct {
 	Ask    string // id of the ask that waits for an answer
 
 	Location string // where the request belongs
+	Shape    Shape
 }
 
 func (p *Problem) Error() string { return p.Reason }
@@ -49,8 +53,8 @@ func Misdirected(reason string) *Problem {
 	}
 }
 
-// elsewhere sends a plain request of a service with a secret to TLS.
-func elsewhere(location string) *Problem {
+// Elsewhere sends a plain request of a service with a secret to TLS.
+func Elsewhere(location string) *Problem {
 	return &Problem{
 		Status: http.StatusPermanentRedirect, Kind: "tls-required", Title: "TLS required", Location: location,
 		Reason: "This service takes a credential, which does not travel in the clear.",
@@ -58,10 +62,8 @@ func elsewhere(location string) *Problem {
 	}
 }
 
-// Crowded takes the parts from the action, which no rule allows then: the agent
-// has too many requests open. It is recorded like every other refusal.
-func (a *Ask) Crowded() *Problem {
-	a.Act.Parts = nil
+// Crowded is for an agent that has too many requests open.
+func Crowded() *Problem {
 	return &Problem{
 		Status: http.StatusTooManyRequests, Kind: "too-many-requests", Title: "Too many open requests",
 		Reason: "The agent has too many requests open at once.",
@@ -139,25 +141,35 @@ func (p *Problem) operation() string {
 	return askURL + p.Ask
 }
 
-// Write answers a request with p, in the shape of RFC 9457.
+// A document is a Problem as it is written.
+type document struct {
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Rule    string `json:"rule,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+	ID      string `json:"action_id,omitempty"`
+	Next    string `json:"next_step,omitempty"`
+	Ask     string `json:"approval_id,omitempty"`
+	URL     string `json:"approval_url,omitempty"`
+	Problem string `json:"problem,omitempty"` // the type of RFC 9457, where Type is another's
+	Error   any    `json:"error,omitempty"`   // see Shape
+}
+
+// Write answers a request with p, in the shape of RFC 9457 and of p.
 func (p *Problem) Write(w http.ResponseWriter, method string) {
-	body, err := json.Marshal(struct {
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Rule   string `json:"rule,omitempty"`
-		Reason string `json:"reason,omitempty"`
-		Detail string `json:"detail,omitempty"`
-		ID     string `json:"action_id,omitempty"`
-		Next   string `json:"next_step,omitempty"`
-		Ask    string `json:"approval_id,omitempty"`
-		URL    string `json:"approval_url,omitempty"`
-	}{problemBase + p.Kind, p.Title, p.Status, p.Rule, p.Reason, p.Reason, p.ID, p.Next, p.Ask, p.operation()})
+	d := document{
+		Type: problemBase + p.Kind, Title: p.Title, Status: p.Status, Rule: p.Rule, Reason: p.Reason, Detail: p.Reason,
+		ID: p.ID, Next: p.Next, Ask: p.Ask, URL: p.operation(),
+	}
+	media := p.shape(&d)
+	body, err := json.Marshal(d)
 	if err != nil {
 		body = []byte("{}")
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", media)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	if p.Location != "" {
