@@ -127,3 +127,15 @@ type SourceText struct {
 
 // ETag names the text for those who change it.
 func (t SourceText) ETag() string { return t.Revision }
+
+// A Sketch is a draft that answers for good what somebody was asked: for an editor to
+// look at, to change and to take. It opens nothing by itself.
+type Sketch struct {
+	Draft   Draft    `json:"draft"`             // without edits: there is none
+	HCL     string   `json:"hcl,omitempty"`     // the blocks as they would stand
+	Notes   []string `json:"notes,omitempty"`   // what whoever takes it should know
+	Verdict string   `json:"verdict,omitempty"` // what the rules would come to with it
+}
+
+// Note adds something that whoever takes the sketch should know.
+func (s *Sketch) Note(text string) { s.Notes = append(s.Notes, text) }

@@ -6,6 +6,7 @@ package inbox
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,10 +33,14 @@ type Desk interface {
 	MayAnswer(r approval.Request, who action.Person) bool
 	Answer(id string, yes bool, who action.Person, note string, scope approval.Scope) (approval.Request, error)
 	Revoke(id string, who action.Person) (approval.Request, error)
+	Transcript(id string, w io.Writer) error
 }
 
 // Inbox answers operators about the asks of a Desk.
-type Inbox struct{ Desk Desk }
+type Inbox struct {
+	Desk    Desk
+	Drafter Drafter // nil: nothing is drafted
+}
 
 // An Answer is what an operator says to an ask.
 type Answer struct {
@@ -57,6 +62,15 @@ func (b Inbox) Routes() route.Table {
 		{
 			Method: "GET", Pattern: "/api/v1/approvals/{id}", Right: route.Known, Do: route.Out(b.one),
 			Doc: "One ask.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/approvals/{id}/whole", Right: route.Known, StepUp: true, Watched: true, Do: route.Out(b.whole),
+			Doc:   "A piece of all that an ask would send, escaped as its sample is, with nothing left out for its length.",
+			Query: []string{"offset of the piece, in bytes of the text", "limit of the piece, in bytes; at most a MiB"},
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/approvals/{id}/draft", Right: route.Viewer, Do: route.Out(b.sketch),
+			Doc: "The edit that would answer an ask for good: a rule for the likes of the action, or the service that an agent proposes. An editor takes it with /policy/apply.",
 		},
 		{
 			Method: "POST", Pattern: "/api/v1/approvals/{id}/approve", Right: route.Known, Do: route.May(b.approve),

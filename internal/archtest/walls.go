@@ -32,12 +32,12 @@ var may = map[string][]string{
 
 	// Floor 3
 	"gateway":        {"action", "vault", "netstack", "protocols", "approval", "audit"},
-	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit"},
+	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit", "audit/usage"},
 	"internal/store": {"action", "vault", "vault/seal", "netstack", "netstack/dns", "approval", "audit/..."},
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {
-		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/replay", "policy/presets/card", "approval/...", "audit", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
+		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/replay", "policy/sketch", "policy/presets/card", "approval/...", "audit", "audit/record", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
 	},
 	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
 	"internal/demo": {"internal/pgserver", "internal/pki"},

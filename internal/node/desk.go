@@ -11,6 +11,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/internal/node/paper"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -28,7 +29,7 @@ func (n *Node) openDesk(ctx context.Context) error {
 	}
 	n.Desk = &approval.Desk{
 		Now: time.Now, Log: n.o.Log, Store: n.store, Key: key.Reveal(),
-		Approver: n.approver, Operator: n.mayApprove,
+		Approver: n.approver, Operator: n.mayApprove, Paper: paper.Of, Serves: n.serves,
 	}
 	var life context.Context
 	life, n.closing = context.WithCancel(ctx)
@@ -54,6 +55,18 @@ func (n *Node) mayApprove(p action.Person) bool {
 	}
 	d := n.people.Load()
 	return d != nil && d.Rights(p).Has(route.Approver)
+}
+
+// serves reports whether the agent of a paper has a service at host by now.
+func (n *Node) serves(written []byte, host string) bool {
+	p, ok := paper.Peer(written)
+	if !ok {
+		return false
+	}
+	if now, ok := n.Roster.Current(p.ID); ok {
+		p = now
+	}
+	return n.Rules.serves(p, host)
 }
 
 // serves reports whether a service of the agent is at host.

@@ -106,7 +106,7 @@ func (l *Looker) Look(s Seen) Note {
 func (l *Looker) asks(s Seen) (asks []ask, why string) {
 	for i := range s.Parts {
 		p := &s.Parts[i]
-		if refused := refusedBy(p); refused != "" {
+		if refused := refusedBy(p, nil); refused != "" {
 			return nil, refused
 		}
 		if p.Control || p.Verdict == action.Allow.String() || allowed(p) {
@@ -124,10 +124,12 @@ func (l *Looker) asks(s Seen) (asks []ask, why string) {
 	return asks, ""
 }
 
-// refusedBy says whether a rule tightens the part, so that no other lifts it.
-func refusedBy(p *trace.Part) string {
+// refusedBy says whether a rule tightens the part, so that no other lifts it; of those
+// that ask some may be about to be lifted.
+func refusedBy(p *trace.Part, lifted []string) string {
 	for _, r := range p.Rules {
 		switch outcome := strings.TrimPrefix(r.Outcome, "would "); {
+		case outcome == "asks" && slices.Contains(lifted, r.Rule):
 		case r.Rule == "databases" && outcome == "denies":
 			return whyBinding
 		case outcome == "denies" || outcome == "asks" || outcome == "deny" || outcome == "ask":
@@ -202,13 +204,13 @@ func (l *Looker) request(out *ask, f action.Facts, ops []string) bool {
 		}
 		out.kind, out.fields = kind, set(fields)
 	}
+	out.method, out.template = method, Template(path)
 	if len(ops) > 0 {
 		out.ops = set(ops)
 		// An operation of unknown effect is one whose body says what it is, and that
 		// is not known: to allow it would be to allow whatever it can be.
 		return out.effects&action.EffectUnknown == 0
 	}
-	out.method, out.template = method, Template(path)
 	return true
 }
 

@@ -66,19 +66,7 @@ func (r *Rule) write(body *hclwrite.Body) {
 	if len(r.Roles) > 0 {
 		b.SetAttributeRaw("roles", references("role", r.Roles))
 	}
-	for _, a := range []struct {
-		name string
-		list []string
-	}{
-		{"effects", r.Effects},
-		{"operations", r.Operations},
-		{"methods", r.Methods},
-		{"paths", r.Paths},
-		{"tools", r.Tools},
-		{"verbs", r.Verbs},
-		{"tables", r.Tables},
-		{"functions", r.Functions},
-	} {
+	for _, a := range r.lists() {
 		if len(a.list) > 0 {
 			b.SetAttributeRaw(a.name, texts(a.list))
 		}
@@ -87,6 +75,26 @@ func (r *Rule) write(body *hclwrite.Body) {
 		b.SetAttributeRaw("when", r.condition())
 	}
 	b.SetAttributeValue("verdict", cty.StringVal("allow"))
+}
+
+// A listed attribute is a list of texts.
+type listed struct {
+	name string
+	list []string
+}
+
+// lists gives the plain attributes in their order.
+func (r *Rule) lists() []listed {
+	return []listed{
+		{"effects", r.Effects},
+		{"operations", r.Operations},
+		{"methods", r.Methods},
+		{"paths", r.Paths},
+		{"tools", r.Tools},
+		{"verbs", r.Verbs},
+		{"tables", r.Tables},
+		{"functions", r.Functions},
+	}
 }
 
 // references is a list such as [service.shop].
