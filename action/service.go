@@ -10,6 +10,7 @@ import (
 // to the policy that made it and is never changed.
 type Service struct {
 	Name        string
+	Preset      string // "": none
 	Protocol    string // "http", "postgres", "tcp"
 	Description string
 	Injects     bool // a credential is bound to it
@@ -18,10 +19,11 @@ type Service struct {
 	DirectTLS   bool // PostgreSQL: TLS from the first byte, without asking for it
 	Passthrough bool // TLS is spliced unseen
 
-	EncodedPaths     bool     // path_encoding = "allow": keep encoded slashes
-	FoldPaths        bool     // case_insensitive_paths
-	PlainInjection   bool     // insecure_injection: a secret may travel without TLS
-	Readings         []string // that operations declare with `as`
+	EncodedPaths     bool             // path_encoding = "allow": keep encoded slashes
+	FoldPaths        bool             // case_insensitive_paths
+	PlainInjection   bool             // insecure_injection: a secret may travel without TLS
+	Readings         []string         // that operations declare with `as`
+	Prices           map[string]Price // of models, that the configuration states
 	Databases        []string
 	Catalog          bool // PostgreSQL: names are looked up on the server
 	Session          Session

@@ -72,7 +72,7 @@ func (c *compiler) service(conf *hclconf.Service) {
 	}
 	s := &service{conf: conf, index: len(c.policy.services)}
 	s.Service = action.Service{
-		Name: conf.Name, Protocol: conf.Protocol.Value, Description: conf.Description, Probe: conf.Probe,
+		Name: conf.Name, Preset: conf.Preset, Protocol: conf.Protocol.Value, Description: conf.Description, Probe: conf.Probe,
 		Injects: conf.Auth != nil, Signs: conf.Auth.Signs(), Plaintext: conf.TLS.Disable,
 		DirectTLS: conf.TLS.Negotiation.Value == "direct", Passthrough: conf.Passthrough.Value,
 		EncodedPaths: conf.EncodedPaths, FoldPaths: conf.FoldPaths, PlainInjection: conf.InsecureInjection,

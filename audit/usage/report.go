@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"sallyport.dev/sallyport/audit/record"
 )
 
 // Bounds of a Report: names of models are chosen by whoever answers.
@@ -59,7 +57,7 @@ type Unpriced struct {
 }
 
 // Fold makes the report of rows. roles gives the roles of an agent.
-func Fold(q Query, by []string, rows []Row, roles func(record.Agent) []string) (*Report, error) {
+func Fold(q Query, by []string, rows []Row, roles func(Agent) []string) (*Report, error) {
 	for _, d := range by {
 		if !slices.Contains(Dimensions(), d) {
 			return nil, fmt.Errorf("%q is nothing to group by; there are %s", d, strings.Join(Dimensions(), ", "))
@@ -111,7 +109,7 @@ func (r *Report) steps(q Query) {
 }
 
 // keys gives the groups that a row is in.
-func keys(row *Row, by []string, roles func(record.Agent) []string) [][]string {
+func keys(row *Row, by []string, roles func(Agent) []string) [][]string {
 	all := [][]string{{}}
 	for _, d := range by {
 		values := []string{""}

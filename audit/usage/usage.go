@@ -10,6 +10,9 @@ import (
 	"sallyport.dev/sallyport/audit/record"
 )
 
+// An Agent is who asked, as records have it.
+type Agent = record.Agent
+
 // A Query says of which time sums are wanted.
 type Query struct {
 	Since, Until time.Time     // by when the agent asked
@@ -19,7 +22,7 @@ type Query struct {
 // A Row is the sum of the calls that are alike, in one step of time.
 type Row struct {
 	At       time.Time // when the step begins; zero: there is one only
-	Agent    record.Agent
+	Agent    Agent
 	Service  string
 	Provider string
 	Model    string

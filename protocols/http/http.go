@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/entry"
 	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/protocols/http/room"
+	"sallyport.dev/sallyport/protocols/llm/price"
 	"sallyport.dev/sallyport/protocols/tcp"
 )
 
@@ -40,6 +41,7 @@ type Protocol struct {
 	open    room.Openings
 	copies  sync.Pool // *[copyBuffer]byte, while a body flows
 	heads   origin.Heads
+	prices  *price.Table
 
 	origins origin.Maker
 }

@@ -69,6 +69,9 @@ func (t *transfer) relay(resp *http.Response) error {
 	if err := t.leak.Answer(resp, t.r.Method == http.MethodHead); err != nil {
 		return err
 	}
+	if t.asksModel() {
+		t.measure(resp)
+	}
 	maps.Copy(h, resp.Header)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http would guess one
@@ -143,16 +146,17 @@ func (t *transfer) relayBody(resp *http.Response) error {
 			}
 			left -= int64(n)
 		}
+		if rerr == nil && n > 0 && left != 0 && (events || t.l.Waiting() == 0) {
+			if err := t.rc.Flush(); err != nil {
+				return fmt.Errorf("to the agent: %w", err)
+			}
+		}
+		t.meter.Write(buf[:n]) // behind the flush: nobody waits for it
 		if rerr == io.EOF {
 			return nil
 		}
 		if rerr != nil {
 			return fmt.Errorf("the answer broke off: %w", rerr)
-		}
-		if n > 0 && left != 0 && (events || t.l.Waiting() == 0) {
-			if err := t.rc.Flush(); err != nil {
-				return fmt.Errorf("to the agent: %w", err)
-			}
 		}
 	}
 }

@@ -209,6 +209,15 @@ const (
 	Reported = "reported"
 )
 
+// Provider is that of a preset; "" for one that is not of a provider of models.
+func Provider(preset string) string {
+	switch preset {
+	case "anthropic", "openai", "azure_openai", "bedrock", "gemini", "openrouter":
+		return preset
+	}
+	return ""
+}
+
 // level is the tier, where it is not the usual one.
 func (f *findings) level() string {
 	switch t := strings.ToLower(f.tier.String()); t {

@@ -33,14 +33,15 @@ func New(mediaType string) *Scanner {
 	return nil
 }
 
-// Write takes in what comes next. It keeps nothing of p and never fails.
-func (s *Scanner) Write(p []byte) (int, error) {
-	if s.events {
+// Write takes in what comes next, and keeps nothing of p. On nil it does nothing.
+func (s *Scanner) Write(p []byte) {
+	switch {
+	case s == nil:
+	case s.events:
 		s.lines(p)
-	} else {
+	default:
 		s.doc.read(p)
 	}
-	return len(p), nil
 }
 
 // A line is where in a line of an event stream the scanner stands.

