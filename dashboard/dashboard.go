@@ -18,6 +18,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/connect"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/services"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/vault"
 
@@ -59,6 +60,7 @@ type API struct {
 	Log     *audit.Log
 	Rules   Rulebook
 	Book    *book.Book
+	Shelf   services.Shelf
 	// Parts bring rows of their own to the table of routes.
 	Parts []Part
 	// Config makes the client configuration of an agent whose private key it is;

@@ -36,7 +36,7 @@ type Dialer struct {
 
 // Dial reaches a route. It tries the addresses in the order of the resolver.
 func (d *Dialer) Dial(ctx context.Context, r *action.Route) (net.Conn, netip.AddrPort, error) {
-	addrs, err := d.addresses(ctx, r)
+	addrs, err := d.Addresses(ctx, r)
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
@@ -55,8 +55,8 @@ func (d *Dialer) Dial(ctx context.Context, r *action.Route) (net.Conn, netip.Add
 	return nil, netip.AddrPort{}, last
 }
 
-// addresses resolves a route and keeps what may be dialled.
-func (d *Dialer) addresses(ctx context.Context, r *action.Route) ([]netip.Addr, error) {
+// Addresses resolves a route and keeps what may be dialled.
+func (d *Dialer) Addresses(ctx context.Context, r *action.Route) ([]netip.Addr, error) {
 	found, err := d.resolve(ctx, r.Host)
 	if err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", r.Host, err)

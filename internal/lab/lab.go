@@ -14,11 +14,14 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/gateway"
+	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http"
+	httpprobe "sallyport.dev/sallyport/protocols/http/probe"
 	"sallyport.dev/sallyport/protocols/postgres"
+	pgprobe "sallyport.dev/sallyport/protocols/postgres/probe"
 	"sallyport.dev/sallyport/protocols/tcp"
 	"sallyport.dev/sallyport/vault"
 )
@@ -75,6 +78,7 @@ func New(t testing.TB, hcl string) *Lab {
 func build(pg *postgres.Protocol) node.Build {
 	return node.Build{
 		Protocols: []protocols.Protocol{http.New(), pg, tcp.New()},
+		Tries:     map[string]probe.Try{"http": httpprobe.Try, "postgres": pgprobe.Try},
 		Policy: policy.Options{
 			Tables: []action.FactTable{http.Facts(), postgres.Facts(), tcp.Facts()},
 			Trials: map[string]func(*action.Service, action.Trial) (*action.Action, error){

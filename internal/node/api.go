@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/services"
+	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node/consent"
+	"sallyport.dev/sallyport/internal/node/reach"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/scrub"
@@ -21,7 +24,13 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
+	presets, err := reach.Presets()
+	if err != nil {
+		return nil, err
+	}
+	tries := reach.New(n.Rules.Current, &probe.Prober{Dialer: n.Gateway.Dialer, Vault: n.Vault, Tries: n.o.Build.Tries, Mask: n.Vault.Mask})
 	a := &dashboard.API{
+		Shelf:   services.Shelf{Presets: presets, Reach: tries.Reach},
 		Version: n.o.Version, Started: n.started, Connect: n.consent,
 		Book: n.newBook(context.Background()), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,

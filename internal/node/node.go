@@ -29,6 +29,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/dashboard/push"
 	"sallyport.dev/sallyport/gateway"
+	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node/gate"
 	"sallyport.dev/sallyport/internal/node/outreach"
 	"sallyport.dev/sallyport/internal/node/safe"
@@ -55,6 +56,7 @@ const unusedSubnet = "10.77.0.0/16"
 type Build struct {
 	Protocols []protocols.Protocol
 	Policy    policy.Options
+	Tries     map[string]probe.Try // of an operator, by protocol
 	// Remote gives what fetches a secret, and what tells it from another place; nil
 	// for one that is not fetched. Nil: no secret is.
 	Remote func(*policy.SecretConfig) (r vault.Remote, spec string, err error)

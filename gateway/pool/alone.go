@@ -1,0 +1,16 @@
+package pool
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// NewWire makes a wire of a connection that no pool keeps. show gives the client
+// certificate of the account; nil: it has none.
+func NewWire(c net.Conn, at netip.AddrPort, r *action.Route, show func(context.Context) (*tls.Certificate, error)) *Wire {
+	return &Wire{Conn: c, At: at.String(), Route: r, address: at, show: show, closed: func(*Wire) {}}
+}
