@@ -50,7 +50,7 @@ var _ protocols.Protocol = (*Protocol)(nil)
 
 // New makes the protocol.
 func New() *Protocol {
-	return &Protocol{HoldMemory: holdMemory, StashRoom: stashRoom, tls: entry.NewTLS(), opaque: tcp.New()}
+	return &Protocol{HoldMemory: holdMemory, StashRoom: stashRoom, tls: entry.NewTLS(), opaque: tcp.New(), prices: price.Builtin()}
 }
 
 // Name is how a service asks for it.

@@ -1,0 +1,201 @@
+package http
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+)
+
+const (
+	chatAnswer = `{"object":"chat.completion","model":"gpt-4o-2024-08-06","choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":1000,"completion_tokens":100,"prompt_tokens_details":{"cached_tokens":400}}}`
+	chatEvents = "data: {\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":{\"content\":\"hello you\"}}],\"usage\":null}\n\n" +
+		"data: {\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o-2024-08-06\",\"choices\":[],\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":100,\"prompt_tokens_details\":{\"cached_tokens\":400}}}\n\n" +
+		"data: [DONE]\n\n"
+)
+
+// modelBench is a service whose operations say that models are asked there.
+func modelBench(t testing.TB, secret bool, h http.HandlerFunc) *bench {
+	b := newBench(t, h)
+	b.svc.Readings, b.svc.Preset = []string{"llm"}, "openai"
+	if secret {
+		b.auth, b.svc.Injects = &action.Auth{Scheme: "bearer", Secrets: []string{"s"}}, true
+	}
+	return b
+}
+
+// However an answer comes, the agent has it whole and the record has its numbers.
+func TestUsageOfAnAnswer(t *testing.T) {
+	want := action.Usage{Provider: "openai", Model: "gpt-4o-2024-08-06", Input: 600, CacheRead: 400, Output: 100, Cost: 600*2500 + 400*1250 + 100*10_000, Price: "2025-11-24"}
+	for _, secret := range []bool{true, false} {
+		for _, coding := range []string{"", "gzip", "deflate", "br", "zstd"} {
+			for typ, text := range map[string]string{"application/json; charset=utf-8": chatAnswer, "text/event-stream": chatEvents} {
+				t.Run(fmt.Sprintf("secret=%v %s %s", secret, coding, typ), func(t *testing.T) {
+					b := modelBench(t, secret, func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("Content-Type", typ)
+						whole := []byte(text)
+						if enc := encoders[coding]; enc != nil {
+							var packed bytes.Buffer
+							z := enc(&packed)
+							io.WriteString(z, text)
+							z.Close()
+							w.Header().Set("Content-Encoding", coding)
+							whole = packed.Bytes()
+						}
+						for piece := range bytes.SplitSeq(whole, []byte(",")) {
+							w.Write(piece)
+							w.(http.Flusher).Flush()
+							if len(piece) < len(whole) {
+								whole = whole[len(piece):]
+							}
+							if len(whole) > 0 && whole[0] == ',' {
+								w.Write([]byte(","))
+								whole = whole[1:]
+							}
+						}
+					})
+					bothVersions(t, func(t *testing.T, h2 bool) {
+						req, _ := http.NewRequest("POST", "https://api.example/v1/chat/completions", strings.NewReader(`{"model":"gpt-4o","stream":true}`))
+						req.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd")
+						req.Header.Set("Content-Type", "application/json")
+						resp, err := b.client(h2).Do(req)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if got := body(t, resp); got != text {
+							t.Errorf("the agent has %q (%v)", got, resp.Header)
+						}
+					})
+					for _, r := range b.waitRecords(2) {
+						if r.res.Usage == nil || *r.res.Usage != want {
+							t.Errorf("the record has %+v, want %+v", r.res.Usage, want)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// What is no answer of a model takes nothing, and none of it is read.
+func TestUsageOfOthers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		method, typ, coding string
+		status              int
+		readings            []string
+	}{
+		"another service":    {"POST", "application/json", "", 200, nil},
+		"a GET":              {"GET", "application/json", "", 200, []string{"llm"}},
+		"an error":           {"POST", "application/json", "", 429, []string{"llm"}},
+		"another type":       {"POST", "text/html", "", 200, []string{"llm"}},
+		"an unknown coding":  {"POST", "application/json", "x-own", 200, []string{"llm"}},
+		"a part of a coding": {"POST", "application/json", "gzip", 206, []string{"llm"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := modelBench(t, false, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", tt.typ)
+				if tt.coding != "" {
+					w.Header().Set("Content-Encoding", tt.coding)
+				}
+				w.WriteHeader(tt.status)
+				io.WriteString(w, chatAnswer)
+			})
+			b.svc.Readings = tt.readings
+			req, _ := http.NewRequest(tt.method, "https://api.example/v1/chat/completions", nil)
+			req.Header.Set("Accept-Encoding", "identity") // else the client asks for gzip and undoes it
+			resp, err := b.client(false).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := body(t, resp); got != chatAnswer {
+				t.Errorf("the agent has %q", got)
+			}
+			if u := b.waitRecords(1)[0].res.Usage; u != nil {
+				t.Errorf("it took %+v", u)
+			}
+		})
+	}
+}
+
+// A stream that breaks off, on either side, has what it had taken until then.
+func TestUsageOfACutStream(t *testing.T) {
+	first, _, _ := strings.Cut(chatEvents, "\n\n")
+	for _, agent := range []bool{false, true} {
+		for _, coding := range []string{"", "gzip"} {
+			t.Run(fmt.Sprintf("agent=%v %s", agent, coding), func(t *testing.T) {
+				b := modelBench(t, true, func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Type", "text/event-stream")
+					var out io.Writer = w
+					if coding != "" {
+						w.Header().Set("Content-Encoding", coding)
+						z := encoders[coding](w)
+						out = z
+						defer func() { panic(http.ErrAbortHandler) }()
+					}
+					io.WriteString(out, first+"\n\n")
+					if f, ok := out.(interface{ Flush() error }); ok {
+						f.Flush()
+					}
+					w.(http.Flusher).Flush()
+					if agent {
+						<-r.Context().Done()
+					}
+					panic(http.ErrAbortHandler)
+				})
+				resp, err := b.client(false).Post("https://api.example/v1/chat/completions", "application/json", strings.NewReader(`{"stream":true}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if agent {
+					bufio.NewReader(resp.Body).ReadString('\n')
+				} else if _, err := io.ReadAll(resp.Body); err == nil {
+					t.Error("a cut stream looked whole")
+				}
+				resp.Body.Close()
+				u := b.waitRecords(1)[0].res.Usage
+				if u == nil || !u.Estimated || u.Output != 3 || u.Input == 0 || u.Model != "gpt-4o-2024-08-06" || u.Cost == 0 {
+					t.Errorf("it took %+v", u)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkEvent is the way of one event from the origin to the agent, which waits
+// for it.
+func BenchmarkEvent(bb *testing.B) {
+	event := `data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":"Hello, world. "},"finish_reason":null}],"usage":null}` + "\n\n"
+	for _, readings := range [][]string{nil, {"llm"}} {
+		bb.Run(fmt.Sprintf("read=%v", readings != nil), func(bb *testing.B) {
+			next := make(chan struct{})
+			b := modelBench(bb, true, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				w.(http.Flusher).Flush()
+				for range next {
+					io.WriteString(w, event)
+					w.(http.Flusher).Flush()
+				}
+			})
+			b.svc.Readings = readings
+			resp, err := b.client(false).Post("https://api.example/v1/chat/completions", "application/json", strings.NewReader(`{}`))
+			if err != nil {
+				bb.Fatal(err)
+			}
+			buf := make([]byte, len(event))
+			bb.ReportAllocs()
+			for bb.Loop() {
+				next <- struct{}{}
+				if _, err := io.ReadFull(resp.Body, buf); err != nil {
+					bb.Fatal(err)
+				}
+			}
+			close(next)
+			resp.Body.Close()
+		})
+	}
+}
