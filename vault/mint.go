@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -40,12 +39,13 @@ func (v *Vault) Mint(minters map[string]Minter) { v.minters = minters }
 
 // A mint makes and keeps the tokens of one account.
 type mint struct {
-	making  chan struct{} // has room for the one who makes the next, and guards the rest
+	*line
+	auth    action.Auth
 	current atomic.Pointer[token]
-	turn    uint64 // of the secrets that current was made of
-	failed  error
-	again   time.Time      // not before then, after a failure
-	spent   map[int]Secret // secrets that could not be written where they came from
+	failed  error     // guarded by line.making, as are the next two
+	turn    uint64    // of the secrets that it failed with
+	again   time.Time // not before then, after a failure
+	problem atomic.Pointer[string]
 }
 
 // A token is one credential and its life.
@@ -64,7 +64,7 @@ func (t *token) fresh(turn uint64, now time.Time) bool {
 // while one is made, and for nothing else.
 func (v *Vault) minted(ctx context.Context, m Minter, auth action.Auth) (*Credential, error) {
 	now := v.current.Load()
-	values, turn, err := now.values(auth)
+	_, turn, err := now.values(auth)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +79,14 @@ func (v *Vault) minted(ctx context.Context, m Minter, auth action.Auth) (*Creden
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	// Whoever had the turn before may have been given another refresh token: what was
+	// read above is worth nothing then, or worse.
+	if _, turn, err = v.current.Load().values(auth); err != nil {
+		return nil, err
+	}
 	t := one.current.Load()
 	if !t.fresh(turn, v.now()) {
-		if t, err = v.makeLocked(ctx, m, one, auth, values, turn); err != nil {
+		if t, err = v.makeLocked(ctx, m, one); err != nil {
 			return nil, err
 		}
 	}
@@ -91,45 +96,46 @@ func (v *Vault) minted(ctx context.Context, m Minter, auth action.Auth) (*Creden
 
 // makeLocked makes a token, unless that failed a moment ago. While it cannot be
 // made, the last one goes on as long as it lasts.
-func (v *Vault) makeLocked(ctx context.Context, m Minter, one *mint, auth action.Auth, values []Secret, turn uint64) (*token, error) {
-	last := one.current.Load()
+func (v *Vault) makeLocked(ctx context.Context, m Minter, one *mint) (*token, error) {
+	defer one.tell()
+	// Whoever waits may give up; what was begun is for all.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTimeout)
+	defer cancel()
+	v.keepLocked(ctx, one.line)
+	values, turns, turn, err := v.inUseLocked(one)
+	if err != nil {
+		return nil, err
+	}
 	now := v.now()
 	if one.failed == nil || !now.Before(one.again) || one.turn != turn {
-		for i, s := range one.spent {
-			if one.turn == turn { // the secret itself could not be changed
-				values[i] = s
-			}
-		}
-		// Whoever waits may give up; what was begun is for all.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTimeout)
-		got, err := m.Mint(ctx, auth, values)
-		cancel()
+		got, err := m.Mint(ctx, one.auth, values)
 		if err == nil {
-			return v.takeLocked(ctx, one, auth, got, turn)
+			return v.takeLocked(ctx, one, got, turns)
 		}
 		one.failed, one.again, one.turn = err, now.Add(mintWait), turn
 	}
-	if last != nil && last.turn == turn && now.Before(last.until) {
+	if last := one.current.Load(); last != nil && last.turn == turn && now.Before(last.until) {
 		return last, nil
 	}
-	return nil, fmt.Errorf("token of %s: %w", strings.Join(auth.Secrets, ", "), one.failed)
+	return nil, fmt.Errorf("token of %s: %w", strings.Join(one.auth.Secrets, ", "), one.failed)
 }
 
-// takeLocked keeps a token that was made.
-func (v *Vault) takeLocked(ctx context.Context, one *mint, auth action.Auth, got Minted, turn uint64) (*token, error) {
-	now := v.now()
+// takeLocked keeps a token that was made, and before that what its secrets are from
+// now on: turns tells which values of them it was made of.
+func (v *Vault) takeLocked(ctx context.Context, one *mint, got Minted, turns map[string]uint64) (*token, error) {
+	now, auth := v.now(), one.auth
+	for place, next := range got.Next {
+		one.spent[auth.Secrets[place]] = successor{next, turns[auth.Secrets[place]]}
+	}
+	v.keepLocked(ctx, one.line)
 	got.As.Secrets = []string{strings.Join(auth.Secrets, ",")}
 	c, err := NewCredential(got.As, got.Value)
 	if err != nil {
 		return nil, fmt.Errorf("token of %s: %w", strings.Join(auth.Secrets, ", "), err)
 	}
-	for i, next := range got.Next {
-		v.succeed(ctx, auth.Secrets[i], next, one, i)
-	}
-	if len(got.Next) > 0 {
-		if _, again, err := v.current.Load().values(auth); err == nil {
-			turn = again
-		}
+	_, turn, err := v.current.Load().values(auth)
+	if err != nil {
+		return nil, err
 	}
 	for i, sent := range append([]Secret{got.Value}, got.Sent...) {
 		v.mu.Lock()
@@ -146,22 +152,9 @@ func (v *Vault) takeLocked(ctx context.Context, one *mint, auth action.Auth, got
 	} else {
 		t.until = now.Add(100 * 365 * 24 * time.Hour)
 	}
-	one.failed, one.turn = nil, turn
+	one.failed = nil
 	one.current.Store(t)
 	return t, nil
-}
-
-// succeed gives a secret its next value; what cannot be written where it came from
-// is kept for the life of the process.
-func (v *Vault) succeed(ctx context.Context, name string, next Secret, one *mint, place int) {
-	if v.Put(ctx, name, NewSecret(slices.Clone(next.Reveal())), "oauth2") == nil {
-		delete(one.spent, place)
-		return
-	}
-	if one.spent == nil {
-		one.spent = map[int]Secret{}
-	}
-	one.spent[place] = next
 }
 
 // mintOf gives the mint of an account, whichever rules name it.
@@ -171,7 +164,7 @@ func (v *Vault) mintOf(auth action.Auth) *mint {
 	defer v.mintMu.Unlock()
 	one, ok := v.mints[key]
 	if !ok {
-		one = &mint{making: make(chan struct{}, 1)}
+		one = &mint{auth: auth, line: v.lineOf(auth.Secrets[len(auth.Secrets)-1])}
 		v.mints[key] = one
 	}
 	return one

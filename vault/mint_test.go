@@ -116,6 +116,80 @@ func TestOneTokenForAll(t *testing.T) {
 	})
 }
 
+// Those who come while a refresh token is being replaced use the new one, whichever
+// account of it they come for.
+func TestT35_NoRefreshTokenIsHandedInTwice(t *testing.T) {
+	p := &press{life: time.Hour, slow: time.Second, next: "refresh"}
+	minting(t, p, func(v *Vault, token func() string) {
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				auth := action.Auth{Scheme: "oauth2", Secrets: []string{"client", "refresh"}, Spec: fmt.Sprint(i % 2)}
+				if _, err := v.Credential(context.Background(), auth); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if _, asked := p.seen(); strings.Join(asked, " ") != "refresh-0 refresh-1" {
+			t.Errorf("asked with %s", asked)
+		}
+	})
+}
+
+// A refresh token that cannot be written is used on, told of, and written as soon as
+// that can be done.
+func TestARefreshTokenThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMemory()
+		v := open(t, b)
+		p := &press{life: time.Minute, next: "refresh"}
+		v.Mint(map[string]Minter{"oauth2": p})
+		put(t, v, "refresh", "refresh-0")
+		auth := action.Auth{Scheme: "oauth2", Secrets: []string{"refresh"}}
+		token := func() {
+			t.Helper()
+			if _, err := v.Credential(t.Context(), auth); err != nil {
+				t.Fatal(err)
+			}
+		}
+		problem := func() string { return v.List()[0].Problem }
+		b.broken(errors.New("the disk is full"))
+		for range 3 {
+			token()
+			time.Sleep(time.Minute)
+		}
+		if _, asked := p.seen(); strings.Join(asked, " ") != "refresh-0 refresh-1 refresh-2" {
+			t.Errorf("asked with %s", asked)
+		}
+		if got := problem(); !strings.Contains(got, "memory only") || !strings.Contains(got, "disk is full") {
+			t.Errorf("operators read %q", got)
+		}
+		token()
+		b.broken(nil)
+		v.settle(t.Context())
+		if got := password(t, v, "refresh"); got != "refresh-4" || problem() != "" {
+			t.Errorf("kept %s, and operators read %q", got, problem())
+		}
+		token()
+		if made, _ := p.seen(); made != 4 {
+			t.Errorf("%d tokens were made", made)
+		}
+		b.broken(errors.New("the disk is full again"))
+		time.Sleep(time.Minute)
+		token()
+		b.broken(nil)
+		put(t, v, "refresh", "set-by-hand")
+		token()
+		if got := password(t, v, "refresh"); got != "refresh-6" {
+			t.Errorf("kept %s", got)
+		}
+		if _, asked := p.seen(); asked[len(asked)-1] != "set-by-hand" {
+			t.Errorf("asked with %s", asked)
+		}
+	})
+}
+
 func TestATokenThatCannotBeMade(t *testing.T) {
 	p := &press{life: time.Hour, err: errors.New(`id.example.com answers 400: "invalid_grant"`)}
 	minting(t, p, func(v *Vault, token func() string) {

@@ -108,6 +108,7 @@ func (v *Vault) Run(ctx context.Context) error {
 		case <-v.wake:
 		case <-tick.C:
 			v.Refresh()
+			v.settle(ctx)
 		}
 	}
 }

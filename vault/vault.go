@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -228,8 +229,10 @@ func (v *Vault) Delete(ctx context.Context, name string) error {
 func (v *Vault) List() []Info {
 	entries := v.current.Load().entries
 	infos := make([]Info, 0, len(entries))
+	troubles := v.troubles()
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		info := entries[name].info
+		info.Problem = cmp.Or(info.Problem, troubles[name])
 		info.Short = entries[name].err == nil && len(entries[name].value.Reveal()) < scrub.Least
 		if at := entries[name].used.Load(); at != 0 {
 			info.Used = time.Unix(at, 0).UTC()

@@ -28,6 +28,12 @@ type memory struct {
 
 func newMemory() *memory { return &memory{all: map[string]seal.Sealed{}} }
 
+func (m *memory) broken(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
+}
+
 func (m *memory) LoadSealed(context.Context) ([]seal.Sealed, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -38,9 +44,12 @@ func (m *memory) LoadSealed(context.Context) ([]seal.Sealed, error) {
 	return all, m.fail
 }
 
-func (m *memory) SaveSealed(_ context.Context, list ...seal.Sealed) error {
+func (m *memory) SaveSealed(ctx context.Context, list ...seal.Sealed) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if ctx.Err() != nil { // as a database does
+		return ctx.Err()
+	}
 	for _, s := range list {
 		if m.fail == nil {
 			m.all[s.Name] = s

@@ -15,7 +15,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 	"sallyport.dev/sallyport/internal/node"
-	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/harden"
 	"sallyport.dev/sallyport/vault/keyring"
 
 	"github.com/spf13/cobra"
@@ -39,7 +39,7 @@ func (r *root) serveCommand() *cobra.Command {
 			if err := r.HasConfig(); err != nil {
 				return err
 			}
-			if err := vault.Harden(); err != nil {
+			if err := harden.Process(); err != nil {
 				return fmt.Errorf("keep secrets out of core dumps: %w", err)
 			}
 			errs, done, err := ownStderr(cmd.ErrOrStderr())

@@ -1,4 +1,6 @@
-package vault
+// Package harden keeps what is in the memory of this process from being read elsewhere:
+// in core files, and by other processes of the same user.
+package harden
 
 import (
 	"fmt"
@@ -8,9 +10,9 @@ import (
 // prSetDumpable is PR_SET_DUMPABLE of prctl(2).
 const prSetDumpable = 4
 
-// Harden keeps the memory of this process out of core files and away from other
+// Process keeps the memory of this process out of core files and away from other
 // processes of the same user.
-func Harden() error {
+func Process() error {
 	none := &syscall.Rlimit{}
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, none); err != nil {
 		return fmt.Errorf("turn core files off: %w", err)
