@@ -36,7 +36,7 @@ role "agents" {
 rule "bob is nobody's business" {
   on      = [service.db]
   tables  = ["people", "public.people"]
-  when    = contains(sql.params, "bob")
+  when    = sql.params != null && contains(sql.params, "bob")
   verdict = "deny"
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/cursor"
 	"sallyport.dev/sallyport/protocols/postgres/largeobject"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
@@ -114,7 +115,7 @@ func (s *session) query(ctx context.Context, m wire.Message) error {
 		return err
 	}
 	copyIn, copies := statement.Copies(a.act.Parts), s.ledger.Copies()
-	a.item.Forgets = statement.Forgets(a.act.Parts)
+	a.item.Forgets, a.item.Closes = statement.Forgets(a.act.Parts), statement.Closes(a.act.Parts)
 	if err := s.do(ctx, a); err != nil {
 		return err
 	}
@@ -226,12 +227,22 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: held.bar.Text}, nil)
 		return s.substitute(ledger.Execute, held.word(action.Decision{}))
 	}
-	if d := p.Held.Check(ctx); d.Verdict != action.Allow {
+	d := p.Held.Check(ctx)
+	if d.Verdict == action.Allow {
+		d, err = cursor.Check(ctx, s.do, s.ledger, p.Statement.Parts)
+	}
+	if err != nil {
+		return err
+	}
+	if d.Verdict != action.Allow {
 		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: "refused after the rules had changed"}, nil)
 		return s.substitute(ledger.Execute, held.word(d))
 	}
 	copies := s.ledger.Copies()
-	seq, out := s.ledger.Push(ledger.Item{Kind: ledger.Execute, Portal: p, Forgets: statement.Forgets(p.Statement.Parts), Sent: int64(m.Size)})
+	parts := p.Statement.Parts
+	seq, out := s.ledger.Push(ledger.Item{
+		Kind: ledger.Execute, Portal: p, Forgets: statement.Forgets(parts), Closes: statement.Closes(parts), Sent: int64(m.Size),
+	})
 	ledger.Deliver(out)
 	if err := s.in.Pass(); err != nil || !p.Statement.CopyIn {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/cursor"
 	"sallyport.dev/sallyport/protocols/postgres/hold"
 	"sallyport.dev/sallyport/protocols/postgres/impact"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
@@ -145,6 +146,9 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 		a.bar = refusal.Elsewhere()
 		return action.Result{Status: a.bar.Code, Failed: true, Err: a.bar.Text}, a.Refuse(ctx, action.Decision{})
 	}
+	if d, err := a.fetch(ctx); err != nil || d.Verdict != action.Allow {
+		return action.Result{Status: refusal.Denied, Failed: true, Err: "refused by what stands behind its cursor"}, errors.Join(err, a.Refuse(ctx, d))
+	}
 	a.item.Kind, a.item.Sent, a.item.Saves = a.kind, a.sent, statement.Saves(a.act.Parts)
 	switch a.kind {
 	case ledger.Parse:
@@ -165,6 +169,19 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	}
 	ledger.Deliver(out)
 	return action.Result{}, a.s.in.Pass()
+}
+
+// fetch judges what stands behind the cursors that the message takes rows from, and
+// notes those that it makes.
+func (a *ask) fetch(ctx context.Context) (action.Decision, error) {
+	if a.kind == ledger.Parse {
+		return action.Decision{Verdict: action.Allow}, nil // nothing runs yet
+	}
+	d, err := cursor.Check(ctx, a.s.do, a.s.ledger, a.act.Parts)
+	if err == nil && d.Verdict == action.Allow && !cursor.Declare(a.s.ledger, a.act.Parts, a.act.Summary) {
+		a.bar, d = refusal.TooManyCursors(), action.Decision{}
+	}
+	return d, err
 }
 
 // hold keeps the action open, and ends it on the server if its permission ends.

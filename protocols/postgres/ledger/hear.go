@@ -58,6 +58,7 @@ func (l *Ledger) ready(status byte, out []Outcome) []Outcome {
 	l.status = status
 	if status == 'I' {
 		out = l.endPortals(out)
+		l.endCursors()
 		l.saved = l.saved && l.savedAt >= l.answered
 	}
 	if l.first == len(l.items) {
@@ -119,6 +120,7 @@ func (l *Ledger) complete(ev Event, out []Outcome) []Outcome {
 	it := &l.items[l.first]
 	if ev.Type == 'C' {
 		l.forget(it.Forgets, ev.Text, it.seq)
+		l.close(it.Closes, ev.Text, it.seq)
 	}
 	if it.Kind > Sync {
 		l.completed++

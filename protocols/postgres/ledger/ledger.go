@@ -35,6 +35,7 @@ type Item struct {
 	Portal    *Portal        // Bind, Execute, and Close of a portal
 	Held      protocols.Held // Query and Call
 	Forgets   string         // the statement deallocates this name, "*" for all
+	Closes    string         // the statement closes this cursor, "*" for all
 	Refused   *Refused       // it stands in the place of a refused message
 	Sent      int64
 	Quiet     bool // a Sync that the agent did not send, see Loosen
@@ -136,6 +137,7 @@ type Ledger struct {
 	names      int // statements in all
 	prepared   map[string][]prepared
 	portals    map[string]*Portal
+	cursors    map[string][]Cursor
 }
 
 // New makes the ledger of a session that has just become ready.

@@ -45,6 +45,11 @@ func TooMany() *Bar {
 	return &Bar{Code: "54000", Text: "too many prepared statements", Hint: "Close some, or use the unnamed one."}
 }
 
+// TooManyCursors bars a cursor too many.
+func TooManyCursors() *Bar {
+	return &Bar{Code: "54000", Text: "too many cursors are open", Hint: "Close some, or end the transaction."}
+}
+
 // NoStatement bars a Bind of a name that stands for nothing, in the server's words.
 func NoStatement(name string) *Bar {
 	return &Bar{Code: "26000", Text: fmt.Sprintf("prepared statement %q does not exist", name)}

@@ -116,6 +116,8 @@ func add(s, o *Shape, first bool) {
 	s.HasWhere = s.HasWhere && o.HasWhere
 	s.CopyIn, s.CopyOut = s.CopyIn || o.CopyIn, s.CopyOut || o.CopyOut // the protocol prepares any statement
 	s.Opaque = s.Opaque || o.Opaque
+	s.Declares, s.Keeps = union(s.Declares, o.Declares), s.Keeps || o.Keeps
+	s.Fetches = union(s.Fetches, o.Fetches)
 	limit := o.Limit
 	if limit == known.LimitParam || !first && limit != s.Limit {
 		limit = known.LimitExpr // EXECUTE gives the value as an expression

@@ -34,6 +34,17 @@ func Executes(parts []action.Part) string {
 	return ""
 }
 
+// Fetches gives the cursors and portals that parts take rows from.
+func Fetches(parts []action.Part) []string {
+	var names []string
+	for _, p := range parts {
+		if s := Shape(p); s != nil {
+			names = append(names, s.Fetches...)
+		}
+	}
+	return names
+}
+
 // Among reports whether every one of parts stands in list: the same statement, not
 // an equal one.
 func Among(parts, list []action.Part) bool {

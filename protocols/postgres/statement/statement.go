@@ -148,6 +148,17 @@ func Forgets(parts []action.Part) string {
 	return ""
 }
 
+// Closes gives the cursor that a single statement closes.
+func Closes(parts []action.Part) string {
+	if len(parts) != 1 {
+		return ""
+	}
+	if s := Shape(parts[0]); s != nil {
+		return s.Closes
+	}
+	return ""
+}
+
 // Doing gives a copy of parts that do this and nothing else.
 func Doing(parts []action.Part, does action.Effects) []action.Part {
 	parts = slices.Clone(parts)

@@ -42,11 +42,15 @@ type Shape struct {
 	Verbatim                bool   `json:"verbatim,omitempty"` // constants are no values: they stay in both
 
 	// What the wire needs to follow the session.
-	Prepares    string `json:"prepares,omitempty"`    // PREPARE: the name
-	Executes    string `json:"executes,omitempty"`    // EXECUTE: the name, also inside EXPLAIN and CREATE TABLE AS
-	Deallocates string `json:"deallocates,omitempty"` // DEALLOCATE: the name; "*" for all, as DISCARD ALL does
-	CopyIn      bool   `json:"copy_in,omitempty"`     // COPY FROM STDIN: the agent's data follow
-	CopyOut     bool   `json:"copy_out,omitempty"`    // COPY TO STDOUT
+	Prepares    string   `json:"prepares,omitempty"`    // PREPARE: the name
+	Executes    string   `json:"executes,omitempty"`    // EXECUTE: the name, also inside EXPLAIN and CREATE TABLE AS
+	Deallocates string   `json:"deallocates,omitempty"` // DEALLOCATE: the name; "*" for all, as DISCARD ALL does
+	Declares    []string `json:"-"`                     // DECLARE: the cursor
+	Keeps       bool     `json:"-"`                     // it outlives its transaction: WITH HOLD
+	Fetches     []string `json:"-"`                     // FETCH, MOVE: the cursor or portal
+	Closes      string   `json:"-"`                     // CLOSE: the cursor; "*" for all, as DISCARD ALL does
+	CopyIn      bool     `json:"copy_in,omitempty"`     // COPY FROM STDIN: the agent's data follow
+	CopyOut     bool     `json:"copy_out,omitempty"`    // COPY TO STDOUT
 
 	// Of a statement that executes another: what it does beside that.
 	Bare       action.Effects `json:"-"`

@@ -123,6 +123,9 @@ func (w *walker) dml(m protoreflect.Message, sc *scope) bool {
 	return true
 }
 
+// cursorHold is CURSOR_OPT_HOLD of the server's parsenodes.h.
+const cursorHold = 0x20
+
 // wrapper walks statements that carry out another, or keep one for later.
 func (w *walker) wrapper(m protoreflect.Message, sc *scope) bool {
 	switch n := m.Interface().(type) {
@@ -135,6 +138,7 @@ func (w *walker) wrapper(m protoreflect.Message, sc *scope) bool {
 		w.shape.Executes = n.Name
 		w.children(m, sc)
 	case *pgquery.DeclareCursorStmt:
+		w.shape.Declares, w.shape.Keeps = []string{n.Portalname}, n.Options&cursorHold != 0
 		w.query(n.Query, sc)
 	case *pgquery.CreateTableAsStmt:
 		w.query(n.Query, sc)
@@ -149,7 +153,12 @@ func (w *walker) wrapper(m protoreflect.Message, sc *scope) bool {
 		*pgquery.ReassignOwnedStmt, *pgquery.RefreshMatViewStmt, *pgquery.ImportForeignSchemaStmt:
 		w.opaque()
 		w.children(m, sc)
+	case *pgquery.ClosePortalStmt:
+		if w.shape.Closes = n.Portalname; n.Portalname == "" {
+			w.shape.Closes = "*"
+		}
 	case *pgquery.FetchStmt:
+		w.shape.Fetches = []string{n.Portalname}
 		if n.Ismove {
 			w.renamed("fetch", "move")
 		}
