@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/route"
 )
@@ -60,6 +61,7 @@ type Row struct {
 	Received int64         `json:"received,omitempty"`
 	Rows     int64         `json:"rows,omitempty"`
 	Duration time.Duration `json:"duration_ns,omitempty"`
+	Usage    *action.Usage `json:"usage,omitempty"` // of a language model
 	Missing  uint64        `json:"missing,omitempty"`
 }
 
@@ -76,7 +78,7 @@ func rowOf(r *audit.Record) Row {
 		Seq: r.Seq, ID: r.ID, Time: r.Time, Session: r.Session, Agent: RowAgent{r.Agent.ID, r.Agent.Name, r.Agent.User},
 		Service: r.Service, Protocol: r.Protocol, Host: r.Host, Dst: r.Dst, Kind: r.Kind, Method: r.Method, Summary: r.Summary,
 		Verdict: r.Verdict, Rule: r.Rule, Reason: r.Reason, Would: r.Would, Outcome: r.Outcome, Status: r.Status, Error: r.Error,
-		Sent: r.Sent, Received: r.Received, Rows: r.Rows, Duration: r.Duration, Missing: r.Missing,
+		Sent: r.Sent, Received: r.Received, Rows: r.Rows, Duration: r.Duration, Usage: r.Usage, Missing: r.Missing,
 	}
 }
 

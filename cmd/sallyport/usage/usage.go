@@ -1,0 +1,136 @@
+// Package usage is the command that says what language models took. It asks the
+// running gateway and adds nothing up itself.
+package usage
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"sallyport.dev/sallyport/audit/usage"
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
+
+	"github.com/spf13/cobra"
+)
+
+// Command makes the command.
+func Command(env *cli.Env) *cobra.Command {
+	var by, since, until, step string
+	cmd := &cobra.Command{
+		Use:     "usage",
+		Short:   "Show the tokens and the money that language models took",
+		Long:    "Shows what language models took, in groups: requests, tokens and, where the model has a price, money.\nThings to group by: " + strings.Join(usage.Dimensions(), ", ") + "; total adds all up.",
+		Example: "  sallyport usage --by agent,model --since 24h",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := url.Values{"by": {by}, "since": {since}}
+			for name, value := range map[string]string{"until": until, "step": step} {
+				if value != "" {
+					q.Set(name, value)
+				}
+			}
+			var report usage.Report
+			if err := env.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/usage?"+q.Encode(), nil, &report); err != nil {
+				return err
+			}
+			if err := env.Print(cmd, report, func(w io.Writer) error { return write(w, &report) }); err != nil {
+				return err
+			}
+			notes(cmd, &report)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "agent", "what to group by, with commas")
+	cmd.Flags().StringVar(&since, "since", "7d", "since when: 24h, 7d, today (UTC), a date or a time")
+	cmd.Flags().StringVar(&until, "until", "", "until when: a date or a time")
+	cmd.Flags().StringVar(&step, "step", "", "with --json, a line over time: hour or day")
+	return cmd
+}
+
+// write prints a table, with the sum of all at its end.
+func write(w io.Writer, r *usage.Report) error {
+	if r.Total.Requests == 0 {
+		return nil
+	}
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	for _, d := range r.By {
+		fmt.Fprintf(tw, "%s\t", strings.ToUpper(d))
+	}
+	fmt.Fprintln(tw, "REQUESTS\tINPUT\tCACHED\tOUTPUT\tCOST\t")
+	for i := range r.Groups {
+		g := &r.Groups[i]
+		for j, key := range g.Key {
+			switch {
+			case g.Rest > 0 && j == 0:
+				key = fmt.Sprintf("%d others", g.Rest)
+			case g.Rest > 0:
+				key = ""
+			default:
+				key = cli.OrDash(key)
+			}
+			cli.Printf(tw, "%s\t", key)
+		}
+		line(tw, &g.Sum)
+	}
+	if len(r.By) > 0 {
+		fmt.Fprint(tw, "total\t", strings.Repeat("\t", len(r.By)-1))
+		line(tw, &r.Total)
+	}
+	return tw.Flush()
+}
+
+func line(w io.Writer, s *usage.Sum) {
+	cost := Money(s.Cost)
+	switch {
+	case s.Unpriced > 0 && s.Unpriced == s.Requests:
+		cost = "no price"
+	case s.Unpriced > 0:
+		cost += " + no price"
+	}
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", digits(s.Requests), digits(s.Prompt()), digits(s.CacheRead), digits(s.Output), cost)
+}
+
+// notes says what the numbers do not.
+func notes(cmd *cobra.Command, r *usage.Report) {
+	if r.Total.Requests == 0 {
+		cli.Say(cmd, "No language model has answered since %s. Agents reach one through a service such as: service \"openai\" {}", r.Since.Local().Format("2006-01-02 15:04"))
+		return
+	}
+	if n := r.Total.Estimated; n > 0 {
+		cli.Say(cmd, "%s did not say what they took, or broke off: their tokens are estimated by their length.", cli.Count(int(n), "answer"))
+	}
+	for i, u := range r.Unpriced {
+		if i == 10 {
+			cli.Say(cmd, "… and %d more without a price.", len(r.Unpriced)-i)
+			break
+		}
+		cli.Say(cmd, "No price: %s of %s (%s, %s tokens), not in the sum.", cli.OrDash(u.Model), u.Provider, cli.Count(int(u.Requests), "request"), digits(u.Tokens))
+	}
+}
+
+// Money says billionths of a dollar as a person reads them.
+func Money(nano int64) string {
+	switch {
+	case nano == 0:
+		return "$0"
+	case nano < 50_000:
+		return "<$0.0001"
+	case nano < 10_000_000_000:
+		return "$" + strconv.FormatFloat(float64(nano)/1e9, 'f', 4, 64)
+	}
+	cents := (nano + 5_000_000) / 10_000_000
+	return fmt.Sprintf("$%s.%02d", digits(cents/100), cents%100)
+}
+
+// digits puts a comma between thousands.
+func digits(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
