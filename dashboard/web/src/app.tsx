@@ -26,6 +26,7 @@ const ApprovalsPage = lazy(() => import('./pages/approvals').then((m) => ({ defa
 const AgentsPage = lazy(() => import('./pages/agents').then((m) => ({ default: m.AgentsPage })))
 const AgentPage = lazy(() => import('./pages/agents').then((m) => ({ default: m.AgentPage })))
 const ServicesPage = lazy(() => import('./pages/services').then((m) => ({ default: m.ServicesPage })))
+const GalleryPage = lazy(() => import('./pages/gallery').then((m) => ({ default: m.GalleryPage })))
 const SessionsPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionsPage })))
 const SessionPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionPage })))
 const PolicyPage = lazy(() => import('./pages/policy').then((m) => ({ default: m.PolicyPage })))
@@ -45,6 +46,7 @@ function page(path: string): ReactNode {
   if (match('/agents', path)) return <AgentsPage />
   if ((m = match('/agents/:name', path))) return <AgentPage key={m.name} name={m.name!} />
   if (match('/services', path)) return <ServicesPage />
+  if (match('/services/new', path)) return <GalleryPage />
   if (match('/policy', path)) return <PolicyPage />
   if (match('/policy/new', path)) return <RulePage />
   if (match('/audit', path)) return <AuditPage />

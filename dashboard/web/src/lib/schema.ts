@@ -21,6 +21,11 @@ export interface Schemas {
     attributes?: Record<string, unknown>
     blocks?: Schemas['action.Inner'][]
   }
+  'action.Certificate': {
+    expires: string
+    issuer: string
+    name: string
+  }
   'action.Change': {
     agent: string
     id: string
@@ -31,6 +36,14 @@ export interface Schemas {
     service: string
     summary: string
     time: string
+  }
+  'action.Contact': {
+    certificate?: Schemas['action.Certificate']
+    host: string
+    ok: boolean
+    role: string
+    service: string
+    steps: Schemas['action.Step'][]
   }
   'action.Declared': {
     end: number
@@ -127,6 +140,12 @@ export interface Schemas {
     time: string
     to?: number
   }
+  'action.Sketch': {
+    draft: Schemas['action.Draft']
+    hcl?: string
+    notes?: string[]
+    verdict?: string
+  }
   'action.SourceFile': {
     fixed?: string
     name: string
@@ -138,57 +157,27 @@ export interface Schemas {
     number: number
     revision: string
   }
-  'approval.Grant': {
-    counted?: boolean
-    kind: string
-    left?: number
-    revoked?: string
-    until: string
-  }
-  'approval.Need': {
-    approver: string
-    have?: string[]
-    require: number
-  }
-  'approval.Request': {
-    again: boolean
-    agent: string
-    alike?: string
-    answered?: string
-    break_glass?: boolean
-    brief?: boolean
-    by?: string
-    created: string
-    digest?: string
-    expires: string
-    grant?: Schemas['approval.Grant']
-    hidden_bytes?: number
-    host?: string
-    id: string
-    judges?: string[]
-    kind: string
-    needs?: Schemas['approval.Need'][]
-    note?: string
-    reasons?: string[]
-    rules?: string[]
-    sample?: string
-    service: string
-    session?: string
+  'action.Step': {
+    name: string
+    says: string
     state: string
-    step_up?: boolean
-    summary: string
-    used?: string
-    used_by?: string
-    user?: string
-    votes?: Schemas['approval.Vote'][]
-    waiting: number
+    took_ns?: number
   }
-  'approval.Vote': {
-    note?: string
-    person: Schemas['action.Person']
-    scope?: Schemas['scope.Scope']
-    time: string
-    yes: boolean
+  'action.Usage': {
+    asked?: string
+    audio?: number
+    cache_read?: number
+    cache_write?: number
+    cache_write_long?: number
+    cost_nano?: number
+    estimated?: boolean
+    input?: number
+    model?: string
+    output?: number
+    price?: string
+    provider: string
+    reasoning?: number
+    tier?: string
   }
   'audit.Problem': {
     seq?: number
@@ -232,6 +221,25 @@ export interface Schemas {
   'book.Text': {
     note?: string
     text: string
+  }
+  'connect.Brought': {
+    url?: string
+  }
+  'connect.Connection': {
+    error?: string
+    flow: string
+    id: string
+    link?: string
+    page?: string
+    redirect_uri?: string
+    secret: string
+    server: string
+    state: string
+    until: string
+    user_code?: string
+  }
+  'connect.Wish': {
+    paste?: boolean
   }
   'dashboard.Agent': {
     address: string
@@ -307,6 +315,7 @@ export interface Schemas {
     status?: string
     summary?: string
     time: string
+    usage?: Schemas['action.Usage']
     verdict?: string
     would?: string[]
   }
@@ -467,6 +476,36 @@ export interface Schemas {
     scope?: string
     times?: number
   }
+  'inbox.Passage': {
+    digest?: string
+    next: number
+    offset: number
+    text: string
+    total: number
+  }
+  'push.Browse': {
+    browser: string
+    created: string
+    id: string
+    name: string
+    problem?: string
+    seen: string
+    service: string
+    told?: string
+  }
+  'push.NewBrowser': {
+    browser?: string
+    endpoint: string
+    keys: {
+      auth: string
+      p256dh: string
+    }
+  }
+  'push.Standing': {
+    browsers: Schemas['push.Browse'][]
+    key?: string
+    why?: string
+  }
   'record.Agent': {
     addr?: string
     id?: string
@@ -521,8 +560,64 @@ export interface Schemas {
     time: string
     trace?: unknown
     upstream?: string
+    usage?: Schemas['action.Usage']
     verdict?: string
     would?: string[]
+  }
+  'request.Grant': {
+    counted?: boolean
+    kind: string
+    left?: number
+    revoked?: string
+    until: string
+  }
+  'request.Need': {
+    approver: string
+    have?: string[]
+    require: number
+  }
+  'request.Request': {
+    again: boolean
+    agent: string
+    alike?: string
+    answered?: string
+    break_glass?: boolean
+    brief?: boolean
+    by?: string
+    created: string
+    digest?: string
+    expires: string
+    fulfilled?: string
+    grant?: Schemas['request.Grant']
+    hidden_bytes?: number
+    host?: string
+    id: string
+    judges?: string[]
+    kept?: boolean
+    kind: string
+    needs?: Schemas['request.Need'][]
+    note?: string
+    reasons?: string[]
+    rules?: string[]
+    sample?: string
+    service: string
+    session?: string
+    state: string
+    step_up?: boolean
+    summary: string
+    used?: string
+    used_by?: string
+    user?: string
+    votes?: Schemas['request.Vote'][]
+    waiting: number
+    whole?: boolean
+  }
+  'request.Vote': {
+    note?: string
+    person: Schemas['action.Person']
+    scope?: Schemas['scope.Scope']
+    time: string
+    yes: boolean
   }
   'route.Caller': {
     fresh: boolean
@@ -544,6 +639,69 @@ export interface Schemas {
     for?: number
     kind?: string
     times?: number
+  }
+  'services.Preset': {
+    about: string
+    auth?: string
+    description: string
+    hcl: string
+    hosts: string[]
+    name: string
+    operations?: Record<string, string[]>
+    posture: string
+    probe?: string
+    protocol: string
+    secrets?: string[]
+  }
+  'services.Wish': {
+    host?: string
+    role?: string
+  }
+  'usage.Group': {
+    cache_read: number
+    cache_write: number
+    cost_nano: number
+    estimated?: number
+    input: number
+    key: string[]
+    line?: Schemas['usage.Point'][]
+    output: number
+    reasoning: number
+    requests: number
+    rest?: number
+    unpriced?: number
+  }
+  'usage.Point': {
+    cost_nano: number
+    requests: number
+    tokens: number
+  }
+  'usage.Report': {
+    by: string[]
+    groups: Schemas['usage.Group'][]
+    since: string
+    step?: string
+    times?: string[]
+    total: Schemas['usage.Sum']
+    unpriced?: Schemas['usage.Unpriced'][]
+    until: string
+  }
+  'usage.Sum': {
+    cache_read: number
+    cache_write: number
+    cost_nano: number
+    estimated?: number
+    input: number
+    output: number
+    reasoning: number
+    requests: number
+    unpriced?: number
+  }
+  'usage.Unpriced': {
+    model: string
+    provider: string
+    requests: number
+    tokens: number
   }
   'vault.Info': {
     by?: string
@@ -575,17 +733,23 @@ export interface Routes {
   'POST /agents/{name}/freeze': { in: null; out: Schemas['route.Nothing'] }
   'POST /agents/{name}/rekey': { in: Schemas['dashboard.Enrolment']; out: Schemas['dashboard.Enrolled'] }
   'POST /agents/{name}/unfreeze': { in: null; out: Schemas['route.Nothing'] }
-  'GET /approvals': { in: null; out: Schemas['approval.Request'][] }
-  'GET /approvals/{id}': { in: null; out: Schemas['approval.Request'] }
+  'GET /approvals': { in: null; out: Schemas['request.Request'][] }
+  'GET /approvals/{id}': { in: null; out: Schemas['request.Request'] }
   'POST /approvals/{id}/answer': { in: null; out: string }
-  'POST /approvals/{id}/approve': { in: Schemas['inbox.Answer']; out: Schemas['approval.Request'] }
-  'POST /approvals/{id}/deny': { in: Schemas['inbox.Answer']; out: Schemas['approval.Request'] }
+  'POST /approvals/{id}/approve': { in: Schemas['inbox.Answer']; out: Schemas['request.Request'] }
+  'POST /approvals/{id}/deny': { in: Schemas['inbox.Answer']; out: Schemas['request.Request'] }
+  'GET /approvals/{id}/draft': { in: null; out: Schemas['action.Sketch'] }
+  'GET /approvals/{id}/whole': { in: null; out: Schemas['inbox.Passage'] }
   'GET /audit/verify': { in: null; out: Schemas['dashboard.Verified'] }
   'POST /backup': { in: Schemas['dashboard.Sealing']; out: string }
   'GET /ca.pem': { in: null; out: string }
+  'GET /connect/callback': { in: null; out: string }
+  'GET /connect/done': { in: null; out: string }
+  'GET /connect/{ticket}': { in: null; out: string }
+  'POST /connections/{id}': { in: Schemas['connect.Brought']; out: Schemas['connect.Connection'] }
   'GET /events': { in: null; out: string }
-  'GET /grants': { in: null; out: Schemas['approval.Request'][] }
-  'DELETE /grants/{id}': { in: null; out: Schemas['approval.Request'] }
+  'GET /grants': { in: null; out: Schemas['request.Request'][] }
+  'DELETE /grants/{id}': { in: null; out: Schemas['request.Request'] }
   'GET /judges': { in: null; out: Schemas['dashboard.Judge'][] }
   'POST /key/rotate': { in: null; out: Schemas['dashboard.VaultKey'] }
   'GET /login/oidc': { in: null; out: string }
@@ -614,12 +778,19 @@ export interface Routes {
   'GET /policy/history/{number}': { in: null; out: Schemas['action.Revision'] }
   'POST /policy/history/{number}/rollback': { in: Schemas['book.Reason']; out: Schemas['book.Taken'] }
   'POST /policy/impact': { in: Schemas['book.Question']; out: Schemas['action.Impact'] }
+  'GET /presets': { in: null; out: Schemas['services.Preset'][] }
+  'GET /push': { in: null; out: Schemas['push.Standing'] }
+  'POST /push': { in: Schemas['push.NewBrowser']; out: Schemas['push.Browse'] }
+  'DELETE /push/{id}': { in: null; out: Schemas['route.Nothing'] }
+  'POST /push/{id}/test': { in: null; out: Schemas['push.Browse'] }
   'GET /roles': { in: null; out: Schemas['dashboard.Role'][] }
   'GET /secrets': { in: null; out: Schemas['vault.Info'][] }
   'DELETE /secrets/{name}': { in: null; out: Schemas['route.Nothing'] }
   'PUT /secrets/{name}': { in: Schemas['dashboard.SecretValue']; out: Schemas['route.Nothing'] }
+  'POST /secrets/{name}/connect': { in: Schemas['connect.Wish']; out: Schemas['connect.Connection'] }
   'POST /secrets/{name}/rollback': { in: null; out: Schemas['route.Nothing'] }
   'GET /services': { in: null; out: Schemas['dashboard.Service'][] }
+  'POST /services/{name}/test': { in: Schemas['services.Wish']; out: Schemas['action.Contact'] }
   'DELETE /session': { in: null; out: string }
   'GET /session': { in: null; out: Schemas['door.Standing'] }
   'POST /session': { in: Schemas['door.Credentials']; out: Schemas['route.Caller'] }
@@ -632,4 +803,5 @@ export interface Routes {
   'GET /tokens': { in: null; out: Schemas['account.Token'][] }
   'POST /tokens': { in: Schemas['door.NewToken']; out: Schemas['door.Issued'] }
   'DELETE /tokens/{name}': { in: null; out: Schemas['route.Nothing'] }
+  'GET /usage': { in: null; out: Schemas['usage.Report'] }
 }

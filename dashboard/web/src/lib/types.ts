@@ -60,14 +60,16 @@ export interface Explanation {
 
 export type Scope = Exact<Schemas['scope.Scope'], { kind?: 'once' | 'exact' | 'similar' }>
 
-export type Need = Schemas['approval.Need']
+type Asked = One<Answer<'GET /approvals'>>
 
-export type Vote = Exact<Schemas['approval.Vote'], { scope?: Scope }>
+export type Need = One<NonNullable<Asked['needs']>>
 
-export type Grant = Exact<Schemas['approval.Grant'], { kind: 'exact' | 'similar' }>
+export type Vote = Exact<One<NonNullable<Asked['votes']>>, { scope?: Scope }>
+
+export type Grant = Exact<NonNullable<Asked['grant']>, { kind: 'exact' | 'similar' }>
 
 export type Approval = Exact<
-  One<Answer<'GET /approvals'>>,
+  Asked,
   { state: 'pending' | 'approved' | 'denied' | 'timed out' | 'cancelled'; votes?: Vote[]; grant?: Grant }
 >
 
@@ -97,6 +99,11 @@ export type Enrolled = Exact<Answer<'POST /agents'>, { agent: Agent }>
 export type Secret = One<Answer<'GET /secrets'>>
 
 export type Service = One<Answer<'GET /services'>>
+
+export type Preset = One<Answer<'GET /presets'>>
+
+/** Contact is how far the gateway came on its way to a service. */
+export type Contact = Exact<Answer<'POST /services/{name}/test'>, { steps: Exact<Schemas['action.Step'], { state: 'ok' | 'failed' | 'unsure' | 'skipped' }>[] }>
 
 export type Role = One<Answer<'GET /roles'>>
 
@@ -140,4 +147,4 @@ export type BlockValues = Schemas['action.Block'] & { attributes: Record<string,
 export type Draft =
   | { files: Record<string, string> }
   | { rollback: number }
-  | { edits: (Exact<Schemas['action.Edit'], { op: 'add' | 'put' | 'remove' }>)[] }
+  | { edits: (Exact<Schemas['action.Edit'], { op: 'add' | 'put' | 'replace' | 'remove' }>)[] }

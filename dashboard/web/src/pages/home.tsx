@@ -132,7 +132,7 @@ interface Step {
 function setup(s: Status, agents: Agent[], acted: boolean): Step[] {
   const unset = (s.warnings ?? []).some((w) => w.startsWith('secret '))
   return [
-    { done: s.services > 0, title: 'Declare a service', how: 'Two lines in the policy are enough for one that has a preset.', command: 'service "github" {}', to: '/policy' },
+    { done: s.services > 0, title: 'Declare a service', how: 'Pick what it is: GitHub, a database, a model, any API.', to: '/services/new' },
     { done: s.services > 0 && !unset, title: 'Give its secret a value', how: 'It goes in once and never comes out.', to: '/services' },
     { done: agents.length > 0, title: 'Enrol an agent', how: 'A machine, a container or a job.', to: '/agents' },
     { done: acted, title: 'See it act', how: 'The first request, statement or refusal shows up under Activity.', to: '/activity' },

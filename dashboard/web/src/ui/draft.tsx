@@ -46,6 +46,24 @@ export function Findings({ list }: { list: Finding[] }) {
   )
 }
 
+/** Remarks shows what is new, and what was there before only to who asks for it. */
+function Remarks({ list }: { list: Finding[] }) {
+  const [all, setAll] = useState(false)
+  const fresh = list.filter((f) => f.new || f.severity === 'error')
+  const old = list.length - fresh.length
+  const shown = all ? list : fresh
+  return (
+    <>
+      {shown.length > 0 && <Findings list={shown} />}
+      {old > 0 && !all && (
+        <p className="quiet small">
+          {plural(old, 'remark')} about what stands there already. <button type="button" className="linkish" onClick={() => setAll(true)}>Show</button>
+        </p>
+      )}
+    </>
+  )
+}
+
 /** ImpactPanel replays what was recorded by the rules of a draft. */
 export function ImpactPanel({ draft }: { draft: Draft }) {
   const [since, setSince] = useState('24h')
@@ -143,7 +161,7 @@ export function Review({ draft, preview, base, onBack, back, onTaken }: ReviewPr
   }
   return (
     <div className="review">
-      {(preview.findings ?? []).length > 0 && <Findings list={preview.findings!} />}
+      <Remarks list={preview.findings ?? []} />
       {guarded.length > 0 && (
         <div className="warn-box">
           <p><strong>Only an admin may change this, after a fresh proof:</strong></p>
@@ -154,7 +172,7 @@ export function Review({ draft, preview, base, onBack, back, onTaken }: ReviewPr
       )}
       {preview.diff && <Diff text={preview.diff} label="What changes" />}
       {preview.ok && <ImpactPanel draft={draft} />}
-      <p className="quiet small">{plural(preview.tests, 'test block')} passed.</p>
+      {preview.tests > 0 && <p className="quiet small">{plural(preview.tests, 'test block')} passed.</p>}
       {fault && <Fault problem={fault} />}
       <form
         ref={form}

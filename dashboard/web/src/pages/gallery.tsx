@@ -1,0 +1,294 @@
+import { useEffect, useMemo, useState } from 'react'
+import { plural } from '../lib/format'
+import { useResource } from '../lib/resource'
+import { go, setQuery, usePlace } from '../lib/router'
+import { begin, canRename, draftOf, lacks, schemes, stuck, type ServiceForm } from '../lib/service'
+import type { Preset, Role, Secret, Service, SourceText } from '../lib/types'
+import { useMay } from '../lib/who'
+import { ConnectionTest } from '../ui/contact'
+import { Findings, Review, usePreview } from '../ui/draft'
+import { Icon } from '../ui/icons'
+import { Badge, Button, Empty, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
+import { say } from '../ui/toast'
+import { SecretValue } from './secrets'
+import './gallery.css'
+
+/** GalleryPage leads from a preset to a service that answers: pick, fill in, see
+ * what it does, take it, give its secret a value, try the connection. */
+export function GalleryPage() {
+  const { query } = usePlace()
+  const presets = useResource<Preset[]>('/presets')
+  const source = useResource<SourceText>('/policy')
+  const roles = useResource<Role[]>('/roles')
+  const picked = presets.data?.find((p) => p.name === query.get('preset'))
+  const made = query.get('made')
+  const error = presets.error ?? source.error ?? roles.error
+  return (
+    <>
+      <PageHead title={made ? `Set up ${made}` : picked ? `Add ${picked.name}` : 'Add a service'} note={!made && !picked && 'Pick what it is; what is known of it comes with it.'}>
+        {picked && !made && <Button icon="back" onClick={() => setQuery({ preset: '' }, 'push')}>All presets</Button>}
+        <Link className="button" to="/services">Services</Link>
+      </PageHead>
+      {made ? (
+        <Finish name={made} />
+      ) : error ? (
+        <Fault problem={error} />
+      ) : !presets.data || !source.data || !roles.data ? (
+        <Skeleton lines={10} />
+      ) : picked ? (
+        <Setup key={picked.name} preset={picked} source={source.data} roles={roles.data.map((r) => r.name)} />
+      ) : (
+        <Gallery list={presets.data} />
+      )}
+    </>
+  )
+}
+
+// What stands first, because many begin with it.
+const first = ['github', 'postgres', 'openai', 'anthropic', 'slack', 'gitlab', 'stripe']
+const last = ['http', 'internet']
+const rank = (p: Preset) => (first.includes(p.name) ? first.indexOf(p.name) : last.includes(p.name) ? 99 + last.indexOf(p.name) : 50)
+
+function Gallery({ list }: { list: Preset[] }) {
+  const [find, setFind] = useState('')
+  const want = find.trim().toLowerCase()
+  const found = [...list].sort((a, b) => rank(a) - rank(b)).filter((p) => `${p.name} ${p.description} ${(p.hosts ?? []).join(' ')}`.toLowerCase().includes(want))
+  return (
+    <>
+      <div className="gallery-find">
+        <Icon name="search" />
+        <input value={find} onChange={(e) => setFind(e.target.value)} placeholder="github, postgres, api.openai.com" aria-label="Find a preset" autoComplete="off" spellCheck={false} />
+      </div>
+      {found.length === 0 ? (
+        <Empty title="No preset is called so">
+          Any HTTP API is a service, too: <button type="button" className="linkish" onClick={() => setQuery({ preset: 'http' }, 'push')}>state its host</button>.
+        </Empty>
+      ) : (
+        <ul className="gallery">
+          {found.map((p) => (
+            <li key={p.name}>
+              <button type="button" className="preset" onClick={() => setQuery({ preset: p.name }, 'push')}>
+                <span className="preset-mark" aria-hidden="true">{p.name.slice(0, 2)}</span>
+                <span className="preset-name">{p.name}</span>
+                <span className="preset-about">{p.description}</span>
+                <span className="preset-foot">
+                  <Badge tone="quiet">{p.protocol}</Badge>
+                  <span className="clip">{(p.hosts ?? []).length === 0 ? 'you say where' : p.hosts[0] === '*' ? 'any public host' : `${p.hosts[0]}${p.hosts.length > 1 ? ` and ${p.hosts.length - 1} more` : ''}`}</span>
+                </span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  )
+}
+
+function Setup({ preset, source, roles }: { preset: Preset; source: SourceText; roles: string[] }) {
+  const taken = source.blocks.flatMap((b) => (b.kind === 'service' && b.name ? [b.name] : []))
+  const [f, setForm] = useState<ServiceForm>(() => begin(preset, roles, taken))
+  const set = (patch: Partial<ServiceForm>) => setForm({ ...f, ...patch })
+  const lack = taken.includes(f.name) ? `There is a service ${f.name} already.` : lacks(f)
+  const draft = useMemo(() => (lack ? null : draftOf(f, source)), [f, lack, source])
+  const { preview, fault } = usePreview(draft)
+  const [shown, setShown] = useState(preview)
+  useEffect(() => {
+    if (preview) setShown(preview) // the last one stays until the next is there
+  }, [preview])
+  const byHand = stuck(f, source)
+  return (
+    <div className="rule-page">
+      <div>
+        <Panel title={preset.description}>
+          <p className="quiet preset-words">{preset.about}</p>
+          <Known preset={preset} />
+        </Panel>
+        <Panel title="Yours">
+          <Field label="Name" note="What rules, roles and records call it.">
+            {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.name} onChange={(e) => set({ name: e.target.value })} autoComplete="off" spellCheck={false} />}
+          </Field>
+          <Hosts f={f} set={set} />
+          <Account f={f} set={set} />
+          <Field label="Without a rule" note={posturesSay[f.posture]}>
+            {(id, by) => (
+              <select id={id} aria-describedby={by} value={f.posture} onChange={(e) => set({ posture: e.target.value })}>
+                <option>guarded</option>
+                <option>locked</option>
+                <option>open</option>
+              </select>
+            )}
+          </Field>
+          <RolesOf f={f} set={set} roles={roles} />
+          {byHand.length > 0 && <p className="warn-line small">What {byHand.join(', ')} uses is written in a way that this form does not change; add service.{f.name || 'NAME'} to it in the policy.</p>}
+        </Panel>
+      </div>
+      <Panel title="What it does">
+        {fault ? (
+          <Fault problem={fault} />
+        ) : lack ? (
+          <p className="quiet">{lack}</p>
+        ) : !draft || !shown ? (
+          <Skeleton lines={6} />
+        ) : !shown.ok ? (
+          <Findings list={shown.findings ?? []} />
+        ) : (
+          <Review
+            draft={draft}
+            preview={shown}
+            base={source.revision}
+            back="Cancel"
+            onBack={() => go('/services')}
+            onTaken={(n) => {
+              say(`Revision ${n} is in force`)
+              go(`/services/new?made=${encodeURIComponent(f.name)}`)
+            }}
+          />
+        )}
+      </Panel>
+    </div>
+  )
+}
+
+const posturesSay: Record<string, string> = {
+  guarded: 'Reads pass, writes ask, what destroys or administers is denied.',
+  locked: 'Everything is denied until a rule allows it.',
+  open: 'Everything passes until a rule says otherwise.',
+}
+
+interface Part {
+  f: ServiceForm
+  set: (patch: Partial<ServiceForm>) => void
+}
+
+function Known({ preset }: { preset: Preset }) {
+  const ops = preset.operations ?? {}
+  const all = Object.values(ops).reduce((n, list) => n + list.length, 0)
+  if (all === 0) return null
+  return (
+    <details className="preset-known">
+      <summary>{plural(all, 'operation')} it knows by name</summary>
+      {['read', 'write', 'destructive', 'admin', 'unknown', ''].filter((e) => ops[e]?.length).map((effect) => (
+        <p key={effect} className="small">
+          <Badge tone={effect === 'read' ? 'allow' : effect === 'write' || effect === 'unknown' ? 'ask' : effect === '' ? 'quiet' : 'deny'}>{effect || 'by its body'}</Badge>{' '}
+          <span className="mono quiet">{ops[effect]!.join(', ')}</span>
+        </p>
+      ))}
+    </details>
+  )
+}
+
+function Hosts({ f, set }: Part) {
+  const known = f.preset.hosts ?? []
+  const postgres = f.preset.protocol === 'postgres'
+  return (
+    <>
+      <Field label={known.length > 0 ? 'Hosts, if others than the preset’s' : 'Hosts'} note={known.length > 0 ? 'For an instance of your own.' : 'Names, *.suffix, IPs or CIDRs, each with a port if it is not the usual one.'}>
+        {(id, by) => (
+          <input id={id} aria-describedby={by} className="mono" value={f.hosts} placeholder={known.length > 0 ? known.slice(0, 2).join(', ') : postgres ? 'db.internal:5432' : 'api.example.com'} onChange={(e) => set({ hosts: e.target.value })} autoComplete="off" spellCheck={false} />
+        )}
+      </Field>
+      {postgres && (
+        <Field label="Databases" note="The only ones that can be connected to; empty is any.">
+          {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.databases} onChange={(e) => set({ databases: e.target.value })} autoComplete="off" spellCheck={false} />}
+        </Field>
+      )}
+    </>
+  )
+}
+
+function Account({ f, set }: Part) {
+  if (f.preset.name === 'internet') return null
+  if (f.scheme === 'preset') {
+    return (
+      <Field label="Secret" note={`Put in as ${f.preset.auth}. Its value comes in the next step.`}>
+        {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.secret} readOnly={!canRename(f.preset)} onChange={(e) => set({ secret: e.target.value })} autoComplete="off" spellCheck={false} />}
+      </Field>
+    )
+  }
+  const named = f.scheme === 'password' ? 'User' : schemes.find(([s]) => s === f.scheme)?.[2]
+  return (
+    <>
+      {f.scheme !== 'password' && (
+        <Field label="Account">
+          {(id, by) => (
+            <select id={id} aria-describedby={by} value={f.scheme} onChange={(e) => set({ scheme: e.target.value })}>
+              {schemes.map(([s, label]) => <option key={s} value={s}>{label}</option>)}
+            </select>
+          )}
+        </Field>
+      )}
+      {f.scheme !== 'none' && (
+        <div className="card-row bare">
+          {named && (
+            <Field label={named}>
+              {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.user} onChange={(e) => set({ user: e.target.value })} autoComplete="off" spellCheck={false} />}
+            </Field>
+          )}
+          <Field label="Secret" note="Its value comes in the next step.">
+            {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.secret} placeholder={f.name} onChange={(e) => set({ secret: e.target.value })} autoComplete="off" spellCheck={false} />}
+          </Field>
+        </div>
+      )}
+    </>
+  )
+}
+
+function RolesOf({ f, set, roles }: Part & { roles: string[] }) {
+  return (
+    <fieldset className="field">
+      <legend>Who may use it</legend>
+      <div className="checks-row">
+        {roles.map((r) => (
+          <label key={r} className="check">
+            <input type="checkbox" checked={f.roles.includes(r)} onChange={(e) => set({ roles: e.target.checked ? [...f.roles, r] : f.roles.filter((x) => x !== r) })} />
+            {r}
+          </label>
+        ))}
+        <label className="check">
+          <input type="checkbox" checked={f.newRole !== ''} onChange={(e) => set({ newRole: e.target.checked ? 'agents' : '' })} />
+          a new role
+        </label>
+      </div>
+      {f.newRole !== '' && <input className="mono new-role" aria-label="Name of the new role" value={f.newRole} onChange={(e) => set({ newRole: e.target.value })} autoComplete="off" spellCheck={false} />}
+      <p className="field-note">{f.roles.length === 0 && !f.newRole ? 'No role yet: nobody gets there.' : 'Agents in these roles get there, and nobody else.'}</p>
+    </fieldset>
+  )
+}
+
+/** Finish sees a new service through: its secrets, then the way there. */
+function Finish({ name }: { name: string }) {
+  const may = useMay()
+  const services = useResource<Service[]>('/services')
+  const secrets = useResource<Secret[]>('/secrets')
+  const s = services.data?.find((x) => x.name === name)
+  if (services.error ?? secrets.error) return <Fault problem={(services.error ?? secrets.error)!} />
+  if (!services.data || !secrets.data) return <Skeleton lines={6} />
+  if (!s) return <Empty title="There is no such service">It may have been removed meanwhile. <Link to="/services/new">Add one</Link>.</Empty>
+  const unset = (s.secrets ?? []).filter((n) => !secrets.data!.some((x) => x.name === n && !x.problem))
+  return (
+    <div className="finish">
+      <Panel title={unset.length > 0 ? '1. Its secret' : '1. Its secret is set'} tools={<Badge tone={unset.length > 0 ? 'ask' : 'allow'}>{(s.secrets ?? []).length === 0 ? 'none needed' : unset.length > 0 ? 'no value yet' : 'sealed'}</Badge>}>
+        {unset.length === 0 ? (
+          <p className="quiet">{(s.secrets ?? []).length === 0 ? 'It takes no secret.' : `${s.secrets!.join(', ')}: the gateway puts it in; no agent sees it.`}</p>
+        ) : !may('admin') ? (
+          <p className="quiet">An admin gives <code>{unset.join(', ')}</code> a value; until then what needs it fails.</p>
+        ) : (
+          <>
+            <p className="quiet">The value of <code>{unset[0]}</code> goes in once and never comes out.</p>
+            <SecretValue key={unset[0]} name={unset[0]!} onSet={() => undefined} />
+          </>
+        )}
+      </Panel>
+      <Panel title="2. The connection">
+        {may('editor') ? <ConnectionTest key={unset.join()} service={s.name} hosts={s.hosts ?? []} roles={s.roles ?? []} /> : <p className="quiet">An editor may test it.</p>}
+      </Panel>
+      <Panel title="3. Agents">
+        <p>
+          {(s.roles ?? []).length === 0 ? 'No role uses it yet.' : <>Agents in {s.roles!.join(', ')} may use it now{s.asked?.length ? '; what asks comes to the approvals' : ''}.</>}{' '}
+          <Link to="/agents">Enrol one</Link> or see <Link to={`/activity?q=${encodeURIComponent('service:' + s.name)}`}>what they do there</Link>.
+        </p>
+        {s.description && <p className="quiet small"><Foreign text={s.description} /></p>}
+      </Panel>
+    </div>
+  )
+}
