@@ -37,6 +37,7 @@ type Server struct {
 	Pending  int                 // how often it is told to wait
 	Method   string              // by which registered clients prove themselves; "": none
 	Before   func()              // runs when a refresh token was replaced, before the answer
+	Used     func()              // runs when a token reaches the resource
 
 	mu      sync.Mutex
 	codes   map[string]*leave
@@ -112,6 +113,24 @@ func (s *Server) Renewed() int {
 	return s.renewed
 }
 
+// Last gives the refresh token that is good now, of those that were made of this one.
+func (s *Server) Last(token string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.refresh[token]; l != nil {
+		return l.family.last
+	}
+	return ""
+}
+
+// Give gives a refresh token as if a person had agreed.
+func (s *Server) Give(client, resource string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	token, _ := s.give(&leave{client: client, resource: resource, family: &family{}})["refresh_token"].(string)
+	return token
+}
+
 // Secrets lists every code and token that was given.
 func (s *Server) Secrets() []string {
 	s.mu.Lock()
@@ -169,8 +188,11 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	s.mu.Lock()
 	l := s.access[token]
-	good := l != nil && !l.family.revoked && l.resource == s.Resource()
+	good, used := l != nil && !l.family.revoked && l.resource == s.Resource(), s.Used
 	s.mu.Unlock()
+	if good && used != nil {
+		used()
+	}
 	if !good {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mcp", resource_metadata="`+s.URL+`/.well-known/oauth-protected-resource/mcp"`)
 		http.Error(w, "no token", http.StatusUnauthorized)
