@@ -26,6 +26,7 @@ type Service struct {
 	Prices           map[string]Price // of models, that the configuration states
 	Databases        []string
 	Catalog          bool // PostgreSQL: names are looked up on the server
+	DryRun           bool // PostgreSQL: what is asked about may be run and rolled back
 	Session          Session
 	Probe            string // HTTP: "GET /path", a harmless request that tries the account; "": none is known
 	BodyInspectLimit int64  // bytes of a body that may be held; 0: the protocol's default

@@ -76,7 +76,7 @@ func (c *compiler) service(conf *hclconf.Service) {
 		Injects: conf.Auth != nil, Signs: conf.Auth.Signs(), Plaintext: conf.TLS.Disable,
 		DirectTLS: conf.TLS.Negotiation.Value == "direct", Passthrough: conf.Passthrough.Value,
 		EncodedPaths: conf.EncodedPaths, FoldPaths: conf.FoldPaths, PlainInjection: conf.InsecureInjection,
-		Databases: hclconf.Texts(conf.Databases), Catalog: conf.Catalog.Value, Session: conf.Session,
+		Databases: hclconf.Texts(conf.Databases), Catalog: conf.Catalog.Value, DryRun: conf.DryRun.Value, Session: conf.Session,
 		BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect, RecordBodies: c.policy.conf.Gateway.Record.Bodies,
 	}
 	for _, op := range conf.Operations {

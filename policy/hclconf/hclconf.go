@@ -54,6 +54,7 @@ type Service struct {
 	TLS          TLS
 	Databases    []Str
 	Catalog      Bool
+	DryRun       Bool
 	Posture      Str
 	Session      action.Session
 	SessionRange hcl.Range

@@ -36,6 +36,7 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 	})
 	value.With(body, "databases", func(e hcl.Expression) { s.Databases = d.Words(e) })
 	value.With(body, "catalog", func(e hcl.Expression) { s.Catalog = d.Flag(e) })
+	value.With(body, "dry_run", func(e hcl.Expression) { s.DryRun = d.Flag(e) })
 	value.With(body, "tls", func(e hcl.Expression) { s.TLS = d.tls(e) })
 	value.With(body, "posture", func(e hcl.Expression) { s.Posture = d.OneOf(e, "posture", "guarded", "locked", "open") })
 	value.With(body, "mode", func(e hcl.Expression) { s.Mode = d.OneOf(e, "mode", "enforce", "observe") })

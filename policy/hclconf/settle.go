@@ -96,6 +96,7 @@ func (d *decoder) settleProtocol(s *Service) {
 		refuse(s.SessionRange, s.SessionRange.Filename != "", "session")
 		refuse(firstOf(s.Databases), len(s.Databases) > 0, "databases")
 		refuse(s.Catalog.Range, s.Catalog.Range.Filename != "", "catalog")
+		refuse(s.DryRun.Range, s.DryRun.Range.Filename != "", "dry_run")
 	}
 	if proto == "tcp" || s.Passthrough.Value {
 		if s.TLS.Range.Filename != "" {

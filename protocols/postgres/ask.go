@@ -106,7 +106,11 @@ func (a *ask) Learn(ctx context.Context, need action.Need) error {
 	}
 	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.In(a.s.wish.Parameters, a.s.drift.Key(a.s.outside(), a.s.ours, a.act.ID)))
 	a.act.Sample, a.act.Hidden = statement.Sample(m)
-	a.act.Sample = append(impact.Of(ctx, a.s.way, m, a.s.wish.Parameters, a.s.drift.Shifted()), a.act.Sample...)
+	does := impact.Of(ctx, a.s.way, m, a.s.wish.Parameters, a.s.drift.Shifted())
+	if a.act.Hidden > 0 {
+		a.act.Transcript = statement.NewTranscript(does, m)
+	}
+	a.act.Sample = append(does, a.act.Sample...)
 	a.act.Alike = statement.Alike(m.Parts, m.Behind)
 	return nil
 }

@@ -13,6 +13,7 @@ func Service() *Shape {
 			{Name: "auth", Type: "credential", Default: "none", Doc: `bearer(s), header("Name", s), basic("user", s), query("key", s), cookie("name", s), password("user", s), oauth2({ … }), github_app({ … }), gcp_service_account(s), aws_sigv4({ … }), mtls(cert, key), or by_role({ role.r = … }).`},
 			{Name: "databases", Type: "list of strings", Default: "any", Doc: "postgres: the only ones that can be connected to."},
 			{Name: "catalog", Type: "bool", Default: "false", Doc: "postgres: look names up on the server, so that rules meet the tables behind views, rules, partitions and foreign tables."},
+			{Name: "dry_run", Type: "bool", Default: "false", Doc: "postgres: run what somebody is asked about and roll it back, to tell them how many rows it changes; only where a rollback undoes all that it could do."},
 			{Name: "tls", Type: "object or string", Default: "verify-full", Doc: `{ mode, ca, server_name, negotiation }: what the upstream must prove; or "disable".`},
 			{Name: "posture", Type: "guarded, locked or open", Default: "guarded", Doc: "What becomes of actions that no rule speaks about."},
 			{Name: "path_encoding", Type: "allow", Default: "refused", Doc: "Keep encoded slashes in paths."},

@@ -1,6 +1,7 @@
 // Package impact tells people, before they answer, what a statement would change:
 // how many rows, of which tables, as PostgreSQL's planner estimates it. The
-// statement is planned and never run, over a connection that can only read.
+// statement is planned, over a connection that can only read. It is run only where the
+// service says so, and rolled back, if nothing that outlasts that can come of it.
 package impact
 
 import (
@@ -39,6 +40,7 @@ func Of(ctx context.Context, way catalog.Way, m statement.Message, start []wire.
 	if !ok || shifted || len(m.Behind) > 0 {
 		return []byte("impact: not known, the planner cannot be asked about it\n")
 	}
+	whole := ctx
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	with := []wire.Parameter{{Name: "statement_timeout", Value: strconv.Itoa(int(patience.Milliseconds()))}}
@@ -50,18 +52,23 @@ func Of(ctx context.Context, way catalog.Way, m statement.Message, start []wire.
 		}
 	}
 	var out []byte
+	var plans []Plan
 	err := way.Ask(ctx, "the gateway's own question what a statement would change", with, func(r *rows.Source) error {
 		for _, text := range questions {
 			plan := ""
 			if err := r.AskWith(text, values, 1, func(row []string) { plan += row[0] }); err != nil {
 				return err
 			}
-			out = append(out, Read(plan).line()...)
+			p := Read(plan)
+			plans, out = append(plans, p), append(out, p.line()...)
 		}
 		return nil
 	})
 	if err != nil {
 		return []byte("impact: not known, the planner gave no answer\n")
+	}
+	if way.Service.DryRun {
+		out = append(out, dryRun(whole, way, m.Parts, values, plans, with)...)
 	}
 	return out
 }

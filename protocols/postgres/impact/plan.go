@@ -14,6 +14,7 @@ type Plan struct {
 	Changes []string // tables whose rows change
 	Reads   []string // tables that are looked at
 	Rows    float64  // that the planner expects to change
+	Foreign bool     // it reaches beyond the server, or calls what makes rows
 	known   bool
 }
 
@@ -44,6 +45,10 @@ func Read(text string) Plan {
 func (p *Plan) add(n *node, depth int) bool {
 	if depth > maxDepth {
 		return false
+	}
+	switch n.Type {
+	case "Foreign Scan", "Function Scan", "Table Function Scan", "Custom Scan":
+		p.Foreign = true
 	}
 	if n.Type == "ModifyTable" {
 		p.Verb = n.Operation

@@ -3,6 +3,7 @@ package statement
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -37,18 +38,34 @@ type Message struct {
 type sample struct {
 	b      strings.Builder
 	hidden int64
+	full   bool // nothing is left out
+}
+
+// room is what there is room for.
+func (s *sample) room(n int) int {
+	if s.full {
+		return math.MaxInt
+	}
+	return n
 }
 
 // Sample gives a message as a person reads it, and how many bytes of it are left
 // out: for each statement what it does and its text, then the values, the
 // database and the user.
-func Sample(m Message) (text []byte, hidden int64) {
-	var s sample
+func Sample(m Message) (text []byte, hidden int64) { return new(sample).write(m) }
+
+// Full gives all of it, however long it is.
+func Full(m Message) []byte {
+	text, _ := (&sample{full: true}).write(m)
+	return text
+}
+
+func (s *sample) write(m Message) (text []byte, hidden int64) {
 	var values []string
 	if m.Values != nil {
 		values = s.values(m.Values)
 	}
-	room := maxSample - overhead
+	room := s.room(maxSample - overhead)
 	for _, v := range values {
 		room -= len(v)
 	}
@@ -105,7 +122,7 @@ func (s *sample) named(what, name string) {
 	if name == "" {
 		return
 	}
-	if len(name) > maxName {
+	if len(name) > s.room(maxName) {
 		s.hidden += int64(len(name) - maxName)
 		name = name[:maxName] + cutMark
 	}
@@ -255,7 +272,7 @@ func (s *sample) values(raw []byte) []string {
 		return []string{notShown(int64(len(raw)))}
 	}
 	lines := make([]string, 0, min(len(values), 1000))
-	room := maxValues
+	room := s.room(maxValues)
 	for i, v := range values {
 		if room < leastText {
 			left := int64(0)
@@ -279,7 +296,7 @@ func (s *sample) value(v wire.Value, room int) string {
 		return "NULL"
 	case v.Binary:
 		word := fmt.Sprintf("(binary, %d bytes)", len(v.Bytes))
-		n := min(len(v.Bytes), maxBinary)
+		n := min(len(v.Bytes), s.room(maxBinary))
 		word += " " + hex.EncodeToString(v.Bytes[:n])
 		if left := len(v.Bytes) - n; left > 0 {
 			s.hidden += int64(left)

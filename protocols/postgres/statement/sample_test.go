@@ -87,6 +87,32 @@ func TestT40_TheSampleSaysWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+// What the sample leaves out can be read: all of it, line by line.
+func TestT40_ATranscriptLeavesNothingOut(t *testing.T) {
+	var parts []action.Part
+	for range 3000 {
+		parts = append(parts, of("select", action.EffectRead, "SELECT 1"))
+	}
+	parts = append(parts, of("delete", action.EffectWrite, "DELETE FROM t WHERE a = '"+strings.Repeat("x", 100_000)+"' -- \u202eend"))
+	values := bound(strings.Repeat("v", 60_000), strings.Repeat("w", 60_000))
+	m := Message{Parts: parts, Values: values}
+	var b strings.Builder
+	tr := NewTranscript([]byte("impact: none\n"), m)
+	clear(values) // the stream goes on
+	if _, err := tr.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	got := b.String()
+	for what, n := range map[string]int{"| SELECT 1\n": 3000, "x": 100_000, "v": 60_000, "w": 60_000} {
+		if c := strings.Count(got, what); c < n {
+			t.Errorf("%q stands %d times of %d", what, c, n)
+		}
+	}
+	if strings.Contains(got, "not shown") || strings.Contains(got, "\u202e") || !strings.HasPrefix(got, "impact: none\nstatement 1 of 3001: ") {
+		t.Errorf("%.300q", got)
+	}
+}
+
 func TestTheSampleOfAConnect(t *testing.T) {
 	got, hidden := ConnectSample(Control("app", "bob\nroot"), []wire.Parameter{{Name: "application_name", Value: "x'\n"}})
 	if want := "connect\ndatabase: app\nuser: bob\\nroot\n| application_name = 'x''\\n'\n"; string(got) != want || hidden != 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 
@@ -29,7 +30,8 @@ type Source struct {
 	Conn net.Conn
 	In   *wire.Stream // of Conn
 
-	Rows, Bytes int // that came so far
+	Rows, Bytes int    // that came so far
+	Tag         string // how the last statement ended: "UPDATE 3"
 }
 
 // Ask sends a text and hands each row of its answer to each, "" for NULL. The
@@ -57,6 +59,18 @@ func (s *Source) AskWith(text string, values []wire.Value, columns int, each fun
 	return s.ask(columns, each, &pgproto3.Parse{Query: text}, bind, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
 }
 
+// Run sends a text and drops the rows of its answer, of which there may be any number.
+// It gives how the statement ended.
+func (s *Source) Run(text string, values []wire.Value) (tag string, err error) {
+	s.Tag = ""
+	if values == nil {
+		err = s.ask(-1, nil, &pgproto3.Query{String: text})
+	} else {
+		err = s.AskWith(text, values, -1, nil)
+	}
+	return s.Tag, err
+}
+
 func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.FrontendMessage) error {
 	var out []byte
 	for _, m := range messages {
@@ -69,7 +83,7 @@ func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.
 		return fmt.Errorf("ask: %w", err)
 	}
 	var failed error
-	row := make([]string, columns)
+	row := make([]string, max(columns, 0))
 	for {
 		m, err := s.In.Next()
 		if err != nil {
@@ -80,7 +94,13 @@ func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.
 			return fmt.Errorf("read: %w", err)
 		}
 		switch m.Type {
+		case 'C':
+			tag, _, _ := strings.Cut(string(body), "\x00")
+			s.Tag = tag
 		case 'D':
+			if columns < 0 {
+				break
+			}
 			if err := s.row(body, row); err != nil {
 				return err
 			}
@@ -92,7 +112,7 @@ func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.
 				return fmt.Errorf("read: %w", err)
 			}
 			return failed
-		case 'T', 'C', 'N', 'S', '1', '2', 'n':
+		case 'T', 'N', 'S', '1', '2', 'n':
 		default:
 			return fmt.Errorf("%w: %q in the answer to a question of the gateway", wire.ErrMalformed, m.Type)
 		}
