@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/book"
 	"sallyport.dev/sallyport/dashboard/connect"
 	"sallyport.dev/sallyport/dashboard/door"
+	"sallyport.dev/sallyport/dashboard/inbox"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/dashboard/services"
 	"sallyport.dev/sallyport/netstack"
@@ -60,6 +61,7 @@ type API struct {
 	Log     *audit.Log
 	Rules   Rulebook
 	Book    *book.Book
+	Drafter inbox.Drafter // of edits that answer an ask for good
 	Shelf   services.Shelf
 	// Parts bring rows of their own to the table of routes.
 	Parts []Part

@@ -19,7 +19,7 @@ import (
 func (a *API) Routes() route.Table {
 	var t route.Table
 	for _, part := range []route.Table{
-		a.healthRoutes(), a.Door.Routes(), a.agentRoutes(), a.secretRoutes(), a.Connect.Routes(), inbox.Inbox{Desk: a.Desk}.Routes(), a.recordRoutes(), a.hookRoutes(), a.catalogRoutes(), a.Shelf.Routes(), a.Book.Routes(),
+		a.healthRoutes(), a.Door.Routes(), a.agentRoutes(), a.secretRoutes(), a.Connect.Routes(), inbox.Inbox{Desk: a.Desk, Drafter: a.Drafter}.Routes(), a.recordRoutes(), a.hookRoutes(), a.catalogRoutes(), a.Shelf.Routes(), a.Book.Routes(),
 	} {
 		t = append(t, part...)
 	}

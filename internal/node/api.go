@@ -29,10 +29,11 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		return nil, err
 	}
 	tries := reach.New(n.Rules.Current, &probe.Prober{Dialer: n.Gateway.Dialer, Vault: n.Vault, Tries: n.o.Build.Tries, Mask: n.Vault.Mask})
+	drafter, book := n.newBook(context.Background())
 	a := &dashboard.API{
 		Shelf:   services.Shelf{Presets: presets, Reach: tries.Reach},
 		Version: n.o.Version, Started: n.started, Connect: n.consent,
-		Book: n.newBook(context.Background()), Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
+		Book: book, Drafter: drafter, Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
 		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
 	}

@@ -8,10 +8,12 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/book"
+	"sallyport.dev/sallyport/internal/node/paper"
 	"sallyport.dev/sallyport/internal/node/recorded"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/edit"
 	"sallyport.dev/sallyport/policy/edit/history"
+	"sallyport.dev/sallyport/policy/sketch"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -25,9 +27,9 @@ func (a author) Apply(ctx context.Context, d action.Draft, by book.Author, permi
 	return a.Editor.Apply(ctx, edit.Change{Draft: d, Base: by.Base, By: by.Name, Note: by.Note, Permit: permit})
 }
 
-// newBook makes the part of the API that changes the configuration, and has every
-// change by hand kept in its history.
-func (n *Node) newBook(ctx context.Context) *book.Book {
+// newBook makes the part of the API that changes the configuration, with what drafts
+// edits from asks, and has every change by hand kept in its history.
+func (n *Node) newBook(ctx context.Context) (*paper.Drafter, *book.Book) {
 	e := &edit.Editor{
 		Path: n.o.Config, Options: n.o.Build.Policy, History: &history.Log{Store: n.store}, Now: time.Now,
 		Take: n.Rules.Take, Private: []string{n.Dir},
@@ -41,7 +43,11 @@ func (n *Node) newBook(ctx context.Context) *book.Book {
 		}
 	}
 	n.Rules.noticed(ctx)
-	return &book.Book{Editor: author{e}, Replayer: recorded.New(recorded.Replayer{
+	drafter := &paper.Drafter{
+		Desk: n.Desk, Current: n.Roster.Current,
+		Sketcher: &sketch.Sketcher{Source: e, Rules: n.Rules.Current, Tables: n.o.Build.Policy.Tables},
+	}
+	return drafter, &book.Book{Editor: author{e}, Replayer: recorded.New(recorded.Replayer{
 		Draft: e.Draft, Current: n.Rules.Current, Export: n.Journal.Export, Tables: n.o.Build.Policy.Tables,
 	})}
 }
