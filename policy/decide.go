@@ -77,7 +77,8 @@ type Explanation struct {
 	Parts    []trace.Part    `json:"parts,omitempty"`
 	// Silent names rules on the service that speak of something its actions do
 	// not have.
-	Silent []string `json:"silent,omitempty"`
+	Silent []string     `json:"silent,omitempty"`
+	Wrong  *action.Spot `json:"wrong,omitempty"` // what of the SQL cannot be read
 	// Unsure says what could not be known of an action that nobody sent.
 	Unsure string `json:"unsure,omitempty"`
 }

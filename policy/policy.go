@@ -49,6 +49,8 @@ type (
 	JudgeConfig = hclconf.Judge
 	// SecretConfig is a secret block.
 	SecretConfig = host.Secret
+	// ForwardConfig is a system that is handed every record.
+	ForwardConfig = host.Forward
 	// KeyConfig says where the key of the vault is.
 	KeyConfig = host.KeySource
 )
@@ -134,7 +136,7 @@ func load(path string, o Options) (*Policy, *Files, hcl.Diagnostics) {
 	}
 	for _, r := range p.tests {
 		if !r.Passed {
-			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Test failed", Detail: r.Failure(), Subject: r.Range.Ptr()})
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Test failed", Detail: r.Failure(), Subject: r.Point(files.Text(r.Range.Filename)).Ptr()})
 		}
 	}
 	if diags.HasErrors() {

@@ -53,7 +53,7 @@ func (p *Policy) Try(h Hypothesis) (Explanation, error) {
 	}
 	a, refused := at.Action(now)
 	if a == nil {
-		return Explanation{Decision: refuse(refused), Refused: refused}, nil
+		return Explanation{Decision: refuse(refused), Refused: refused, Wrong: at.Wrong()}, nil
 	}
 	e := p.ExplainAt(a, now)
 	e.Unsure = at.Unsure(a)

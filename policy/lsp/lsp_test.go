@@ -16,9 +16,12 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/notrun"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/lsp/wire"
 	"sallyport.dev/sallyport/protocols/http"
+	"sallyport.dev/sallyport/protocols/postgres"
+	"sallyport.dev/sallyport/protocols/postgres/sql"
 )
 
 // An editor talks to a server as one does.
@@ -34,8 +37,8 @@ type editor struct {
 
 func options() policy.Options {
 	return policy.Options{
-		Tables: []action.FactTable{http.Facts()},
-		Trials: map[string]func(*action.Service, action.Trial) (*action.Action, error){"http": http.Trial},
+		Tables: []action.FactTable{http.Facts(), postgres.Facts()},
+		Trials: map[string]func(*action.Service, action.Trial) (*action.Action, error){"http": http.Trial, "postgres": postgres.Trial},
 	}
 }
 
@@ -234,6 +237,43 @@ func TestDiagnosticsAsYouType(t *testing.T) {
 	e.until("a warning", func() bool { return len(e.told["a.hcl"]) == 1 && e.told["a.hcl"][0].Severity == 2 })
 	e.say("textDocument/didClose", map[string]any{"textDocument": map[string]any{"uri": e.uri("a.hcl")}})
 	e.until("nothing more", func() bool { return len(e.told["a.hcl"]) == 0 })
+	e.stop()
+}
+
+// SQL that PostgreSQL would not read is underlined at the word that is wrong.
+func TestDiagnosticsPointIntoSQL(t *testing.T) {
+	if err := sql.Available(); err != nil {
+		notrun.Skip(t, err.Error())
+	}
+	e := newEditor(t, nil)
+	e.start()
+	e.open("a.hcl", `service "db" {
+  protocol = "postgres"
+  hosts    = ["db.internal"]
+  upstream = "10.4.0.12"
+  auth     = password("a", secret.db)
+}
+
+role "r" {
+  use = [service.db]
+}
+
+test "t" {
+  role    = role.r
+  service = service.db
+  sql     = <<-Q
+    SELECT 'ä', 1,
+      FROM users
+  Q
+  expect  = "allow"
+}
+`)
+	e.until("the test fails", func() bool {
+		return len(e.told["a.hcl"]) == 1 && strings.Contains(e.told["a.hcl"][0].Message, `syntax error at or near "FROM" (line 2, column 3)`)
+	})
+	if d := e.told["a.hcl"][0]; d.Range != (span{position{16, 6}, position{16, 10}}) {
+		t.Errorf("%+v", d)
+	}
 	e.stop()
 }
 

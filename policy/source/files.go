@@ -39,6 +39,14 @@ type Files struct {
 // them, or of its directory, is a change of the configuration.
 func (f *Files) Paths() []string { return slices.Clone(f.read) }
 
+// Text gives the text of a file; nil if it was not read.
+func (f *Files) Text(name string) []byte {
+	if h := f.HCL[name]; h != nil {
+		return h.Bytes
+	}
+	return nil
+}
+
 // An Overlay is text that stands in place of what is on disk, by path. Nil means
 // that the file is gone.
 type Overlay map[string][]byte

@@ -21,7 +21,9 @@ type Result struct {
 	Rule   string // the rule that decided; "" when the posture or a default did
 	Reason string
 	Passed bool
-	Err    string // why it could not be run, or what else was expected of it
+	Err    string       // why it could not be run, or what else was expected of it
+	Wrong  *action.Spot // what of its SQL could not be read; nil: all could
+	SQL    hcl.Range    // where its SQL stands
 }
 
 // Failure says in one sentence what was wrong.
@@ -54,7 +56,7 @@ func (g *Ground) run(t *hclconf.Test) Result {
 	}
 	d := at.Decide(t.At)
 	r.Got, r.Rule, r.Reason = d.Verdict, d.Rule, d.Reason
-	r.Passed = r.Got == r.Want
+	r.Passed, r.Wrong, r.SQL = r.Got == r.Want, at.Wrong(), t.SQL.Range
 	for _, a := range at.actions {
 		if note := at.Unsure(a); note != "" && !r.Passed {
 			r.Reason += " " + note

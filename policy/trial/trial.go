@@ -5,6 +5,7 @@
 package trial
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -57,6 +58,8 @@ type Attempt struct {
 	host    string
 	dst     netip.AddrPort
 	actions map[string]*action.Action // parsed, by service
+
+	wrong *action.Misread // why the last one was not parsed
 }
 
 // Attempt finds out where a hypothesis goes. It fails if the hypothesis itself
@@ -162,11 +165,30 @@ func (at *Attempt) Action(now time.Time) (*action.Action, string) {
 	}
 	a, err := try(s.Service, t)
 	if err != nil {
-		return nil, source.UpperFirst(err.Error()) + "."
+		return nil, at.unread(err)
 	}
 	a.Peer, a.Service, a.Host, a.Dst, a.Time = at.peer, s.Service, at.host, at.dst, now
 	at.actions[s.Service.Name] = a
 	return a, ""
+}
+
+// unread says why the text of a trial is no action, and where it is wrong.
+func (at *Attempt) unread(err error) string {
+	reason := source.UpperFirst(err.Error())
+	if !errors.As(err, &at.wrong) || at.wrong.Char == 0 {
+		return reason + "."
+	}
+	s := action.SpotOf(at.h.Trial.SQL, at.wrong.Char)
+	return fmt.Sprintf("%s (line %d, column %d).", reason, s.Line, s.Column)
+}
+
+// Wrong gives the place in the SQL that could not be read; nil if there is none.
+func (at *Attempt) Wrong() *action.Spot {
+	if at.wrong == nil || at.wrong.Char == 0 {
+		return nil
+	}
+	s := action.SpotOf(at.h.Trial.SQL, at.wrong.Char)
+	return &s
 }
 
 // Unsure says what of an action only a live one would tell.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"sallyport.dev/sallyport/action"
@@ -99,17 +100,24 @@ func Trial(svc *action.Service, t action.Trial) (*action.Action, error) {
 	}
 	a := &action.Action{Service: svc, Kind: "query", Summary: statement.Summary(t.SQL)}
 	if t.Database != "" && !statement.Offers(svc.Databases, t.Database) {
-		return a, nil // without parts nothing allows it
+		return nil, fmt.Errorf("service %q offers no database %q; it has %s", svc.Name, t.Database, strings.Join(svc.Databases, ", "))
 	}
-	parts, bar := statement.Read(sql.New(0), t.SQL, text, func(string) []action.Part { return nil })
+	parser := sql.New(0)
+	parts, bar := statement.Read(parser, t.SQL, text, func(string) []action.Part { return nil })
 	if svc.Catalog { // nobody asks a server about what nobody sent
 		parts = sql.Unexpanded(parts)
 	}
 	if bar == nil {
 		parts, bar = statement.Belt(svc, parts)
 	}
-	if bar == nil {
-		a.Parts, a.Summary = sql.WithLiterals(parts), statement.SummaryOf(t.SQL, parts)
+	if bar != nil {
+		wrong := &action.Misread{Reason: bar.Text}
+		var at *sql.SyntaxError
+		if _, err := parser.Parse(t.SQL, text); errors.As(err, &at) {
+			wrong.Char = at.Char
+		}
+		return nil, wrong
 	}
+	a.Parts, a.Summary = sql.WithLiterals(parts), statement.SummaryOf(t.SQL, parts)
 	return a, nil
 }

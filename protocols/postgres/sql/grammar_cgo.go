@@ -42,7 +42,12 @@ func (a *Analyzer) read(text string, tokens int, s *Session, server known.Server
 			e, err = a.walk(text, raw, server)
 			return
 		}
-		err = fmt.Errorf("%w: %s", ErrSyntax, shorten(err.Error()))
+		wrong := &SyntaxError{Message: shorten(err.Error())}
+		var at *parser.Error
+		if errors.As(err, &at) {
+			wrong.Char = at.Cursorpos
+		}
+		err = wrong
 	})
 	if !passed {
 		return nil, errLeft

@@ -16,6 +16,17 @@ const maxText = 1 << 20
 // ErrSyntax means that a text is no SQL at all: the server would say the same.
 var ErrSyntax = errors.New("the statement does not parse as PostgreSQL")
 
+// A SyntaxError is an ErrSyntax, and where it is.
+type SyntaxError struct {
+	Message string // the grammar's
+	Char    int    // the character of the text at which it stands, from 1; 0: not known
+}
+
+func (e *SyntaxError) Error() string { return ErrSyntax.Error() + ": " + e.Message }
+
+// Is makes it an ErrSyntax.
+func (e *SyntaxError) Is(target error) bool { return target == ErrSyntax }
+
 // Reasons, for the agent that reads them.
 var (
 	errNUL   = errors.New("the statement holds a NUL byte")
