@@ -11,8 +11,10 @@ import (
 	"crypto/subtle"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,6 +51,8 @@ type Desk struct {
 	Grants Grants
 	// Account finds the account whose refresh token is the secret of this name.
 	Account func(name string) (Account, error)
+	// Names lists the secrets that a person connects, by flow.
+	Names func() map[string]string
 	// Keep seals the value of a secret.
 	Keep    func(ctx context.Context, name string, value vault.Secret, by string) error
 	URLs    func() []string      // where browsers reach the gateway, best first
@@ -123,6 +127,10 @@ type Brought struct {
 func (d *Desk) Routes() route.Table {
 	return route.Table{
 		{
+			Method: "GET", Pattern: "/api/v1/connections", Right: route.Viewer, Do: route.Out(d.list),
+			Doc: "Every secret whose value a person gives by connecting an OAuth account, and how that one is asked.",
+		},
+		{
 			Method: "POST", Pattern: "/api/v1/secrets/{name}/connect", Right: route.Admin, StepUp: true, Do: route.May(d.begin),
 			Doc: "Begins to connect an OAuth account: a person agrees at the authorization server, and the secret becomes what it gives.",
 		},
@@ -150,6 +158,20 @@ var (
 	errGone = errors.New("no such connection is under way; begin again")
 	errWeb  = errors.New("this link is over, or belongs to another browser; begin again")
 )
+
+// A Connectable is a secret that a person connects.
+type Connectable struct {
+	Secret string `json:"secret"`
+	Flow   string `json:"flow"` // authorization_code or device_code
+}
+
+func (d *Desk) list(*http.Request) ([]Connectable, error) {
+	all, list := d.Names(), []Connectable{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, Connectable{name, all[name]})
+	}
+	return list, nil
+}
 
 // begin asks the server for where the person goes.
 func (d *Desk) begin(r *http.Request, w Wish) (Connection, error) {

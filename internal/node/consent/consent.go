@@ -50,6 +50,7 @@ func New(o Options) *connect.Desk {
 	return &connect.Desk{
 		Grants:  grant.New(o.Named, found, time.Now),
 		Account: o.account,
+		Names:   func() map[string]string { return names(o.Rules()) },
 		Keep: func(ctx context.Context, name string, value vault.Secret, by string) error {
 			if err := o.Vault.Put(ctx, name, value, by); err != nil {
 				return err
@@ -112,6 +113,21 @@ func Find(p *policy.Policy, name string) (spec *grant.Spec, auth action.Auth, er
 		return nil, auth, fmt.Errorf("no service has an account auth = oauth2({ … refresh_token = secret.%s })", name)
 	}
 	return spec, auth, nil
+}
+
+// names lists the secrets that a person connects, by flow.
+func names(p *policy.Policy) map[string]string {
+	all := map[string]string{}
+	p.EachAccount(func(_ string, a action.Auth) {
+		if a.Scheme != "oauth2" {
+			return
+		}
+		name := a.Secrets[len(a.Secrets)-1]
+		if spec, _, err := Find(p, name); err == nil {
+			all[name] = spec.Flow
+		}
+	})
+	return all
 }
 
 // Wants reports whether the rules have a person connect this secret.
