@@ -225,6 +225,10 @@ export interface Schemas {
   'connect.Brought': {
     url?: string
   }
+  'connect.Connectable': {
+    flow: string
+    secret: string
+  }
   'connect.Connection': {
     error?: string
     flow: string
@@ -483,6 +487,22 @@ export interface Schemas {
     text: string
     total: number
   }
+  'outlet.Outlet': {
+    can_test?: boolean
+    delivered?: string
+    kind: string
+    name: string
+    of?: string[]
+    problem?: string
+    records?: Schemas['outlet.Progress']
+    since?: string
+    target: string
+  }
+  'outlet.Progress': {
+    arrived: number
+    behind: number
+    lost?: number
+  }
   'push.Browse': {
     browser: string
     created: string
@@ -679,6 +699,7 @@ export interface Schemas {
   'usage.Report': {
     by: string[]
     groups: Schemas['usage.Group'][]
+    line?: Schemas['usage.Point'][]
     since: string
     step?: string
     times?: string[]
@@ -714,6 +735,14 @@ export interface Schemas {
     used?: string
     version?: number
   }
+  'views.State': {
+    state: string
+  }
+  'views.View': {
+    name: string
+    saved: string
+    state: string
+  }
 }
 
 /** Routes are what can be asked of the API: what goes in, and what comes out. */
@@ -746,6 +775,7 @@ export interface Routes {
   'GET /connect/callback': { in: null; out: string }
   'GET /connect/done': { in: null; out: string }
   'GET /connect/{ticket}': { in: null; out: string }
+  'GET /connections': { in: null; out: Schemas['connect.Connectable'][] }
   'POST /connections/{id}': { in: Schemas['connect.Brought']; out: Schemas['connect.Connection'] }
   'GET /events': { in: null; out: string }
   'GET /grants': { in: null; out: Schemas['request.Request'][] }
@@ -761,6 +791,8 @@ export interface Routes {
   'DELETE /operators/{name}': { in: null; out: Schemas['route.Nothing'] }
   'PUT /operators/{name}/password': { in: Schemas['door.NewPassword']; out: Schemas['route.Nothing'] }
   'PUT /operators/{name}/rights': { in: Schemas['door.NewRights']; out: Schemas['account.Operator'] }
+  'GET /outlets': { in: null; out: Schemas['outlet.Outlet'][] }
+  'POST /outlets/{name}/test': { in: null; out: Schemas['route.Nothing'] }
   'GET /passkeys': { in: null; out: Schemas['door.PasskeyInfo'][] }
   'POST /passkeys': { in: Schemas['door.NewPasskey']; out: Schemas['route.Nothing'] }
   'POST /passkeys/challenge': { in: null; out: unknown }
@@ -804,4 +836,7 @@ export interface Routes {
   'POST /tokens': { in: Schemas['door.NewToken']; out: Schemas['door.Issued'] }
   'DELETE /tokens/{name}': { in: null; out: Schemas['route.Nothing'] }
   'GET /usage': { in: null; out: Schemas['usage.Report'] }
+  'GET /views': { in: null; out: Schemas['views.View'][] }
+  'DELETE /views/{name}': { in: null; out: Schemas['route.Nothing'] }
+  'PUT /views/{name}': { in: Schemas['views.State']; out: Schemas['views.View'] }
 }

@@ -8,7 +8,15 @@ import { attempt } from '../ui/toast'
 
 const at = (name: string) => `/secrets/${encodeURIComponent(name)}`
 
-export function SecretTable({ list, usedBy, set }: { list: Secret[]; usedBy: (n: string) => string[]; set: (n: string) => void }) {
+interface Props {
+  list: Secret[]
+  usedBy: (n: string) => string[]
+  set: (n: string) => void
+  connects: (n: string) => boolean
+  connect: (n: string) => void
+}
+
+export function SecretTable({ list, usedBy, set, connects, connect }: Props) {
   const may = useMay()
   const [removing, setRemoving] = useState('')
   const [back, setBack] = useState<Secret | null>(null)
@@ -41,6 +49,7 @@ export function SecretTable({ list, usedBy, set }: { list: Secret[]; usedBy: (n:
                 <td className="row-tools">
                   {s.source === 'sealed' && may('admin') && (
                     <>
+                      {connects(s.name) && <Button onClick={() => connect(s.name)}>{s.version ? 'Connect again' : 'Connect'}</Button>}
                       <Button onClick={() => set(s.name)}>{s.version ? 'Replace' : 'Set'}</Button>
                       {(s.older ?? []).length > 0 && <Button onClick={() => setBack(s)} aria-label={`Roll ${s.name} back`}>Roll back</Button>}
                       {s.version !== undefined && <Button look="bare" icon="close" aria-label={`Remove ${s.name}`} title="Remove" onClick={() => setRemoving(s.name)} />}

@@ -1,5 +1,6 @@
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { useResource } from '../lib/resource'
+import type { Schemas } from '../lib/schema'
 import type { Secret, Service, Status } from '../lib/types'
 import { useMay } from '../lib/who'
 import { TestModal } from '../ui/contact'
@@ -7,12 +8,18 @@ import { Badge, Button, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton }
 import { Icon } from '../ui/icons'
 import { SecretForm, SecretTable } from './secrets'
 
+const ConnectForm = lazy(() => import('./connect').then((m) => ({ default: m.ConnectForm })))
+
 export function ServicesPage() {
   const services = useResource<Service[]>('/services')
   const secrets = useResource<Secret[]>('/secrets')
   const status = useResource<Status>('/status')
   const may = useMay()
+  const connectable = useResource<Schemas['connect.Connectable'][]>('/connections')
   const [setting, setSetting] = useState<string | null>(null)
+  const [connecting, setConnecting] = useState('')
+  const connects = (name: string) => (connectable.data ?? []).some((c) => c.secret === name)
+  const give = (name: string) => (connects(name) ? setConnecting(name) : setSetting(name))
   const known = secrets.data ?? []
   const usedBy = (name: string) => (services.data ?? []).filter((s) => s.secrets?.includes(name)).map((s) => s.name)
   const missing = [...new Set((services.data ?? []).flatMap((s) => s.secrets ?? []))].filter((n) => !known.some((s) => s.name === n && (!s.problem || s.source !== 'sealed')))
@@ -28,7 +35,7 @@ export function ServicesPage() {
             {missing.map((n) => (
               <li key={n} className="line">
                 <span><strong className="mono">{n}</strong> <span className="quiet">used by {usedBy(n).join(', ')}; until it has a value, what needs it fails</span></span>
-                {may('admin') ? <Button look="main" onClick={() => setSetting(n)}>Set it</Button> : <span className="quiet">an admin sets it</span>}
+                {may('admin') ? <Button look="main" onClick={() => give(n)}>{connects(n) ? 'Connect' : 'Set it'}</Button> : <span className="quiet">an admin sets it</span>}
               </li>
             ))}
           </ul>
@@ -57,9 +64,14 @@ export function ServicesPage() {
             The gateway keeps them sealed and puts them in where a service says so; no agent and no operator sees one again.
           </Empty>
         ) : (
-          <SecretTable list={known} usedBy={usedBy} set={setSetting} />
+          <SecretTable list={known} usedBy={usedBy} set={setSetting} connects={connects} connect={setConnecting} />
         )}
       </Panel>
+      {connecting && (
+        <Suspense>
+          <ConnectForm name={connecting} onClose={() => setConnecting('')} />
+        </Suspense>
+      )}
       {setting !== null && <SecretForm name={setting} known={known.map((s) => s.name)} onClose={() => setSetting(null)} />}
     </>
   )
