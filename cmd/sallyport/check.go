@@ -51,6 +51,9 @@ func (r *root) report(cmd *cobra.Command) (*policy.Policy, hcl.Diagnostics, erro
 		}
 		return nil, diags, cli.ExitError{Code: failure(diags), Quiet: true}
 	}
+	if r.JSON { // check has them in what it prints
+		return p, diags, nil
+	}
 	if err := policy.WriteDiagnostics(cmd.ErrOrStderr(), files, diags, cli.Colours(cmd.ErrOrStderr())); err != nil {
 		return nil, nil, fmt.Errorf("report on %s: %w", r.Config, err)
 	}
@@ -216,7 +219,7 @@ func (r *root) hclFiles() ([]string, error) {
 	}
 	info, err := os.Stat(r.Config)
 	if err != nil {
-		return nil, err
+		return nil, cli.FileError("read", r.Config, err)
 	}
 	if !info.IsDir() {
 		return []string{r.Config}, nil
@@ -229,10 +232,10 @@ func (r *root) hclFiles() ([]string, error) {
 func format(path string, write bool) (bool, error) {
 	old, err := os.ReadFile(path)
 	if err != nil {
-		return false, err
+		return false, cli.FileError("read", path, err)
 	}
 	if _, diags := hclsyntax.ParseConfig(old, path, hcl.InitialPos); diags.HasErrors() {
-		return false, fmt.Errorf("%s is no HCL: %w", path, diags)
+		return false, cli.Usage("%s is no HCL: %w", path, diags)
 	}
 	formatted := hclwrite.Format(old)
 	if bytes.Equal(old, formatted) {
@@ -252,7 +255,7 @@ func format(path string, write bool) (bool, error) {
 func replaceFile(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".sallyport-*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return cli.FileError("write", path, err)
 	}
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
@@ -281,8 +284,10 @@ func (r *root) presetsCommand() *cobra.Command {
 				if !ok {
 					return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("no preset is called %q; there are %s", args[0], strings.Join(presets.List(), ", "))}
 				}
-				_, err := cmd.OutOrStdout().Write(text)
-				return err
+				return r.Print(cmd, map[string]string{"name": args[0], "hcl": string(text)}, func(w io.Writer) error {
+					_, err := w.Write(text)
+					return err
+				})
 			},
 		},
 	)

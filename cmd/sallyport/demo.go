@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"sallyport.dev/sallyport/approval"
@@ -38,11 +40,15 @@ func (r *root) demoCommand() *cobra.Command {
 		Long:  "Starts a gateway on WireGuard with a temporary state directory, a real HTTPS\nupstream and, where PostgreSQL is installed, a real database; enrols an agent and\nlets it try things through the tunnel. Prints each verdict as it falls.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// A closed pipe or terminal ends the show like Ctrl-C, with everything put away.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE, syscall.SIGHUP)
+			defer stop()
+			cmd.SetContext(ctx)
 			dir, err := os.MkdirTemp("", "sallyport-demo-")
 			if err != nil {
 				return fmt.Errorf("folder of the demo: %w", err)
 			}
-			err = runDemo(cmd, dir, once)
+			err = runDemo(cmd, dir, once, r.JSON)
 			if !errors.Is(err, errNotAsAnnounced) { // whose log is to be looked at
 				err = errors.Join(err, os.RemoveAll(dir))
 			}
@@ -54,7 +60,7 @@ func (r *root) demoCommand() *cobra.Command {
 }
 
 // runDemo starts the upstreams and the gateway, and plays the show when it is up.
-func runDemo(cmd *cobra.Command, dir string, once bool) error {
+func runDemo(cmd *cobra.Command, dir string, once, asJSON bool) error {
 	cli.Say(cmd, "Starting an upstream, a database and a gateway …")
 	w, err := demo.NewWorld(cmd.Context(), dir)
 	if err != nil {
@@ -80,7 +86,7 @@ func runDemo(cmd *cobra.Command, dir string, once bool) error {
 	g.Go(func() error {
 		select {
 		case n := <-ready:
-			return playDemo(ctx, cmd, w, n, once)
+			return playDemo(ctx, cmd, w, n, once, asJSON)
 		case <-ctx.Done():
 			return nil
 		}
@@ -92,7 +98,7 @@ func runDemo(cmd *cobra.Command, dir string, once bool) error {
 }
 
 // playDemo enrols an agent and plays the script as that agent.
-func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, once bool) error {
+func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, once, asJSON bool) error {
 	socket := filepath.Join(n.Dir, node.AdminSocket)
 	c := (&cli.Env{Gateway: socket}).Client()
 	for name, value := range w.Secrets() {
@@ -116,8 +122,23 @@ func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.No
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !showStep(cmd.OutOrStdout(), step, got, detail, err) {
+		o := outcome{Want: step.Want, Got: got, What: step.What, Detail: detail, OK: err == nil && got == step.Want}
+		if err != nil {
+			o.Detail = err.Error()
+		}
+		if !o.OK {
 			bad++
+		}
+		if asJSON {
+			err = cli.Line(cmd.OutOrStdout(), o)
+		} else {
+			err = o.show(cmd.OutOrStdout())
+		}
+		if err != nil {
+			if errors.Is(err, syscall.EPIPE) { // nobody reads on, which ends the show by its signal
+				return nil
+			}
+			return fmt.Errorf("tell the verdict: %w", err)
 		}
 	}
 	return endDemo(ctx, cmd, w, socket, bad, once)
@@ -138,21 +159,26 @@ func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket stri
 	return nil
 }
 
-// showStep prints one verdict; it reports whether it was as announced.
-func showStep(w io.Writer, s demo.Step, got, detail string, err error) bool {
-	ok := err == nil && got == s.Want
+// An outcome is one verdict of the show.
+type outcome struct {
+	What   string `json:"what"`
+	Want   string `json:"want"`
+	Got    string `json:"got"`
+	Detail string `json:"detail,omitempty"`
+	OK     bool   `json:"ok"` // it was as announced
+}
+
+// show prints an outcome for people.
+func (o outcome) show(w io.Writer) error {
 	mark, colour := "ok ", "\x1b[32m"
-	if !ok {
+	if !o.OK {
 		mark, colour = "BAD", "\x1b[31m"
 	}
 	if cli.Colours(w) {
 		mark = colour + mark + "\x1b[0m"
 	}
-	if err != nil {
-		detail = err.Error()
-	}
-	fmt.Fprintf(w, "%s  %-19s  %s\n     %-19s  %s\n", mark, s.Want, s.What, "", cli.Printable(detail))
-	return ok
+	_, err := fmt.Fprintf(w, "%s  %-19s  %s\n     %-19s  %s\n", mark, o.Want, o.What, "", cli.Printable(o.Detail))
+	return err
 }
 
 // deskOperator answers through the API, as `sallyport approvals approve` does.

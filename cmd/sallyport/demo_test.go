@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -51,18 +50,15 @@ func TestTheDemoHasACanonicalConfiguration(t *testing.T) {
 }
 
 func TestAVerdictThatWasNotAnnouncedIsSeen(t *testing.T) {
-	step := demo.Step{What: "curl x", Want: "denied"}
 	for _, tt := range []struct {
-		got  string
-		err  error
-		want bool
+		got  outcome
 		text string
 	}{
-		{"denied", nil, true, "ok "}, {"allowed", nil, false, "BAD"}, {"denied", errors.New("boom"), false, "boom"},
+		{outcome{Want: "denied", Got: "denied", OK: true}, "ok   denied"}, {outcome{Want: "denied", Got: "allowed"}, "BAD  denied"}, {outcome{Want: "denied", Detail: "boom"}, "boom"},
 	} {
 		var b bytes.Buffer
-		if got := showStep(&b, step, tt.got, "d", tt.err); got != tt.want || !strings.Contains(b.String(), tt.text) {
-			t.Errorf("%+v: %v\n%s", tt, got, b.String())
+		if err := tt.got.show(&b); err != nil || !strings.Contains(b.String(), tt.text) {
+			t.Errorf("%+v: %v\n%s", tt, err, b.String())
 		}
 	}
 }

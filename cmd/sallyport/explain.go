@@ -91,8 +91,24 @@ func known(p *policy.Policy, h *policy.Hypothesis) error {
 	return nil
 }
 
+// writeSpot shows a line of SQL and points at what is wrong in it.
+func writeSpot(w io.Writer, s action.Spot) {
+	text := cli.PrintableTabs(s.Text)
+	before := []rune(text)
+	lead := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, string(before[:min(s.Column-1, len(before))]))
+	fmt.Fprintf(w, "%4d | %s\n     | %s^\n", s.Line, text, lead)
+}
+
 func writeExplanation(w io.Writer, e policy.Explanation) error {
 	fmt.Fprintf(w, "%s  %s\n", cli.VerdictText(w, e.Decision.Verdict), cli.OrDash(cli.Printable(e.Decision.Reason)))
+	if e.Wrong != nil {
+		writeSpot(w, *e.Wrong)
+	}
 	switch e.Refused {
 	case "":
 	case e.Decision.Reason:

@@ -404,9 +404,8 @@ func TestFollowingEndsWhenToldTo(t *testing.T) {
 	cmd := newRoot()
 	cmd.SetOut(out)
 	cmd.SetErr(io.Discard)
-	cmd.SetArgs([]string{"log", "-f", "--gateway", d.socket})
 	done := make(chan int, 1)
-	go func() { done <- run(ctx, cmd) }()
+	go func() { done <- run(ctx, cmd, "log", "-f", "--gateway", d.socket) }()
 	await(t, out, "/before")
 	s.must("GET", "/after", 200)
 	await(t, out, "/after")
@@ -429,9 +428,8 @@ func TestWatchPrintsEachAskOnce(t *testing.T) {
 	cmd := newRoot()
 	cmd.SetOut(out)
 	cmd.SetErr(io.Discard)
-	cmd.SetArgs([]string{"approvals", "watch", "--gateway", d.socket})
 	done := make(chan int, 1)
-	go func() { done <- run(ctx, cmd) }()
+	go func() { done <- run(ctx, cmd, "approvals", "watch", "--gateway", d.socket) }()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.do(t.Context(), "POST", "/v1/orders") }) //nolint:errcheck // its answer is not what this is about
 	id := d.waiting()
@@ -513,9 +511,8 @@ func TestServeSaysReady(t *testing.T) {
 	cmd := newRoot()
 	cmd.SetOut(io.Discard)
 	cmd.SetErr(logs)
-	cmd.SetArgs([]string{"serve", "-c", conf})
 	done := make(chan int, 1)
-	go func() { done <- run(ctx, cmd) }()
+	go func() { done <- run(ctx, cmd, "serve", "-c", conf) }()
 	await(t, logs, `"msg":"ready"`)
 	if r := call(t.Context(), "", "status"); r.code != 0 {
 		t.Errorf("status without --gateway: exit %d, %s", r.code, r.stderr)
@@ -536,7 +533,7 @@ func TestCompletionAndHelp(t *testing.T) {
 		}
 	}
 	for _, group := range []string{"agent", "secret", "approvals", "audit", "ca", "presets"} {
-		if r := call(t.Context(), "", group); r.code != 0 || !strings.Contains(r.stdout, "Available Commands") {
+		if r := call(t.Context(), "", group); r.code != 0 || !strings.Contains(r.stdout, "\nCommands:\n") {
 			t.Errorf("%s: exit %d\n%s", group, r.code, r.stderr)
 		}
 	}
@@ -558,8 +555,7 @@ func TestAnInterruptedCommandExitsWith130(t *testing.T) {
 	in, out := io.Pipe() // nobody ever answers
 	defer out.Close()
 	cmd.SetIn(in)
-	cmd.SetArgs([]string{"init", t.TempDir()})
-	if code := run(ctx, cmd); code != 130 {
+	if code := run(ctx, cmd, "init", t.TempDir()); code != 130 {
 		t.Errorf("exit %d", code)
 	}
 }

@@ -128,7 +128,7 @@ func TestOperatorsAndTokensAtTheCommandLine(t *testing.T) {
 		step{"", "operator rm bo@acme.dev", 0, "is removed"},
 		step{"", "operator rm bo@acme.dev", 1, "there is none of that name"},
 		step{"", "operator log -n 1", 0, "DELETE /api/v1/operators/bo@acme.dev"},
-		step{"", "token create ci", 2, "say in scope"},
+		step{"", "token create ci", 2, "say with --right"},
 		step{"", "token ls", 0, "There is no token"},
 	)
 	r := d.ok("token", "create", "ci", "--right", "viewer", "--expires", "1h")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,15 +68,7 @@ func (r *root) record(cmd *cobra.Command, id string) (*audit.Record, error) {
 	if err == nil || r.Gateway != "" || os.Getenv("SALLYPORT_URL") != "" || !errors.As(err, &exit) || exit.Code != cli.ExitUnreachable {
 		return &rec, err
 	}
-	dir := cli.DefaultState()
-	if r.HasConfig() == nil {
-		p, err := r.load(cmd)
-		if err != nil {
-			return nil, err
-		}
-		dir = cmp.Or(p.Gateway().StateDir, dir)
-	}
-	kept, wrong := recorded.Open(cmd.Context(), dir)
+	kept, wrong := recorded.Open(cmd.Context(), r.State())
 	if errors.Is(wrong, recorded.ErrNoRecords) {
 		return nil, err
 	}

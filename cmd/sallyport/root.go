@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"sallyport.dev/sallyport/cmd/sallyport/admin"
 	"sallyport.dev/sallyport/cmd/sallyport/approvals"
@@ -17,6 +18,8 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/replay"
 	"sallyport.dev/sallyport/cmd/sallyport/secret"
 	"sallyport.dev/sallyport/cmd/sallyport/setup"
+	"sallyport.dev/sallyport/cmd/sallyport/starter"
+	"sallyport.dev/sallyport/cmd/sallyport/usage"
 
 	"github.com/spf13/cobra"
 )
@@ -32,34 +35,47 @@ type root struct{ cli.Env }
 func newRoot() *cobra.Command {
 	r := &root{}
 	cmd := &cobra.Command{
-		Use:           "sallyport",
-		Short:         "A security gateway for AI agents",
-		Long:          "Sallyport stands between AI agents and production: it judges every request and\nevery SQL statement by rules you write, asks a person where a rule says so, and\nadds secrets that the agent never sees.",
+		Use:   "sallyport",
+		Short: "A security gateway for AI agents",
+		Long:  "Sallyport stands between AI agents and production: it judges every request and\nevery SQL statement by rules you write, asks a person where a rule says so, and\nadds secrets that the agent never sees.",
+		Example: "  sallyport demo                 see it all, without configuration or root\n" +
+			"  sallyport init ./gateway       write a first configuration\n" +
+			"  sallyport serve -c ./gateway   run it",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return cli.Unknown(cmd, args[0])
+		},
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&r.Config, "config", "c", cli.DefaultConfig(), "configuration `PATH`: a file, or a directory of *.hcl")
-	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to: a `SOCKET`, or an URL with $SALLYPORT_TOKEN (default: $SALLYPORT_URL, else admin.sock in the state directory)")
-	flags.BoolVar(&r.JSON, "json", false, "print JSON")
-	cmd.AddCommand(
-		r.serveCommand(), r.demoCommand(), r.initCommand(),
-		r.checkCommand(), r.fmtCommand(), r.explainCommand(),
-		r.dbRoleCommand(), r.presetsCommand(), r.versionCommand(),
-	)
+	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to, `SOCKET|URL`; for an URL $SALLYPORT_TOKEN\n(default: $SALLYPORT_URL, else admin.sock in the state directory)")
+	flags.BoolVar(&r.JSON, "json", false, "print data, and errors, as JSON")
+	r.group(cmd, "Start:", r.demoCommand(), starter.Command(&r.Env, r.loadFrom), r.serveCommand(), doctor.Command(&r.Env))
 	bench := &replay.Bench{Env: &r.Env, Options: build().Policy, Load: r.loadFrom}
-	cmd.AddCommand(bench.Commands()...)
-	cmd.AddCommand(admin.Commands(&r.Env)...)
-	cmd.AddCommand(secret.Commands(&r.Env)...)
-	cmd.AddCommand(archive.Commands(&r.Env)...)
-	cmd.AddCommand(operator.Commands(&r.Env)...)
-	cmd.AddCommand(approvals.Command(&r.Env))
-	cmd.AddCommand(setup.Commands(&r.Env)...)
-	cmd.AddCommand(doctor.Command(&r.Env))
-	cmd.AddCommand(edit.Commands(&r.Env)...)
-	cmd.AddCommand(lsp.Command(&r.Env, build().Policy, buildVersion()))
+	r.group(cmd, "Write rules, without a gateway:", append(bench.Offline(),
+		r.checkCommand(), r.explainCommand(), r.fmtCommand(), r.presetsCommand(), cli.Plain(lsp.Command(&r.Env, build().Policy, buildVersion()), "what an editor reads"))...)
+	r.group(cmd, "Change the rules of a running gateway:", append(bench.Online(), edit.Commands(&r.Env)...)...)
+	r.group(cmd, "Watch, and answer:", append(admin.Watching(&r.Env), approvals.Command(&r.Env), usage.Command(&r.Env))...)
+	r.group(cmd, "Agents, and what is injected for them:", slices.Concat(admin.Enrolling(&r.Env), secret.Commands(&r.Env), setup.Commands(&r.Env), []*cobra.Command{r.dbRoleCommand()})...)
+	r.group(cmd, "People, and the day the machine is gone:", slices.Concat(operator.Commands(&r.Env), archive.Commands(&r.Env))...)
+	cmd.AddCommand(r.versionCommand(), cli.Completion())
+	cli.Explain(cmd)
 	cli.ShowUsage(cmd)
 	return cmd
+}
+
+// group adds commands under a title of the help.
+func (r *root) group(cmd *cobra.Command, title string, children ...*cobra.Command) {
+	cmd.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range children {
+		c.GroupID = title
+	}
+	cmd.AddCommand(children...)
 }
 
 func (r *root) versionCommand() *cobra.Command {

@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/cmd/sallyport/logline"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/vault/harden"
 	"sallyport.dev/sallyport/vault/keyring"
@@ -34,7 +36,11 @@ func (r *root) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Run the gateway",
-		Args:  cobra.NoArgs,
+		Long: "Runs the gateway of the configuration until Ctrl-C. A changed file is taken at once, and on\n" +
+			"SIGHUP; one with an error is not. The log goes to stderr: lines at a terminal, else JSON.\n" +
+			"With --json, one object on stdout says where it is when it is ready.",
+		Example: "  sallyport serve -c ./gateway",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := r.HasConfig(); err != nil {
 				return err
@@ -56,8 +62,11 @@ func (r *root) serveCommand() *cobra.Command {
 				Ask: askPassphrase(cmd),
 			}
 			defer notify(o.Log, "STOPPING=1")
-			return serve(cmd.Context(), o, func(*node.Node) {
+			return serve(cmd.Context(), o, func(n *node.Node) {
 				notify(o.Log, "READY=1")
+				if r.JSON { // whoever started it need not read the log to find it
+					cli.Line(cmd.OutOrStdout(), map[string]any{"ready": true, "config": r.Config, "state": n.Dir, "socket": filepath.Join(n.Dir, node.AdminSocket)}) //nolint:errcheck // the gateway serves without a reader
+				}
 				time.AfterFunc(startTail, func() {
 					if err := giveBack(); err != nil {
 						o.Log.Debug("memory of the start stays", "err", err)
@@ -107,10 +116,10 @@ func serve(ctx context.Context, o node.Options, ready func(*node.Node)) error {
 	return nil
 }
 
-// newLog writes text for a person at a terminal, JSON for everything else.
+// newLog writes lines for a person at a terminal, JSON for everything else.
 func newLog(w io.Writer) *slog.Logger {
 	if f, ok := w.(*os.File); ok && cli.Terminal(f) {
-		return slog.New(slog.NewTextHandler(w, nil))
+		return slog.New(logline.New(w, cli.Colours(w)))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
 }

@@ -20,6 +20,11 @@ const maxFile = 64 << 30
 // ErrForeign means that a file is no archive of this program.
 var ErrForeign = errors.New("it is no backup of sallyport")
 
+// ErrSealed means that none of the identities opens it.
+var ErrSealed = errors.New("that does not open the backup")
+
+var errCut = errors.New("the backup is damaged, or its end is missing")
+
 // marker is the first file of an archive: what it is, and in which form.
 const marker = "sallyport-backup-1"
 
@@ -57,11 +62,18 @@ func Write(w io.Writer, made time.Time, files []File, to ...age.Recipient) error
 // handed over may be used.
 func Read(r io.Reader, take func(File) error, with ...age.Identity) error {
 	plain, err := age.Decrypt(r, with...)
-	if err != nil {
-		return fmt.Errorf("open the backup: %w", err)
+	var foreign *age.NoIdentityMatchError
+	switch {
+	case errors.As(err, &foreign):
+		return fmt.Errorf("%w: %w", ErrSealed, foreign)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	t := tar.NewReader(plain)
 	h, err := t.Next()
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, tar.ErrHeader) {
+		return fmt.Errorf("%w: %w", errCut, err)
+	}
 	if err != nil || h.Name != marker {
 		return ErrForeign
 	}
@@ -71,7 +83,7 @@ func Read(r io.Reader, take func(File) error, with ...age.Identity) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("read the backup: %w", err)
+			return fmt.Errorf("%w: %w", errCut, err)
 		}
 		if h.Typeflag != tar.TypeReg || path.Base(h.Name) != h.Name || h.Name == "." || h.Name == ".." || h.Size > maxFile {
 			return fmt.Errorf("%w: %q cannot be in it", ErrForeign, h.Name)
@@ -82,7 +94,7 @@ func Read(r io.Reader, take func(File) error, with ...age.Identity) error {
 	}
 	// The end of the seal proves that nothing was cut off.
 	if _, err := io.Copy(io.Discard, plain); err != nil {
-		return fmt.Errorf("read the backup: %w", err)
+		return fmt.Errorf("%w: %w", errCut, err)
 	}
 	return nil
 }

@@ -87,6 +87,38 @@ func TestAPassphrase(t *testing.T) {
 	}
 }
 
+func TestAShortPassphraseIsRefused(t *testing.T) {
+	for phrase, ok := range map[string]bool{"correct horse": true, "twelve chars": true, "eleven char": false, "äöüäöüäöüäö": false} {
+		if _, err := Recipients(nil, phrase); (err == nil) != ok {
+			t.Errorf("%q: %v", phrase, err)
+		}
+	}
+}
+
+// What is wrong with a file or with what should open it can be told apart.
+func TestWhatIsWrongIsTold(t *testing.T) {
+	id := pair(t)
+	b := sealed(t, id.Recipient(), map[string]string{"key": "k"})
+	for name, tt := range map[string]struct {
+		b    []byte
+		with age.Identity
+		want error
+	}{
+		"another's":  {b, pair(t), ErrSealed},
+		"something":  {[]byte("gateway {}\n"), id, ErrForeign},
+		"nothing":    {nil, id, ErrForeign},
+		"cut off":    {b[:len(b)-1], id, errCut},
+		"a bit over": {append(bytes.Clone(b), 0), id, errCut},
+	} {
+		if _, err := opened(tt.b, tt.with); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+	if _, err := Identities([]byte("gateway {}"), ""); err == nil || !strings.Contains(err.Error(), "age-keygen") {
+		t.Errorf("no identity: %v", err)
+	}
+}
+
 // Whoever can seal for a gateway cannot make a restore write elsewhere.
 func TestForeignArchives(t *testing.T) {
 	id := pair(t)

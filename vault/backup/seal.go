@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"filippo.io/age"
 )
+
+// minPassphrase is what a passphrase must be long at least, in characters.
+const minPassphrase = 12
 
 // Recipients gives those who will be able to open an archive: age keys ("age1…"),
 // or whoever knows the passphrase.
@@ -15,6 +19,8 @@ func Recipients(keys []string, passphrase string) ([]age.Recipient, error) {
 	switch {
 	case len(keys) > 0 && passphrase != "":
 		return nil, errors.New("a backup is sealed with a passphrase or for recipients, not both")
+	case passphrase != "" && utf8.RuneCountInString(passphrase) < minPassphrase:
+		return nil, fmt.Errorf("a backup is guessed at for as long as somebody likes: its passphrase has at least %d characters", minPassphrase)
 	case passphrase != "":
 		r, err := age.NewScryptRecipient(passphrase)
 		if err != nil {
@@ -45,5 +51,9 @@ func Identities(file []byte, passphrase string) ([]age.Identity, error) {
 		}
 		return []age.Identity{id}, nil
 	}
-	return age.ParseIdentities(bytes.NewReader(file))
+	ids, err := age.ParseIdentities(bytes.NewReader(file))
+	if err != nil {
+		return nil, fmt.Errorf("it holds no age identity, as age-keygen writes it: %w", err)
+	}
+	return ids, nil
 }

@@ -15,11 +15,14 @@ type commands struct {
 	why bool // log: tell how the rules came to a refusal
 }
 
-// Commands lists the commands; env is read when one runs.
-func Commands(env *cli.Env) []*cobra.Command {
+// Watching lists the commands that show what happens; env is read when one runs.
+func Watching(env *cli.Env) []*cobra.Command {
 	r := &commands{Env: env}
-	return []*cobra.Command{
-		r.agentCommand(),
-		r.logCommand(), r.auditCommand(), r.statusCommand(), r.caCommand(),
-	}
+	return []*cobra.Command{r.statusCommand(), r.logCommand(), r.auditCommand()}
+}
+
+// Enrolling lists the commands for agents and what they must trust.
+func Enrolling(env *cli.Env) []*cobra.Command {
+	r := &commands{Env: env}
+	return []*cobra.Command{r.agentCommand(), r.caCommand()}
 }

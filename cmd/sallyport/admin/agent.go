@@ -43,7 +43,7 @@ func (r *commands) agentAdd() *cobra.Command {
 				path += "/" + url.PathEscape(e.Name) + "/rekey"
 			}
 			if _, err := os.Lstat(conf); err == nil && !rekey { // it may hold a key that nobody has besides
-				return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s exists already; name another file, or remove it", conf)}
+				return cli.Usage("--conf %s: it exists already; name another file, or remove it", conf)
 			}
 			file, err := newPrivate(conf)
 			if err != nil {
@@ -102,8 +102,7 @@ func (r *commands) agentApprove() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+url.PathEscape(args[0])+"/approve", e, &got); err != nil {
 				return err
 			}
-			cli.Say(cmd, "%s is approved%s.", got.Name, inRoles(got.Roles))
-			return nil
+			return r.Tell(cmd, got, "%s is approved%s.", got.Name, inRoles(got.Roles))
 		},
 	}
 	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "role to enrol it into (default: the only one there is)")
@@ -200,8 +199,7 @@ func (r *commands) agentChange(verb, short, state, method, suffix string) *cobra
 			if err := r.Client().Call(cmd.Context(), method, path, nil, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "%s is %s.", args[0], state)
-			return nil
+			return r.Tell(cmd, cli.Deed{Kind: "agent", Name: args[0], Done: state}, "%s is %s.", args[0], state)
 		},
 	}
 }
@@ -224,8 +222,7 @@ func (r *commands) agentFreeze(verb, short, state string) *cobra.Command {
 		if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+verb, nil, nil); err != nil {
 			return err
 		}
-		cli.Say(cmd, "Every agent is %s.", state)
-		return nil
+		return r.Tell(cmd, cli.Deed{Kind: "every agent", Done: state}, "Every agent is %s.", state)
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every agent at once")
 	return cmd

@@ -49,7 +49,7 @@ func (r *commands) showEvents(cmd *cobra.Command, stream io.Reader, last uint64)
 			lost = lines.Text() == "event: lost"
 			continue
 		case lost:
-			cli.Say(cmd, "This terminal was too slow for some records; `sallyport log` has them.")
+			cli.Warn(cmd, "This terminal was too slow for some records; `sallyport log` has them.")
 			continue
 		}
 		var rec audit.Record

@@ -67,7 +67,7 @@ func (r *commands) showActions(cmd *cobra.Command, query string) (last uint64, e
 func (r *commands) showAction(cmd *cobra.Command, rec *audit.Record) error {
 	w := cmd.OutOrStdout()
 	if r.JSON {
-		return json.NewEncoder(w).Encode(rec)
+		return cli.Line(w, rec)
 	}
 	at := rec.Time.Local().Format("15:04:05.000")
 	if rec.Kind == record.KindGap {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"sallyport.dev/sallyport/cmd/sallyport/cli"
 )
 
 // A private is a file on its way that only its owner can read, whatever stood at
@@ -22,7 +24,7 @@ func newPrivate(path string) (*private, error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".sallyport-*") // made 0600
 	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", path, err)
+		return nil, cli.FileError("write", path, err)
 	}
 	return &private{path: path, temp: f}, nil
 }

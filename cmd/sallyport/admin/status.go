@@ -94,10 +94,14 @@ func (r *commands) caCommand() *cobra.Command {
 				return err
 			}
 			defer resp.Body.Close()
-			if _, err := io.Copy(cmd.OutOrStdout(), resp.Body); err != nil {
+			text, err := io.ReadAll(resp.Body)
+			if err != nil {
 				return fmt.Errorf("read the CA: %w", err)
 			}
-			return nil
+			return r.Print(cmd, map[string]string{"pem": string(text)}, func(w io.Writer) error {
+				_, err := w.Write(text)
+				return err
+			})
 		},
 	})
 }

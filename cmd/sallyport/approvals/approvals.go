@@ -4,7 +4,6 @@ package approvals
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +113,7 @@ func (r commands) showNew(cmd *cobra.Command, list []approval.Request, seen map[
 		}
 		w := cmd.OutOrStdout()
 		if r.JSON {
-			if err := json.NewEncoder(w).Encode(a); err != nil {
+			if err := cli.Line(w, a); err != nil {
 				return now, err
 			}
 			continue

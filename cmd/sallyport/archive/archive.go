@@ -60,7 +60,7 @@ func (c *commands) backup() *cobra.Command {
 func (c *commands) save(cmd *cobra.Command, path string, how dashboard.Sealing) (err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return cli.FileError("write", path, err)
 	}
 	defer func() {
 		if err = errors.Join(err, f.Close()); err != nil {
@@ -77,10 +77,10 @@ func (c *commands) save(cmd *cobra.Command, path string, how dashboard.Sealing) 
 		err = fmt.Errorf("the gateway sent %d bytes of %d", n, resp.ContentLength)
 	}
 	if err = errors.Join(err, f.Sync()); err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	cli.Say(cmd, "%s holds the gateway, sealed: %d bytes. Try it once: sallyport restore %[1]s --state /tmp/elsewhere", path, n)
-	return nil
+	return c.Tell(cmd, map[string]any{"file": path, "bytes": n},
+		"%s holds the gateway, sealed: %d bytes. Try it once: sallyport restore %[1]s --state /tmp/elsewhere", path, n)
 }
 
 func (c *commands) restore() *cobra.Command {
@@ -91,6 +91,9 @@ func (c *commands) restore() *cobra.Command {
 		Long:  "Opens a backup and writes what is in it to a state directory that must not hold\nanything yet. The configuration is not in it.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if state == "" {
+				state = c.State()
+			}
 			with, err := opener(cmd, identity)
 			if err != nil {
 				return err
@@ -99,16 +102,15 @@ func (c *commands) restore() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cli.Say(cmd, "%s is a state directory again. Start the gateway with its configuration: sallyport serve -c PATH", state)
+			note := fmt.Sprintf("If the configuration keeps the key elsewhere, put %s there and remove it here.", filepath.Join(state, safe.KeyFile))
 			if !slices.Contains(names, safe.KeyFile) {
-				cli.Say(cmd, "Its key is sealed as it was: the same passphrase, or the same Vault, opens it.")
-			} else {
-				cli.Say(cmd, "If the configuration keeps the key elsewhere, put %s there and remove it here.", filepath.Join(state, safe.KeyFile))
+				note = "Its key is sealed as it was: the same passphrase, or the same Vault, opens it."
 			}
-			return nil
+			return c.Tell(cmd, map[string]any{"state": state, "files": names, "notes": []string{note}},
+				"%s is a state directory again. Start the gateway with its configuration: sallyport serve -c PATH\n%s", state, note)
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", cli.DefaultState(), "state `DIR` to write to")
+	cmd.Flags().StringVar(&state, "state", "", "state `DIR` to write to (default: where the configuration says)")
 	cmd.Flags().StringVarP(&identity, "identity", "i", "", "age identity `FILE` that opens it, instead of a passphrase")
 	return cmd
 }
@@ -124,14 +126,18 @@ func opener(cmd *cobra.Command, file string) ([]age.Identity, error) {
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return nil, cli.FileError("read the identity", file, err)
 	}
 	defer f.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(io.LimitReader(f, maxIdentity))
 	if err != nil {
-		return nil, err
+		return nil, cli.FileError("read the identity", file, err)
 	}
-	return backup.Identities(text, "")
+	ids, err := backup.Identities(text, "")
+	if err != nil {
+		return nil, cli.Usage("--identity %s: %w", file, err)
+	}
+	return ids, nil
 }
 
 // restore writes the files of an archive to a directory that nobody uses. Nothing
@@ -139,15 +145,18 @@ func opener(cmd *cobra.Command, file string) ([]age.Identity, error) {
 func restore(path, state string, with []age.Identity) (names []string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, cli.FileError("read the backup", path, err)
 	}
 	defer f.Close() //nolint:errcheck // only read
+	if list, err := os.ReadDir(state); err == nil && len(list) > 0 {
+		return nil, fmt.Errorf("%s holds something already: name with --state a directory that is empty or not there yet", state)
+	}
 	if err := os.MkdirAll(filepath.Dir(state), 0o755); err != nil {
-		return nil, err
+		return nil, cli.FileError("make", filepath.Dir(state), err)
 	}
 	part, err := os.MkdirTemp(filepath.Dir(state), ".restore-*") // 0700
 	if err != nil {
-		return nil, err
+		return nil, cli.FileError("write to", filepath.Dir(state), err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(part)) }()
 	err = backup.Read(f, func(b backup.File) error {
@@ -155,10 +164,10 @@ func restore(path, state string, with []age.Identity) (names []string, err error
 		return write(filepath.Join(part, b.Name), b.Data)
 	}, with...)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(path, err, with)
 	}
 	if !slices.Contains(names, safe.StateFile) || !slices.Contains(names, safe.KeyFile) {
-		return nil, fmt.Errorf("%w: it holds %q", backup.ErrForeign, names)
+		return nil, fmt.Errorf("%s: %w: it holds %q", path, backup.ErrForeign, names)
 	}
 	if len(names) > 2 { // the key is there sealed, as the configuration keeps it
 		names = slices.DeleteFunc(names, func(n string) bool { return n == safe.KeyFile })
@@ -167,9 +176,27 @@ func restore(path, state string, with []age.Identity) (names []string, err error
 		}
 	}
 	if err := os.Remove(state); err != nil && !errors.Is(err, os.ErrNotExist) { // only an empty one goes
-		return nil, fmt.Errorf("%s is in use: a backup is restored to a directory that is empty or not there yet (%w)", state, err)
+		return nil, fmt.Errorf("%s is in use: name with --state a directory that is empty or not there yet (%w)", state, err)
 	}
 	return names, os.Rename(part, state)
+}
+
+// unreadable says why a backup does not open.
+func unreadable(path string, err error, with []age.Identity) error {
+	var not *age.NoIdentityMatchError
+	if !errors.As(err, &not) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	_, phrase := with[0].(*age.ScryptIdentity)
+	switch sealed := slices.Contains(not.StanzaTypes, "scrypt"); {
+	case sealed && phrase:
+		return fmt.Errorf("that is not the passphrase of %s", path)
+	case sealed:
+		return fmt.Errorf("%s is sealed with a passphrase, which is asked for without --identity", path)
+	case phrase:
+		return fmt.Errorf("%s is sealed for age keys; name the file of a secret one with --identity", path)
+	}
+	return fmt.Errorf("%s is sealed for other age keys than that of --identity", path)
 }
 
 func write(path string, data io.Reader) error {

@@ -20,8 +20,6 @@ import (
 	"syscall"
 
 	"sallyport.dev/sallyport/internal/node"
-
-	"github.com/spf13/cobra"
 )
 
 // A Client talks to a running gateway, over its admin socket or over HTTP with a
@@ -42,9 +40,10 @@ func (c *Client) For(revision string) *Client {
 	return &other
 }
 
-// Client finds the gateway: --gateway, $SALLYPORT_URL, else the default socket.
+// Client finds the gateway: --gateway, $SALLYPORT_URL, else the socket in its state
+// directory.
 func (r *Env) Client() *Client {
-	where := cmp.Or(r.Gateway, os.Getenv("SALLYPORT_URL"), filepath.Join(DefaultState(), node.AdminSocket))
+	where := cmp.Or(r.Gateway, os.Getenv("SALLYPORT_URL"), filepath.Join(r.State(), node.AdminSocket))
 	where = strings.TrimPrefix(where, "unix://")
 	if strings.Contains(where, "://") {
 		return &Client{where: where, base: strings.TrimRight(where, "/"), token: os.Getenv("SALLYPORT_TOKEN"), http: &http.Client{
@@ -93,7 +92,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any) err
 		return nil
 	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return fmt.Errorf("read the gateway's answer to %s %s: %w", method, path, err)
+		return ExitError{Code: ExitUnreachable, Err: fmt.Errorf("what answers at %s is no gateway, or one of another version: its answer to %s %s is not understood (%w)", c.where, method, path, err)}
 	}
 	return nil
 }
@@ -130,6 +129,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Res
 		return resp, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized && c.token == "" {
+		return nil, ExitError{Code: ExitFailed, Err: fmt.Errorf("the gateway at %s wants to know who asks: set SALLYPORT_TOKEN to what `sallyport token create` has printed there", c.where)}
+	}
 	return nil, problem(resp)
 }
 
@@ -152,7 +154,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	why, cure := err, "start one with `sallyport serve`, or name its socket with --gateway or SALLYPORT_URL"
+	why, cure := err, "start one with `sallyport serve`, or say where it is with -c, --gateway or SALLYPORT_URL"
 	var op *net.OpError
 	if errors.As(err, &op) {
 		why = op.Err
@@ -165,15 +167,4 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		cure = "it talks to the user that runs it and to root only"
 	}
 	return ExitError{Code: ExitUnreachable, Err: fmt.Errorf("no gateway answers at %s (%w); %s", c.where, why, cure)}
-}
-
-// Print writes v as JSON when asked to, else what text makes of it.
-func (r *Env) Print(cmd *cobra.Command, v any, text func(io.Writer) error) error {
-	out := cmd.OutOrStdout()
-	if !r.JSON {
-		return text(out)
-	}
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

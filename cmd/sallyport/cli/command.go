@@ -17,14 +17,50 @@ func Group(use, short string, children ...*cobra.Command) *cobra.Command {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			names := make([]string, 0, len(children))
-			for _, c := range children {
-				names = append(names, c.Name())
-			}
-			return ExitError{Code: ExitUsage, Err: fmt.Errorf("%s has no command %q; there are %s", cmd.CommandPath(), args[0], strings.Join(names, ", "))}
+			return Unknown(cmd, args[0])
 		},
 	}
 	cmd.AddCommand(children...)
+	return cmd
+}
+
+// Unknown says that a command holds none of a name, and what it holds.
+func Unknown(cmd *cobra.Command, name string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	has, cure := called(cmd)+" has", "; `sallyport --help` lists what there is"
+	if !cmd.HasParent() {
+		has = "there is"
+	}
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		cure = "; did you mean " + strings.Join(near, " or ") + "?"
+	} else if cmd.HasParent() {
+		var names []string
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				names = append(names, c.Name())
+			}
+		}
+		cure = "; there are " + strings.Join(names, ", ")
+	}
+	return ExitError{Code: ExitUsage, Err: fmt.Errorf("%s no command %q%s", has, name, cure)}
+}
+
+// Plain makes a command, and what stands below it, refuse --json: what it prints
+// is in a form of its own.
+func Plain(cmd *cobra.Command, form string) *cobra.Command {
+	for _, c := range cmd.Commands() {
+		Plain(c, form)
+	}
+	inner := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if wantsJSON(cmd) {
+			return fmt.Errorf("%s knows no --json: it prints %s", called(cmd), form)
+		}
+		if inner == nil {
+			return nil
+		}
+		return inner(cmd, args)
+	}
 	return cmd
 }
 
@@ -32,20 +68,41 @@ func Group(use, short string, children ...*cobra.Command) *cobra.Command {
 // how it is meant.
 func ShowUsage(cmd *cobra.Command) {
 	wrong := func(cmd *cobra.Command, err error) error {
-		return ExitError{Code: ExitUsage, Err: fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine())}
+		return ExitError{Code: ExitUsage, Usage: cmd.UseLine(), Err: err}
 	}
 	cmd.SetFlagErrorFunc(wrong)
 	for _, c := range cmd.Commands() {
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
-					return wrong(cmd, err)
+					return wrong(cmd, miscounted(cmd, args, err))
 				}
 				return nil
 			}
 		}
 		ShowUsage(c)
 	}
+}
+
+// miscounted says in plain words what the library says of the number of arguments.
+func miscounted(cmd *cobra.Command, args []string, err error) error {
+	said, name := err.Error(), called(cmd)
+	var want int
+	fmt.Sscanf(strings.TrimPrefix(said, "accepts at most"), "accepts %d", &want) //nolint:errcheck // 0 is good then
+	switch {
+	case strings.HasPrefix(said, "unknown command "):
+		return fmt.Errorf("%s takes no argument, and was given %q", name, args[0])
+	case strings.HasPrefix(said, "requires at least "), strings.HasPrefix(said, "accepts ") && len(args) < want:
+		return fmt.Errorf("%s lacks an argument", name)
+	case strings.HasPrefix(said, "accepts "):
+		return fmt.Errorf("%s takes fewer arguments than the %d it was given", name, len(args))
+	}
+	return err
+}
+
+// called is what a command is called without the name of the program.
+func called(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
 // Await runs read, which waits for a person and cannot be told to stop. It gives

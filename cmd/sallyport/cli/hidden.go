@@ -29,9 +29,9 @@ func ReadSecret(cmd *cobra.Command, what string, limit int) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the %s: %w", what, err)
 	case len(value) == 0:
-		return nil, fmt.Errorf("the %s is empty; give it at the prompt or on stdin", what)
+		return nil, Usage("the %s is empty; give it at the prompt or on stdin", what)
 	case len(value) > limit:
-		return nil, fmt.Errorf("the %s is longer than %d bytes", what, limit)
+		return nil, Usage("the %s is longer than %d bytes", what, limit)
 	}
 	return value, nil
 }
@@ -45,7 +45,7 @@ func ReadNewSecret(cmd *cobra.Command, what string, limit int) ([]byte, error) {
 	}
 	again, err := ReadSecret(cmd, what+" again", limit)
 	if err == nil && !bytes.Equal(value, again) {
-		err = errors.New("the two differ")
+		err = Usage("the two differ; nothing is changed")
 	}
 	return value, err
 }

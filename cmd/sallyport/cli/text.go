@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,9 +16,21 @@ import (
 	"golang.org/x/term"
 )
 
-// Say writes a message for the person at the terminal, apart from the data.
+// Say writes a message for the person at the terminal, apart from the data. With
+// --json nobody reads along, and the data must say it all.
 func Say(cmd *cobra.Command, format string, args ...any) {
-	Printf(cmd.ErrOrStderr(), format+"\n", args...)
+	if !wantsJSON(cmd) {
+		Printf(cmd.ErrOrStderr(), format+"\n", args...)
+	}
+}
+
+// Warn is Say for what is in no data: with --json it is an object of its own.
+func Warn(cmd *cobra.Command, format string, args ...any) {
+	if !wantsJSON(cmd) {
+		Say(cmd, format, args...)
+		return
+	}
+	json.NewEncoder(cmd.ErrOrStderr()).Encode(map[string]string{"warning": fmt.Sprintf(format, args...)}) //nolint:errcheck // as Complain
 }
 
 // Printf is fmt.Fprintf for what others may have chosen: every string among args

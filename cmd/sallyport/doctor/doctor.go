@@ -83,7 +83,7 @@ func Command(env *cli.Env) *cobra.Command {
 }
 
 func look(cmd *cobra.Command, env *cli.Env, o options) ([]finding, error) {
-	if !o.agent && (env.Gateway != "" || os.Getenv("SALLYPORT_URL") != "" || exists(filepath.Join(cli.DefaultState(), node.AdminSocket))) {
+	if !o.agent && (env.Gateway != "" || os.Getenv("SALLYPORT_URL") != "" || exists(filepath.Join(env.State(), node.AdminSocket))) {
 		var s dashboard.Status
 		if err := env.Client().Call(cmd.Context(), http.MethodGet, "/api/v1/status", nil, &s); err != nil {
 			return nil, err

@@ -30,7 +30,7 @@ func readHCL(cmd *cobra.Command, from string) (string, *hclsyntax.Body, error) {
 	if from != "" && from != "-" {
 		f, err := os.Open(from)
 		if err != nil {
-			return "", nil, err
+			return "", nil, cli.FileError("read --from", from, err)
 		}
 		defer f.Close()
 		src = f

@@ -84,11 +84,13 @@ func (r *commands) add() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/operators", in, &o); err != nil {
 				return err
 			}
-			cli.Say(cmd, "Operator %s is made.", o.Name)
-			if len(rights.List()) == 0 {
-				cli.Say(cmd, "They may do what the operators block of the configuration gives them, and nothing else.")
-			}
-			return nil
+			return r.Print(cmd, o, func(io.Writer) error {
+				cli.Say(cmd, "Operator %s is made.", o.Name)
+				if len(rights.List()) == 0 {
+					cli.Say(cmd, "They may do what the operators block of the configuration gives them, and nothing else;\nsay with --right what else.")
+				}
+				return nil
+			})
 		},
 	}
 	cmd.Flags().StringSliceVar(&names, "right", nil, "what they may do: `admin, editor, approver, viewer` (default: what the configuration says)")
@@ -153,8 +155,7 @@ func (r *commands) rights() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodPut, path, door.NewRights{Rights: rights}, &o); err != nil {
 				return err
 			}
-			cli.Say(cmd, "Operator %s has the rights: %s.", o.Name, words(o.Rights))
-			return nil
+			return r.Tell(cmd, o, "Operator %s has the rights: %s.", o.Name, words(o.Rights))
 		},
 	}
 }
@@ -173,8 +174,8 @@ func (r *commands) passwd() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodPut, path, door.NewPassword{Password: string(password)}, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "The password of %s is changed, and they are logged out everywhere.", args[0])
-			return nil
+			return r.Tell(cmd, cli.Deed{Kind: "operator", Name: args[0], Done: "password changed"},
+				"The password of %s is changed, and they are logged out everywhere.", args[0])
 		},
 	}
 }
@@ -188,8 +189,7 @@ func (r *commands) remove() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodDelete, "/api/v1/operators/"+url.PathEscape(args[0]), nil, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "Operator %s is removed.", args[0])
-			return nil
+			return r.Tell(cmd, cli.Deed{Kind: "operator", Name: args[0], Done: "removed"}, "Operator %s is removed.", args[0])
 		},
 	}
 }

@@ -31,6 +31,9 @@ func (r *commands) create() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(scope) == 0 {
+				return cli.Usage("say with --right what the token may do: viewer, approver, editor or admin")
+			}
 			var out door.Issued
 			in := door.NewToken{Name: args[0], Scope: rights, Expires: life.String()}
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/tokens", in, &out); err != nil {
@@ -85,8 +88,7 @@ func (r *commands) revoke() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodDelete, "/api/v1/tokens/"+url.PathEscape(args[0]), nil, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "Token %s is ended.", args[0])
-			return nil
+			return r.Tell(cmd, cli.Deed{Kind: "token", Name: args[0], Done: "ended"}, "Token %s is ended.", args[0])
 		},
 	}
 }

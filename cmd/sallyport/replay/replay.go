@@ -32,9 +32,13 @@ type Bench struct {
 	Load func(cmd *cobra.Command, path string) (*policy.Policy, error)
 }
 
-// Commands lists the commands; the environment is read when one runs.
-func (b *Bench) Commands() []*cobra.Command {
-	return []*cobra.Command{b.testCommand(), b.diffCommand(), b.suggestCommand()}
+// Offline lists the commands that need no gateway; the environment is read when one
+// runs.
+func (b *Bench) Offline() []*cobra.Command { return []*cobra.Command{b.testCommand()} }
+
+// Online lists the commands that read what a gateway has recorded.
+func (b *Bench) Online() []*cobra.Command {
+	return []*cobra.Command{b.diffCommand(), b.suggestCommand()}
 }
 
 // usage is an error of whoever typed the command.

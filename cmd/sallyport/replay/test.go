@@ -150,7 +150,7 @@ func (o *outcome) blocks(p *policy.Policy, report *coverage.Report) {
 func (b *Bench) file(ctx context.Context, p *policy.Policy, name string, o *outcome, report *coverage.Report) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return usage("recorded actions: %w", err)
+		return cli.FileError("read recorded actions from", name, err)
 	}
 	defer f.Close()
 	var cases []testCase

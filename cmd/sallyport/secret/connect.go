@@ -3,7 +3,6 @@ package secret
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -34,7 +33,9 @@ browser cannot reach the gateway, --paste asks for the address at which it ended
 			if err := c.Client().Call(cmd.Context(), http.MethodPost, path(args[0])+"/connect", wish, &at); err != nil {
 				return err
 			}
-			c.tell(cmd, at, wish.Paste)
+			if err := c.tell(cmd, at, wish.Paste); err != nil {
+				return err
+			}
 			var brought connect.Brought
 			if wish.Paste && at.UserCode == "" {
 				text, err := cli.ReadSecret(cmd, "address at which the browser ended", maxAddress)
@@ -47,31 +48,33 @@ browser cannot reach the gateway, --paste asks for the address at which it ended
 			if err != nil {
 				return err
 			}
-			return c.Print(cmd, end, func(io.Writer) error {
-				cli.Say(cmd, "Secret %s is connected.", end.Secret)
-				return nil
-			})
+			return c.Tell(cmd, end, "Secret %s is connected.", end.Secret)
 		},
 	}
 	cmd.Flags().BoolVar(&wish.Paste, "paste", false, "bring the address at which the browser ended by hand")
 	return cmd
 }
 
-// tell says where the person goes. The address alone is on stdout.
-func (c *commands) tell(cmd *cobra.Command, at connect.Connection, paste bool) {
-	if at.UserCode != "" {
-		cli.Say(cmd, "Open this address and type the code %s:", cli.Printable(at.UserCode))
-		cli.Printf(cmd.OutOrStdout(), "%s\n", cli.Printable(at.Page))
-		return nil
+// tell says where the person goes. The address alone is on stdout; with --json the
+// connection is, and what comes of it after that.
+func (c *commands) tell(cmd *cobra.Command, at connect.Connection, paste bool) error {
+	if c.JSON {
+		return cli.Line(cmd.OutOrStdout(), at)
 	}
-	cli.Say(cmd, "%s must know this address to come back to: %s", cli.Printable(at.Server), at.Redirect)
-	if paste {
+	address := at.Link
+	switch {
+	case at.UserCode != "":
+		address = at.Page
+		cli.Say(cmd, "Open this address and type the code %s:", at.UserCode)
+	case paste:
+		cli.Say(cmd, "%s must know this address to come back to: %s", at.Server, at.Redirect)
 		cli.Say(cmd, "Open this address, agree, and copy the address at which the browser ends, whether or not it shows a page:")
-	} else {
+	default:
+		cli.Say(cmd, "%s must know this address to come back to: %s", at.Server, at.Redirect)
 		cli.Say(cmd, "Open this address in the browser in which you agree; the first that opens it is the one:")
 	}
-	cli.Printf(cmd.OutOrStdout(), "%s\n", cli.Printable(at.Link))
-	return nil
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), cli.Printable(address))
+	return err
 }
 
 // await asks until it is over.
@@ -96,13 +99,4 @@ func (c *commands) await(ctx context.Context, id string, brought connect.Brought
 		case <-tick.C:
 		}
 	}
-}
-
-// show prints an address; with --json, stdout is for what comes of it.
-func (c *commands) show(cmd *cobra.Command, address string) {
-	w := cmd.OutOrStdout()
-	if c.JSON {
-		w = cmd.ErrOrStderr()
-	}
-	cli.Printf(w, "%s\n", cli.Printable(address))
 }

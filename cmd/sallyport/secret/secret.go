@@ -56,7 +56,19 @@ func (c *commands) put(cmd *cobra.Command, name string) error {
 	if err := c.Client().Call(cmd.Context(), http.MethodPut, path(name), dashboard.SecretValue{Value: string(value)}, nil); err != nil {
 		return err
 	}
-	cli.Say(cmd, "Secret %s is set.", name)
+	deed := cli.Deed{Kind: "secret", Name: name, Done: "set", Notes: untaken(list, name)}
+	return c.Print(cmd, deed, func(io.Writer) error {
+		cli.Say(cmd, "Secret %s is set.", name)
+		for _, note := range deed.Notes {
+			cli.Say(cmd, "%s", note)
+		}
+		return nil
+	})
+}
+
+// untaken says so if nothing takes a secret of that name, while others have no
+// value: it may be misspelt.
+func untaken(list []vault.Info, name string) []string {
 	var missing []string
 	for _, s := range list {
 		if s.Name == name {
@@ -66,10 +78,10 @@ func (c *commands) put(cmd *cobra.Command, name string) error {
 			missing = append(missing, s.Name)
 		}
 	}
-	if len(missing) > 0 {
-		cli.Say(cmd, "Nothing took a secret of that name so far; without a value are: %s.", strings.Join(missing, ", "))
+	if len(missing) == 0 {
+		return nil
 	}
-	return nil
+	return []string{fmt.Sprintf("Nothing took a secret of that name so far; without a value are: %s.", strings.Join(missing, ", "))}
 }
 
 func (c *commands) rotate() *cobra.Command {
@@ -87,7 +99,7 @@ func (c *commands) rotate() *cobra.Command {
 					return c.put(cmd, args[0])
 				}
 			}
-			return fmt.Errorf("there is no secret %s; set it with: sallyport secret set %[1]s", args[0])
+			return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("there is no secret %s; set it with: sallyport secret set %[1]s", args[0])}
 		},
 	}
 }
@@ -101,8 +113,7 @@ func (c *commands) rollback() *cobra.Command {
 			if err := c.Client().Call(cmd.Context(), http.MethodPost, path(args[0])+"/rollback", nil, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "Secret %s has the value before again.", args[0])
-			return nil
+			return c.Tell(cmd, cli.Deed{Kind: "secret", Name: args[0], Done: "rolled back"}, "Secret %s has the value before again.", args[0])
 		},
 	}
 }
@@ -116,8 +127,7 @@ func (c *commands) remove() *cobra.Command {
 			if err := c.Client().Call(cmd.Context(), http.MethodDelete, path(args[0]), nil, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "Secret %s is removed.", args[0])
-			return nil
+			return c.Tell(cmd, cli.Deed{Kind: "secret", Name: args[0], Done: "removed"}, "Secret %s is removed.", args[0])
 		},
 	}
 }

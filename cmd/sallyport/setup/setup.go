@@ -38,8 +38,7 @@ func (r *commands) tailnetCommand() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/tailnet/logout", nil, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "The gateway is logged out of the tailnet.")
-			return nil
+			return r.Tell(cmd, cli.Deed{Kind: "tailnet", Done: "logged out"}, "The gateway is logged out of the tailnet.")
 		},
 	})
 }
@@ -56,23 +55,32 @@ func (r *commands) setupCommand() *cobra.Command {
 				return err
 			}
 			if s.Tailnet == nil {
-				return errNoTailnet
+				return cli.ExitError{Code: cli.ExitUsage, Err: errNoTailnet}
 			}
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			var policy any = fragment(s.Tailnet)
-			if s.Tailnet.Control != "" {
-				policy = headscale(s.Tailnet)
-			}
-			if err := enc.Encode(policy); err != nil {
-				return fmt.Errorf("print the policy: %w", err)
-			}
-			for _, step := range steps(s.Tailnet) {
-				cli.Say(cmd, "%s", step)
-			}
-			return nil
+			return r.showTailnet(cmd, s.Tailnet)
 		},
 	})
+}
+
+// showTailnet prints the policy, which is JSON by itself, and says the steps; with
+// --json both are data.
+func (r *commands) showTailnet(cmd *cobra.Command, t *dashboard.Tailnet) error {
+	var policy any = fragment(t)
+	if t.Control != "" {
+		policy = headscale(t)
+	}
+	if r.JSON {
+		return r.Print(cmd, map[string]any{"policy": policy, "steps": steps(t)}, nil)
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(policy); err != nil {
+		return fmt.Errorf("print the policy: %w", err)
+	}
+	for _, step := range steps(t) {
+		cli.Say(cmd, "%s", step)
+	}
+	return nil
 }
 
 // steps says what no policy can do.

@@ -1,10 +1,14 @@
-package main
+// Package starter holds `sallyport init`: it asks three questions and writes a first
+// configuration, commented and in the canonical layout, which is tried before it is
+// kept.
+package starter
 
 import (
 	"bufio"
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -15,10 +19,12 @@ import (
 	"text/template"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/presets"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 //go:embed starter.hcl.tmpl
@@ -32,7 +38,18 @@ type answers struct {
 	User     string
 }
 
-func (r *root) initCommand() *cobra.Command {
+// A Load reads a configuration, and says what is wrong with it.
+type Load func(cmd *cobra.Command, path string) (*policy.Policy, error)
+
+// commands is what the command needs.
+type commands struct {
+	*cli.Env
+	load Load
+}
+
+// Command is the command; env is read when it runs.
+func Command(env *cli.Env, load Load) *cobra.Command {
+	r := &commands{env, load}
 	var a answers
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
@@ -47,12 +64,12 @@ func (r *root) initCommand() *cobra.Command {
 			if err := a.ask(cmd); err != nil {
 				return err
 			}
-			return r.writeStarter(cmd, dir, a)
+			return r.write(cmd, dir, a)
 		},
 	}
 	cmd.Flags().StringVar(&a.Endpoint, "endpoint", "", "`HOST:PORT` at which agents reach this gateway")
-	cmd.Flags().StringSliceVar(&a.Services, "service", nil, "`PRESET,…` to use (see sallyport presets ls)")
-	cmd.Flags().StringVar(&a.Database, "database", "", "`HOST:PORT` of a PostgreSQL server")
+	cmd.Flags().StringSliceVar(&a.Services, "service", nil, "`PRESET,…` to use, or none (see sallyport presets ls)")
+	cmd.Flags().StringVar(&a.Database, "database", "", "`HOST[:PORT]` of a PostgreSQL server, or none")
 	cmd.Flags().StringVar(&a.User, "database-user", "agent", "`USER` to log in to it as")
 	return cmd
 }
@@ -60,28 +77,67 @@ func (r *root) initCommand() *cobra.Command {
 // ask puts the questions that no flag answered; without a terminal or a pipe to
 // read from, what is left open stays at its default.
 func (a *answers) ask(cmd *cobra.Command) error {
+	if err := a.fromFlags(cmd.Flags()); err != nil {
+		return err
+	}
+	if !cmd.Flags().Changed("service") {
+		a.Services = []string{"github"}
+	}
 	f, ok := cmd.InOrStdin().(*os.File)
 	q := questions{cmd: cmd, in: bufio.NewReader(cmd.InOrStdin()), person: ok && cli.Terminal(f)}
-	q.put("endpoint", "1/3 Where do agents reach this gateway (host:port)? [this host, port 51820]", func(s string) error {
-		a.Endpoint = s
-		return checkAddress(s)
-	})
-	q.put("service", "2/3 Which services first ("+strings.Join(offered(), ", ")+")? [github]", func(s string) error {
-		a.Services = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
-		return checkPresets(a.Services)
-	})
-	q.put("database", "3/3 A PostgreSQL server to guard (host:port)? [none]", func(s string) error {
-		a.Database = s
-		return checkAddress(s)
-	})
+	q.put("endpoint", "1/3 Where do agents reach this gateway (host:port)? [this host, port 51820]", a.setEndpoint)
+	q.put("service", "2/3 Which services first ("+strings.Join(offered(), ", ")+", none)? [github]", a.setServices)
+	q.put("database", "3/3 A PostgreSQL server to guard (host or host:port)? [none]", a.setDatabase)
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
-	if len(a.Services) == 0 && !cmd.Flags().Changed("service") {
-		a.Services = []string{"github"}
+	if q.wrong != nil {
+		return cli.ExitError{Code: cli.ExitUsage, Err: q.wrong}
 	}
-	if err := errors.Join(q.wrong, checkPresets(a.Services)); err != nil {
-		return cli.ExitError{Code: cli.ExitUsage, Err: err}
+	return nil
+}
+
+// none is how a person says that there is nothing of the kind.
+const none = "none"
+
+func (a *answers) setEndpoint(s string) error {
+	a.Endpoint = s
+	return checkAddress(s)
+}
+
+func (a *answers) setServices(s string) error {
+	a.Services = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+	if s == none {
+		a.Services = nil
+	}
+	return checkPresets(a.Services)
+}
+
+func (a *answers) setDatabase(s string) error {
+	a.Database = s
+	if s == none {
+		a.Database = ""
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		s = net.JoinHostPort(strings.Trim(s, "[]"), "5432") // the port that is meant
+	}
+	return checkAddress(s)
+}
+
+// fromFlags checks what was answered by flags, before anything is asked.
+func (a *answers) fromFlags(flags *pflag.FlagSet) error {
+	set := map[string]func(string) error{
+		"endpoint": a.setEndpoint, "service": func(string) error { return a.setServices(strings.Join(a.Services, ",")) }, "database": a.setDatabase,
+	}
+	for _, name := range []string{"endpoint", "service", "database"} {
+		f := flags.Lookup(name)
+		if !f.Changed || f.Value.String() == "" {
+			continue
+		}
+		if err := set[name](f.Value.String()); err != nil {
+			return cli.Usage("--%s: %w", name, err)
+		}
 	}
 	return nil
 }
@@ -164,30 +220,34 @@ func (a *answers) secrets() []string {
 	return names
 }
 
-func (r *root) writeStarter(cmd *cobra.Command, dir string, a answers) error {
+func (r *commands) write(cmd *cobra.Command, dir string, a answers) error {
 	path := filepath.Join(dir, "sallyport.hcl")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("%s exists already; remove it first, or name another directory", path)}
+		return cli.Usage("%s exists already; remove it first, or name another directory", path)
 	}
 	var text strings.Builder
 	if err := template.Must(template.New("starter").Parse(starter)).Execute(&text, a); err != nil {
 		return fmt.Errorf("make the configuration: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make %s: %w", dir, err)
+		return cli.FileError("make", dir, err)
 	}
 	if err := os.WriteFile(path, hclwrite.Format([]byte(text.String())), 0o644); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+		return cli.FileError("write", path, err)
 	}
-	r.Config = dir
-	if _, err := r.load(cmd); err != nil {
+	if _, err := r.load(cmd, dir); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
-	cli.Say(cmd, "Wrote %s. Next:\n\n  sallyport serve -c %s\n", path, dir)
-	cli.Say(cmd, "And in another terminal:\n")
+	next := []string{"sallyport serve -c " + dir}
 	for _, name := range a.secrets() {
-		cli.Say(cmd, "  sallyport secret set %s", name)
+		next = append(next, "sallyport secret set "+name)
 	}
-	cli.Say(cmd, "  sallyport agent add NAME")
-	return nil
+	next = append(next, "sallyport agent add NAME")
+	return r.Print(cmd, map[string]any{"file": path, "next": next}, func(io.Writer) error {
+		cli.Say(cmd, "Wrote %s. Next:\n\n  %s\n\nAnd in another terminal:\n", path, next[0])
+		for _, command := range next[1:] {
+			cli.Say(cmd, "  %s", command)
+		}
+		return nil
+	})
 }
