@@ -4,7 +4,7 @@ import { post } from './lib/api'
 import { changed, useResource } from './lib/resource'
 import { go } from './lib/router'
 import { setTheme } from './lib/theme'
-import type { Agent } from './lib/types'
+import type { Agent, View } from './lib/types'
 import { nav } from './nav'
 import { Icon, type IconName } from './ui/icons'
 import { Foreign } from './ui/kit'
@@ -36,7 +36,8 @@ function Finder({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
   const { data: agents } = useResource<Agent[]>('/agents')
-  const list = find(text, agents ?? [], onHelp)
+  const { data: views } = useResource<View[]>('/views')
+  const list = find(text, agents ?? [], views ?? [], onHelp)
   const run = (e: Entry | undefined) => {
     if (!e) return
     onClose()
@@ -85,11 +86,13 @@ function Finder({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }
   )
 }
 
-function find(text: string, agents: Agent[], onHelp: () => void): Entry[] {
+function find(text: string, agents: Agent[], views: View[], onHelp: () => void): Entry[] {
   const want = text.trim().toLowerCase()
   const all: Entry[] = [
     ...nav.map((n): Entry => ({ name: n.name, note: 'page', icon: n.icon, act: () => go(n.to) })),
     ...agents.map((a): Entry => ({ name: a.name, note: 'agent', icon: 'agents', act: () => go(`/agents/${encodeURIComponent(a.name)}`) })),
+    ...views.map((v): Entry => ({ name: v.name, note: 'saved view', icon: 'star', act: () => go('/activity' + (v.state ? '?' + v.state : '')) })),
+    { name: 'Add a service', note: 'do', icon: 'plus', act: () => go('/services/new') },
     { name: 'What was denied in the last hour', note: 'query', icon: 'activity', act: () => go('/activity?q=verdict:deny&since=1h') },
     { name: 'Freeze every agent', note: 'do', icon: 'freeze', act: () => void attempt(() => post('/agents/freeze'), 'Every agent is frozen').then(() => changed('/agents')) },
     { name: 'Unfreeze every agent', note: 'do', icon: 'play', act: () => void attempt(() => post('/agents/unfreeze'), 'All agents may act again').then(() => changed('/agents')) },

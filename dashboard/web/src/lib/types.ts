@@ -105,6 +105,8 @@ export type Preset = One<Answer<'GET /presets'>>
 /** Contact is how far the gateway came on its way to a service. */
 export type Contact = Exact<Answer<'POST /services/{name}/test'>, { steps: Exact<Schemas['action.Step'], { state: 'ok' | 'failed' | 'unsure' | 'skipped' }>[] }>
 
+export type View = One<Answer<'GET /views'>>
+
 export type Role = One<Answer<'GET /roles'>>
 
 export type Status = Answer<'GET /status'>

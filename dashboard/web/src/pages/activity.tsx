@@ -14,6 +14,7 @@ import { attempt } from '../ui/toast'
 import { VirtualGrid } from '../ui/virtual'
 import { QueryBar } from './querybar'
 
+const ViewsMenu = lazy(() => import('./views'))
 const ActionDetail = lazy(() => import('./action').then((m) => ({ default: m.ActionDetail })))
 
 const pageSize = 500
@@ -163,6 +164,7 @@ function Activity({ q, since, until, sel, asked }: Props) {
       <div className="bar">
         <QueryBar q={q} />
         <RangePicker since={since} until={until} />
+        <Views />
       </div>
       <Chips q={q} />
       <div className={cx('split', sel !== '' && wide && 'open')}>
@@ -245,6 +247,22 @@ function LiveMark({ live, paused, state }: { live: boolean; paused: boolean; sta
       <span className="dot" aria-hidden="true" />
       {paused ? 'held' : state === 'live' ? 'live' : 'connecting'}
     </span>
+  )
+}
+
+function Views() {
+  const { query } = usePlace()
+  const [open, setOpen] = useState(false)
+  const close = useCallback(() => setOpen(false), [])
+  return (
+    <div className="views-box">
+      <Button icon="star" aria-expanded={open} onClick={() => setOpen(!open)}>Views</Button>
+      {open && (
+        <Suspense fallback={null}>
+          <ViewsMenu query={query} onClose={close} />
+        </Suspense>
+      )}
+    </div>
   )
 }
 

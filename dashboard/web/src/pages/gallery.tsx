@@ -90,7 +90,7 @@ function Setup({ preset, source, roles }: { preset: Preset; source: SourceText; 
   const set = (patch: Partial<ServiceForm>) => setForm({ ...f, ...patch })
   const lack = taken.includes(f.name) ? `There is a service ${f.name} already.` : lacks(f)
   const draft = useMemo(() => (lack ? null : draftOf(f, source)), [f, lack, source])
-  const { preview, fault } = usePreview(draft)
+  const { preview, fault } = usePreview(draft, source.revision)
   const [shown, setShown] = useState(preview)
   useEffect(() => {
     if (preview) setShown(preview) // the last one stays until the next is there

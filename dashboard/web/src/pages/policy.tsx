@@ -11,6 +11,7 @@ import { Findings, Review, usePreview } from '../ui/draft'
 import { Badge, Button, cx, Empty, Fault, Foreign, Link, Modal, PageHead, Skeleton, Time } from '../ui/kit'
 import { attempt, say } from '../ui/toast'
 
+const MergeView = lazy(() => import('../ui/merge'))
 const Editor = lazy(() => import('../ui/editor'))
 
 export function PolicyPage() {
@@ -59,13 +60,22 @@ function Workshop({ source }: { source: SourceText }) {
   const [drafts, setDrafts] = useState<Record<string, string>>({})
   const [reviewed, setReviewed] = useState<{ files: Record<string, string>; preview: Preview } | null>(null)
   const [round, setRound] = useState(0)
+  const [merging, setMerging] = useState(false)
+  const [lost, setLost] = useState(false) // a race, whose winner is not read yet
   const dirty = Object.keys(drafts).length > 0
-  const { preview, fault } = usePreview(dirty ? { files: drafts } : null)
+  const { preview, fault } = usePreview(dirty ? { files: drafts } : null, base.revision)
   const stale = dirty && base.revision !== source.revision
 
   useEffect(() => {
     if (!dirty && base.revision !== source.revision) setBase(source)
   }, [dirty, base, source])
+
+  useEffect(() => {
+    if (!lost || !stale) return
+    setLost(false)
+    setReviewed(null)
+    setMerging(true)
+  }, [lost, stale])
 
   useEffect(() => {
     if (!dirty) return
@@ -121,10 +131,10 @@ function Workshop({ source }: { source: SourceText }) {
         <div className="fault" role="alert">
           <div>
             <p>Somebody else changed the policy to revision {source.number} while you were writing.</p>
-            <p className="quiet">Rebase: your text is then held against theirs; what both changed shows in the review.</p>
+            <p className="quiet">Put both together before you go on; where you changed the same lines, you choose.</p>
           </div>
-          <Button onClick={() => setBase(source)}>Rebase my draft</Button>
-          <Button onClick={drop}>Take theirs</Button>
+          <Button look="main" onClick={() => setMerging(true)}>Merge</Button>
+          <Button onClick={drop}>Drop mine</Button>
         </div>
       )}
       <div className="editor-box">
@@ -151,6 +161,7 @@ function Workshop({ source }: { source: SourceText }) {
             base={base.revision}
             back="Go on writing"
             onBack={() => setReviewed(null)}
+            onLost={() => setLost(true)}
             onTaken={(n) => {
               setReviewed(null)
               setDrafts({})
@@ -159,8 +170,34 @@ function Workshop({ source }: { source: SourceText }) {
           />
         )}
       </Modal>
+      <Modal title="Merge" open={merging} wide onClose={() => setMerging(false)}>
+        <Suspense fallback={<Skeleton lines={8} />}>
+          <MergeView
+            contests={contests(base, drafts, source)}
+            by={`Somebody else (revision ${source.number})`}
+            onBack={() => setMerging(false)}
+            onTheirs={() => {
+              setMerging(false)
+              drop()
+            }}
+            onDone={(texts) => {
+              const now = Object.fromEntries(source.files.map((f) => [f.name, f.text]))
+              setDrafts(Object.fromEntries(Object.entries(texts).filter(([name, text]) => now[name] !== text)))
+              setBase(source)
+              setRound(round + 1)
+              setMerging(false)
+            }}
+          />
+        </Suspense>
+      </Modal>
     </>
   )
+}
+
+/** contests are the files of a draft, as three people see them. */
+function contests(base: SourceText, drafts: Record<string, string>, source: SourceText) {
+  const text = (s: SourceText, name: string) => s.files.find((f) => f.name === name)?.text ?? ''
+  return Object.entries(drafts).map(([file, mine]) => ({ file, mine, base: text(base, file), theirs: text(source, file) }))
 }
 
 function says(p: Preview | null, fault: Problem | null): string {

@@ -80,7 +80,7 @@ function RuleForm({ source, services, begin }: { source: SourceText; services: S
   const sql = protocol === 'postgres'
   const complete = f.name.trim() !== '' && f.service !== ''
   const draft = useMemo(() => (complete ? draftOf(f, protocol) : null), [f, protocol, complete])
-  const { preview, fault } = usePreview(draft)
+  const { preview, fault } = usePreview(draft, source.revision)
   const [shown, setShown] = useState(preview)
   useEffect(() => {
     if (preview) setShown(preview) // the last one stays until the next is there

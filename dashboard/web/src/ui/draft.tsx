@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'react'
-import { post, problem, type Problem } from '../lib/api'
+import { get, post, problem, type Problem } from '../lib/api'
 import { count, plural } from '../lib/format'
 import { changed } from '../lib/resource'
 import type { Draft, Finding, Impact, Preview, Revision } from '../lib/types'
@@ -7,8 +7,9 @@ import { useMay } from '../lib/who'
 import { Diff } from './diff'
 import { Badge, Button, Fault, Field, Foreign, Link, Skeleton, Time, VerdictBadge } from './kit'
 
-/** usePreview has a draft checked when nobody has changed it for a moment. */
-export function usePreview(draft: Draft | null): { preview: Preview | null; fault: Problem | null } {
+/** usePreview has a draft checked when nobody has changed it, or what it is a change
+ * of, for a moment. */
+export function usePreview(draft: Draft | null, base = ''): { preview: Preview | null; fault: Problem | null } {
   const [preview, setPreview] = useState<Preview | null>(null)
   const [fault, setFault] = useState<Problem | null>(null)
   const text = draft ? JSON.stringify(draft) : ''
@@ -26,7 +27,7 @@ export function usePreview(draft: Draft | null): { preview: Preview | null; faul
       clearTimeout(timer)
       c.abort()
     }
-  }, [text])
+  }, [text, base])
   return { preview, fault }
 }
 
@@ -134,13 +135,16 @@ interface ReviewProps {
   onBack: () => void
   back: string
   onTaken: (n: number) => void
+  /** onLost: somebody else was faster, and what they did must be merged by hand. */
+  onLost?: () => void
 }
 
 /** Review shows what a draft does, and takes it. */
-export function Review({ draft, preview, base, onBack, back, onTaken }: ReviewProps) {
+export function Review({ draft, preview, base, onBack, back, onTaken, onLost }: ReviewProps) {
   const [note, setNote] = useState('')
   const [busy, setBusy] = useState(false)
   const [fault, setFault] = useState<Problem | null>(null)
+  const [race, setRace] = useState<Revision | null>(null)
   const may = useMay()
   const form = useRef<HTMLFormElement>(null)
   const guarded = preview.guarded ?? []
@@ -153,8 +157,12 @@ export function Review({ draft, preview, base, onBack, back, onTaken }: ReviewPr
       onTaken(got.revision.number)
     } catch (err) {
       const p = problem(err)
-      setFault(p)
-      if (p.status === 412) changed('/policy')
+      if (p.status !== 412) return setFault(p)
+      const [last] = await get<Revision[]>('/policy/history?limit=1').catch(() => [])
+      if (last) setRace(await get<Revision>(`/policy/history/${last.number}`).catch(() => last))
+      else setFault(p)
+      changed('/policy')
+      onLost?.()
     } finally {
       setBusy(false)
     }
@@ -174,6 +182,15 @@ export function Review({ draft, preview, base, onBack, back, onTaken }: ReviewPr
       {preview.ok && <ImpactPanel draft={draft} />}
       {preview.tests > 0 && <p className="quiet small">{plural(preview.tests, 'test block')} passed.</p>}
       {fault && <Fault problem={fault} />}
+      {race && (
+        <div className="warn-box race" role="alert">
+          <p>
+            <strong><Foreign text={race.by} /> was faster: revision {race.number} is in force, <Time at={race.time} />.</strong> {race.note && <Foreign text={race.note} />} Yours is
+            not taken. It is checked anew on top of theirs, above; apply it once more if it is still right.
+          </p>
+          {race.diff && <Diff text={race.diff} label={`What revision ${race.number} changed`} />}
+        </div>
+      )}
       <form
         ref={form}
         onSubmit={(e) => {
