@@ -38,10 +38,7 @@ func Export(ctx context.Context, store Reader, q Query, f func(line []byte) erro
 		if len(row.Body) == 0 {
 			return nil
 		}
-		hash := sha256.Sum256(row.Body)
-		line = append(line[:0], row.Body[:len(row.Body)-1]...)
-		line = append(line, `,"hash":"`...)
-		line = append(hex.AppendEncode(line, hash[:]), `"}`...)
+		line = withHash(line[:0], row.Body)
 		return f(line)
 	})
 	if err != nil {
@@ -49,3 +46,32 @@ func Export(ctx context.Context, store Reader, q Query, f func(line []byte) erro
 	}
 	return nil
 }
+
+// withHash appends a record, as it is kept, with its hash.
+func withHash(line, body []byte) []byte {
+	hash := sha256.Sum256(body)
+	line = append(line, body[:len(body)-1]...)
+	line = append(line, `,"hash":"`...)
+	return append(hex.AppendEncode(line, hash[:]), `"}`...)
+}
+
+// After gives every record behind a number, as Export does, until f fails.
+func (l *Log) After(ctx context.Context, seq uint64, f func(seq uint64, line []byte) error) error {
+	var line []byte
+	return l.store.Scan(ctx, seq+1, func(row Row) error {
+		if len(row.Body) == 0 {
+			return nil
+		}
+		line = withHash(line[:0], row.Body)
+		return f(row.Seq, line)
+	})
+}
+
+// Last gives the number of the last record that is kept.
+func (l *Log) Last(ctx context.Context) (uint64, error) {
+	t, err := l.store.Tail(ctx)
+	return t.Seq, err
+}
+
+// Written counts the records that were kept since the log was opened.
+func (l *Log) Written() uint64 { return l.counts.written.Load() }

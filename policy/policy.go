@@ -51,6 +51,8 @@ type (
 	SecretConfig = host.Secret
 	// ForwardConfig is a system that is handed every record.
 	ForwardConfig = host.Forward
+	// ForwardConfig is a system that is handed every record.
+	ForwardConfig = host.Forward
 	// KeyConfig says where the key of the vault is.
 	KeyConfig = host.KeySource
 )

@@ -36,6 +36,48 @@ type Hook struct {
 	queue  chan approval.Event
 	stop   context.CancelFunc
 	work   sync.WaitGroup
+
+	mu sync.Mutex
+	at Standing // guarded by mu
+}
+
+// A Standing is how the last messages to a receiver went.
+type Standing struct {
+	Delivered time.Time
+	Problem   string    // with the last one; "": none
+	Since     time.Time // of the problem
+}
+
+// Standing tells how the last messages went.
+func (h *Hook) Standing() Standing {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at
+}
+
+// went notes how a message went.
+func (h *Hook) went(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch now := h.now().UTC(); {
+	case err == nil:
+		h.at = Standing{Delivered: now}
+	case h.at.Problem == "":
+		h.at.Problem, h.at.Since = err.Error(), now
+	default:
+		h.at.Problem = err.Error()
+	}
+}
+
+// Try posts a message that says it is a trial, once, and tells how that went.
+func (h *Hook) Try(ctx context.Context) error {
+	body, err := json.Marshal(map[string]any{"type": "test", "timestamp": h.now().UTC()})
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	err = h.post(ctx, "msg_"+rand.Text(), body)
+	h.went(err)
+	return err
 }
 
 var _ approval.Channel = (*Hook)(nil)
@@ -74,7 +116,12 @@ func (h *Hook) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case e := <-h.queue:
-			if err := h.deliver(ctx, e); err != nil && ctx.Err() == nil {
+			err := h.deliver(ctx, e)
+			if ctx.Err() != nil {
+				return
+			}
+			h.went(err)
+			if err != nil {
 				h.log.Warn("a webhook is not delivered", "id", e.Request.ID, "event", string(e.Kind), "err", err)
 			}
 		}

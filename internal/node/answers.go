@@ -1,8 +1,12 @@
 package node
 
 import (
+	"context"
+
+	"sallyport.dev/sallyport/dashboard/outlet"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/node/consent"
+	"sallyport.dev/sallyport/internal/node/courier"
 	"sallyport.dev/sallyport/internal/node/outreach"
 )
 
@@ -20,6 +24,16 @@ func (n *Node) turnOut() {
 	})
 	n.Desk.Judge = n.Outreach.Judge
 	n.Outreach.Take(n.Rules.Current())
+	n.courier = courier.New(courier.Options{
+		Source: n.Journal, Store: n.store, Dial: n.Gateway.Dialer.Reach, Roots: n.o.Roots, Secret: n.Vault.Value,
+		Version: n.o.Version, Log: n.o.Log,
+	})
+	n.courier.Take(n.Rules.Current())
+}
+
+// outlets lists whom the gateway tells.
+func (n *Node) outlets(ctx context.Context) []outlet.Outlet {
+	return append(n.courier.Outlets(ctx), n.Outreach.Outlets()...)
 }
 
 // witness keeps what operators do, from when the door is there.

@@ -94,12 +94,12 @@ func (n *Node) Warnings() []string {
 			list = append(list, fmt.Sprintf("secret %s is too short to be looked for in what a service answers: take one of %d bytes or more", name, scrub.Least))
 		}
 	}
-	return append(list, n.Outreach.Warnings()...)
+	return append(append(list, n.Outreach.Warnings()...), n.courier.Warnings()...)
 }
 
 // wanted lists the secrets that the configuration takes.
 func (n *Node) wanted() []string {
-	return append(n.Rules.Current().SecretNames(), n.Outreach.Secrets()...)
+	return append(append(n.Rules.Current().SecretNames(), n.Outreach.Secrets()...), n.courier.Secrets()...)
 }
 
 // accounts lists what is wrong with the accounts of services, as far as sessions
@@ -125,6 +125,7 @@ func (n *Node) gauges() []dashboard.Gauge {
 		{Name: "sallyport_actions_total", Help: "Actions recorded.", Counter: true, Value: func() float64 { return float64(stats().Written) }},
 		{Name: "sallyport_audit_queue", Help: "Records that wait to be written.", Value: func() float64 { return float64(stats().Queued) }},
 		{Name: "sallyport_audit_missing_total", Help: "Records lost while the store took none; a gap record stands for them.", Counter: true, Value: func() float64 { return float64(stats().Lost) }},
+		{Name: "sallyport_forward_behind", Help: "Records that systems which are handed them do not have yet.", Value: n.courier.Behind},
 		{Name: "sallyport_approvals_pending", Help: "Asks that wait for a person.", Value: func() float64 { return float64(n.Desk.Pending()) }},
 		{Name: "sallyport_open_flows", Help: "Open agent connections.", Value: func() float64 {
 			total := 0

@@ -11,6 +11,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/deeds"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/oidc"
+	"sallyport.dev/sallyport/dashboard/outlet"
 	"sallyport.dev/sallyport/dashboard/passkey"
 	"sallyport.dev/sallyport/internal/node/pager"
 
@@ -59,7 +60,7 @@ func (n *Node) openPhone(ctx context.Context) (err error) {
 		return err
 	}
 	n.API.Door.Forget = n.phone.Book.Forget
-	n.API.Parts = append(n.API.Parts, n.phone)
+	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try})
 	return nil
 }
 

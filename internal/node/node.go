@@ -30,6 +30,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/push"
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/gateway/probe"
+	"sallyport.dev/sallyport/internal/node/courier"
 	"sallyport.dev/sallyport/internal/node/gate"
 	"sallyport.dev/sallyport/internal/node/outreach"
 	"sallyport.dev/sallyport/internal/node/safe"
@@ -104,6 +105,8 @@ type Node struct {
 	safe    *safe.Safe
 	consent *connect.Desk  // connects OAuth accounts
 	pools   []netip.Prefix // the virtual IPs
+
+	courier *courier.Courier // hands records on
 
 	phone  *push.Phone                         // tells people's browsers; nil until the API is there
 	gates  gate.Gates                          // where people come in
@@ -321,6 +324,7 @@ func (n *Node) prepare(ctx context.Context, p *policy.Policy) error {
 	}
 	n.Vault.Declare(places)
 	n.Outreach.Take(p)
+	n.courier.Take(p)
 	return nil
 }
 
@@ -338,6 +342,9 @@ func (n *Node) Close() {
 	}
 	if n.Outreach != nil {
 		n.Outreach.Close()
+	}
+	if n.courier != nil {
+		n.courier.Close()
 	}
 	if n.Journal != nil {
 		errs = append(errs, n.Journal.Close())

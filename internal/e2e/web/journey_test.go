@@ -175,10 +175,32 @@ func TestTheFirstDay(t *testing.T) {
 	b.click(".dialog button[type=submit]")
 	b.see(".lines .line", "laptop")
 	b.accessible("the settings")
+	s.notices(b)
 	b.click("[aria-label='Log out']")
 	b.click("button:has-text('Use a passkey')")
 	b.see("h1", "Settings")
 	s.Clean("the-shop's-own-token")
+}
+
+// notices has the browser show what a push service would bring it. No push service
+// is reached from here, so that the subscription itself is package push's to prove.
+func (s *site) notices(b *browser) {
+	s.t.Helper()
+	b.do("permit", nil, nil)
+	b.do("eval", args{"text": `history.pushState(null, '', '/approvals'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.see("h1", "Approvals")
+	b.do("eval", args{"text": `history.pushState(null, '', '/settings'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.click("button:has-text('Tell this browser')")
+	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => !!r?.active)`)
+	b.do("push", args{"text": `{"title":"claude-ci asks","body":"DELETE github","url":"https://evil.example/approvals/X","tag":"X"}`}, nil)
+	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => r.getNotifications()).then((l) => l.length === 1 && l[0].title === 'claude-ci asks' && l[0].body === 'DELETE github' && l[0].data.url === '/approvals')`)
+	b.do("push", args{"text": `{"title":"claude-ci asks","body":"POST github","url":"/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV","tag":"X"}`}, nil)
+	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => r.getNotifications()).then((l) => l.length === 1 && l[0].data.url === '/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV')`)
+	b.do("eval", args{"text": `history.pushState(null, '', '/approvals'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.do("tap", nil, nil)
+	b.until(`location.search === '?id=01ARZ3NDEKTSV4RRFFQ69G5FAV'`)
+	b.do("eval", args{"text": `history.pushState(null, '', '/settings'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.see("h1", "Settings")
 }
 
 // enrol has the wizard make an agent and brings up its tunnel by what it shows.

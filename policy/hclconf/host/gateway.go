@@ -40,6 +40,8 @@ func ReadGateway(v *value.Reader, b *hclsyntax.Block, g *Gateway) {
 			g.Dashboard = d.dashboard(inner)
 		case "slack":
 			g.Slack = d.slack(inner)
+		case "forward":
+			g.Forward = append(g.Forward, d.forward(inner))
 		case "dns":
 			d.dns(inner.Body, g)
 		case "record":

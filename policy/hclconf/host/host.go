@@ -21,6 +21,7 @@ type Gateway struct {
 	Tailnet   *Tailnet   // nil: no such transport
 	Dashboard *Dashboard // nil: people come by the tailnet only
 	Slack     *Slack     // nil: nobody is asked there
+	Forward   []Forward  // who is handed every record
 	Resolvers []netip.AddrPort
 	Record    Record
 	Limits    Limits

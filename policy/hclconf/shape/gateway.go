@@ -32,6 +32,7 @@ func gateway() *Shape {
 			},
 			"dashboard": dashboard(),
 			"slack":     slack(),
+			"forward":   forward(),
 			"dns": {
 				Doc: "Names.",
 				Attrs: []Attr{

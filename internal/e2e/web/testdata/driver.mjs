@@ -103,6 +103,25 @@ const ops = {
       options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
     })
   },
+  // A browser that may show notices, and what a push service would bring it.
+  permit: async () => void (await context.grantPermissions(['notifications'])),
+  push: async ({ text }) => {
+    const cdp = await context.newCDPSession(page)
+    const found = new Promise((done) =>
+      cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+        const r = registrations.find((r) => !r.isDeleted)
+        if (r) done(r.registrationId)
+      }),
+    )
+    await cdp.send('ServiceWorker.enable')
+    await cdp.send('ServiceWorker.deliverPushMessage', { origin: new URL(page.url()).origin, registrationId: await found, data: text })
+    await cdp.detach()
+  },
+  tap: async () =>
+    void (await context.serviceWorkers()[0].evaluate(async () => {
+      const [notification] = await self.registration.getNotifications()
+      self.dispatchEvent(new NotificationEvent('notificationclick', { notification }))
+    })),
   gc: async () => void (await page.evaluate(() => globalThis.gc?.())),
 }
 
