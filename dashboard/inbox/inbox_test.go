@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,9 @@ type bench struct {
 	wg    sync.WaitGroup
 	ctx   context.Context
 	grave atomic.Bool // cy's approver wants a fresh proof
+
+	full   action.Transcript // of what is filed next
+	hidden int64
 }
 
 func newBench(t *testing.T) *bench {
@@ -68,7 +72,7 @@ func (b *bench) file(t *testing.T, id, sample string, approvers ...string) {
 	b.wg.Go(func() {
 		b.Settle(b.ctx, &action.Action{
 			ID: id, Peer: &action.Peer{ID: id, Name: "laptop", User: "own@acme.dev"}, Service: &action.Service{Name: "api"},
-			Digest: []byte(id), Summary: "POST /pay", Sample: []byte(sample), Alike: "POST /pay",
+			Digest: []byte(id), Summary: "POST /pay", Sample: []byte(sample), Alike: "POST /pay", Transcript: b.full, Hidden: b.hidden,
 		}, action.Decision{Verdict: action.Ask, Asks: []action.Asking{{Rule: "careful", Approvers: approvers}}})
 	})
 	<-changed
@@ -145,6 +149,62 @@ func TestT41_AYesTakesTheProofThatTheRulesWantNow(t *testing.T) {
 	}
 	if status, got := b.say(t, "cy, fresh", "POST", "/api/v1/approvals/x/approve", ""); status != 200 {
 		t.Errorf("a yes with it: %d %s", status, got)
+	}
+}
+
+// A long text is what an action would send, and can be kept.
+type long string
+
+func (l long) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.WriteString(w, string(l))
+	return int64(n), err
+}
+
+func (long) Keep() (func(), bool) { return func() {}, true }
+
+// All of what is asked can be read, piece by piece, by who sees the ask, after a fresh
+// proof that is kept; and nobody reads it behind the answer.
+func TestT40_AllOfItCanBeRead(t *testing.T) {
+	b := newBench(t)
+	text := strings.Repeat("| dé\u2603 line\n", 20_000)
+	b.full, b.hidden = long(text), 5
+	b.file(t, "x", "the beginning", "approver.cy")
+	var got strings.Builder
+	for at := int64(0); ; {
+		status, body := b.say(t, "cy, fresh", "GET", fmt.Sprintf("/api/v1/approvals/x/whole?limit=65537&offset=%d", at), "")
+		var p Passage
+		if err := json.Unmarshal([]byte(body), &p); status != 200 || err != nil || p.Total != int64(len(text)) || p.Offset != at {
+			t.Fatalf("%d %v %.200s", status, err, body)
+		}
+		got.WriteString(p.Text)
+		if at = p.Next; at == p.Total {
+			break
+		}
+	}
+	if got.String() != text {
+		t.Errorf("%d bytes of %d", got.Len(), len(text))
+	}
+	for _, c := range []struct {
+		who, query string
+		status     int
+	}{
+		{"cy", "", 403}, {"eve, fresh", "", 404}, {"cy, fresh", "?offset=-1", 400}, {"cy, fresh", "?limit=2", 400}, {"cy, fresh", "?limit=99999999", 400}, {"cy, fresh", "?offset=99999999", 200},
+	} {
+		if status, body := b.say(t, c.who, "GET", "/api/v1/approvals/x/whole"+c.query, ""); status != c.status {
+			t.Errorf("%s %s: %d %.200s", c.who, c.query, status, body)
+		}
+	}
+	for _, rt := range (Inbox{}).Routes() {
+		if strings.HasSuffix(rt.Pattern, "/whole") && (!rt.Watched || !rt.StepUp) {
+			t.Errorf("%s is not kept in the operators' audit, or takes no proof", rt.Pattern)
+		}
+	}
+	if status, body := b.say(t, "cy", "GET", "/api/v1/approvals/x", ""); status != 200 || !strings.Contains(body, `"whole":true`) {
+		t.Errorf("%d %s", status, body)
+	}
+	b.say(t, "cy", "POST", "/api/v1/approvals/x/deny", "")
+	if status, body := b.say(t, "cy, fresh", "GET", "/api/v1/approvals/x/whole", ""); status != 410 {
+		t.Errorf("after the answer: %d %.200s", status, body)
 	}
 }
 

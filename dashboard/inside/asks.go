@@ -43,6 +43,8 @@ func standing(r approval.Request) Standing {
 		ID: r.ID, State: r.State, Action: r.Summary, Expires: r.Expires, By: r.By, Note: r.Note, Used: !r.Used.IsZero(),
 	}
 	switch {
+	case !r.Fulfilled.IsZero():
+		s.Next = "You may use it now; http://sallyport.internal/manifest tells how."
 	case r.State == approval.Pending && r.Kind == approval.KindService:
 		s.Next = "Nobody has looked at it yet."
 	case r.State == approval.Pending:

@@ -31,7 +31,7 @@ type commands struct{ *cli.Env }
 func Command(env *cli.Env) *cobra.Command {
 	r := commands{env}
 	cmd := cli.Group("approvals", "Answer what agents ask for",
-		r.list(), r.show(), r.approve(), r.deny(), r.watch(), r.grants(), r.revoke(),
+		r.list(), r.show(), r.approve(), r.deny(), r.rule(), r.watch(), r.grants(), r.revoke(),
 	)
 	cmd.Aliases = []string{"approval"}
 	return cmd
@@ -138,7 +138,7 @@ func (r commands) approve() *cobra.Command {
 			"--for 15m answers what is similar, too: the same operation, or the same verbs on the\n" +
 			"same tables, by the same agent, as long as the same rules ask. --exact keeps that to\n" +
 			"exactly this action, --times to so many of them. `sallyport approvals grants` lists\n" +
-			"what is in force, and `revoke` ends it.",
+			"what is in force, and `revoke` ends it. `sallyport approvals rule` makes it a rule.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,21 +16,31 @@ import (
 )
 
 func (r commands) show() *cobra.Command {
-	return &cobra.Command{
+	var body bool
+	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one ask with what would be sent",
-		Args:  cobra.ExactArgs(1),
+		Long: "Show one ask with what would be sent. Of what is long the middle or the end is left\n" +
+			"out, and it is said how much; --body prints all of it, every character visible.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var a approval.Request
 			if err := r.Client().Call(cmd.Context(), http.MethodGet, api+"/"+url.PathEscape(args[0]), nil, &a); err != nil {
 				return err
 			}
-			return r.Print(cmd, a, func(w io.Writer) error { return card(w, a) })
+			return r.Print(cmd, a, func(w io.Writer) error {
+				if !body {
+					return errors.Join(card(w, a), cli.PrintLines(w, "  ", a.Sample))
+				}
+				return errors.Join(card(w, a), r.whole(cmd, w, a))
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&body, "body", false, "print all that would be sent, however long it is; that is kept in the operators' audit")
+	return cmd
 }
 
-// card prints everything that is known of an ask, and last what would be sent.
+// card prints everything that is known of an ask but what would be sent.
 func card(w io.Writer, a approval.Request) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	cli.Printf(t, "ID:\t%s (%s)\nAgent:\t%s\n", a.ID, a.State, a.Agent)
@@ -53,12 +64,17 @@ func card(w io.Writer, a approval.Request) error {
 		cli.Printf(t, "SHA-256:\t%s\n", a.Digest)
 	}
 	if a.Hidden > 0 {
-		cli.Printf(t, "NOT SHOWN:\t%s of it; approve only what you can see\n", cli.Size(uint64(a.Hidden)))
+		cli.Printf(t, "NOT SHOWN:\t%s of it; approve only what you can see%s\n", cli.Size(uint64(a.Hidden)), all(a))
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	return t.Flush()
+}
+
+// all says how the rest can be seen.
+func all(a approval.Request) string {
+	if !a.Whole {
+		return ""
 	}
-	return cli.PrintLines(w, "  ", a.Sample)
+	return " (--body shows all)"
 }
 
 // why tells which rules ask whom, and who answered.
@@ -78,6 +94,9 @@ func why(w io.Writer, a approval.Request) {
 	}
 	if a.StepUp {
 		cli.Printf(w, "Takes:\ta fresh proof of who says yes\n")
+	}
+	if !a.Fulfilled.IsZero() {
+		cli.Printf(w, "Done:\t%s, the agent has such a service\n", cli.Ago(a.Fulfilled))
 	}
 	if a.By == "" {
 		return
