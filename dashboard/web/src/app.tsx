@@ -31,6 +31,7 @@ const SessionsPage = lazy(() => import('./pages/sessions').then((m) => ({ defaul
 const SessionPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionPage })))
 const PolicyPage = lazy(() => import('./pages/policy').then((m) => ({ default: m.PolicyPage })))
 const RulePage = lazy(() => import('./pages/rule').then((m) => ({ default: m.RulePage })))
+const UsagePage = lazy(() => import('./pages/usage').then((m) => ({ default: m.UsagePage })))
 const AuditPage = lazy(() => import('./pages/audit').then((m) => ({ default: m.AuditPage })))
 const SettingsPage = lazy(() => import('./pages/settings').then((m) => ({ default: m.SettingsPage })))
 
@@ -49,6 +50,7 @@ function page(path: string): ReactNode {
   if (match('/services/new', path)) return <GalleryPage />
   if (match('/policy', path)) return <PolicyPage />
   if (match('/policy/new', path)) return <RulePage />
+  if (match('/usage', path)) return <UsagePage />
   if (match('/audit', path)) return <AuditPage />
   if (match('/settings', path)) return <SettingsPage />
   return <NotFound />

@@ -15,6 +15,7 @@ export const nav: Item[] = [
   { to: '/agents', name: 'Agents', icon: 'agents', key: 'g' },
   { to: '/services', name: 'Services', icon: 'services', key: 'v' },
   { to: '/policy', name: 'Policy', icon: 'policy', key: 'y' },
+  { to: '/usage', name: 'Usage', icon: 'usage', key: 'o' },
   { to: '/audit', name: 'Audit', icon: 'audit', key: 'u' },
   { to: '/settings', name: 'Settings', icon: 'settings', key: 't' },
 ]

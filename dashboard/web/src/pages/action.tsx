@@ -5,6 +5,7 @@ import { absolute, bytes, count, duration } from '../lib/format'
 import { term } from '../lib/query'
 import { useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
+import { money, promptOf, type Usage } from '../lib/usage'
 import type { ActionRecord, CheckStep, Explanation, PartTrace, RuleTrace } from '../lib/types'
 import { Code, Sample } from '../ui/code'
 import { Badge, Button, copy, CopyButton, cx, Empty, Facts, Fault, Foreign, Link, PageHead, sentence, Skeleton, Time, VerdictBadge } from '../ui/kit'
@@ -84,6 +85,7 @@ function ActionHead({ r, whole, onClose }: { r: ActionRecord; whole?: boolean; o
           ['Took', r.duration_ns ? duration(r.duration_ns) : ''],
           ['Bytes', r.sent || r.received ? `${bytes(r.sent ?? 0)} sent, ${bytes(r.received ?? 0)} received` : ''],
           ['Rows', r.rows ? count(r.rows) : ''],
+          ...modelFacts(r.usage),
           ['Credential', r.injected ? 'put in by the gateway' : ''],
           ['Session', r.session && <Link key="x" to={`/sessions/${encodeURIComponent(r.session)}`}>its timeline</Link>],
         ]}
@@ -315,4 +317,15 @@ function RecordTab({ r }: { r: ActionRecord }) {
       <Code text={JSON.stringify(r)} language="json" label="the whole record" />
     </>
   )
+}
+
+/** modelFacts is what a language model's answer took. */
+function modelFacts(u: Usage | undefined): [string, ReactNode][] {
+  if (!u) return []
+  const part = (n: number | undefined, what: string) => (n ? `, ${count(n)} ${what}` : '')
+  return [
+    ['Model', <><Foreign text={u.model || u.asked || 'not named'} /> at <Foreign text={u.provider} />{u.asked && u.model && u.asked !== u.model && <> (asked for <Foreign text={u.asked} />)</>}</>],
+    ['Tokens', `${u.estimated ? 'estimated: ' : ''}${count(promptOf(u))} in${part(u.cache_read, 'from a cache')}${part((u.cache_write ?? 0) + (u.cache_write_long ?? 0), 'written to it')}; ${count(u.output ?? 0)} out${part(u.reasoning, 'of them reasoning')}`],
+    ['Cost', u.price ? `${money(u.cost_nano ?? 0)}, ${u.price === 'reported' ? 'as the answer says' : u.price === 'configured' ? 'by the prices of the configuration' : `by the list prices of ${u.price}`}` : `no price${u.tier ? ` for the tier ${u.tier}` : ''}`],
+  ]
 }

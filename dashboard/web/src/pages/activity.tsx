@@ -8,6 +8,7 @@ import { useNarrow, useMedia } from '../lib/media'
 import { quote, valueOf, withTerm } from '../lib/query'
 import { go, setQuery, usePlace } from '../lib/router'
 import { Rows } from '../lib/rows'
+import { took } from '../lib/usage'
 import type { Row } from '../lib/types'
 import { Badge, Button, cx, Empty, Fault, Foreign, Modal, PageHead, Skeleton, VerdictBadge } from '../ui/kit'
 import { attempt } from '../ui/toast'
@@ -395,6 +396,7 @@ function Cells({ r, narrow }: { r: Row; narrow: boolean }) {
       </span>
       <span role="gridcell" className="c-action clip" title={what}>
         <Foreign text={what} />
+        {r.usage && <span className="quiet small"> <Foreign text={took(r.usage)} /></span>}
       </span>
       <span role="gridcell" className={cx('c-status clip', r.outcome === 'failed' && 'bad')}>
         <Foreign text={r.status || (r.outcome === 'done' ? '' : (r.outcome ?? ''))} />

@@ -3,6 +3,7 @@ import { get, problem, type Problem } from '../lib/api'
 import { count, plural } from '../lib/format'
 import { useLive } from '../lib/live'
 import { useResource } from '../lib/resource'
+import { money, tokensOf, type Report } from '../lib/usage'
 import type { Agent, Approval, Row, Secret, Status } from '../lib/types'
 import { Badge, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton, StateBadge, Time } from '../ui/kit'
 import { Icon } from '../ui/icons'
@@ -33,6 +34,7 @@ export function HomePage() {
       <div className="tiles">
         <Tile label="Waiting for an answer" value={asks.data ? count(pending.length) : '…'} to="/approvals" tone={pending.length > 0 ? 'ask' : undefined} />
         <Tile label="Denied in 24 hours" value={denied.rows ? count(denied.rows.length) + (denied.full ? '+' : '') : '…'} to="/activity?q=verdict:deny&since=24h" tone={denied.rows && denied.rows.length > 0 ? 'deny' : undefined} />
+        <Spent />
         <Tile label="Agents" value={agents.data ? count(agents.data.length) : '…'} to="/agents" note={agents.data && online(agents.data)} />
         <Tile label="Services" value={s ? count(s.services) : '…'} to="/services" note={s && plural(s.rules, 'rule')} />
       </div>
@@ -85,6 +87,24 @@ export function HomePage() {
         </Panel>
       </div>
     </>
+  )
+}
+
+/** Spent looks again once a minute while somebody may be looking. */
+function Spent() {
+  const { data, reload } = useResource<Report>('/usage?since=today&by=total')
+  useEffect(() => {
+    const timer = setInterval(() => document.visibilityState === 'visible' && reload(), 60_000)
+    return () => clearInterval(timer)
+  }, [])
+  const t = data?.total
+  return (
+    <Tile
+      label="Spent on models today"
+      value={t ? money(t.cost_nano) : '…'}
+      to="/usage?since=today"
+      note={t && (t.requests === 0 ? 'no model has answered' : `${count(tokensOf(t))} tokens` + (t.unpriced ? `, ${count(t.unpriced)} unpriced` : ''))}
+    />
   )
 }
 

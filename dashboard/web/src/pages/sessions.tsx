@@ -4,6 +4,7 @@ import { absolute, clock, count, duration, plural } from '../lib/format'
 import { useLive } from '../lib/live'
 import { term } from '../lib/query'
 import type { Row } from '../lib/types'
+import { money, promptOf, took } from '../lib/usage'
 import { Badge, cx, Empty, Fault, Foreign, Link, PageHead, Skeleton, Time, VerdictBadge } from '../ui/kit'
 
 const reach = 5000 // newest actions that the list of sessions is made of
@@ -18,6 +19,8 @@ interface Session {
   asked: number
   failed: number
   services: string[]
+  tokens: number
+  cost: number
 }
 
 /** sessionsOf groups rows, which come newest first. */
@@ -27,11 +30,15 @@ export function sessionsOf(rows: Row[]): Session[] {
     if (!r.session) continue
     let s = found.get(r.session)
     if (!s) {
-      s = { id: r.session, agent: r.agent.name ?? '', from: r.time, to: r.time, actions: 0, denied: 0, asked: 0, failed: 0, services: [] }
+      s = { id: r.session, agent: r.agent.name ?? '', from: r.time, to: r.time, actions: 0, denied: 0, asked: 0, failed: 0, services: [], tokens: 0, cost: 0 }
       found.set(r.session, s)
     }
     s.from = r.time
     s.actions++
+    if (r.usage) {
+      s.tokens += promptOf(r.usage) + (r.usage.output ?? 0)
+      s.cost += r.usage.cost_nano ?? 0
+    }
     if (r.verdict === 'deny') s.denied++
     if (r.verdict === 'ask') s.asked++
     if (r.outcome === 'failed') s.failed++
@@ -72,7 +79,7 @@ export function SessionsPage() {
         <div className="panel table-box" tabIndex={0} role="region" aria-label="Sessions">
           <table className="table">
             <thead>
-              <tr><th scope="col">Agent</th><th scope="col">Began</th><th scope="col">Last</th><th scope="col" className="num">Actions</th><th scope="col">Denied, asked, failed</th><th scope="col">Services</th></tr>
+              <tr><th scope="col">Agent</th><th scope="col">Began</th><th scope="col">Last</th><th scope="col" className="num">Actions</th><th scope="col">Denied, asked, failed</th><th scope="col" className="num">Tokens</th><th scope="col">Services</th></tr>
             </thead>
             <tbody>
               {list.map((s) => (
@@ -84,6 +91,7 @@ export function SessionsPage() {
                   <td>
                     {s.denied > 0 && <Badge tone="deny">{count(s.denied)} denied</Badge>} {s.asked > 0 && <Badge tone="ask">{count(s.asked)} asked</Badge>} {s.failed > 0 && <Badge>{count(s.failed)} failed</Badge>}
                   </td>
+                  <td className="num">{s.tokens > 0 && <>{count(s.tokens)}<span className="quiet block small">{s.cost > 0 ? money(s.cost) : 'no price'}</span></>}</td>
                   <td className="clip"><Foreign text={s.services.join(', ')} /></td>
                 </tr>
               ))}
@@ -105,7 +113,7 @@ export function SessionPage({ id }: { id: string }) {
   const span = first && last ? new Date(last.time).getTime() - new Date(first.time).getTime() : 0
   return (
     <>
-      <PageHead title={first?.agent.name ? `Session of ${first.agent.name}` : 'Session'} note={first && `${absolute(first.time)}, ${plural(list.length, 'action')} in ${duration(span * 1e6)}`}>
+      <PageHead title={first?.agent.name ? `Session of ${first.agent.name}` : 'Session'} note={first && `${absolute(first.time)}, ${plural(list.length, 'action')} in ${duration(span * 1e6)}${spent(list)}`}>
         {first?.agent.name && <Link className="button" to={`/agents/${encodeURIComponent(first.agent.name)}`}>The agent</Link>}
         <Link className="button" to={`/activity?q=${encodeURIComponent(term('session', id))}`}>As a list</Link>
       </PageHead>
@@ -121,6 +129,7 @@ export function SessionPage({ id }: { id: string }) {
               <div className="moment-text">
                 <Link to={`/actions/${encodeURIComponent(r.id)}`} className="mono"><Foreign text={r.summary || r.kind} /></Link>
                 <span className="quiet">
+                  {r.usage && <><Foreign text={took(r.usage)} className="took" /> · </>}
                   <Foreign text={[r.service, r.status, r.duration_ns ? duration(r.duration_ns) : '', r.rows ? plural(r.rows, 'row') : ''].filter(Boolean).join(' · ')} />
                 </span>
                 {r.verdict !== 'allow' && r.reason && <span className="reason-line"><Foreign text={r.reason} /></span>}
@@ -131,6 +140,15 @@ export function SessionPage({ id }: { id: string }) {
       )}
     </>
   )
+}
+
+/** spent is what the models of a session took. */
+function spent(list: Row[]): string {
+  const all = list.flatMap((r) => r.usage ?? [])
+  if (all.length === 0) return ''
+  const tokens = all.reduce((n, u) => n + promptOf(u) + (u.output ?? 0), 0)
+  const cost = all.reduce((n, u) => n + (u.cost_nano ?? 0), 0)
+  return `, ${plural(all.length, 'model call')}, ${count(tokens)} tokens, ${money(cost)}${all.some((u) => !u.price) ? ' and some without a price' : ''}`
 }
 
 function Gap({ before, now }: { before: Row | undefined; now: Row }) {
