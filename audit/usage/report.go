@@ -28,7 +28,8 @@ type Report struct {
 	Step     string      `json:"step,omitempty"`  // "hour", "day"; none: no lines
 	Times    []time.Time `json:"times,omitempty"` // when each step begins
 	Total    Sum         `json:"total"`
-	Groups   []Group     `json:"groups"` // the dearest first, then the largest
+	Line     []Point     `json:"line,omitempty"` // of the total, as Times
+	Groups   []Group     `json:"groups"`         // the dearest first, then the largest
 	Unpriced []Unpriced  `json:"unpriced,omitempty"`
 }
 
@@ -69,6 +70,7 @@ func Fold(q Query, by []string, rows []Row, roles func(Agent) []string) (*Report
 	for i := range rows {
 		row := &rows[i]
 		r.Total.Add(row.Sum)
+		r.Line = onto(r.Line, r.Times, row)
 		row.unpriced(unpriced)
 		for _, key := range keys(row, by, roles) {
 			id := strings.Join(key, "\x00")
@@ -142,17 +144,20 @@ func keys(row *Row, by []string, roles func(Agent) []string) [][]string {
 
 func (g *Group) add(times []time.Time, row *Row) {
 	g.Sum.Add(row.Sum)
-	if len(times) == 0 {
-		return
-	}
-	if g.Line == nil {
-		g.Line = make([]Point, len(times))
-	}
+	g.Line = onto(g.Line, times, row)
+}
+
+// onto adds a row to a line over times.
+func onto(line []Point, times []time.Time, row *Row) []Point {
 	i, found := slices.BinarySearchFunc(times, row.At, time.Time.Compare)
 	if !found {
-		return
+		return line
 	}
-	g.Line[i].add(Point{row.Requests, row.Tokens(), row.Cost})
+	if line == nil {
+		line = make([]Point, len(times))
+	}
+	line[i].add(Point{row.Requests, row.Tokens(), row.Cost})
+	return line
 }
 
 func (p *Point) add(o Point) {

@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/dashboard/services"
+	"sallyport.dev/sallyport/dashboard/spend"
 	"sallyport.dev/sallyport/dashboard/views"
 	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node/consent"
@@ -35,7 +36,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		Shelf:   services.Shelf{Presets: presets, Reach: tries.Reach},
 		Version: n.o.Version, Started: n.started, Connect: n.consent,
 		Book: book, Drafter: drafter, Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
-		Parts:  []dashboard.Part{&views.Shelf{Store: n.store, Now: time.Now}},
+		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}},
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
 		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
 	}

@@ -34,10 +34,11 @@ func pictures() []string {
 // Every page in every look: no error, no refusal by the policy, nothing that axe
 // finds, and nothing that is wider than the screen.
 func TestPages(t *testing.T) {
-	s := newSite(t, configuration)
+	s := newSite(t, configuration+models)
 	s.Postgres("orders.example.com")
 	laptop, ci := s.furnish()
 	s.traffic(laptop, ci)
+	s.think(laptop, ci)
 	s.asks(laptop)
 	denied := s.Records("verdict:deny method:DELETE agent:laptop", 1)[0]
 	asked := s.asked("/issues")
@@ -65,6 +66,8 @@ func TestPages(t *testing.T) {
 			{"gallery", "/services/new", ".preset", "github"},
 			{"gallery-setup", "/services/new?preset=stripe", ".diff .d-in", "service"},
 			{"gallery-made", "/services/new?made=payments", ".finish textarea", ""},
+			{"usage", "/usage", ".legend .num", "$"},
+			{"usage-models", "/usage?by=model&show=tokens&since=today", "tbody th", "acme-7b"},
 			{"audit", "/audit", "tbody tr, .empty", ""},
 			{"settings", "/settings", ".facts", "ready"},
 			{"nothing", "/no/such/page", "h1", "no such page"},
