@@ -63,7 +63,7 @@ func TestAgentThatMustGoIsCut(t *testing.T) {
 				t.Error("the agent came in again")
 			}
 			trial.Eventually(t, time.Second, "the peer is gone", func() bool {
-				n := len(l.node.Stats())
+				n := l.node.known()
 				return n == 0 || name == "rekey"
 			})
 		})
@@ -92,12 +92,20 @@ func TestUnfrozenAgentIsBackAtOnce(t *testing.T) {
 	if err := l.roster.Freeze(ctx, "ci"); err != nil {
 		t.Fatal(err)
 	}
-	trial.Eventually(t, time.Second, "the peer is gone", func() bool { return len(l.node.Stats()) == 0 })
+	trial.Eventually(t, time.Second, "the peer is gone", func() bool { return l.node.known() == 0 })
+	id := l.roster.List()[0].ID
+	frozen := l.node.Stats()[id]
+	if frozen.RxBytes == 0 || frozen.TxBytes == 0 || frozen.LastHandshake.IsZero() {
+		t.Errorf("what a frozen agent had is forgotten: %+v", frozen)
+	}
 	if err := l.roster.Unfreeze(ctx, "ci"); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
 	trial.Line(t, dial(t, c, "tcp", "1.2.3.4:80"))
+	if back := l.node.Stats()[id]; back.RxBytes <= frozen.RxBytes || back.TxBytes <= frozen.TxBytes {
+		t.Errorf("it had %+v and has %+v", frozen, back)
+	}
 	if took := time.Since(begin); took > 8*time.Second {
 		t.Errorf("the agent was back after %v", took)
 	}
@@ -200,4 +208,11 @@ func TestCloseEndsEverything(t *testing.T) {
 		t.Errorf("the waiting dial gave %v", err)
 	}
 	ends(t, conn)
+}
+
+// known counts the agents that may send.
+func (n *Node) known() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.peers)
 }

@@ -2,6 +2,7 @@ package wireguard
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -75,15 +76,32 @@ func (n *Node) sync() {
 
 // expel takes peers out of the tunnel.
 func (n *Node) expel(gone []string) {
-	seen := n.seen()
+	seen, stats := n.seen(), n.stats()
+	known := make(map[string]bool)
+	for _, a := range n.roster.List() {
+		known[a.ID] = true
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	maps.Copy(n.last, seen)
 	for _, id := range gone {
 		if n.set(id, fmt.Sprintf("public_key=%s\nremove=true\n", hexKey(n.peers[id].key))) {
+			n.sent[id] = n.sent[id].plus(stats[n.peers[id].key])
 			delete(n.peers, id)
 		}
 	}
+	maps.DeleteFunc(n.sent, func(id string, _ Stat) bool { return !known[id] })
+}
+
+// plus is what an agent has in all, with what came later.
+func (s Stat) plus(later Stat) Stat {
+	later.RxBytes += s.RxBytes
+	later.TxBytes += s.TxBytes
+	if later.LastHandshake.IsZero() {
+		later.LastHandshake = s.LastHandshake
+	}
+	later.Endpoint = cmp.Or(later.Endpoint, s.Endpoint)
+	return later
 }
 
 // admitNew adds the peers that the tunnel does not know, and no others: an agent
@@ -159,14 +177,15 @@ func (n *Node) Port() uint16 {
 	return port
 }
 
-// Stats tells of every agent that the tunnel knows, by id.
+// Stats tells of every agent that the tunnel knows, or has known until it was frozen
+// or got another key, by id.
 func (n *Node) Stats() map[string]Stat {
 	byKey := n.stats()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	stats := make(map[string]Stat, len(n.peers))
+	stats := maps.Clone(n.sent)
 	for id, p := range n.peers {
-		stats[id] = byKey[p.key]
+		stats[id] = n.sent[id].plus(byKey[p.key])
 	}
 	return stats
 }

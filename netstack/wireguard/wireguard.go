@@ -56,6 +56,7 @@ type Node struct {
 	mu    sync.Mutex
 	peers map[string]peer   // what the device knows, by agent id; nil: closed; guarded by mu
 	last  map[string]string // where agents were last seen, by key; guarded by mu
+	sent  map[string]Stat   // what agents had when they had to go, by id; guarded by mu
 }
 
 // Start brings a node up; it serves when Start returns. The roster's space must
@@ -67,7 +68,7 @@ func Start(ctx context.Context, cfg Config, roster *netstack.Roster, srv *netsta
 	n := &Node{
 		roster: roster, server: srv, log: log, state: cfg.State,
 		space: netstack.Space{Subnet: cfg.Subnet, ULA: cfg.ULA},
-		wake:  make(chan struct{}, 1), peers: make(map[string]peer),
+		wake:  make(chan struct{}, 1), peers: make(map[string]peer), sent: make(map[string]Stat),
 	}
 	private, port, err := n.check(cfg)
 	if err != nil {
