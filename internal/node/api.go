@@ -26,6 +26,9 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
+	if err := metrics.Register(n.meter); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
 	presets, err := reach.Presets()
 	if err != nil {
 		return nil, err

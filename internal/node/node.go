@@ -28,6 +28,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/dashboard/push"
+	"sallyport.dev/sallyport/dashboard/spend"
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node/courier"
@@ -105,6 +106,7 @@ type Node struct {
 	safe    *safe.Safe
 	consent *connect.Desk  // connects OAuth accounts
 	pools   []netip.Prefix // the virtual IPs
+	meter   *spend.Meter   // of what models took
 
 	courier *courier.Courier // hands records on
 
@@ -121,7 +123,7 @@ var errNoTransport = errors.New("the configuration enables no transport; write `
 // Start builds a gateway from its configuration; agents are served when it
 // returns. What it opened is closed again when a later part fails.
 func Start(ctx context.Context, o Options) (_ *Node, err error) {
-	n := &Node{o: o, started: time.Now(), gates: gate.Gates{Log: o.Log}}
+	n := &Node{o: o, started: time.Now(), meter: spend.NewMeter(), gates: gate.Gates{Log: o.Log}}
 	if n.Rules, err = loadRules(o); err != nil {
 		return nil, err
 	}
@@ -220,7 +222,7 @@ func (n *Node) line(conf policy.GatewayConfig) error {
 	n.Gateway = &gateway.Gateway{
 		Policy:    func() gateway.Policy { return n.Rules.Current() },
 		Protocols: set,
-		Approvals: n.Desk, Limits: n.Limits, Journal: n.Journal, Vault: n.Vault, Leaves: n.CA,
+		Approvals: n.Desk, Limits: n.Limits, Journal: spend.Counted{Journal: n.Journal, Meter: n.meter}, Vault: n.Vault, Leaves: n.CA,
 		Dialer: &gateway.Dialer{Resolve: gateway.ResolveAt(conf.Resolvers)}, Now: time.Now,
 	}
 	if n.o.Dialer != nil {
