@@ -3,6 +3,7 @@ package main
 import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/cmd/sallyport/fetch"
+	"sallyport.dev/sallyport/docs"
 	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node"
 	"sallyport.dev/sallyport/policy"
@@ -20,6 +21,7 @@ func build() node.Build {
 	return node.Build{
 		Remote:    fetch.Remote,
 		Protocols: []protocols.Protocol{http.New(), postgres.New(), tcp.New()},
+		Docs:      docs.Files(),
 		Tries:     map[string]probe.Try{"http": httpprobe.Try, "postgres": pgprobe.Try},
 		Policy: policy.Options{
 			Tables:    []action.FactTable{http.Facts(), postgres.Facts(), tcp.Facts()},

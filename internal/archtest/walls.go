@@ -40,10 +40,11 @@ var may = map[string][]string{
 		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/replay", "policy/sketch", "policy/presets/card", "approval/...", "audit", "audit/forward", "audit/record", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
 	},
 	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
+	"docs":          {},                                          // embedded, for the dashboard to show
 	"internal/demo": {"internal/pgserver", "internal/pki"},
 	"cmd": {
 		"action", "vault/...", "netstack/...", "protocols/...", "policy/...", "approval", "audit/...", "gateway", "gateway/probe",
-		"dashboard/...", "internal/node/...", "internal/past", "internal/demo",
+		"dashboard/...", "docs", "internal/node/...", "internal/past", "internal/demo",
 	},
 
 	// Beside the house: tests and what serves them
@@ -54,7 +55,7 @@ var may = map[string][]string{
 	"internal/pki":        {},
 	"internal/lab": {
 		"action", "vault/...", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",
-		"gateway/...", "dashboard/...", "internal/store/...", "internal/node", "internal/notrun", "internal/pgserver", "internal/pki",
+		"gateway/...", "dashboard/...", "docs", "internal/store/...", "internal/node", "internal/notrun", "internal/pgserver", "internal/pki",
 	},
 	"internal/bench": {
 		"action", "vault/...", "netstack/...", "protocols/...", "policy/...", "approval/...", "audit/...",

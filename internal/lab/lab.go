@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/docs"
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node"
@@ -78,6 +79,7 @@ func New(t testing.TB, hcl string) *Lab {
 func build(pg *postgres.Protocol) node.Build {
 	return node.Build{
 		Protocols: []protocols.Protocol{http.New(), pg, tcp.New()},
+		Docs:      docs.Files(),
 		Tries:     map[string]probe.Try{"http": httpprobe.Try, "postgres": pgprobe.Try},
 		Policy: policy.Options{
 			Tables: []action.FactTable{http.Facts(), postgres.Facts(), tcp.Facts()},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/dashboard"
+	"sallyport.dev/sallyport/dashboard/manual"
 	"sallyport.dev/sallyport/dashboard/services"
 	"sallyport.dev/sallyport/dashboard/spend"
 	"sallyport.dev/sallyport/dashboard/views"
@@ -33,13 +34,17 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, err := manual.New(n.o.Build.Docs)
+	if err != nil {
+		return nil, err
+	}
 	tries := reach.New(n.Rules.Current, &probe.Prober{Dialer: n.Gateway.Dialer, Vault: n.Vault, Tries: n.o.Build.Tries, Mask: n.Vault.Mask})
 	drafter, book := n.newBook(context.Background())
 	a := &dashboard.API{
 		Shelf:   services.Shelf{Presets: presets, Reach: tries.Reach},
 		Version: n.o.Version, Started: n.started, Connect: n.consent,
 		Book: book, Drafter: drafter, Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
-		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}},
+		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}, pages},
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
 		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -59,6 +60,7 @@ type Build struct {
 	Protocols []protocols.Protocol
 	Policy    policy.Options
 	Tries     map[string]probe.Try // of an operator, by protocol
+	Docs      fs.FS                // the documentation; nil: none
 	// Remote gives what fetches a secret, and what tells it from another place; nil
 	// for one that is not fetched. Nil: no secret is.
 	Remote func(*policy.SecretConfig) (r vault.Remote, spec string, err error)
