@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/refusal"
 	"sallyport.dev/sallyport/protocols/llm"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 const (
@@ -31,6 +32,7 @@ type transfer struct {
 	*exchange
 	l    *origin.Link
 	leak leak.Guard
+	used func() *scrub.Matcher // what leak looks for, as it stands when it is asked
 	rc   *http.ResponseController
 	res  action.Result
 	sent int64      // bytes written; the pump's until body is closed
@@ -63,7 +65,8 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 		return t.failed(err)
 	}
 	t.res.Upstream = t.l.Addr()
-	t.leak.Watch(cred.Used())
+	t.used = cred.Used
+	t.leak.Watch(t.used())
 	if t.asksModel() {
 		t.leak.Plain()
 	}

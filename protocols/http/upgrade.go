@@ -21,6 +21,10 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	if !t.Facts.WebSocket || len(up) != 1 || !strings.EqualFold(up[0], "websocket") {
 		return fmt.Errorf("%w: it switches protocols unasked", errAnswer)
 	}
+	far, err := t.leak.Socket(resp.Header, t.l.Stream(), t.used)
+	if err != nil {
+		return err
+	}
 	conn, rw, err := t.rc.Hijack()
 	if err != nil {
 		return fmt.Errorf("hand over: %w", err)
@@ -42,7 +46,7 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 		return fmt.Errorf("to the agent: %w", err)
 	}
 	t.res.Received -= int64(t.l.Waiting()) // the relay counts them
-	n, err := t.site.p.relay.Run(ctx, protocols.Rewind(conn, rw.Reader), t.l.Stream())
+	n, err := t.site.p.relay.Run(ctx, protocols.Rewind(conn, rw.Reader), far)
 	t.sent += n.Sent
 	t.res.Received += n.Received
 	if protocols.IsPanic(err) || err != nil && context.Cause(ctx) == nil && n.Received+n.Sent == 0 {

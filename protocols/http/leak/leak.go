@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/textproto"
 	"strings"
 
+	"sallyport.dev/sallyport/protocols/http/socket"
 	"sallyport.dev/sallyport/vault/scrub"
 
 	"github.com/andybalholm/brotli"
@@ -44,10 +46,10 @@ func (g *Guard) Plain() { g.plain = true }
 
 // Sent gives the values of a request's field that go to the origin: no ranges,
 // which could be laid so that a secret is in none of them whole, and only codings
-// that can be undone.
+// that can be undone; of a WebSocket no extensions, which compress its messages.
 func (g *Guard) Sent(name string, values []string) []string {
 	switch {
-	case g.used != nil && (name == "Range" || name == "If-Range"):
+	case g.used != nil && (name == "Range" || name == "If-Range" || name == extensions):
 		return nil
 	case (g.used != nil || g.plain) && name == "Accept-Encoding":
 		return readable(values)
@@ -80,6 +82,22 @@ func known(coding string) bool {
 		return true
 	}
 	return false
+}
+
+// extensions of a WebSocket (RFC 6455, 9.1).
+const extensions = "Sec-Websocket-Extensions"
+
+// Socket gives what an origin sends over a WebSocket without secrets, as they are known
+// then; used is what Watch was told. It refuses one that speaks an extension, for none
+// was asked for.
+func (g *Guard) Socket(h http.Header, c net.Conn, used func() *scrub.Matcher) (net.Conn, error) {
+	if g.used == nil {
+		return c, nil
+	}
+	if len(h[extensions]) > 0 {
+		return nil, fmt.Errorf("%w: a WebSocket with extensions", ErrCoding)
+	}
+	return socket.Conn(c, used), nil
 }
 
 // Error gives err, whose text may quote what an origin sent, without secrets.

@@ -1,0 +1,149 @@
+// Package socket keeps injected secrets out of what an origin sends over a WebSocket: it
+// reads the frames, masks values in what they carry and leaves the framing as it is. What
+// is no frame ends the connection; what agents send it does not look at.
+package socket
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"sallyport.dev/sallyport/vault/scrub"
+)
+
+// ErrFrame means that an origin sends what is no frame of a WebSocket without
+// extensions.
+var ErrFrame = errors.New("it sends what is no WebSocket frame")
+
+// maxHead is the longest head of a frame without a mask (RFC 6455, 5.2).
+const maxHead = 10
+
+// keptRoom is how much room for what is not read yet stays while nothing comes.
+const keptRoom = 4 << 10
+
+// A Reader reads frames without the values in them. No byte of a frame waits for the
+// next frame; within one only the beginning of a value waits for what follows. It belongs
+// to one goroutine.
+type Reader struct {
+	src  io.Reader
+	used func() *scrub.Matcher // asked for every read: secrets come and go
+
+	head  []byte // of the frame that begins
+	left  uint64 // bytes of the frame that have not come
+	data  scrub.Pieces
+	other scrub.Pieces  // of control frames, which stand between those of a message
+	now   *scrub.Pieces // where the bytes of this frame belong
+	ready []byte        // not given out yet
+	room  []byte        // that ready is in
+	err   error
+}
+
+// NewReader reads src without the values that used finds.
+func NewReader(src io.Reader, used func() *scrub.Matcher) *Reader {
+	return &Reader{src: src, used: used, head: make([]byte, 0, maxHead)}
+}
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	for len(r.ready) == 0 {
+		if r.err != nil || len(p) == 0 {
+			return 0, r.err
+		}
+		n, err := r.src.Read(p)
+		r.room = r.room[:0]
+		if cap(r.room) > keptRoom && n < keptRoom {
+			r.room = nil
+		}
+		if bad := r.frames(p[:n]); bad != nil {
+			err = bad
+		}
+		if r.err = err; err != nil && r.now != nil && r.left > 0 {
+			r.room = append(r.room, r.now.Next(r.used(), nil, true)...)
+		}
+		r.ready = r.room
+	}
+	n := copy(p, r.ready)
+	r.ready = r.ready[n:]
+	return n, nil
+}
+
+// frames takes bytes as they come.
+func (r *Reader) frames(b []byte) error {
+	used := r.used()
+	for len(b) > 0 {
+		if r.left == 0 {
+			r.head, b = append(r.head, b[0]), b[1:]
+			if err := r.begin(); err != nil {
+				return err
+			}
+			continue
+		}
+		n := min(uint64(len(b)), r.left)
+		r.left -= n
+		r.room = append(r.room, r.now.Next(used, b[:n], r.left == 0)...)
+		b = b[n:]
+	}
+	return nil
+}
+
+// begin reads the head of a frame, if it is whole.
+func (r *Reader) begin() error {
+	h := r.head
+	if len(h) < 2 {
+		return nil
+	}
+	code, length, need := h[0]&0x0f, uint64(h[1]&0x7f), 2
+	control := code >= 8
+	switch {
+	case h[0]&0x70 != 0:
+		return fmt.Errorf("%w: an extension that was not agreed on", ErrFrame)
+	case h[1]&0x80 != 0:
+		return fmt.Errorf("%w: it is masked", ErrFrame)
+	case code > 2 && code < 8 || code > 10:
+		return fmt.Errorf("%w: operation %d", ErrFrame, code)
+	case control && (h[0]&0x80 == 0 || length > 125):
+		return fmt.Errorf("%w: a control frame in pieces, or a long one", ErrFrame)
+	case length == 126:
+		need = 4
+	case length == 127:
+		need = maxHead
+	}
+	if len(h) < need {
+		return nil
+	}
+	switch need {
+	case 4:
+		length = uint64(binary.BigEndian.Uint16(h[2:]))
+	case maxHead:
+		length = binary.BigEndian.Uint64(h[2:])
+	}
+	if need == 4 && length < 126 || need == maxHead && (length < 1<<16 || length >= 1<<63) {
+		return fmt.Errorf("%w: a length that is written too long", ErrFrame)
+	}
+	r.room = append(r.room, h...)
+	r.head, r.left, r.now = h[:0], length, &r.data
+	if control {
+		r.now = &r.other
+	}
+	return nil
+}
+
+// Conn is c, read without the values that used finds.
+func Conn(c net.Conn, used func() *scrub.Matcher) net.Conn { return &conn{c, NewReader(c, used)} }
+
+type conn struct {
+	net.Conn
+	r *Reader
+}
+
+func (c *conn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// CloseWrite ends one direction, where the connection can.
+func (c *conn) CloseWrite() error {
+	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return c.Close()
+}
