@@ -21,6 +21,7 @@ import (
 	"sallyport.dev/sallyport/policy/presets"
 	"sallyport.dev/sallyport/policy/rules"
 	"sallyport.dev/sallyport/policy/source"
+	"sallyport.dev/sallyport/policy/veil"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -45,12 +46,12 @@ type (
 	Files = source.Files
 	// GatewayConfig is the gateway block with its defaults.
 	GatewayConfig = host.Gateway
+	// SlackConfig is the slack block in it.
+	SlackConfig = host.Slack
 	// JudgeConfig is a judge block.
 	JudgeConfig = hclconf.Judge
 	// SecretConfig is a secret block.
 	SecretConfig = host.Secret
-	// ForwardConfig is a system that is handed every record.
-	ForwardConfig = host.Forward
 	// ForwardConfig is a system that is handed every record.
 	ForwardConfig = host.Forward
 	// KeyConfig says where the key of the vault is.
@@ -241,6 +242,10 @@ type library struct{}
 
 func (library) Get(name string) ([]byte, bool) { return presets.Get(name) }
 func (library) List() []string                 { return presets.List() }
+
+// Veiled gives text and diagnostics for others than who wrote the files: what looks
+// like a secret is hidden, see package veil.
+func Veiled(f *Files, diags hcl.Diagnostics) (*Files, hcl.Diagnostics) { return veil.Over(f, diags) }
 
 // WriteDiagnostics writes every diagnostic as file:line:column, the line itself
 // with a caret under what is meant, and the cure.

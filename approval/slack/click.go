@@ -112,6 +112,9 @@ func (s *Slack) person(ctx context.Context, now *session, cb api.InteractionCall
 		return action.Person{}, errors.New("slack has no confirmed e-mail address of you")
 	}
 	p := action.Person{Name: strings.ToLower(u.Profile.Email), Via: Via}
+	if s.conf.Operator != nil {
+		p.Name = s.conf.Operator(p.Name)
+	}
 	if s.conf.Groups != nil {
 		p.Groups = s.conf.Groups(p.Name)
 	}

@@ -64,8 +64,10 @@ type Config struct {
 	Page func(id string) string
 	// Mask takes out of a text what must not leave; nil: nothing.
 	Mask func(string) string
-	// Groups gives the groups of a person, as the gateway knows them; nil: none.
-	Groups func(name string) []string
+	// Operator gives the operator whom an address in Slack belongs to; nil: the address.
+	Operator func(address string) string
+	// Groups gives the groups of an operator, as the gateway knows them; nil: none.
+	Groups func(operator string) []string
 
 	Desk  Desk
 	Store Store

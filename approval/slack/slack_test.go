@@ -1,6 +1,7 @@
 package slack_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -74,6 +75,9 @@ type rig struct {
 	desk  *approval.Desk
 	slack *slack.Slack
 	stop  func()
+
+	operator func(string) string   // nil: the address
+	groups   func(string) []string // nil: none
 }
 
 func newRig(t *testing.T) *rig {
@@ -93,6 +97,7 @@ func (r *rig) newDesk() *approval.Desk {
 			a, ok := map[string]approval.Approver{
 				"approver.oncall": {Members: []string{"ana@acme.dev", "bo@acme.dev", "oskar@acme.dev"}},
 				"approver.two":    {Members: []string{"ana@acme.dev", "bo@acme.dev"}, Require: 2},
+				"approver.group":  {Members: []string{"group:oncall"}},
 				"approver.money":  {Members: []string{"ana@acme.dev"}, StepUp: true},
 			}[name]
 			if ok && r.slack != nil {
@@ -116,8 +121,8 @@ func (r *rig) start() {
 			}
 			return []string{"#agents"}
 		},
-		Page: func(id string) string { return "https://sallyport.acme.dev/approvals/" + id },
-		Desk: r.desk, Store: r.shelf, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Page:     func(id string) string { return "https://sallyport.acme.dev/approvals/" + id },
+		Operator: r.operator, Groups: r.groups, Desk: r.desk, Store: r.shelf, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -241,6 +246,47 @@ func TestT41_OnlyWhoIsAskedAnswers(t *testing.T) {
 	cancel()
 	if d := <-got; d.Verdict != action.Deny {
 		t.Errorf("%+v", d)
+	}
+}
+
+// A person in Slack is an operator, and in the groups that the gateway knows of that one.
+func TestT41_APersonInSlackIsAnOperator(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		is     string // the operator; "": the address
+		groups []string
+		words  string // of the refusal; "": it is taken
+	}{
+		{"in the group", "", []string{"oncall"}, ""},
+		{"by another address", "ana@other.example", []string{"oncall"}, ""},
+		{"in another group", "", []string{"dev"}, "somebody else"},
+		{"in none", "", nil, "somebody else"},
+		{"the agent's own user by another address", "bo@acme.dev", []string{"oncall"}, "agent of their own"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			r.stop()
+			asked := make(chan string, 1)
+			r.operator = func(address string) string { return cmp.Or(c.is, address) }
+			r.groups = func(operator string) []string { asked <- operator; return c.groups }
+			r.start()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			got := r.ask(ctx, "1", "approver.group", "x")
+			r.press("U1", r.card(0), "sallyport_once")
+			if who := <-asked; who != cmp.Or(c.is, "ana@acme.dev") {
+				t.Errorf("the groups of %s are asked for", who)
+			}
+			if c.words == "" {
+				if d := <-got; d.Verdict != action.Allow || !strings.Contains(d.Reason, cmp.Or(c.is, "ana@acme.dev")) {
+					t.Errorf("%+v", d)
+				}
+				return
+			}
+			if told := r.told("U1"); !strings.Contains(told, c.words) {
+				t.Errorf("they are told %s", told)
+			}
+		})
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -75,6 +77,25 @@ func (b *Book) Begin(ctx context.Context, p action.Person, node, from string, pr
 	}
 	b.sessions[s.Hash] = s
 	return token, nil
+}
+
+// Groups lists the groups that logins which still hold say of somebody.
+func (b *Book) Groups(name string) []string {
+	now := b.now().UTC()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []string
+	for _, s := range b.sessions {
+		if s.Person.Via != "oidc" || s.over(now) || !strings.EqualFold(s.Person.Name, name) {
+			continue
+		}
+		for _, g := range s.Person.Groups {
+			if !slices.Contains(list, g) {
+				list = append(list, g)
+			}
+		}
+	}
+	return list
 }
 
 // makeRoom ends sessions that are over, and the oldest of somebody who has too

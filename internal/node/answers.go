@@ -20,7 +20,7 @@ func (n *Node) turnOut() {
 	n.Outreach = outreach.New(outreach.Options{
 		Line: n.Gateway, CA: n.CA.PEM, Tables: n.o.Build.Policy.Tables, Trial: n.o.Build.Policy.Trials["http"],
 		Dial: n.Gateway.Dialer.Reach, DialPublic: n.Gateway.Dialer.ReachPublic, Roots: n.o.Roots,
-		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Witness: n.witness, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Log: n.o.Log,
+		Secret: n.Vault.Value, Mask: n.Vault.Mask, Desk: n.Desk, Witness: n.witness, Store: n.store, Rules: n.Rules.Current, Page: n.askPage, Groups: n.loginGroups, Log: n.o.Log,
 	})
 	n.Desk.Judge = n.Outreach.Judge
 	n.Outreach.Take(n.Rules.Current())
@@ -42,6 +42,14 @@ func (n *Node) witness() route.Witness {
 		return nil
 	}
 	return n.API.Witness
+}
+
+// loginGroups gives the groups that a login by OIDC says of somebody, while it holds.
+func (n *Node) loginGroups(operator string) []string {
+	if n.API == nil || n.API.Door == nil {
+		return nil
+	}
+	return n.API.Door.Book.Groups(operator)
 }
 
 // askPage is where an ask stands in the dashboard; "" without one.

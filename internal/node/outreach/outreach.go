@@ -42,7 +42,8 @@ type Options struct {
 	Witness          func() route.Witness // of the operators' audit; nil: there is none yet
 	Store            Store
 	Rules            func() *policy.Policy
-	Page             func(id string) string // of an ask in the dashboard; "": none
+	Page             func(id string) string         // of an ask in the dashboard; "": none
+	Groups           func(operator string) []string // that a login says which still holds
 	Log              *slog.Logger
 }
 
@@ -82,7 +83,7 @@ func New(o Options) *Outreach {
 	r.Inbox = &webhook.Inbox{Desk: desk{o.Desk, r}, Keys: r.hookKeys, Approver: o.Desk.Approver, Now: time.Now}
 	r.slack = slack.New(slack.Config{
 		AppToken: r.token(0), BotToken: r.token(1), Client: client(o.DialPublic, o.Roots), Dial: o.DialPublic, TLS: trust(o.Roots),
-		Channels: r.slackRooms, Mask: o.Mask, Page: o.Page, Desk: desk{o.Desk, r}, Store: cards{o.Store}, Log: o.Log, Now: time.Now,
+		Operator: r.operator, Groups: r.groups, Channels: r.slackRooms, Mask: o.Mask, Page: o.Page, Desk: desk{o.Desk, r}, Store: cards{o.Store}, Log: o.Log, Now: time.Now,
 	})
 	return r
 }

@@ -24,6 +24,8 @@ func slack() *Shape {
 		Attrs: []Attr{
 			{Name: "app_token", Type: "secret reference", Doc: "The app-level token (xapp-…) with connections:write; required."},
 			{Name: "bot_token", Type: "secret reference", Doc: "The bot token (xoxb-…) with chat:write, users:read and users:read.email; required."},
+			{Name: "people", Type: "object of strings", Default: "their addresses", Doc: `Who somebody in Slack is, where operators are named otherwise: { "ana@slack.example" = "ana@acme.dev" }.`},
+			{Name: "groups", Type: "object of lists", Default: "what a login by OIDC that still holds says", Doc: `Who is in a group when they answer in Slack: { oncall = ["ana@acme.dev"] } is "group:oncall".`},
 		},
 	}
 }
