@@ -39,15 +39,18 @@ type Inner struct {
 
 // A Preview is what a draft would do.
 type Preview struct {
-	OK       bool        `json:"ok"`       // nothing stands in its way
-	Base     string      `json:"base"`     // revision that it changes
-	Revision string      `json:"revision"` // that it makes
-	Diff     string      `json:"diff"`     // unified, what is guarded on top
-	Files    []string    `json:"files"`    // that change
-	Placed   []Placement `json:"placed,omitempty"`
-	Findings []Finding   `json:"findings,omitempty"`
-	Guarded  []Guarded   `json:"guarded,omitempty"`
-	Tests    int         `json:"tests"` // test blocks that passed
+	OK       bool     `json:"ok"`       // nothing stands in its way
+	Base     string   `json:"base"`     // revision that it changes
+	Revision string   `json:"revision"` // that it makes
+	Diff     string   `json:"diff"`     // unified, what is guarded on top
+	Files    []string `json:"files"`    // that change
+	// Texts are these files as they would be, where the draft is edits: to go on with
+	// by hand.
+	Texts    map[string]string `json:"texts,omitempty"`
+	Placed   []Placement       `json:"placed,omitempty"`
+	Findings []Finding         `json:"findings,omitempty"`
+	Guarded  []Guarded         `json:"guarded,omitempty"`
+	Tests    int               `json:"tests"` // test blocks that passed
 }
 
 // A Placement says where a block of a draft stands.

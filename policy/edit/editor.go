@@ -154,6 +154,12 @@ func (e *Editor) work(ctx context.Context, was *Texts, d action.Draft, permit fu
 	p := action.Preview{
 		OK: w.policy != nil, Base: was.Revision(), Revision: is.Revision(), Files: changed(was, is), Placed: placed,
 	}
+	if len(d.Edits) > 0 {
+		p.Texts = make(map[string]string, len(p.Files))
+		for _, name := range p.Files {
+			p.Texts[name] = is.files[name]
+		}
+	}
 	for _, d := range diags {
 		f := is.Finding(d)
 		f.New = d.Severity == hcl.DiagError || !base.warnings[d.Summary+"\x00"+d.Detail]
