@@ -109,7 +109,7 @@ func (g *Gateway) ServeFlow(ctx context.Context, nf netstack.Flow) error {
 	err := proto.Serve(ctx, f.toProtocol(), func(ctx context.Context, ex protocols.Exchange) error {
 		return g.exchange(ctx, f, ex)
 	})
-	if cause := context.Cause(ctx); errors.Is(cause, errRevoked) {
+	if cause := context.Cause(ctx); errors.Is(cause, errRevoked) || errors.Is(cause, errSessionEnded) {
 		return fmt.Errorf("%s to %s: %w", nf.Peer.Name, r.Service.Name, cause)
 	}
 	if err != nil {

@@ -74,6 +74,9 @@ func (s *sessions) touch(p *action.Peer, now time.Time) *session {
 		got = &session{id: action.NewID(now), mints: rate.NewLimiter(mintsPerSecond, mintBurst)}
 		s.byPeer[p.ID] = got
 	}
+	if got.id == "" { // an operator ended the one before
+		got.id = action.NewID(now)
+	}
 	got.last = now
 	return got
 }

@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/oidc"
 	"sallyport.dev/sallyport/dashboard/outlet"
 	"sallyport.dev/sallyport/dashboard/passkey"
+	"sallyport.dev/sallyport/dashboard/session"
 	"sallyport.dev/sallyport/internal/node/pager"
 
 	"golang.org/x/sync/errgroup"
@@ -60,7 +61,7 @@ func (n *Node) openPhone(ctx context.Context) (err error) {
 		return err
 	}
 	n.API.Door.Forget = n.phone.Book.Forget
-	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try})
+	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, session.Sessions{Log: n.Journal, Line: n.Gateway})
 	return nil
 }
 

@@ -5,6 +5,7 @@ import { useLive } from '../lib/live'
 import { term } from '../lib/query'
 import type { Row } from '../lib/types'
 import { money, promptOf, took } from '../lib/usage'
+import { EndSession } from './endsession'
 import { Badge, cx, Empty, Fault, Foreign, Link, PageHead, Skeleton, Time, VerdictBadge } from '../ui/kit'
 
 const reach = 5000 // newest actions that the list of sessions is made of
@@ -115,6 +116,7 @@ export function SessionPage({ id }: { id: string }) {
     <>
       <PageHead title={first?.agent.name ? `Session of ${first.agent.name}` : 'Session'} note={first && `${absolute(first.time)}, ${plural(list.length, 'action')} in ${duration(span * 1e6)}${spent(list)}`}>
         {first?.agent.name && <Link className="button" to={`/agents/${encodeURIComponent(first.agent.name)}`}>The agent</Link>}
+        {first?.agent.name && <EndSession id={id} agent={first.agent.name} />}
         <Link className="button" to={`/activity?q=${encodeURIComponent(term('session', id))}`}>As a list</Link>
       </PageHead>
       {error ? <Fault problem={error} retry={load} /> : !rows ? <Skeleton lines={10} /> : list.length === 0 ? (

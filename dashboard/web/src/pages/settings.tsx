@@ -6,6 +6,7 @@ import { setTheme, useTheme, type Theme } from '../lib/theme'
 import type { Status, VerifyReport } from '../lib/types'
 import { Badge, Button, Facts, Fault, Foreign, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { Code } from '../ui/code'
+import { OutletsPanel } from './outlets'
 import { PushPanel } from './push'
 import { OperatorsPanel, PasskeysPanel, TokensPanel } from './people'
 
@@ -59,6 +60,7 @@ export function SettingsPage() {
           <PushPanel />
           <OperatorsPanel />
           <TokensPanel />
+          <OutletsPanel />
           <AuditPanel />
           <ThemePanel />
         </>

@@ -119,8 +119,9 @@ const ops = {
   },
   tap: async () =>
     void (await context.serviceWorkers()[0].evaluate(async () => {
+      // What a click does: an event that no person caused cannot be waited for.
       const [notification] = await self.registration.getNotifications()
-      self.dispatchEvent(new NotificationEvent('notificationclick', { notification }))
+      await show(place(notification.data.url))
     })),
   gc: async () => void (await page.evaluate(() => globalThis.gc?.())),
 }
