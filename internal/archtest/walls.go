@@ -62,7 +62,7 @@ var may = map[string][]string{
 		"gateway/...", "dashboard/...", "internal/store/...", "internal/lab/...", "internal/pgserver", "internal/pki",
 	},
 	"internal/e2e":         {"internal/lab/...", "internal/notrun", "internal/pgserver", "internal/pki"},
-	"internal/conformance": {"action", "approval", "internal/lab", "internal/notrun", "internal/pgserver"},
+	"internal/conformance": {"action", "approval", "audit/...", "dashboard/route", "internal/lab", "internal/notrun", "internal/pgserver"},
 }
 
 // testSupport may dial, and may use the libraries of those it stands in for.
