@@ -39,7 +39,8 @@ func loadRules(o Options) (*Rulebook, error) {
 	p, files, diags := policy.Load(o.Config, o.Build.Policy)
 	b.remember(files)
 	b.first = b.fingerprint()
-	if err := policy.WriteDiagnostics(o.Errs, files, diags, false); err != nil {
+	safe, said := policy.Veiled(files, diags)
+	if err := policy.WriteDiagnostics(o.Errs, safe, said, false); err != nil {
 		return nil, fmt.Errorf("report on %s: %w", o.Config, err)
 	}
 	if p == nil {
@@ -66,9 +67,10 @@ func (b *Rulebook) Reload(ctx context.Context) {
 	b.remember(files)
 	if p == nil {
 		var text bytes.Buffer
-		policy.WriteDiagnostics(&text, files, diags, false) //nolint:errcheck // a Buffer takes everything
+		safe, said := policy.Veiled(files, diags)         // viewers read it, and whoever keeps logs
+		policy.WriteDiagnostics(&text, safe, said, false) //nolint:errcheck // a Buffer takes everything
 		b.note(text.String())
-		b.o.Log.Error("the changed configuration is not taken; the rules in force stay", "config", b.o.Config, "err", diags.Error())
+		b.o.Log.Error("the changed configuration is not taken; the rules in force stay", "config", b.o.Config, "err", said.Error())
 		return
 	}
 	if err := b.prepare(ctx, p); err != nil {

@@ -109,3 +109,41 @@ func TestADirectoryIsWatched(t *testing.T) {
 		t.Error("a file that is gone still counts")
 	}
 }
+
+// What is said of a configuration goes to viewers and into logs. A key that somebody
+// typed into it does not.
+func TestWhatIsSaidOfAConfigurationHoldsNoKey(t *testing.T) {
+	const canary = "canary-hunter2"
+	bad := []string{
+		"service \"x\" {\n  hosts = [\"x.example.com\"]\n  auth  = bearer(\"" + canary + "\")\n}\n",
+		"service \"x\" {\n  hosts = [\"x.example.com\"]\n  auth  = password(\"" + canary + "\"\n",
+		"secret \"x\" {\n  value = \"" + canary + "\"\n}\n",
+		"service \"x\" {\n  hosts = [\"sk-" + canary + "-0123456789\"]\n  verdct = 1 # " + canary + "\n}\n" + `secret "y" { token = "` + canary + `" }` + "\n",
+		"gateway {\n  store = \"postgres://sally:" + canary + "@db/x\"\n  nonsense = 1\n}\n",
+	}
+	for i, text := range bad {
+		path := filepath.Join(t.TempDir(), "conf.hcl")
+		if err := os.WriteFile(path, []byte(deny(1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var logs, errs strings.Builder
+		o := Options{Config: path, Errs: &errs, Log: slog.New(slog.NewJSONHandler(&logs, nil))}
+		b, err := loadRules(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.Reload(t.Context())
+		_, said := b.standing()
+		if _, err := loadRules(o); err == nil {
+			t.Errorf("%d: it starts with\n%s", i, text)
+		}
+		for where, got := range map[string]string{"the API": said, "the log": logs.String(), "the start": errs.String()} {
+			if got == "" || strings.Contains(got, canary) {
+				t.Errorf("%d: %s says\n%s", i, where, got)
+			}
+		}
+	}
+}

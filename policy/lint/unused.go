@@ -1,8 +1,6 @@
 package lint
 
 import (
-	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,6 +8,7 @@ import (
 	"sallyport.dev/sallyport/policy/glob"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/policy/place"
+	"sallyport.dev/sallyport/policy/veil"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -100,37 +99,11 @@ func hasHost(s *hclconf.Service, patterns []hclconf.Str) bool {
 	return false
 }
 
-// A keyShape is what the keys of a kind look like. Those that are longer than a
-// word and have a prefix that nothing else has are told from other texts.
-func keyShape() *regexp.Regexp {
-	return regexp.MustCompile(strings.Join([]string{
-		`\bsk-[A-Za-z0-9_-]{20,}`, `\b(sk|rk|pk)_(live|test)_[A-Za-z0-9]{16,}`, `\bgh[pousr]_[A-Za-z0-9]{30,}`, `\bgithub_pat_[A-Za-z0-9_]{30,}`,
-		`\bglpat-[A-Za-z0-9_-]{20,}`, `\bxox[abeoprs]-[A-Za-z0-9-]{10,}`, `\bxapp-[A-Za-z0-9-]{10,}`, `\b(AKIA|ASIA)[A-Z0-9]{16}\b`, `\bAIza[A-Za-z0-9_-]{35}`,
-		`\bya29\.[A-Za-z0-9_-]{20,}`, `\btskey-[a-z]+-[A-Za-z0-9-]{10,}`, `\bSCRAM-SHA-256\$`, `\bAGE-SECRET-KEY-1[A-Z0-9]{20,}`, `\bhvs\.[A-Za-z0-9_-]{20,}`,
-		`\bnpm_[A-Za-z0-9]{30,}`, `\bdop_v1_[a-f0-9]{40,}`, `\blin_api_[A-Za-z0-9]{20,}`, `\bntn_[A-Za-z0-9]{30,}`,
-		`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.`, `-----BEGIN [A-Z ]*PRIVATE KEY-----`, `://[^/@:\s"]+:[^/@\s"]{3,}@`,
-	}, "|"))
-}
-
-// marked reports whether a file may hold a text of that shape: a cheap look before
-// the dear one.
-func marked(text []byte) bool {
-	for _, mark := range []string{
-		"sk-", "_live_", "_test_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "AKIA", "ASIA", "AIza",
-		"ya29.", "tskey-", "SCRAM-SHA-256$", "AGE-SECRET-KEY", "hvs.", "npm_", "dop_v1_", "lin_api_", "ntn_", ".eyJ", "PRIVATE KEY", "://",
-	} {
-		if bytes.Contains(text, []byte(mark)) {
-			return true
-		}
-	}
-	return false
-}
-
 // keys looks for texts that look like keys.
 func (l *linter) keys() {
-	shape := keyShape()
+	shape := veil.Shape()
 	for name, f := range l.files.HCL {
-		if strings.HasPrefix(name, "preset ") || !marked(f.Bytes) {
+		if strings.HasPrefix(name, "preset ") || !veil.Marked(f.Bytes) {
 			continue
 		}
 		tokens, _ := hclsyntax.LexConfig(f.Bytes, name, hcl.InitialPos) // it was parsed without an error

@@ -1,0 +1,84 @@
+package veil
+
+import (
+	"regexp"
+	"strings"
+
+	"sallyport.dev/sallyport/policy/hclconf/shape"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// A reader follows the words of a file and knows in which attribute it is.
+type reader struct {
+	depth    int    // of brackets
+	attr     string // the attribute that is read; "": none
+	from     int    // the depth at which it began
+	call     string // the function whose brackets are open
+	callFrom int    // the depth in which they are
+}
+
+// secret reports whether a word is a text that was typed where a secret is kept. It
+// is called with each word in turn.
+func (r *reader) secret(tokens hclsyntax.Tokens, i int) bool {
+	t := tokens[i]
+	switch t.Type {
+	case hclsyntax.TokenIdent:
+		next := hclsyntax.TokenNil
+		if i+1 < len(tokens) {
+			next = tokens[i+1].Type
+		}
+		switch {
+		case next == hclsyntax.TokenEqual && (r.attr == "" || guarded(string(t.Bytes))):
+			r.attr, r.from = string(t.Bytes), r.depth
+		case next == hclsyntax.TokenOParen:
+			r.call, r.callFrom = string(t.Bytes), r.depth
+		}
+	case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+		r.depth++
+	case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenTemplateSeqEnd:
+		r.depth--
+		if r.depth <= r.callFrom {
+			r.call = ""
+		}
+	case hclsyntax.TokenNewline:
+		if r.depth <= r.from {
+			r.attr, r.call = "", ""
+		}
+	case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit:
+		return r.attr != "" && guarded(r.attr) && !place(r.call) && strings.TrimSpace(string(t.Bytes)) != ""
+	}
+	return false
+}
+
+// guarded reports whether an attribute holds secrets: by the table of the language,
+// or because it is called like one.
+func guarded(name string) bool { return called().MatchString(name) || keeps(shape.Language(), name) }
+
+func called() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^(auth|value|store)$|secret|token$|password|passwd|passphrase|api_?key|private_?key|credential|^key$`)
+}
+
+// keeps reports whether an attribute of that name takes a secret in some block.
+func keeps(s *shape.Shape, name string) bool {
+	for _, a := range s.Attrs {
+		if a.Name == name && strings.Contains(a.Type, "secret reference") {
+			return true
+		}
+	}
+	for _, b := range s.Blocks {
+		if keeps(b, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// place reports whether a function names where a secret is kept, and not the secret.
+func place(call string) bool {
+	switch call {
+	case "file", "env", "systemd", "transit":
+		return true
+	}
+	return false
+}

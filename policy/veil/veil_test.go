@@ -1,0 +1,79 @@
+package veil
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/policy/source"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// What was typed where a secret belongs is hidden, and so is what looks like a key;
+// all else stays, at its place.
+func TestOver(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text  string
+		gone  []string
+		stays []string
+	}{
+		"a password":            {`auth = password("agent_ro", "hunter2-hunter2")`, []string{"hunter2"}, []string{"auth = password("}},
+		"a reference":           {`auth = bearer(secret.github)`, nil, []string{"bearer(secret.github)"}},
+		"a token of a channel":  {"slack {\n  app_token = \"abcdefgh\"\n  x = 1\n}", []string{"abcdefgh"}, []string{"app_token", "x = 1"}},
+		"a value":               {"secret \"github\" {\n  value = \"very-own-key\"\n}", []string{"very-own-key"}, []string{`secret "github"`}},
+		"a misspelt attribute":  {`client_secrt_token = "abcdefgh"`, []string{"abcdefgh"}, nil},
+		"a key anywhere":        {`reason = "use ghp_0123456789012345678901234567890123456789"`, []string{"ghp_0123"}, []string{`reason = "use `}},
+		"a key in a comment":    {"x = 1 # sk-abcdefghijklmnopqrstuvwxyz", []string{"sk-abc"}, []string{"x = 1 # "}},
+		"a password in an URL":  {`store = "postgres://sally:hunter2@db/x"`, []string{"hunter2"}, nil},
+		"where a key is":        {`key = file("/etc/sallyport/key")`, nil, []string{"/etc/sallyport/key"}},
+		"and beside it":         {`auth = by_role({ role.a = password(file("a"), "hunter2") })`, []string{"hunter2"}, []string{`file("a")`}},
+		"several lines":         {"auth = password(\n  \"agent\",\n  \"hunter2\",\n)\nreason = \"stays\"", []string{"hunter2"}, []string{`"stays"`}},
+		"a heredoc":             {"client_secret = <<E\nhunter2\nhunter3\nE\nreason = \"stays\"\n", []string{"hunter2", "hunter3"}, []string{`"stays"`}},
+		"an object":             {"auth = oauth2({ token_url = \"https://x/\", client_secret = \"hunter2\" })", []string{"hunter2"}, nil},
+		"a file with an error":  {"auth = bearer(\"hunter2\"\nservice {", []string{"hunter2"}, []string{"service {"}},
+		"a text that is no key": {"reason = \"Add a WHERE clause.\"\ntables = [\"payments\"]", nil, []string{"Add a WHERE clause.", "payments"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := &source.Files{HCL: map[string]*hcl.File{"x.hcl": {Bytes: []byte(tt.text)}}}
+			diags := hcl.Diagnostics{{Summary: "Bad", Detail: "It says " + tt.text}}
+			safe, said := Over(files, diags)
+			got := safe.HCL["x.hcl"].Bytes
+			for _, gone := range tt.gone {
+				if bytes.Contains(got, []byte(gone)) || strings.Contains(said[0].Detail, gone) {
+					t.Errorf("%q is shown:\n%s\n%s", gone, got, said[0].Detail)
+				}
+			}
+			for _, stays := range tt.stays {
+				if !bytes.Contains(got, []byte(stays)) {
+					t.Errorf("%q is hidden:\n%s", stays, got)
+				}
+			}
+			if len(got) != len(tt.text) || bytes.Count(got, []byte("\n")) != strings.Count(tt.text, "\n") {
+				t.Errorf("places have moved:\n%s", got)
+			}
+			if string(files.HCL["x.hcl"].Bytes) != tt.text || diags[0].Detail != "It says "+tt.text {
+				t.Error("what was given has changed")
+			}
+		})
+	}
+}
+
+// A short text is hidden where it is quoted, not inside of every word.
+func TestAShortTextIsNoWord(t *testing.T) {
+	got := Message(`"a" is no reference, as secret.name is.`, []string{"a"})
+	if want := `"[hidden]" is no reference, as secret.name is.`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// No file makes it panic, or move a place.
+func FuzzMask(f *testing.F) {
+	f.Add([]byte("auth = bearer(\"x\")\n"))
+	f.Add([]byte("key = <<E\nE\n${\"}\")"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if got, _ := mask(text, "x"); len(got) != len(text) {
+			t.Errorf("%d bytes of %d", len(got), len(text))
+		}
+	})
+}
