@@ -65,8 +65,9 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 		return t.failed(err)
 	}
 	t.res.Upstream = t.l.Addr()
-	t.used = cred.Used
-	t.leak.Watch(t.used())
+	if t.used = cred.Used; cred != nil {
+		t.leak.Watch(t.used())
+	}
 	if t.asksModel() {
 		t.leak.Plain()
 	}

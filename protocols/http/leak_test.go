@@ -242,3 +242,52 @@ func TestEventsAreNotHeldUp(t *testing.T) {
 		resp.Body.Close()
 	}
 }
+
+// T35: an agent that asks a token endpoint by itself, with the gateway's account, gets
+// no token and no session, however the answer is coded and even where the secret itself
+// is too short to be looked for.
+func TestT35_TokenEndpoints(t *testing.T) {
+	for _, secret := range []string{awkward, "short"} {
+		b := injecting(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Set-Cookie", "session=abcdefgh")
+			w.Header().Set("Trailer", "Set-Cookie")
+			if r.URL.Path == "/form" {
+				w.Header().Set("Content-Type", "application/x-www-form-urlencoded")
+				io.WriteString(w, "access_token=abcdefgh&scope=repo")
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			text := `{"access_token":"abcdefgh","token_type":"Bearer","refresh_token":"abcdefgh"}`
+			if r.URL.Path == "/gzip" {
+				w.Header().Set("Content-Encoding", "gzip")
+				z := gzip.NewWriter(w)
+				io.WriteString(z, text)
+				z.Close()
+				return
+			}
+			io.WriteString(w, text)
+			w.Header().Set("Set-Cookie", "late=abcdefgh")
+		})
+		b.secret = secret
+		for path, want := range map[string]string{
+			"/token": `{"access_token":"********","token_type":"Bearer","refresh_token":"********"}`,
+			"/gzip":  `{"access_token":"********","token_type":"Bearer","refresh_token":"********"}`,
+			"/form":  "access_token=********&scope=repo",
+		} {
+			req, err := http.NewRequest(http.MethodPost, "https://api.example"+path, strings.NewReader("grant_type=client_credentials"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Accept-Encoding", "gzip")
+			resp, err := b.client(path == "/token").Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || string(got) != want || len(resp.Header["Set-Cookie"])+len(resp.Trailer["Set-Cookie"]) > 0 {
+				t.Errorf("%s with %q: %s %v %v, %v", path, secret, got, resp.Header, resp.Trailer, err)
+			}
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/protocols/http/socket"
+	"sallyport.dev/sallyport/protocols/http/tokens"
 	"sallyport.dev/sallyport/vault/scrub"
 
 	"github.com/andybalholm/brotli"
@@ -32,13 +33,16 @@ const (
 // A Guard watches the answers to one request. It belongs to one exchange. The
 // zero Guard watches none, as for a service without a secret.
 type Guard struct {
+	acts  bool // the request is made with an account
 	used  *scrub.Matcher
 	plain bool
+	given tokens.Reader
 	body  scrub.Reader
 }
 
-// Watch sets what to look for; nil for nothing.
-func (g *Guard) Watch(used *scrub.Matcher) { g.used = used }
+// Watch sets what to look for in the answer to a request that is made with an account;
+// nil where all that is injected is too short to be told from other text.
+func (g *Guard) Watch(used *scrub.Matcher) { g.acts, g.used = true, used }
 
 // Plain has the body read without coding even where there is no secret, since
 // somebody reads it on the way. What cannot be undone then passes as it is.
@@ -49,9 +53,9 @@ func (g *Guard) Plain() { g.plain = true }
 // that can be undone; of a WebSocket no extensions, which compress its messages.
 func (g *Guard) Sent(name string, values []string) []string {
 	switch {
-	case g.used != nil && (name == "Range" || name == "If-Range" || name == extensions):
+	case g.acts && (name == "Range" || name == "If-Range" || name == extensions):
 		return nil
-	case (g.used != nil || g.plain) && name == "Accept-Encoding":
+	case (g.acts || g.plain) && name == "Accept-Encoding":
 		return readable(values)
 	}
 	return values
@@ -91,7 +95,7 @@ const extensions = "Sec-Websocket-Extensions"
 // then; used is what Watch was told. It refuses one that speaks an extension, for none
 // was asked for.
 func (g *Guard) Socket(h http.Header, c net.Conn, used func() *scrub.Matcher) (net.Conn, error) {
-	if g.used == nil {
+	if !g.acts {
 		return c, nil
 	}
 	if len(h[extensions]) > 0 {
@@ -113,7 +117,7 @@ func (g *Guard) Error(err error) error {
 // takes the cookies out: they are a session of the secret's account, good without
 // the gateway.
 func (g *Guard) Fields(h http.Header) {
-	if g.used == nil {
+	if !g.acts {
 		return
 	}
 	delete(h, "Set-Cookie")
@@ -129,15 +133,16 @@ func (g *Guard) Fields(h http.Header) {
 }
 
 // Answer makes resp safe to hand on: its fields are masked, it sets no cookie, and
-// its body is read without coding and without secrets. The fields tell so.
+// its body is read without coding, without secrets and without the tokens that a token
+// endpoint gives for them. The fields tell so.
 func (g *Guard) Answer(resp *http.Response, head bool) error {
-	if g.used == nil && !g.plain {
+	if !g.acts && !g.plain {
 		return nil
 	}
 	g.Fields(resp.Header)
 	coding := strings.ToLower(textproto.TrimString(strings.Join(resp.Header["Content-Encoding"], ",")))
 	coded := coding != "" && coding != "identity"
-	if g.used == nil && (!coded || !known(coding) || resp.StatusCode == http.StatusPartialContent) {
+	if !g.acts && (!coded || !known(coding) || resp.StatusCode == http.StatusPartialContent) {
 		return nil
 	}
 	if coded {
@@ -159,6 +164,10 @@ func (g *Guard) Answer(resp *http.Response, head bool) error {
 		}
 		resp.ContentLength = -1
 		plain = &drained{Reader: d, src: resp.Body}
+	}
+	if g.acts {
+		g.given.Reset(plain, resp.Header.Get("Content-Type"))
+		plain = &g.given
 	}
 	g.body.Reset(g.used, plain)
 	resp.Body = g

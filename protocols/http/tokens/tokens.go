@@ -1,0 +1,167 @@
+// Package tokens takes the tokens out of what the token endpoint of a provider answers:
+// an agent that asks there, with the gateway's account, gets stars in their place, which
+// the gateway replaces on the way out as it replaces everything of the kind. It reads
+// JSON and forms as they come and changes no length.
+package tokens
+
+import (
+	"bytes"
+	"io"
+	"strings"
+)
+
+// reach is how far the name of a token goes back from the quote that ends it, with the
+// byte before the quote that begins it.
+const reach = len(`x"refresh_token`)
+
+// A Reader reads an answer without tokens. It belongs to one goroutine; Reset makes it
+// ready.
+type Reader struct {
+	src  io.Reader
+	step func(*Reader, []byte)
+	past []byte // the last bytes before those that come, in JSON; the name so far, in a form
+	in   place
+}
+
+// A place is where in the text the next byte stands.
+type place uint8
+
+const (
+	elsewhere place = iota
+	named           // behind the name of a token
+	parted          // behind the colon after it
+	masked          // in the token
+	escaped         // behind a backslash in it
+	unnamed         // in the value of another field of a form
+)
+
+// Reset begins with the answer src, of a media type.
+func (r *Reader) Reset(src io.Reader, mediaType string) {
+	*r = Reader{src: src, step: (*Reader).first, past: r.past[:0]}
+	media, _, _ := strings.Cut(mediaType, ";")
+	if strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
+		r.step = (*Reader).form
+	}
+}
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	n, err := r.src.Read(p)
+	r.step(r, p[:n])
+	return n, err
+}
+
+// first tells JSON, whatever it is called, from what is none.
+func (r *Reader) first(b []byte) {
+	for i, c := range b {
+		switch c {
+		case ' ', '\t', '\r', '\n', 0xef, 0xbb, 0xbf: // a mark of UTF-8, too
+			continue
+		case '{', '[':
+			r.step = (*Reader).json
+			r.json(b[i:])
+			return
+		}
+		r.step = func(*Reader, []byte) {}
+		return
+	}
+}
+
+// json puts stars over the strings that are tokens by their name. Where nothing of the
+// kind stands it only searches: an unescaped quote right behind the name of a token, and
+// one right before it, are a name in any JSON.
+func (r *Reader) json(b []byte) {
+	for at := 0; at < len(b); {
+		if r.in == elsewhere {
+			q := r.search(b, at)
+			if q < 0 {
+				break
+			}
+			r.in, at = named, q+1
+			continue
+		}
+		c := b[at]
+		switch {
+		case r.in == escaped:
+			r.in, b[at] = masked, '*'
+		case r.in == masked && c == '"':
+			r.in = elsewhere
+		case r.in == masked:
+			if b[at] = '*'; c == '\\' {
+				r.in = escaped
+			}
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+		case r.in == named && c == ':':
+			r.in = parted
+		case r.in == parted && c == '"':
+			r.in = masked
+		default:
+			r.in = elsewhere
+			continue // it may begin something
+		}
+		at++
+	}
+	r.past = append(r.past, b[max(0, len(b)-reach):]...)
+	r.past = append(r.past[:0], r.past[max(0, len(r.past)-reach):]...)
+}
+
+// search gives the place of the quote behind the first name of a token, from a place
+// on; -1 if there is none.
+func (r *Reader) search(b []byte, from int) int {
+	var near [2 * reach]byte
+	for q := from; q < min(len(b), reach); q++ { // the name may have begun before b
+		if b[q] == '"' && begins(append(append(near[:0], r.past...), b[:q]...)) {
+			return q
+		}
+	}
+	for from = max(from, reach); from < len(b); {
+		q := -1
+		for _, end := range [...]string{`ken"`, `KEN"`} {
+			if i := bytes.Index(b[from-3:], []byte(end)); i >= 0 && (q < 0 || from+i < q) {
+				q = from + i
+			}
+		}
+		if q < 0 || begins(b[q-reach:q]) {
+			return q
+		}
+		from = q + 1
+	}
+	return -1
+}
+
+// begins reports whether b, which a quote follows, ends with the beginning and the name
+// of a token.
+func begins(b []byte) bool {
+	i := bytes.LastIndexByte(b, '"')
+	return i >= 0 && (i == 0 || b[i-1] != '\\') && token(b[i+1:])
+}
+
+// token reports whether a name is that of a token, in whichever way names are written.
+func token(name []byte) bool {
+	if len(name) < len("idtoken") || len(name) > len("refresh_token") {
+		return false
+	}
+	switch strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(string(name))) {
+	case "accesstoken", "refreshtoken", "idtoken":
+		return true
+	}
+	return false
+}
+
+// form puts stars over the fields that are tokens by their name.
+func (r *Reader) form(b []byte) {
+	for i, c := range b {
+		switch {
+		case c == '&':
+			r.in, r.past = elsewhere, r.past[:0]
+		case r.in == masked:
+			b[i] = '*'
+		case r.in == elsewhere && c == '=':
+			if r.in = unnamed; token(r.past) {
+				r.in = masked
+			}
+		case r.in == elsewhere && len(r.past) <= reach:
+			r.past = append(r.past, c)
+		}
+	}
+}
