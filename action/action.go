@@ -21,10 +21,13 @@ type Action struct {
 	Host    string         // the name the agent used; "" when it dialled an address
 	Dst     netip.AddrPort // where the agent's connection went
 
-	Kind    string // "request", "connect", "query", "execute", "call", "cancel", "catalog"
+	Kind    string // "request", "connect", "query", "execute", "call", "cancel", "catalog", "alarm"
 	Summary string // one line for people, at most MaxSummary bytes, never a secret
 	Parts   []Part // judged one by one, the strictest verdict stands for all
 	Prelude bool   // judged, but only a refusal is recorded; an ask, and what needs Later, is left to what follows
+
+	// Shown lists the placeholders that stand where keys stand.
+	Shown []Shown
 
 	// Spent names the rules whose limit had no room for the action. The gateway
 	// adds to it between two rounds of judging; zero counters leave it empty.
@@ -43,6 +46,12 @@ type Action struct {
 	// or "update public.users": two actions with the same do the same kind of thing.
 	// Learn(Whole) sets it; "" where that cannot be told.
 	Alike string
+}
+
+// A Shown is a placeholder of the agent for this very service, in a place for keys.
+type Shown struct {
+	Variable string // the environment variable that the agent has it from
+	Slot     string // see Auth.Slot
 }
 
 // SampleMargin stands before every line of a Sample that the agent wrote.

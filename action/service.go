@@ -3,6 +3,7 @@ package action
 import (
 	"crypto/x509"
 	"net/netip"
+	"net/textproto"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type Service struct {
 	Catalog          bool // PostgreSQL: names are looked up on the server
 	DryRun           bool // PostgreSQL: what is asked about may be run and rolled back
 	Session          Session
+	Variables        []string // environment variables that agents hold a placeholder in
+	Slots            []string // where its keys go, see Auth.Slot
 	Probe            string // HTTP: "GET /path", a harmless request that tries the account; "": none is known
 	BodyInspectLimit int64  // bytes of a body that may be held; 0: the protocol's default
 	RecordBodies     int64  // bytes of a body that the record may hold; 0: none
@@ -82,6 +85,20 @@ type Auth struct {
 	Secrets []string // names in the vault
 	Least   string   // password: the weakest method of authentication that may take it; "": none stated
 	Spec    string   // JSON: what else a scheme has to be told, see vault/mint
+	// Placeholder is the variable whose placeholder an agent has to show; "": none.
+	Placeholder string
+}
+
+// Slot names the place in a request that the account's key goes to: "header
+// Authorization", "query key", "cookie session".
+func (a *Auth) Slot() string {
+	switch a.Scheme {
+	case "header":
+		return "header " + textproto.CanonicalMIMEHeaderKey(a.Name)
+	case "query", "cookie":
+		return a.Scheme + " " + a.Name
+	}
+	return "header Authorization"
 }
 
 // InHandshake reports whether the account is shown in the TLS handshake, as a client

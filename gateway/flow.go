@@ -69,7 +69,7 @@ func (g *Gateway) open(ctx context.Context, nf netstack.Flow, s *action.Service)
 func (f *flow) toProtocol() protocols.Flow {
 	return protocols.Flow{
 		Peer: f.peer.Load(), Service: f.service, Host: f.host, Dst: f.dst,
-		Accept: f.acceptConn, Leaf: f.leaf, Drain: f.drain,
+		Accept: f.acceptConn, Leaf: f.leaf, Placeholders: f.watch(), Drain: f.drain,
 	}
 }
 

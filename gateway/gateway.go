@@ -70,6 +70,8 @@ type Gateway struct {
 	Leaves    Leaves
 	Dialer    *Dialer
 	Now       func() time.Time
+	// Placeholders are what agents hold in place of keys; nil: nothing.
+	Placeholders Placeholders
 
 	flows    flowSet
 	pool     pool.Pool

@@ -204,6 +204,9 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	if err != nil {
 		return nil, nil, fmt.Errorf("route to %s: %w", p.act.Service.Name, err)
 	}
+	if !p.shows(route.Auth) {
+		return nil, nil, fmt.Errorf("service %s: %w of %s in its %s", p.act.Service.Name, vault.ErrUnshown, route.Auth.Placeholder, route.Auth.Slot())
+	}
 	want := pool.Want{Route: route, Open: open, Peer: p.f.peer.Load().ID, Owner: p.f, Dialer: p.g.Dialer}
 	if route.Auth != nil {
 		want.Generation = p.g.Vault.Generation(*route.Auth)

@@ -45,9 +45,10 @@ type sessions struct {
 }
 
 type session struct {
-	id    string
-	last  time.Time
-	mints *rate.Limiter
+	id     string
+	last   time.Time
+	mints  *rate.Limiter
+	alarms *rate.Limiter // nil before the first
 }
 
 // of gives the session that an action of p at now belongs to.

@@ -79,6 +79,13 @@ func (c *compiler) service(conf *hclconf.Service) {
 		Databases: hclconf.Texts(conf.Databases), Catalog: conf.Catalog.Value, DryRun: conf.DryRun.Value, Session: conf.Session,
 		BodyInspectLimit: c.policy.conf.Gateway.Limits.BodyInspect, RecordBodies: c.policy.conf.Gateway.Record.Bodies,
 	}
+	s.Variables = hclconf.Texts(conf.Variables)
+	conf.Auth.Each(func(a action.Auth, _ hcl.Range) {
+		s.Slots = append(s.Slots, a.Slot())
+		if a.Placeholder != "" && !slices.Contains(s.Variables, a.Placeholder) {
+			s.Variables = append(s.Variables, a.Placeholder)
+		}
+	})
 	for _, op := range conf.Operations {
 		if op.As.Stated() && !slices.Contains(s.Readings, op.As.Value) {
 			s.Readings = append(s.Readings, op.As.Value)

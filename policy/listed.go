@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/manifest"
 )
 
 // A Listed service is one as operators see it.
 type Listed struct {
-	ManifestService
+	manifest.Service
 	Secrets []string // of its accounts
 	Roles   []string // that use it
 }
@@ -18,7 +19,7 @@ type Listed struct {
 func (p *Policy) Listed() []Listed {
 	list := make([]Listed, 0, len(p.services))
 	for _, s := range p.services {
-		l := Listed{ManifestService: s.manifest()}
+		l := Listed{Service: s.manifest()}
 		if s.route.account != nil {
 			l.Secrets = slices.Compact(slices.Sorted(slices.Values(s.route.account.Secrets())))
 		}

@@ -1,48 +1,20 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/hclconf"
+	"sallyport.dev/sallyport/policy/manifest"
+	"sallyport.dev/sallyport/policy/place"
 	"sallyport.dev/sallyport/policy/vocab"
 
 	"github.com/hashicorp/hcl/v2"
 )
 
-// A Manifest tells an agent what it may use, and how.
-type Manifest struct {
-	Agent    string            `json:"agent"`
-	Roles    []string          `json:"roles"`
-	Services []ManifestService `json:"services"`
-}
-
-// A ManifestService is one service as an agent needs to know it.
-type ManifestService struct {
-	Name        string         `json:"name"`
-	Protocol    string         `json:"protocol"`
-	Description string         `json:"description,omitempty"`
-	Hosts       []string       `json:"hosts"`
-	Databases   []string       `json:"databases,omitempty"`
-	Credential  string         `json:"credential"` // how to authenticate
-	Allowed     []string       `json:"allowed,omitempty"`
-	Asked       []string       `json:"asked,omitempty"`
-	Denied      []string       `json:"denied,omitempty"`
-	Rules       []ManifestRule `json:"rules,omitempty"`
-}
-
-// A ManifestRule is one rule in words.
-type ManifestRule struct {
-	Name    string `json:"name"`
-	Verdict string `json:"verdict"`
-	About   string `json:"about"`
-	Reason  string `json:"reason,omitempty"`
-}
-
 // Manifest says what an agent may use by its roles now.
-func (p *Policy) Manifest(peer *action.Peer) Manifest {
-	m := Manifest{Roles: []string{}, Services: []ManifestService{}}
+func (p *Policy) Manifest(peer *action.Peer) manifest.Page {
+	m := manifest.Page{Roles: []string{}, Services: []manifest.Service{}}
 	if peer == nil {
 		return m
 	}
@@ -65,8 +37,8 @@ func (p *Policy) Manifest(peer *action.Peer) Manifest {
 	return m
 }
 
-func (s *service) manifest() ManifestService {
-	out := ManifestService{Name: s.Name, Protocol: s.Protocol, Description: s.Description, Databases: s.Databases}
+func (s *service) manifest() manifest.Service {
+	out := manifest.Service{Name: s.Name, Protocol: s.Protocol, Description: s.Description, Databases: s.Databases}
 	for i := range s.route.claims {
 		c := &s.route.claims[i]
 		out.Hosts = append(out.Hosts, c.String())
@@ -80,6 +52,10 @@ func (s *service) manifest() ManifestService {
 		out.Credential = "Connect with any user and any password; the gateway puts the real account in their place."
 	default:
 		out.Credential = "Send none, or any dummy where a client insists on a key; the gateway puts the real one in its place."
+	}
+	out.Environment = s.environment()
+	if s.conf.Auth.Demands() {
+		out.Credential = "Send the placeholder below where the key would stand; the gateway puts the real one in its place, and nothing in place of anything else."
 	}
 	posture := s.rules.Posture()
 	for i, name := range action.EffectNames() {
@@ -95,12 +71,26 @@ func (s *service) manifest() ManifestService {
 	return out
 }
 
+// environment gives the variables for the service's clients, by the first host that
+// is a name or an address.
+func (s *service) environment() []manifest.Variable {
+	for _, h := range s.conf.Hosts {
+		switch {
+		case h.Kind == place.Name:
+			return manifest.Environment(s.Protocol, h.Name, h.Port, s.Databases, s.Variables)
+		case h.Kind == place.Addr:
+			return manifest.Environment(s.Protocol, h.Prefix.Addr().String(), h.Port, s.Databases, s.Variables)
+		}
+	}
+	return manifest.Environment(s.Protocol, "", 0, s.Databases, s.Variables)
+}
+
 // manifestRules puts a rule, and its otherwise, into words.
-func (p *Policy) manifestRules(r *hclconf.Rule) []ManifestRule {
+func (p *Policy) manifestRules(r *hclconf.Rule) []manifest.Rule {
 	about := p.about(r)
-	out := []ManifestRule{{Name: r.Name, Verdict: r.Verdict.String(), About: about, Reason: r.Reason}}
+	out := []manifest.Rule{{Name: r.Name, Verdict: r.Verdict.String(), About: about, Reason: r.Reason}}
 	if r.Otherwise.Stated() {
-		out = append(out, ManifestRule{Name: r.Name, Verdict: r.Otherwise.Value, About: about + ", otherwise", Reason: r.Reason})
+		out = append(out, manifest.Rule{Name: r.Name, Verdict: r.Otherwise.Value, About: about + ", otherwise", Reason: r.Reason})
 	}
 	return out
 }
@@ -135,46 +125,4 @@ func (p *Policy) source(at hcl.Range) string {
 		return "…"
 	}
 	return strings.Join(strings.Fields(string(at.SliceBytes(f.Bytes))), " ")
-}
-
-// Markdown renders the manifest for an agent to read.
-func (m Manifest) Markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# What agent %s may use\n\n", m.Agent)
-	if len(m.Services) == 0 {
-		b.WriteString("Nothing: no role of this agent uses a service. Ask an operator.\n")
-		return b.String()
-	}
-	b.WriteString("Every connection goes through a gateway that judges each request and statement. " +
-		"Secrets are added by the gateway; an agent holds none. A refusal says why and what to do next; " +
-		"what asks waits for a person. Use HTTPS remotes for git. Whatever is not listed here is refused.\n")
-	for _, s := range m.Services {
-		s.markdown(&b)
-	}
-	return b.String()
-}
-
-func (s *ManifestService) markdown(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## %s (%s)\n\n", s.Name, s.Protocol)
-	if s.Description != "" {
-		fmt.Fprintf(b, "%s\n\n", s.Description)
-	}
-	line := func(what string, values []string) {
-		if len(values) > 0 {
-			fmt.Fprintf(b, "- %s: %s\n", what, strings.Join(values, ", "))
-		}
-	}
-	line("Hosts", s.Hosts)
-	line("Databases", s.Databases)
-	line("Credential", []string{s.Credential})
-	line("Allowed", s.Allowed)
-	line("Asked first", s.Asked)
-	line("Denied", s.Denied)
-	for _, r := range s.Rules {
-		fmt.Fprintf(b, "- Rule %q (%s): %s", r.Name, r.Verdict, r.About)
-		if r.Reason != "" {
-			fmt.Fprintf(b, ". %s", r.Reason)
-		}
-		b.WriteByte('\n')
-	}
 }

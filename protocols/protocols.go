@@ -12,6 +12,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/placeholder"
 )
 
 // A Protocol serves connections of one kind.
@@ -45,6 +46,8 @@ type Flow struct {
 	Drain context.Context
 	// Leaf gives a certificate for a name of this service, and of no other.
 	Leaf func(name string) (*tls.Certificate, error)
+	// Placeholders looks for what agents hold in place of keys; nil: nobody does.
+	Placeholders *placeholder.Watch
 }
 
 // Do judges one ask and sees it through: exactly one of Forward and Refuse is

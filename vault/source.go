@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sallyport.dev/sallyport/vault/file"
 )
 
 // sourceEvery is how often a file is looked at; a stat costs 1 µs.
@@ -44,7 +45,7 @@ func (s Source) same(t Source) bool {
 type source struct {
 	Source
 	entry entry
-	stamp stamp
+	stamp file.Stamp
 	used  *atomic.Int64
 
 	// Of a Remote.
@@ -53,13 +54,6 @@ type source struct {
 	next     time.Time // when it is fetched again
 	taken    time.Time // when the value came
 	stale    time.Time // when the value is too old
-}
-
-// A stamp tells whether a file changed since it was read.
-type stamp struct {
-	modified time.Time
-	size     int64
-	file     os.FileInfo // tells a replaced file of equal time and size
 }
 
 // Declare replaces the sources of the configuration, and reads them. A secret
@@ -153,51 +147,23 @@ func (v *Vault) readLocked(src *source) bool {
 }
 
 // read gives the value of s, or nil if the file is as it was.
-func (s *source) read() ([]byte, stamp, error) {
+func (s *source) read() ([]byte, file.Stamp, error) {
 	if s.Env != "" {
-		value := trimLine([]byte(os.Getenv(s.Env)))
+		value := file.Line([]byte(os.Getenv(s.Env)))
 		if len(value) == 0 {
-			return nil, stamp{}, fmt.Errorf("the environment has no %s", s.Env)
+			return nil, file.Stamp{}, fmt.Errorf("the environment has no %s", s.Env)
 		}
-		return value, stamp{}, checkSize(len(value))
+		return value, file.Stamp{}, checkSize(len(value))
 	}
-	info, err := os.Stat(s.File)
-	if err != nil {
-		return nil, stamp{}, err
+	last := s.stamp
+	if s.entry.turn == 0 || s.entry.err != nil {
+		last = file.Stamp{}
 	}
-	if !info.Mode().IsRegular() { // to open a pipe would wait for its writer
-		return nil, stamp{}, fmt.Errorf("%s is no regular file", s.File)
-	}
-	now := stamp{info.ModTime(), info.Size(), info}
-	if s.entry.turn != 0 && s.entry.err == nil && now.same(s.stamp) {
-		return nil, s.stamp, nil
-	}
-	value, err := readFile(s.File)
-	if err == nil && len(value) == 0 {
-		if s.entry.turn != 0 && s.entry.err == nil {
-			return nil, s.stamp, nil // being rewritten: the last value stands until there is another
-		}
-		err = fmt.Errorf("%s is empty", s.File)
+	value, now, err := file.Read(s.File, maxSecret, last)
+	if err == nil {
+		err = checkSize(len(value))
 	}
 	return value, now, err
-}
-
-func (s stamp) same(t stamp) bool {
-	return s.modified.Equal(t.modified) && s.size == t.size && os.SameFile(s.file, t.file)
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+2))
-	if err != nil {
-		return nil, err
-	}
-	b = trimLine(b)
-	return b, checkSize(len(b))
 }
 
 func checkSize(n int) error {
@@ -205,9 +171,4 @@ func checkSize(n int) error {
 		return fmt.Errorf("a secret has at most %d bytes", maxSecret)
 	}
 	return nil
-}
-
-// trimLine removes the line end that editors and echo leave behind a secret.
-func trimLine(b []byte) []byte {
-	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 }

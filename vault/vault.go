@@ -37,6 +37,9 @@ const maxSecret = 64 << 10
 // ErrElsewhere means that the key is kept by somebody else, who has to replace it.
 var ErrElsewhere = errors.New("the key of the vault is not the gateway's to replace")
 
+// ErrUnshown means that an account is only for those who show its placeholder.
+var ErrUnshown = errors.New("the agent does not show the placeholder")
+
 // ErrNotFound means that no secret has the name.
 var ErrNotFound = errors.New("no such secret")
 

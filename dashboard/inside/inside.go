@@ -21,13 +21,13 @@ import (
 )
 
 // Pages answer agents at http://sallyport.internal with what they need to set
-// themselves up: /ca.pem, /whoami and /manifest; and where nodes of a tailnet ask
+// themselves up: /ca.pem, /whoami, /manifest and /env; and where nodes of a tailnet ask
 // their exit node for names, with those. Flows to anything else go on to Next.
 type Pages struct {
 	Next     netstack.Handler
 	CA       func() []byte
 	Roles    func(*action.Peer) []string
-	Manifest func(*action.Peer) (markdown string, data any)
+	Manifest func(*action.Peer) (markdown, shell string, data any) // with the agent's own placeholders
 	Logger   *slog.Logger
 	Desk     Desk // nil: nobody is asked
 	// Serves reports whether a service of the agent is at host.
@@ -85,7 +85,7 @@ func (in *Pages) pages(p *action.Peer) http.Handler {
 		in.json(w, map[string]any{"agent": p.Name, "address": p.Addr.String(), "roles": in.Roles(p), "user": p.User, "tags": p.Tags})
 	})
 	mux.HandleFunc("GET /manifest", func(w http.ResponseWriter, r *http.Request) {
-		md, data := in.Manifest(p)
+		md, _, data := in.Manifest(p)
 		if strings.Contains(r.Header.Get("Accept"), "application/json") {
 			in.json(w, data)
 			return
@@ -93,11 +93,17 @@ func (in *Pages) pages(p *action.Peer) http.Handler {
 		w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
 		fmt.Fprint(w, md)
 	})
+	mux.HandleFunc("GET /env", func(w http.ResponseWriter, _ *http.Request) {
+		_, shell, _ := in.Manifest(p)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprint(w, shell)
+	})
 	in.asks(mux, p)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "You are behind a Sallyport gateway, as agent %s.\n\n"+
 			"/ca.pem    the CA to trust:   curl -fsS http://%[2]s/ca.pem\n"+
 			"/whoami    who you are here\n/manifest  what you may use, and how\n"+
+			"/env       what your clients need in their environment:   eval \"$(curl -fsS http://%[2]s/env)\"\n"+
 			"/approvals/ID  how something that you asked stands\n/requests  POST {\"host\", \"reason\"} to ask for a service\n", p.Name, netstack.GatewayName)
 	})
 	return mux

@@ -32,8 +32,8 @@ func pages() (*inside.Pages, next) {
 	return &inside.Pages{
 		Next: n, CA: func() []byte { return []byte("PEM\n") },
 		Roles: func(*action.Peer) []string { return []string{"buyer"} },
-		Manifest: func(p *action.Peer) (string, any) {
-			return "# " + p.Name, map[string]string{"agent": p.Name}
+		Manifest: func(p *action.Peer) (string, string, any) {
+			return "# " + p.Name, "export AGENT='" + p.Name + "'", map[string]string{"agent": p.Name}
 		},
 		Logger: slog.New(slog.DiscardHandler),
 	}, n

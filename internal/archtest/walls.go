@@ -9,10 +9,11 @@ const module = "sallyport.dev/sallyport"
 // commit that adds it.
 var may = map[string][]string{
 	// Floor 1
-	"action":       {},
-	"vault":        {"action", "vault/scrub", "vault/seal"},
-	"vault/ca":     {"action", "vault"},
-	"vault/remote": {"vault"},
+	"action":            {},
+	"vault":             {"action", "vault/file", "vault/scrub", "vault/seal"},
+	"vault/ca":          {"action", "vault"},
+	"vault/remote":      {"vault"},
+	"vault/placeholder": {"action", "vault", "vault/scrub"},
 
 	// Floor 2: none imports another
 	"netstack":           {"action"},
@@ -21,8 +22,8 @@ var may = map[string][]string{
 	"netstack/capture":   {"action", "netstack", "netstack/tun"},
 	"netstack/wireguard": {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"netstack/tailnet":   {"action", "netstack", "netstack/tun", "netstack/capture"},
-	"netstack/trial":     {"action", "netstack", "netstack/tun"}, // what all transports must stand, for their tests
-	"protocols":          {"action", "vault"},
+	"netstack/trial":     {"action", "netstack", "netstack/tun"},                                     // what all transports must stand, for their tests
+	"protocols":          {"action", "vault", "vault/placeholder"},                                   // what agents hold in place of keys is looked for where they speak
 	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
 	"protocols/postgres": {"action", "vault", "protocols"},
 	"protocols/tcp":      {"action", "vault", "protocols"},
@@ -31,13 +32,13 @@ var may = map[string][]string{
 	"audit":              {"action"},
 
 	// Floor 3
-	"gateway":        {"action", "vault", "netstack", "protocols", "approval", "audit"},
+	"gateway":        {"action", "vault", "vault/placeholder", "netstack", "protocols", "approval", "audit"},
 	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit", "audit/usage"},
 	"internal/store": {"action", "vault", "vault/seal", "netstack", "netstack/dns", "approval", "audit/..."},
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {
-		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/replay", "policy/sketch", "policy/presets/card", "approval/...", "audit", "audit/forward", "audit/record", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
+		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/manifest", "policy/replay", "policy/sketch", "policy/presets/card", "approval/...", "audit", "audit/forward", "audit/record", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
 	},
 	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
 	"docs":          {},                                          // embedded, for the dashboard to show

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/tally"
@@ -33,6 +34,7 @@ import (
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/gateway/probe"
 	"sallyport.dev/sallyport/internal/node/courier"
+	"sallyport.dev/sallyport/internal/node/dummies"
 	"sallyport.dev/sallyport/internal/node/gate"
 	"sallyport.dev/sallyport/internal/node/outreach"
 	"sallyport.dev/sallyport/internal/node/safe"
@@ -95,6 +97,7 @@ type Node struct {
 	// Outreach is whom it asks and tells elsewhere.
 	Outreach *outreach.Outreach
 	Gateway  *gateway.Gateway
+	Dummies  *dummies.Book   // what agents hold in place of keys
 	WG       *wireguard.Node // nil: no such transport
 	TS       *tailnet.Node   // nil: no such transport
 	API      *dashboard.API
@@ -145,6 +148,9 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		return nil, err
 	}
 	if err := n.openDesk(ctx); err != nil {
+		return nil, err
+	}
+	if n.Dummies, err = dummies.Open(ctx, n.Vault); err != nil {
 		return nil, err
 	}
 	if err := n.line(conf); err != nil {
@@ -225,7 +231,8 @@ func (n *Node) line(conf policy.GatewayConfig) error {
 		Policy:    func() gateway.Policy { return n.Rules.Current() },
 		Protocols: set,
 		Approvals: n.Desk, Limits: n.Limits, Journal: spend.Counted{Journal: n.Journal, Meter: n.meter}, Vault: n.Vault, Leaves: n.CA,
-		Dialer: &gateway.Dialer{Resolve: gateway.ResolveAt(conf.Resolvers)}, Now: time.Now,
+		Placeholders: n.Dummies,
+		Dialer:       &gateway.Dialer{Resolve: gateway.ResolveAt(conf.Resolvers)}, Now: time.Now,
 	}
 	if n.o.Dialer != nil {
 		*n.Gateway.Dialer = *n.o.Dialer
@@ -252,9 +259,11 @@ func (n *Node) overlay(ctx context.Context, conf policy.GatewayConfig) error {
 	if conf.Wireguard != nil {
 		subnet = conf.Wireguard.Subnet
 	}
+	n.Dummies.Services = func() []*action.Service { return n.Rules.Current().Services() }
 	if n.Roster, err = netstack.NewRoster(ctx, n.store, subnet, agents, time.Now); err != nil {
 		return err
 	}
+	n.Dummies.Agents = n.Roster.List
 	pool, err := dns.NewPool(ctx, n.store, netip.MustParsePrefix(virtualIPs), names, time.Now)
 	if err != nil {
 		return fmt.Errorf("virtual IPs: %w", err)
@@ -280,7 +289,10 @@ func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Serve
 	v4, v6 := n.Roster.Space().Gateway()
 	resolver := &dns.Server{Pool: pool, Gateway: [2]netip.Addr{v4, v6}, Declared: n.Rules.declares, Log: n.o.Log}
 	pages := &inside.Pages{
-		Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Manifest: n.Rules.Manifest, Logger: n.o.Log,
+		Next: n.Gateway, CA: n.CA.PEM, Roles: n.Rules.RolesOf, Logger: n.o.Log,
+		Manifest: func(p *action.Peer) (markdown, shell string, data any) {
+			return n.Dummies.Page(n.Rules.Current().Manifest(p), p.ID)
+		},
 		Desk: n.Desk, Serves: n.Rules.serves,
 	}
 	if conf.Tailnet != nil {

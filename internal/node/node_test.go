@@ -15,7 +15,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/internal/lab"
 	"sallyport.dev/sallyport/internal/node"
-	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/manifest"
 )
 
 const patience = 20 * time.Second
@@ -209,7 +209,7 @@ func TestRolesAndManifestFollowTheRules(t *testing.T) {
 		t.Errorf("roles %v", got)
 	}
 	md, data := n.Rules.Manifest(peer)
-	if !strings.Contains(md, "s0.example.com") || data.(policy.Manifest).Agent != "laptop" {
+	if !strings.Contains(md, "s0.example.com") || data.(manifest.Page).Agent != "laptop" {
 		t.Errorf("manifest %+v:\n%s", data, md)
 	}
 }

@@ -69,6 +69,13 @@ func (a *Account) Signs() bool {
 	return signs
 }
 
+// Demands reports whether an agent has to show a placeholder for an account.
+func (a *Account) Demands() bool {
+	demands := false
+	a.Each(func(auth action.Auth, _ hcl.Range) { demands = demands || auth.Placeholder != "" })
+	return demands
+}
+
 // Has reports whether a role has an account of its own.
 func (a *Account) Has(role string) bool { return slices.Contains(a.roles(), role) }
 
@@ -79,8 +86,11 @@ func (a *Account) Secrets() []string {
 	return names
 }
 
-// Each calls f with every account, and where it stands.
+// Each calls f with every account, and where it stands; a nil Account has none.
 func (a *Account) Each(f func(action.Auth, hcl.Range)) {
+	if a == nil {
+		return
+	}
 	for _, r := range a.ByRole {
 		f(r.Auth, r.Range)
 	}

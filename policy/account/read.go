@@ -85,8 +85,7 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 	case "mtls":
 		return r.certificate(e, args)
 	case "placeholder":
-		r.fail(e.Range(), "Not in this version", "%s(…) is not in this version; auth is one of %s.", name, strings.Join(forms(), ", "))
-		return nil
+		return r.placeholder(e, args)
 	case "by_role":
 		r.fail(e.Range(), "Bad auth", "by_role(…) stands alone: auth = by_role({ … }).")
 		return nil
@@ -98,7 +97,7 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 		return r.call(e, name, args, 2)
 	}
 	r.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(forms(), ", "),
-		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "aws_sigv4", "mtls", "by_role"}))
+		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "aws_sigv4", "mtls", "placeholder", "by_role"}))
 	return nil
 }
 
@@ -110,6 +109,7 @@ func forms() []string {
 		`github_app({ app_id = "…", installation = "…", key = secret.S })`, "gcp_service_account(secret.S)",
 		"aws_sigv4({ key = secret.K, secret = secret.S })",
 		"mtls(secret.CERT, secret.KEY)",
+		`placeholder("VARIABLE", bearer(secret.S))`,
 		"by_role({ role.R = … })",
 	}
 }
@@ -175,6 +175,36 @@ func (r *reader) certificate(e hcl.Expression, args []hcl.Expression) *action.Au
 		return nil
 	}
 	return a
+}
+
+// placeholder reads placeholder("VARIABLE", bearer(secret.S)): the account that is
+// used where the agent shows the dummy that it has in VARIABLE.
+func (r *reader) placeholder(e hcl.Expression, args []hcl.Expression) *action.Auth {
+	if len(args) != 2 {
+		r.fail(e.Range(), "Bad auth", `placeholder takes the variable and the account, as in placeholder("OPENAI_API_KEY", bearer(secret.S)).`)
+		return nil
+	}
+	variable := r.word(args[0])
+	if variable != "" && !IsVariable(variable) {
+		r.fail(args[0].Range(), "Bad name", "%q is no name of an environment variable: capitals, digits and _.", variable)
+	}
+	a := r.auth(args[1])
+	switch {
+	case a == nil:
+	case a.Placeholder != "":
+		r.fail(args[1].Range(), "Bad auth", "placeholder(…) stands once.")
+	case a.InHandshake() || a.Scheme == "password":
+		r.fail(args[1].Range(), "Bad auth", "%s(…) has no place in a request that a placeholder could stand in.", a.Scheme)
+	default:
+		a.Placeholder = variable
+	}
+	return a
+}
+
+// IsVariable reports whether s can name an environment variable.
+func IsVariable(s string) bool {
+	bad := func(c rune) bool { return c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') }
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, bad) && (s[0] < '0' || s[0] > '9')
 }
 
 // method reads the weakest method by which a password may be proved.

@@ -61,6 +61,7 @@ type Service struct {
 	Operations   []*Operation
 	Description  string
 	Probe        string
+	Variables    []Str // environment variables that agents hold a placeholder in
 	Mode         Str
 
 	EncodedPaths      bool

@@ -44,6 +44,7 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 	value.With(body, "case_insensitive_paths", func(e hcl.Expression) { s.FoldPaths = d.Flag(e).Value })
 	value.With(body, "insecure_injection", func(e hcl.Expression) { s.InsecureInjection = d.Flag(e).Value })
 	value.With(body, "passthrough", func(e hcl.Expression) { s.Passthrough = d.Flag(e) })
+	value.With(body, "env", func(e hcl.Expression) { s.Variables = d.variables(e) })
 	value.With(body, "probe", func(e hcl.Expression) { s.Probe = d.probe(e) })
 	value.With(body, "description", func(e hcl.Expression) { s.Description = d.Text(e).Value })
 	for _, inner := range body.Blocks {
@@ -54,6 +55,17 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 			d.operation(inner, s)
 		}
 	}
+}
+
+// variables reads the names of environment variables.
+func (d *decoder) variables(e hcl.Expression) []Str {
+	names := d.Words(e)
+	for _, s := range names {
+		if !account.IsVariable(s.Value) {
+			d.Fail(s.Range, "Bad name", "%q is no name of an environment variable: capitals, digits and _.", s.Value)
+		}
+	}
+	return names
 }
 
 // probe reads "GET /path": nothing that changes something, and no other host.

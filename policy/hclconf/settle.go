@@ -86,6 +86,7 @@ func (d *decoder) settleProtocol(s *Service) {
 	if proto != "http" {
 		refuse(s.Passthrough.Range, s.Passthrough.Value, "passthrough")
 		refuse(s.Range, s.Probe != "", "probe")
+		refuse(firstOf(s.Variables), len(s.Variables) > 0, "env")
 		refuse(s.Range, s.EncodedPaths || s.FoldPaths, "path_encoding or case_insensitive_paths")
 		for _, op := range s.Operations {
 			refuse(op.Range, true, "operation")

@@ -5,6 +5,7 @@ service "anthropic" {
   protocol    = "http"
   hosts       = ["api.anthropic.com"]
   auth        = header("x-api-key", secret.anthropic)
+  env         = ["ANTHROPIC_API_KEY"]
   posture     = "guarded"
   probe       = "GET /v1/models"
 

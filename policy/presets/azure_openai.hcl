@@ -5,6 +5,7 @@ service "azure_openai" {
   description = "Azure OpenAI"
   protocol    = "http"
   auth        = header("api-key", secret.azure_openai)
+  env         = ["AZURE_OPENAI_API_KEY"]
   posture     = "guarded"
   # Azure does not tell /OpenAI from /openai.
   case_insensitive_paths = true

@@ -5,6 +5,7 @@ service "bedrock" {
   description = "Amazon Bedrock"
   protocol    = "http"
   auth        = bearer(secret.bedrock)
+  env         = ["AWS_BEARER_TOKEN_BEDROCK"]
   posture     = "guarded"
   # The name of a model may be an ARN, with a slash in it.
   path_encoding = "allow"

@@ -5,6 +5,7 @@ service "gemini" {
   protocol    = "http"
   hosts       = ["generativelanguage.googleapis.com"]
   auth        = header("x-goog-api-key", secret.gemini)
+  env         = ["GEMINI_API_KEY", "GOOGLE_API_KEY"]
   posture     = "guarded"
   probe       = "GET /v1beta/models"
 

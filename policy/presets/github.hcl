@@ -9,6 +9,7 @@ service "github" {
   protocol    = "http"
   hosts       = ["api.github.com", "uploads.github.com", "github.com", "raw.githubusercontent.com", "codeload.github.com"]
   auth        = basic("x-access-token", secret.github)
+  env         = ["GITHUB_TOKEN", "GH_TOKEN"]
   posture     = "guarded"
   probe       = "GET /rate_limit"
   # A repository and its owner are found by any case of their names.

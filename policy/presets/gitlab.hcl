@@ -8,6 +8,7 @@ service "gitlab" {
   protocol    = "http"
   hosts       = ["gitlab.com"]
   auth        = basic("oauth2", secret.gitlab)
+  env         = ["GITLAB_TOKEN"]
   posture     = "guarded"
   probe       = "GET /api/v4/user"
   # Projects are named by their path with %2F in it.

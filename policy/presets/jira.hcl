@@ -5,6 +5,7 @@
 service "jira" {
   description = "Jira"
   protocol    = "http"
+  env         = ["JIRA_API_TOKEN"]
   posture     = "guarded"
   probe       = "GET /rest/api/3/myself"
 

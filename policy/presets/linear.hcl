@@ -6,6 +6,7 @@ service "linear" {
   protocol    = "http"
   hosts       = ["api.linear.app"]
   auth        = header("Authorization", secret.linear)
+  env         = ["LINEAR_API_KEY"]
   posture     = "guarded"
 
   operation "graphql" {

@@ -4,6 +4,7 @@ service "notion" {
   protocol    = "http"
   hosts       = ["api.notion.com"]
   auth        = bearer(secret.notion)
+  env         = ["NOTION_TOKEN"]
   posture     = "guarded"
 
   operation "search" {

@@ -5,6 +5,7 @@ service "openai" {
   protocol    = "http"
   hosts       = ["api.openai.com"]
   auth        = bearer(secret.openai)
+  env         = ["OPENAI_API_KEY"]
   posture     = "guarded"
   probe       = "GET /v1/models"
 

@@ -4,6 +4,7 @@ service "openrouter" {
   protocol    = "http"
   hosts       = ["openrouter.ai"]
   auth        = bearer(secret.openrouter)
+  env         = ["OPENROUTER_API_KEY"]
   posture     = "guarded"
   probe       = "GET /api/v1/key"
 

@@ -33,7 +33,7 @@ func TestList(t *testing.T) {
 // TestShape holds every preset against the language: one service of its own
 // name, attributes and operations that the language has, in its own layout.
 func TestShape(t *testing.T) {
-	attributes := []string{"protocol", "hosts", "auth", "posture", "passthrough", "path_encoding", "case_insensitive_paths", "description"}
+	attributes := []string{"protocol", "hosts", "auth", "posture", "passthrough", "path_encoding", "case_insensitive_paths", "env", "probe", "description"}
 	for _, name := range presets.List() {
 		text, _ := presets.Get(name)
 		if got := hclwrite.Format(text); string(got) != string(text) {

@@ -7,6 +7,7 @@ service "slack" {
   protocol    = "http"
   hosts       = ["slack.com", "www.slack.com", "files.slack.com"]
   auth        = bearer(secret.slack)
+  env         = ["SLACK_BOT_TOKEN"]
   posture     = "guarded"
 
   # By any method of HTTP

@@ -6,6 +6,7 @@ service "stripe" {
   protocol    = "http"
   hosts       = ["api.stripe.com", "files.stripe.com"]
   auth        = bearer(secret.stripe)
+  env         = ["STRIPE_API_KEY"]
   posture     = "guarded"
   probe       = "GET /v1/balance"
 

@@ -141,6 +141,9 @@ func (t *transfer) failed(err error) error {
 	if errors.Is(err, vault.ErrNotFound) {
 		p = refusal.Penniless(t.Act.ID)
 	}
+	if errors.Is(err, vault.ErrUnshown) {
+		p = refusal.Unshown(t.Act.ID)
+	}
 	if errors.Is(err, errAgentBody) {
 		p = refusal.Unclear("the body ended before it was whole")
 		p.ID = t.Act.ID

@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/ask"
 	"sallyport.dev/sallyport/protocols/http/entry"
+	"sallyport.dev/sallyport/protocols/http/mark"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
@@ -149,7 +150,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.active.Done()
 	defer s.abort()
+	shown := mark.Head(s.flow.Placeholders, r)
+	mark.Body(s.flow.Placeholders, r)
 	a, p := ask.Read(s.Place, r)
+	a.Act.Shown = shown
 	if s.p.open.Enter(s.Peer.ID) {
 		defer s.p.open.Leave(s.Peer.ID)
 	} else {

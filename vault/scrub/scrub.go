@@ -113,6 +113,22 @@ func (m *Matcher) find(b []byte, found []span) []span {
 	return found
 }
 
+// First gives the place of a value in b, the first one that is met.
+func (m *Matcher) First(b []byte) (from, to int, ok bool) {
+	if m == nil {
+		return 0, 0, false
+	}
+	var room [4]span
+	found := m.find(b, room[:0])
+	if len(found) == 0 {
+		return 0, 0, false
+	}
+	return found[0].from, found[0].to, true
+}
+
+// Longest is the length of the longest form of a value.
+func (m *Matcher) Longest() int { return m.longest }
+
 // begun gives the length of the longest end of b that a value may begin with and
 // that is not whole.
 func (m *Matcher) begun(b []byte) int {

@@ -89,6 +89,15 @@ func Penniless(id string) *Problem {
 	}
 }
 
+// Unshown is for an allowed request without the placeholder that stands for the key.
+func Unshown(id string) *Problem {
+	return &Problem{
+		Status: http.StatusUnauthorized, Kind: "placeholder-missing", Title: "The placeholder is missing",
+		Reason: "The request was allowed, but it does not show this agent's placeholder where the key belongs, so nothing was sent.", ID: id,
+		Next: "Set the variable that http://sallyport.internal/manifest names for this service, as it stands there, and send the request with it.",
+	}
+}
+
 // Denied says what the rules said.
 func Denied(d action.Decision, id string) *Problem {
 	return &Problem{

@@ -1,0 +1,140 @@
+// Package mark looks for placeholders in what agents send: those that stand where the
+// service wants them are told, all others raise an alarm. It changes nothing; what
+// takes their place is the credential's, wherever it goes.
+package mark
+
+import (
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/vault/placeholder"
+)
+
+// Head looks at the head of a request, as it came, and gives what it shows in place
+// of a key.
+func Head(w *placeholder.Watch, r *http.Request) []action.Shown {
+	if w == nil {
+		return nil
+	}
+	var shown []action.Shown
+	for name, values := range r.Header {
+		for _, v := range values {
+			token, ok := w.In(v)
+			if !ok {
+				continue
+			}
+			if name == "Cookie" {
+				shown = append(shown, cookies(w, v)...)
+				continue
+			}
+			slot := "header " + name
+			variable, mine := own(w, v)
+			if !mine || !normal.CredentialField(name) && !w.Declared(slot) {
+				w.Raise(token, slot)
+				continue
+			}
+			shown = append(shown, action.Shown{Variable: variable, Slot: slot})
+		}
+	}
+	return append(shown, target(w, r.RequestURI)...)
+}
+
+// own gives the variable whose placeholder is all that a field holds, beside the name
+// of a scheme.
+func own(w *placeholder.Watch, value string) (variable string, ok bool) {
+	for _, candidate := range candidates(value) {
+		if variable, ok = w.Own(candidate); ok {
+			return variable, true
+		}
+	}
+	return "", false
+}
+
+// candidates are the readings of a field that may hold a key (RFC 9110, 11.4).
+func candidates(value string) []string {
+	value = strings.TrimSpace(value)
+	scheme, rest, found := strings.Cut(value, " ")
+	switch rest = strings.TrimSpace(rest); {
+	case !found:
+		return []string{value}
+	case strings.EqualFold(scheme, "Basic"):
+		b, err := base64.StdEncoding.DecodeString(rest)
+		if err != nil {
+			return nil
+		}
+		user, password, _ := strings.Cut(string(b), ":")
+		return []string{password, user}
+	case strings.HasPrefix(scheme, "AWS4-"):
+		_, credential, _ := strings.Cut(rest, "Credential=")
+		id, _, _ := strings.Cut(credential, "/")
+		return []string{id}
+	}
+	return []string{rest}
+}
+
+func cookies(w *placeholder.Watch, line string) (shown []action.Shown) {
+	for pair := range strings.SplitSeq(line, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		token, ok := w.In(pair)
+		if !ok {
+			continue
+		}
+		slot := "cookie " + name
+		if variable, mine := w.Own(value); mine && w.Declared(slot) {
+			shown = append(shown, action.Shown{Variable: variable, Slot: slot})
+			continue
+		}
+		w.Raise(token, slot)
+	}
+	return shown
+}
+
+// target looks at path and query.
+func target(w *placeholder.Watch, uri string) (shown []action.Shown) {
+	if _, ok := w.In(uri); !ok {
+		return nil
+	}
+	path, query, _ := strings.Cut(uri, "?")
+	if token, ok := w.In(path); ok {
+		w.Raise(token, "path")
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		token, ok := w.In(pair)
+		if !ok {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		slot := "query " + name
+		plain, err := url.QueryUnescape(value)
+		variable, mine := w.Own(plain)
+		if err != nil || !mine || !normal.CredentialParam(name) && !w.Declared(slot) {
+			w.Raise(token, "query")
+			continue
+		}
+		shown = append(shown, action.Shown{Variable: variable, Slot: slot})
+	}
+	return shown
+}
+
+// Body looks at a body as it is read.
+func Body(w *placeholder.Watch, r *http.Request) {
+	if w != nil && r.Body != nil && r.ContentLength != 0 {
+		r.Body = &body{ReadCloser: r.Body, stream: w.Stream("body")}
+	}
+}
+
+type body struct {
+	io.ReadCloser
+	stream placeholder.Stream
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.stream.Pass(p[:n])
+	return n, err
+}
