@@ -79,13 +79,6 @@ func SecureContext(r *http.Request) bool {
 	return err == nil
 }
 
-// SecureContext reports whether a request comes from a browser in what browsers
-// call a secure context: there are passkeys and Web Push there, and nowhere else.
-func SecureContext(r *http.Request) bool {
-	_, _, err := site(r)
-	return err == nil
-}
-
 func passkeyFault(err error) error {
 	switch {
 	case errors.Is(err, passkey.ErrBusy):
