@@ -54,6 +54,7 @@ func Language() *Shape {
 			"rule":      rule(),
 			"approver":  approver(),
 			"judge":     judge(),
+			"price":     price(),
 			"test":      test(),
 		},
 	}
@@ -173,6 +174,23 @@ func listDoc(name string) string {
 		"models":     "Globs over the model of LLM calls.",
 		"hours":      `Times such as "mon-fri 09:00-18:00 Europe/Berlin"; without a zone they are UTC.`,
 	}[name]
+}
+
+func price() *Shape {
+	tokens := func(name, usual, doc string) Attr {
+		return Attr{Name: name, Type: "money", Default: usual, Doc: doc}
+	}
+	return &Shape{
+		Doc:      "What a model costs, in place of the list that the gateway has: dollars for a million tokens. The label is the name of the model, as its answers or the requests have it. It holds at every service.",
+		Labelled: true,
+		Attrs: []Attr{
+			tokens("input", "", `Of what goes in: "$2.50"; required.`),
+			tokens("output", "", "Of what comes out, with its reasoning; required."),
+			tokens("cache_read", "as input", "Of what goes in and a cache has."),
+			tokens("cache_write", "as input", "Of what goes in and is written to a cache."),
+			tokens("cache_write_long", "as input", "Of what is written to a cache for an hour."),
+		},
+	}
 }
 
 func test() *Shape {
