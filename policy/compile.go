@@ -91,6 +91,9 @@ func (c *compiler) service(conf *hclconf.Service) {
 			s.Readings = append(s.Readings, op.As.Value)
 		}
 	}
+	if slices.Contains(s.Readings, "llm") {
+		s.Prices = c.policy.conf.PriceList()
+	}
 	c.route(s)
 	c.policy.services = append(c.policy.services, s)
 	c.policy.byName[s.Name] = s

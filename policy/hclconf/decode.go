@@ -77,6 +77,8 @@ func (d *decoder) block(b *hclsyntax.Block) {
 		d.approver(b)
 	case "judge":
 		d.judge(b)
+	case "price":
+		d.price(b)
 	case "test":
 		d.test(b)
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	Rules     []*Rule
 	Approvers []*Approver
 	Judges    []*Judge
+	Prices    []*Price
 	Tests     []*Test
 }
 

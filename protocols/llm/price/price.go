@@ -25,9 +25,6 @@ const Configured = "configured"
 // Unstated is the price of a part that costs what its side does.
 const Unstated = -1
 
-// Max bounds a price, in millionths of a dollar for a million tokens.
-const Max = 1000 * 1_000_000
-
 // A Table is a dated list of prices.
 type Table struct {
 	Date string // 2025-11-24
@@ -92,7 +89,7 @@ func (t *Table) add(line []string) error {
 		if *p = Unstated; line[3+i] == "" {
 			continue
 		}
-		if *p, err = Parse(line[3+i]); err != nil {
+		if *p, err = action.Dollars(line[3+i]); err != nil {
 			return err
 		}
 	}
@@ -105,19 +102,6 @@ func (t *Table) add(line []string) error {
 	}
 	t.rows[k] = append(t.rows[k], r)
 	return nil
-}
-
-// Parse reads dollars: "2.50". It gives millionths.
-func Parse(s string) (int64, error) {
-	whole, part, _ := strings.Cut(s, ".")
-	if len(part) > 6 || strings.HasSuffix(s, ".") {
-		return 0, fmt.Errorf("%q is no amount in dollars", s)
-	}
-	n, err := strconv.ParseUint(whole+part+strings.Repeat("0", 6-len(part)), 10, 63)
-	if err != nil || whole == "" || n > Max {
-		return 0, fmt.Errorf("%q is no amount from 0 to 1000 dollars", s)
-	}
-	return int64(n), nil
 }
 
 // Charge works out what u costs: by own, which are by model; by what the answer

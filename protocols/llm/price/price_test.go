@@ -87,7 +87,7 @@ func TestCharge(t *testing.T) {
 // The most that a scanner believes, at the most that a price may be, is still a number.
 func TestT53_NoPriceOverflows(t *testing.T) {
 	const most = 100_000_000
-	p := action.Price{Input: Max, CacheRead: Max, CacheWrite: Max, CacheWriteLong: Max, Output: Max}
+	p := action.Price{Input: action.MaxPrice, CacheRead: action.MaxPrice, CacheWrite: action.MaxPrice, CacheWriteLong: action.MaxPrice, Output: action.MaxPrice}
 	got := cost(p, &action.Usage{Input: 2 * most, CacheRead: most, CacheWrite: most, CacheWriteLong: most, Output: 2 * most})
 	if want := int64(700_000_000_000_000); got != want {
 		t.Errorf("it costs %d, want %d", got, want)
@@ -95,13 +95,13 @@ func TestT53_NoPriceOverflows(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for text, want := range map[string]int64{"0": 0, "2.50": 2_500_000, "0.0375": 37_500, "1000": Max, "0.000001": 1} {
-		if got, err := Parse(text); err != nil || got != want {
+	for text, want := range map[string]int64{"0": 0, "2.50": 2_500_000, "0.0375": 37_500, "1000": action.MaxPrice, "0.000001": 1} {
+		if got, err := action.Dollars(text); err != nil || got != want {
 			t.Errorf("%q is %d: %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", ".5", "1.", "-1", "1e3", "$1", "1000.01", "0.0000001", "1,5", "1.2.3", "+1", " 1", "NaN", "99999999999999999999"} {
-		if got, err := Parse(text); err == nil {
+		if got, err := action.Dollars(text); err == nil {
 			t.Errorf("%q is %d", text, got)
 		}
 	}
