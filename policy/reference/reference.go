@@ -58,7 +58,7 @@ func (p *page) contents() {
 
 // order lists the blocks: those that everybody needs first.
 func order(s *shape.Shape) []string {
-	first := []string{"service", "role", "rule", "secret", "approver", "judge", "test", "gateway", "operators"}
+	first := []string{"service", "role", "rule", "secret", "approver", "judge", "price", "test", "gateway", "operators"}
 	names := slices.Sorted(maps.Keys(s.Blocks))
 	slices.SortStableFunc(names, func(a, b string) int { return place(first, a) - place(first, b) })
 	return names
