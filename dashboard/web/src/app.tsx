@@ -27,6 +27,8 @@ const AgentsPage = lazy(() => import('./pages/agents').then((m) => ({ default: m
 const AgentPage = lazy(() => import('./pages/agents').then((m) => ({ default: m.AgentPage })))
 const ServicesPage = lazy(() => import('./pages/services').then((m) => ({ default: m.ServicesPage })))
 const GalleryPage = lazy(() => import('./pages/gallery').then((m) => ({ default: m.GalleryPage })))
+const DocsPage = lazy(() => import('./pages/docs').then((m) => ({ default: m.DocsPage })))
+const TrialPage = lazy(() => import('./pages/trial').then((m) => ({ default: m.TrialPage })))
 const SessionsPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionsPage })))
 const SessionPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionPage })))
 const PolicyPage = lazy(() => import('./pages/policy').then((m) => ({ default: m.PolicyPage })))
@@ -51,6 +53,9 @@ function page(path: string): ReactNode {
   if (match('/policy', path)) return <PolicyPage />
   if (match('/policy/new', path)) return <RulePage />
   if (match('/usage', path)) return <UsagePage />
+  if (match('/policy/test', path)) return <TrialPage />
+  if (match('/docs', path)) return <DocsPage name="" />
+  if ((m = match('/docs/:name', path))) return <DocsPage name={m.name!} />
   if (match('/audit', path)) return <AuditPage />
   if (match('/settings', path)) return <SettingsPage />
   return <NotFound />

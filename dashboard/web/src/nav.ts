@@ -17,5 +17,6 @@ export const nav: Item[] = [
   { to: '/policy', name: 'Policy', icon: 'policy', key: 'y' },
   { to: '/usage', name: 'Usage', icon: 'usage', key: 'o' },
   { to: '/audit', name: 'Audit', icon: 'audit', key: 'u' },
+  { to: '/docs', name: 'Docs', icon: 'book', key: 'd' },
   { to: '/settings', name: 'Settings', icon: 'settings', key: 't' },
 ]

@@ -4,7 +4,7 @@ import { post } from './lib/api'
 import { changed, useResource } from './lib/resource'
 import { go } from './lib/router'
 import { setTheme } from './lib/theme'
-import type { Agent, View } from './lib/types'
+import type { Agent, Answer, View } from './lib/types'
 import { nav } from './nav'
 import { Icon, type IconName } from './ui/icons'
 import { Foreign } from './ui/kit'
@@ -37,7 +37,8 @@ function Finder({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }
   const [at, setAt] = useState(0)
   const { data: agents } = useResource<Agent[]>('/agents')
   const { data: views } = useResource<View[]>('/views')
-  const list = find(text, agents ?? [], views ?? [], onHelp)
+  const { data: docs } = useResource<Answer<'GET /docs'>>('/docs')
+  const list = [...find(text, agents ?? [], views ?? [], onHelp), ...inDocs(text, docs ?? [])]
   const run = (e: Entry | undefined) => {
     if (!e) return
     onClose()
@@ -84,6 +85,18 @@ function Finder({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }
       </div>
     </>
   )
+}
+
+/** inDocs finds headings of the documentation, and searches the rest of it. */
+function inDocs(text: string, docs: Answer<'GET /docs'>): Entry[] {
+  const want = text.trim().toLowerCase().split(/\s+/).filter(Boolean)
+  if (want.length === 0 || docs.length === 0) return []
+  const found = docs.flatMap((p) =>
+    p.sections
+      .filter((s) => want.every((w) => `${p.title} ${s.title}`.toLowerCase().includes(w)))
+      .map((s): Entry => ({ name: s.title, note: s.anchor ? `docs: ${p.title}` : 'docs', icon: 'book', act: () => go(`/docs/${p.name}${s.anchor ? '#' + s.anchor : ''}`) })),
+  )
+  return [...found.slice(0, 6), { name: text.trim(), note: 'search the docs', icon: 'book', act: () => go(`/docs?q=${encodeURIComponent(text.trim())}`) }]
 }
 
 function find(text: string, agents: Agent[], views: View[], onHelp: () => void): Entry[] {

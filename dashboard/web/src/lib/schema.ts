@@ -127,6 +127,7 @@ export interface Schemas {
     placed?: Schemas['action.Placement'][]
     revision: string
     tests: number
+    texts?: Record<string, string>
   }
   'action.Revision': {
     by: string
@@ -487,6 +488,22 @@ export interface Schemas {
     text: string
     total: number
   }
+  'manual.Page': {
+    name: string
+    sections: Schemas['manual.Section'][]
+    title: string
+  }
+  'manual.Section': {
+    anchor: string
+    level: number
+    says?: string
+    title: string
+  }
+  'manual.Text': {
+    name: string
+    text: string
+    title: string
+  }
   'outlet.Outlet': {
     can_test?: boolean
     delivered?: string
@@ -677,6 +694,21 @@ export interface Schemas {
     host?: string
     role?: string
   }
+  'session.Ended': {
+    connections: number
+  }
+  'session.Session': {
+    actions: number
+    agent: string
+    asked?: number
+    denied?: number
+    failed?: number
+    from: string
+    id: string
+    live: boolean
+    services?: string[]
+    to: string
+  }
   'usage.Group': {
     cache_read: number
     cache_write: number
@@ -777,6 +809,9 @@ export interface Routes {
   'GET /connect/{ticket}': { in: null; out: string }
   'GET /connections': { in: null; out: Schemas['connect.Connectable'][] }
   'POST /connections/{id}': { in: Schemas['connect.Brought']; out: Schemas['connect.Connection'] }
+  'GET /docs': { in: null; out: Schemas['manual.Page'][] }
+  'GET /docs/img/{picture}': { in: null; out: string }
+  'GET /docs/{page}': { in: null; out: Schemas['manual.Text'] }
   'GET /events': { in: null; out: string }
   'GET /grants': { in: null; out: Schemas['request.Request'][] }
   'DELETE /grants/{id}': { in: null; out: Schemas['request.Request'] }
@@ -829,6 +864,8 @@ export interface Routes {
   'POST /session/passkey': { in: unknown; out: Schemas['route.Caller'] }
   'POST /session/passkey/challenge': { in: null; out: unknown }
   'POST /session/step-up': { in: Schemas['door.Proof']; out: Schemas['route.Caller'] }
+  'GET /sessions': { in: null; out: Schemas['session.Session'][] }
+  'POST /sessions/{id}/end': { in: null; out: Schemas['session.Ended'] }
   'POST /setup': { in: Schemas['door.Setup']; out: Schemas['route.Caller'] }
   'GET /status': { in: null; out: Schemas['dashboard.Status'] }
   'POST /tailnet/logout': { in: null; out: Schemas['route.Nothing'] }

@@ -96,6 +96,7 @@ function ActionHead({ r, whole, onClose }: { r: ActionRecord; whole?: boolean; o
         <Button icon="copy" onClick={() => void copy(r.id, 'Copied the id')}>Copy id</Button>
         {!whole && <Link className="button" to={`/actions/${encodeURIComponent(r.id)}`}>Open</Link>}
         {r.service && <Link className="button" to={`/policy/new?from=${encodeURIComponent(r.id)}`}>Make a rule</Link>}
+        {r.service && /^(http|postgres)$/.test(r.protocol ?? '') && <Link className="button" to={`/policy/test?from=${encodeURIComponent(r.id)}`}>Add as a test</Link>}
         <Link className="button" to={`/activity?q=${encodeURIComponent(similar(r))}`}>Similar</Link>
       </div>
     </header>
