@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
+	"sallyport.dev/sallyport/cmd/sallyport/usage"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/policy/rules/trace"
 
@@ -97,6 +98,9 @@ func outcome(rec *audit.Record) string {
 		text := "  -> " + cli.Printable(rec.Status) + " in " + rec.Duration.Round(10*time.Microsecond).String()
 		if rec.Injected {
 			text += ", secret injected"
+		}
+		if rec.Usage != nil {
+			text += ", " + usage.Took(rec.Usage)
 		}
 		if len(rec.Asks) > 0 { // somebody said yes
 			text += ", asked: " + cli.Printable(rec.Reason)

@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit/usage"
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
 
@@ -56,31 +58,63 @@ func write(w io.Writer, r *usage.Report) error {
 	if r.Total.Requests == 0 {
 		return nil
 	}
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	for _, d := range r.By {
-		fmt.Fprintf(tw, "%s\t", strings.ToUpper(d))
+	rows := make([][]string, 0, len(r.Groups)+2)
+	head := make([]string, len(r.By))
+	for i, d := range r.By {
+		head[i] = strings.ToUpper(d)
 	}
-	fmt.Fprintln(tw, "REQUESTS\tINPUT\tCACHED\tOUTPUT\tCOST\t")
+	rows = append(rows, head)
 	for i := range r.Groups {
-		g := &r.Groups[i]
-		for j, key := range g.Key {
-			switch {
-			case g.Rest > 0 && j == 0:
-				key = fmt.Sprintf("%d others", g.Rest)
-			case g.Rest > 0:
-				key = ""
-			default:
-				key = cli.OrDash(key)
-			}
-			cli.Printf(tw, "%s\t", key)
-		}
-		line(tw, &g.Sum)
+		rows = append(rows, names(&r.Groups[i]))
 	}
 	if len(r.By) > 0 {
-		fmt.Fprint(tw, "total\t", strings.Repeat("\t", len(r.By)-1))
-		line(tw, &r.Total)
+		rows = append(rows, append([]string{"total"}, make([]string, len(r.By)-1)...))
+	}
+	flush(rows)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	for i, row := range rows {
+		for _, cell := range row {
+			fmt.Fprint(tw, cell, "\t")
+		}
+		switch {
+		case i == 0:
+			fmt.Fprintln(tw, "REQUESTS\tINPUT\tCACHED\tOUTPUT\tCOST\t")
+		case i <= len(r.Groups):
+			line(tw, &r.Groups[i-1].Sum)
+		default:
+			line(tw, &r.Total)
+		}
 	}
 	return tw.Flush()
+}
+
+// names are the cells that say which group it is.
+func names(g *usage.Group) []string {
+	row := make([]string, len(g.Key))
+	for i, key := range g.Key {
+		row[i] = cli.OrDash(cli.Printable(key))
+		if g.Rest > 0 {
+			row[i] = ""
+		}
+	}
+	if g.Rest > 0 && len(row) > 0 {
+		row[0] = fmt.Sprintf("%d others", g.Rest)
+	}
+	return row
+}
+
+// flush makes the cells of a column as wide as the widest: names begin at the left,
+// beside numbers that end at the right.
+func flush(rows [][]string) {
+	for i := range rows[0] {
+		widest := 0
+		for _, row := range rows {
+			widest = max(widest, utf8.RuneCountInString(row[i]))
+		}
+		for _, row := range rows {
+			row[i] += strings.Repeat(" ", widest-utf8.RuneCountInString(row[i]))
+		}
+	}
 }
 
 func line(w io.Writer, s *usage.Sum) {
@@ -108,7 +142,7 @@ func notes(cmd *cobra.Command, r *usage.Report) {
 			cli.Say(cmd, "… and %d more without a price.", len(r.Unpriced)-i)
 			break
 		}
-		cli.Say(cmd, "No price: %s of %s (%s, %s tokens), not in the sum.", cli.OrDash(u.Model), u.Provider, cli.Count(int(u.Requests), "request"), digits(u.Tokens))
+		cli.Say(cmd, "No price: %s of %s (%s, %s tokens), not in the sum. State one: price \"%s\" { … }", cli.OrDash(u.Model), u.Provider, cli.Count(int(u.Requests), "request"), digits(u.Tokens), cli.OrDash(u.Model))
 	}
 }
 
@@ -124,6 +158,18 @@ func Money(nano int64) string {
 	}
 	cents := (nano + 5_000_000) / 10_000_000
 	return fmt.Sprintf("$%s.%02d", digits(cents/100), cents%100)
+}
+
+// Took says what one call took, in a line.
+func Took(u *action.Usage) string {
+	about, cost := "", "no price"
+	if u.Estimated {
+		about = "about "
+	}
+	if u.Price != "" {
+		cost = Money(u.Cost)
+	}
+	return fmt.Sprintf("%s%s → %s tokens, %s", about, digits(u.Prompt()), digits(u.Output), cost)
 }
 
 // digits puts a comma between thousands.
