@@ -101,7 +101,7 @@ func TestAnOlderMonthGetsTheTable(t *testing.T) {
 }
 
 // A model's name is chosen by whoever answers; in a column it is a text like any other.
-func TestT48_AModelsNameIsNoSQL(t *testing.T) {
+func TestAModelsNameIsNoSQL(t *testing.T) {
 	s := openStore(t, stateDir(t))
 	l := openLog(t, s, audit.Options{})
 	name := `x'); DROP TABLE usage; --`
