@@ -97,7 +97,8 @@ func TestEveryCommandSpeaksJSON(t *testing.T) {
 	s := d.shopper("buyer")
 	s.must("GET", "/v1/things", 200)
 	s.must("DELETE", "/v1/things", 403)
-	id := d.Records("service:shop", 2)[1].ID
+	denied := d.Records("service:shop", 2)[1]
+	id := denied.ID
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ask := func(path string) string {
@@ -126,12 +127,16 @@ func TestEveryCommandSpeaksJSON(t *testing.T) {
 		{"ca export", "", 0},
 		{"approvals ls", "", 0},
 		{"approvals show " + first, "", 0},
+		{"approvals rule " + first + " --dry-run", "", 0},
 		{"approvals approve " + first + " --for 15m", "", 0},
 		{"approvals grants", "", 0},
 		{"approvals revoke " + first, "", 0},
 		{"approvals revoke " + first, "", 1},
 		{"approvals deny nothing", "", 1},
 		{"usage", "", 0},
+		{"session ls", "", 0},
+		{"session show " + denied.Session, "", 0},
+		{"session show nothing", "", 1},
 		{"agent add ci", "", 0},
 		{"agent add ci", "", 1},
 		{"agent add cd --conf cd.conf", "", 0},
@@ -227,6 +232,8 @@ func elsewhere(t *testing.T) []said {
 			io.WriteString(w, `{"tailnet":{"state":"Running","name":"gw","addresses":["100.64.0.1"],"hostname":"gw"}}`)
 		case "/api/v1/agents/laptop/approve":
 			io.WriteString(w, `{"name":"laptop","state":"active"}`)
+		case "/api/v1/sessions/1/end":
+			io.WriteString(w, `{"connections":1}`)
 		case "/api/v1/secrets/mail/connect":
 			io.WriteString(w, `{"id":"1","secret":"mail","state":"waiting","link":"https://gw.test/connect"}`)
 		case "/api/v1/connections/1":
@@ -240,7 +247,7 @@ func elsewhere(t *testing.T) []said {
 	t.Cleanup(at.Close)
 	return []said{
 		{args: "setup tailnet --gateway " + at.URL}, {args: "agent approve laptop --gateway " + at.URL}, {args: "tailnet logout --gateway " + at.URL},
-		{args: "secret connect mail --gateway " + at.URL},
+		{args: "secret connect mail --gateway " + at.URL}, {args: "session kill 1 --gateway " + at.URL},
 	}
 }
 

@@ -107,11 +107,11 @@ func serve(ctx context.Context, o node.Options, ready func(*node.Node)) error {
 		return cli.ExitError{Code: cli.ExitUsage, Err: err}
 	}
 	if err != nil {
-		return cli.ExitError{Code: cli.ExitFailed, Err: err}
+		return cli.ExitError{Code: cli.ExitFailed, Err: cli.Cured(err)}
 	}
 	defer n.Close()
 	if err := n.Run(ctx, func() { ready(n) }); err != nil {
-		return cli.ExitError{Code: cli.ExitFailed, Err: err}
+		return cli.ExitError{Code: cli.ExitFailed, Err: cli.Cured(err)}
 	}
 	return nil
 }

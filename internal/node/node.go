@@ -5,9 +5,7 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -186,7 +184,7 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 		n.Dir = n.o.State
 	}
 	if err := os.MkdirAll(n.Dir, 0o700); err != nil {
-		return fmt.Errorf("state directory: %w", err)
+		return fmt.Errorf("make the state directory (state_dir in the gateway block names another): %w", err)
 	}
 	if n.store, err = store.Open(ctx, n.Dir, n.o.Log); err != nil {
 		return err
@@ -251,7 +249,7 @@ func (n *Node) overlay(ctx context.Context, conf policy.GatewayConfig) error {
 		return fmt.Errorf("WireGuard key: %w", err)
 	}
 	private := string(secret.Reveal())
-	agents, names, err := ulas(private)
+	agents, names, err := netstack.Own(private)
 	if err != nil {
 		return err
 	}
@@ -306,23 +304,6 @@ func (n *Node) server(conf policy.GatewayConfig, pool *dns.Pool) *netstack.Serve
 		Handler: pages, Peers: peers, Names: pool, Log: n.o.Log, Resolver: resolver,
 		Limits: netstack.Limits{Flows: conf.Limits.ConnectionsPerAgent},
 	}
-}
-
-// ulas derives the gateway's own IPv6 prefixes (RFC 4193) from its key, so that
-// they stay: one for agents, one for names.
-func ulas(private string) (agents, names netip.Prefix, err error) {
-	raw, err := base64.StdEncoding.DecodeString(private)
-	if err != nil {
-		return agents, names, fmt.Errorf("WireGuard key: %w", err)
-	}
-	sum := sha256.Sum256(append([]byte("sallyport ula "), raw...))
-	var a [16]byte
-	a[0] = 0xfd
-	copy(a[1:6], sum[:5])
-	a[7] = 1
-	agents = netip.PrefixFrom(netip.AddrFrom16(a), 64)
-	a[7] = 2
-	return agents, netip.PrefixFrom(netip.AddrFrom16(a), 64), nil
 }
 
 // prepare makes certificates and secrets of the new rules possible before any

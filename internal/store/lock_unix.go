@@ -21,7 +21,7 @@ func lock(path string) (*os.File, error) {
 		return f, nil
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = errors.New("another gateway runs on it")
+		err = errors.New("another gateway runs on it; stop that one, or give this one a state_dir of its own")
 	}
 	return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 }

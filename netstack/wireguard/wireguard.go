@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,6 +181,12 @@ func logger(log *slog.Logger) *device.Logger {
 	log = log.With("from", "wireguard-go")
 	return &device.Logger{
 		Verbosef: device.DiscardLogf,
-		Errorf:   func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) },
+		Errorf: func(format string, args ...any) {
+			level := slog.LevelWarn
+			if strings.HasPrefix(format, "Unable to update bind") { // Up returns that
+				level = slog.LevelDebug
+			}
+			log.Log(context.Background(), level, fmt.Sprintf(format, args...))
+		},
 	}
 }

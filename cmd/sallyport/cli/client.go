@@ -161,10 +161,12 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		cure = "its admin.sock is for the user that runs it and for root"
+		cure = "its socket is for the user that runs it and for root: use sudo, or its dashboard's URL with a token"
 	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
 		why = errors.New("it hung up")
-		cure = "it talks to the user that runs it and to root only"
+		cure = "it talks to the user that runs it and to root only: use sudo, or its dashboard's URL with a token"
+	case errors.Is(err, syscall.ECONNREFUSED) && c.base == "http://sallyport":
+		cure = "one that ran there is gone; start it again with `sallyport serve`"
 	}
 	return ExitError{Code: ExitUnreachable, Err: fmt.Errorf("no gateway answers at %s (%w); %s", c.where, why, cure)}
 }
