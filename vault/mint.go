@@ -24,7 +24,7 @@ type Minter interface {
 
 // A Minted is what a Minter made. The caller takes the secrets over.
 type Minted struct {
-	As    action.Auth // how Value goes out; of its fields Scheme and Name count
+	As    action.Auth // how Value goes out; of its fields Scheme, Name and Least count
 	Value Secret
 	Sent  []Secret  // what of it goes out, if that is not all of it
 	Until time.Time // when it ends; zero: not by itself

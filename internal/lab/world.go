@@ -132,6 +132,16 @@ func (l *Lab) Certificate(name string, until time.Time) (cert, key string) {
 	return string(c), string(k)
 }
 
+// Proof gives what a server of this name proves itself with.
+func (l *Lab) Proof(name string) *tls.Config {
+	l.t.Helper()
+	c, k, err := l.world.ca.IssuePEM(name)
+	must(l.t, err)
+	pair, err := tls.X509KeyPair(c, k)
+	must(l.t, err)
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+}
+
 // HTTP serves a name without TLS.
 func (l *Lab) HTTP(name string, h http.Handler) *httptest.Server {
 	l.t.Helper()

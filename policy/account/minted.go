@@ -32,7 +32,7 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 	f := form{needs: []string{"app_id", "installation"}, may: []string{"api"}, secrets: []string{"key"}, one: "key"}
 	switch scheme {
 	case "aws_sigv4":
-		f = form{may: []string{"role_arn", "region"}, secrets: []string{"key", "secret"}, one: "secret"}
+		f = form{may: []string{"role_arn", "region", "user", "endpoint"}, secrets: []string{"key", "secret"}, one: "secret"}
 	case "oauth2":
 		f = form{
 			may:     []string{"token_url", "client_id", "authorize_url", "device_url", "issuer", "resource", "audience", "client_auth", "flow"},
@@ -60,7 +60,7 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 			a.Secrets = append(a.Secrets, s)
 		}
 	}
-	if scheme == "oauth2" && !r.client(args[0], spec, secrets) {
+	if scheme == "oauth2" && !r.client(args[0], spec, secrets) || scheme == "aws_sigv4" && !r.rds(args[0], spec, a) {
 		return nil
 	}
 	if f.one != "" && (secrets[f.one] == "" || secrets[f.secrets[0]] == "") {

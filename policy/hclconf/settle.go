@@ -2,6 +2,7 @@ package hclconf
 
 import (
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy/account"
 	"sallyport.dev/sallyport/policy/hclconf/shape"
 	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/place"
@@ -116,8 +117,13 @@ func (d *decoder) settleProtocol(s *Service) {
 		d.Fail(s.Auth.Range, "Contradiction", "A tcp service is opaque and takes no secret.")
 		return
 	}
+	s.Auth.At(endpoint(s))
 	s.Auth.Each(func(a action.Auth, at hcl.Range) {
 		switch password := a.Scheme == "password"; {
+		case a.Scheme == account.SchemeRDS:
+			d.rds(s, a, at)
+		case proto == "postgres" && a.Scheme == "aws_sigv4":
+			d.Fail(at, "Attribute missing", `A database of RDS takes aws_sigv4 with user = "…": who logs in there.`)
 		case a.InHandshake() && (s.TLS.Disable || s.InsecureInjection):
 			d.Fail(at, "Contradiction", "A client certificate is shown in the TLS handshake, and this service does without one.")
 		case a.InHandshake() && proto == "http" && a.Name != "":

@@ -33,21 +33,26 @@ func (a *amazon) Mint(ctx context.Context, auth action.Auth, secrets []vault.Sec
 	if err := json.Unmarshal([]byte(auth.Spec), &spec); err != nil {
 		return vault.Minted{}, fmt.Errorf("account: %w", err)
 	}
+	own, until, err := a.account(ctx, spec, secrets)
+	if err != nil {
+		return vault.Minted{}, err
+	}
+	return minted(own, until)
+}
+
+// account gives what is signed with: the key itself, or a session of the role.
+func (a *amazon) account(ctx context.Context, spec Amazon, secrets []vault.Secret) (vault.AWSAccount, time.Time, error) {
 	own := vault.AWSAccount{
 		ID: strings.TrimSpace(string(secrets[0].Reveal())), Key: strings.TrimSpace(string(secrets[1].Reveal())),
 	}
 	if spec.RoleARN == "" {
-		return minted(own, time.Time{})
+		return own, time.Time{}, nil
 	}
 	endpoint, region := "https://sts.amazonaws.com/", "us-east-1"
 	if spec.Region != "" {
 		endpoint, region = "https://sts."+spec.Region+".amazonaws.com/", spec.Region
 	}
-	session, until, err := a.assume(ctx, endpoint, region, spec.RoleARN, own)
-	if err != nil {
-		return vault.Minted{}, err
-	}
-	return minted(session, until)
+	return a.assume(ctx, endpoint, region, spec.RoleARN, own)
 }
 
 func minted(a vault.AWSAccount, until time.Time) (vault.Minted, error) {

@@ -2,12 +2,17 @@ package mint
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -63,5 +68,68 @@ func TestAmazon(t *testing.T) {
 	_, err := m.Mint(t.Context(), account("aws_sigv4", Amazon{RoleARN: "arn:x"}, "id", "key"), secrets("OTHER", "k"))
 	if err == nil || !strings.Contains(err.Error(), "403") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("%v", err)
+	}
+}
+
+// presigned holds a token against the key, step by step as AWS describes it (Signature
+// Version 4, "query parameters").
+func presigned(t *testing.T, token, key, service string) url.Values {
+	t.Helper()
+	host, query, ok := strings.Cut(token, "/?")
+	if !ok {
+		t.Fatalf("no token: %s", token)
+	}
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := q.Get("X-Amz-Signature")
+	unsigned := maps.Clone(q)
+	unsigned.Del("X-Amz-Signature")
+	canonical := strings.Join([]string{
+		"GET", "/", strings.ReplaceAll(unsigned.Encode(), "+", "%20"), "host:" + host, "", "host", sum(nil),
+	}, "\n")
+	scope := strings.SplitN(q.Get("X-Amz-Credential"), "/", 2)[1]
+	text := strings.Join([]string{"AWS4-HMAC-SHA256", q.Get("X-Amz-Date"), scope, sum([]byte(canonical))}, "\n")
+	parts := strings.Split(scope, "/")
+	if parts[2] != service {
+		t.Errorf("signed for %s", parts[2])
+	}
+	mac := []byte("AWS4" + key)
+	for _, s := range append(parts, text) {
+		h := hmac.New(sha256.New, mac)
+		h.Write([]byte(s))
+		mac = h.Sum(nil)
+	}
+	if hex.EncodeToString(mac) != signature {
+		t.Errorf("the signature does not hold")
+	}
+	return q
+}
+
+func TestRDS(t *testing.T) {
+	m := All(http.DefaultClient, nil, func() time.Time { return at })["aws_rds_iam"]
+	for _, spec := range []RDS{
+		{Endpoint: "app.abc.eu-central-1.rds.amazonaws.com:5432"},
+		{Endpoint: "app.abc.rds.test:5432", Amazon: Amazon{Region: "eu-central-1"}},
+		{Endpoint: "app.abc.cn-north-1.rds.amazonaws.com.cn:5432"},
+	} {
+		auth := account("aws_rds_iam", spec, "id", "key")
+		auth.Name = "agent ro"
+		got, err := m.Mint(t.Context(), auth, secrets("AKID", "the-key\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.As.Scheme != "password" || got.As.Name != "agent ro" || got.As.Least != "password" || !got.Until.Equal(at.Add(15*time.Minute)) {
+			t.Errorf("%+v until %s", got.As, got.Until)
+		}
+		token := string(got.Value.Reveal())
+		q := presigned(t, token, "the-key", "rds-db")
+		if !strings.HasPrefix(token, spec.Endpoint+"/?") || q.Get("Action") != "connect" || q.Get("DBUser") != "agent ro" || q.Get("X-Amz-Expires") != "900" || strings.Contains(token, "the-key") {
+			t.Errorf("%s", token)
+		}
+	}
+	if _, err := m.Mint(t.Context(), account("aws_rds_iam", RDS{Endpoint: "db.test:5432"}, "id", "key"), secrets("AKID", "k")); err == nil {
+		t.Error("a token for no region")
 	}
 }

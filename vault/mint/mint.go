@@ -35,6 +35,7 @@ func All(client, found *http.Client, now func() time.Time) map[string]vault.Mint
 		"github_app":          &githubApp{a},
 		"gcp_service_account": &google{a, grants},
 		"aws_sigv4":           &amazon{a},
+		"aws_rds_iam":         &rds{amazon{a}},
 	}
 }
 
