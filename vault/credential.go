@@ -98,7 +98,7 @@ func (c *Credential) Password() (user string, password *Secret, err error) {
 // use notes when the secrets went out.
 func (c *Credential) use(second int64) {
 	for _, used := range c.uses {
-		if used != nil && used.Load() != second {
+		if used != nil && used.Load() < second {
 			used.Store(second)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"sallyport.dev/sallyport/vault/expiry"
 )
 
 // How remote secrets are fetched.
@@ -102,7 +104,7 @@ func (v *Vault) fetched(src *source, got Fetched, err error) {
 	e := src.entry
 	if e.err != nil || !bytes.Equal(e.value.Reveal(), got.Value) {
 		v.turn++
-		e = entry{turn: v.turn, label: src.Name, used: src.used, value: NewSecret(got.Value), info: Info{Name: src.Name, Created: now.UTC(), Source: src.String()}}
+		e = entry{turn: v.turn, label: src.Name, used: src.used, value: NewSecret(got.Value), info: Info{Name: src.Name, Created: now.UTC(), Source: src.String(), Expires: expiry.Of(got.Value)}}
 	}
 	e.info.Problem = ""
 	src.entry = e

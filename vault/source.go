@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sallyport.dev/sallyport/vault/expiry"
 	"sallyport.dev/sallyport/vault/file"
 )
 
@@ -85,6 +86,15 @@ func (v *Vault) Declare(sources []Source) {
 	}
 }
 
+// Recall tells when secrets last went out, before this process.
+func (v *Vault) Recall(uses map[string]time.Time) {
+	for name, e := range v.current.Load().entries {
+		if at, ok := uses[name]; ok && at.Unix() > e.used.Load() {
+			e.used.Store(at.Unix())
+		}
+	}
+}
+
 // Run looks at declared files once a second, fetches remote secrets in time, and
 // takes over what changed. It returns when ctx is done and nothing is fetched any
 // more.
@@ -140,7 +150,7 @@ func (v *Vault) readLocked(src *source) bool {
 	if err != nil {
 		e.info.Problem = err.Error()
 	} else {
-		e.value = NewSecret(value)
+		e.value, e.info.Expires = NewSecret(value), expiry.Of(value)
 	}
 	src.entry, src.stamp = e, stamp
 	return true

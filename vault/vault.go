@@ -51,7 +51,8 @@ type Info struct {
 	By      string    `json:"by,omitempty"`      // who set this version
 	Older   []uint64  `json:"older,omitempty"`   // versions that Rollback may go back to, the oldest first
 	Short   bool      `json:"short,omitempty"`   // too short to be looked for in answers
-	Used    time.Time `json:"used,omitzero"`     // when it last went out, to the second, since the gateway started
+	Used    time.Time `json:"used,omitzero"`     // when it last went out, to the second
+	Expires time.Time `json:"expires,omitzero"`  // when the value ends, where it says so itself
 	Source  string    `json:"source"`            // "sealed", "env NAME", "file PATH", or where it is fetched
 	Problem string    `json:"problem,omitempty"` // why it has no value, or none that is fresh
 }

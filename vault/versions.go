@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"sallyport.dev/sallyport/vault/expiry"
 	"sallyport.dev/sallyport/vault/seal"
 )
 
@@ -56,6 +57,8 @@ func (v *Vault) openLocked(s seal.Sealed) {
 	}
 	if e.value, e.err = v.open(s); e.err != nil {
 		e.info.Problem = e.err.Error()
+	} else {
+		e.info.Expires = expiry.Of(e.value.Reveal())
 	}
 	v.opened[s.Name] = e
 }

@@ -10,7 +10,7 @@ const module = "sallyport.dev/sallyport"
 var may = map[string][]string{
 	// Floor 1
 	"action":            {},
-	"vault":             {"action", "vault/file", "vault/scrub", "vault/seal"},
+	"vault":             {"action", "vault/expiry", "vault/file", "vault/scrub", "vault/seal"},
 	"vault/ca":          {"action", "vault"},
 	"vault/remote":      {"vault"},
 	"vault/placeholder": {"action", "vault", "vault/scrub"},

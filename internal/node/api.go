@@ -15,8 +15,6 @@ import (
 	"sallyport.dev/sallyport/internal/node/consent"
 	"sallyport.dev/sallyport/internal/node/reach"
 	"sallyport.dev/sallyport/protocols"
-	"sallyport.dev/sallyport/vault"
-	"sallyport.dev/sallyport/vault/scrub"
 )
 
 var errStarting = errors.New("the gateway is starting")
@@ -82,28 +80,10 @@ func (n *Node) status() dashboard.Status {
 	return s
 }
 
-// Warnings lists what keeps an allowed action from working.
+// Warnings lists what keeps an allowed action from working, or will.
 func (n *Node) Warnings() []string {
-	infos := map[string]vault.Info{}
-	for _, i := range n.Vault.List() {
-		infos[i.Name] = i
-	}
-	var list []string
-	for _, name := range n.wanted() {
-		switch i, known := infos[name]; {
-		case known && i.Problem != "":
-			list = append(list, fmt.Sprintf("secret %s (%s): %s", name, i.Source, i.Problem))
-		case !known:
-			verb := "set"
-			if consent.Wants(n.Rules.Current(), name) {
-				verb = "connect"
-			}
-			list = append(list, fmt.Sprintf("secret %s has no value; %s it with: sallyport secret %[2]s %[1]s", name, verb))
-		case i.Short:
-			list = append(list, fmt.Sprintf("secret %s is too short to be looked for in what a service answers: take one of %d bytes or more", name, scrub.Least))
-		}
-	}
-	return append(append(list, n.Outreach.Warnings()...), n.courier.Warnings()...)
+	list := n.upkeep.Warnings(n.wanted(), func(name string) bool { return consent.Wants(n.Rules.Current(), name) })
+	return append(list, n.Outreach.Warnings()...)
 }
 
 // wanted lists the secrets that the configuration takes.

@@ -36,6 +36,7 @@ import (
 	"sallyport.dev/sallyport/internal/node/gate"
 	"sallyport.dev/sallyport/internal/node/outreach"
 	"sallyport.dev/sallyport/internal/node/safe"
+	"sallyport.dev/sallyport/internal/node/upkeep"
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/dns"
@@ -107,6 +108,7 @@ type Node struct {
 	up      atomic.Bool
 	store   *store.Store
 	safe    *safe.Safe
+	upkeep  *upkeep.Ledger // what the secrets need
 	consent *connect.Desk  // connects OAuth accounts
 	pools   []netip.Prefix // the virtual IPs
 	meter   *spend.Meter   // of what models took
@@ -199,6 +201,9 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 		return err
 	}
 	n.Vault.Declare(places)
+	if n.upkeep, err = upkeep.Open(ctx, n.store, n.Vault, time.Now); err != nil {
+		return err
+	}
 	if n.CA, err = ca.Open(ctx, n.Vault, conf.Name, n.Rules.Current().Names(), time.Now); err != nil {
 		return fmt.Errorf("open the CA: %w", err)
 	}

@@ -53,6 +53,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return n.Roster.Run(ctx) })
 	g.Go(func() error { return n.Gateway.Run(ctx) })
 	g.Go(func() error { return n.Vault.Run(ctx) })
+	g.Go(func() error { return n.upkeep.Run(ctx) })
 	g.Go(func() error { return n.Desk.Run(ctx) })
 	g.Go(func() error { return n.Outreach.Run(ctx) })
 	g.Go(func() error { return n.phone.Run(ctx) })

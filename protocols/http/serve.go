@@ -150,8 +150,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.active.Done()
 	defer s.abort()
-	shown := mark.Head(s.flow.Placeholders, r)
-	mark.Body(s.flow.Placeholders, r)
+	shown := mark.Look(s.flow.Placeholders, r)
 	a, p := ask.Read(s.Place, r)
 	a.Act.Shown = shown
 	if s.p.open.Enter(s.Peer.ID) {

@@ -161,7 +161,7 @@ func (c *commands) list() *cobra.Command {
 
 func write(w io.Writer, list []vault.Info) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tSOURCE\tVERSION\tSET\tBY\tLAST USED")
+	fmt.Fprintln(t, "NAME\tSOURCE\tVERSION\tSET\tBY\tLAST USED\tENDS")
 	for _, s := range list {
 		version, by := "-", "-"
 		if s.Version > 0 {
@@ -170,7 +170,7 @@ func write(w io.Writer, list []vault.Info) error {
 		if s.By != "" {
 			by = cli.Printable(s.By)
 		}
-		cli.Printf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, cli.Printable(s.Source), version, moment(s.Created, "-"), by, moment(s.Used, "not since the start"))
+		cli.Printf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, cli.Printable(s.Source), version, moment(s.Created, "-"), by, moment(s.Used, "never"), moment(s.Expires, "-"))
 		if s.Problem != "" {
 			cli.Printf(t, "\t! %s\n", cli.Printable(s.Problem))
 		}

@@ -15,6 +15,12 @@ import (
 	"sallyport.dev/sallyport/vault/placeholder"
 )
 
+// Look is Head now, and Body as it is read.
+func Look(w *placeholder.Watch, r *http.Request) []action.Shown {
+	Body(w, r)
+	return Head(w, r)
+}
+
 // Head looks at the head of a request, as it came, and gives what it shows in place
 // of a key.
 func Head(w *placeholder.Watch, r *http.Request) []action.Shown {

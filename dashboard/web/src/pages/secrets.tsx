@@ -37,6 +37,7 @@ export function SecretTable({ list, usedBy, set, connects, connect }: Props) {
                 <th scope="row" className="mono">{s.name}</th>
                 <td data-label="Value">
                   {s.problem ? <span className="bad"><Foreign text={s.problem} /></span> : s.source === 'sealed' ? 'sealed' : <Foreign text={`from ${s.source}`} />}
+                  {s.expires && <span className={new Date(s.expires).getTime() - Date.now() < 14 * 864e5 ? 'sub warn-line' : 'sub'}>ends <Time at={s.expires} /></span>}
                   {s.short && <span className="sub warn-line">too short to be looked for in answers</span>}
                 </td>
                 <td data-label="Version">
@@ -44,7 +45,7 @@ export function SecretTable({ list, usedBy, set, connects, connect }: Props) {
                   {(s.older ?? []).length > 0 && <span className="sub">{`before it ${s.older!.join(', ')}`}</span>}
                 </td>
                 <td data-label="Set"><Time at={s.created} />{s.by && <span className="sub">by <Foreign text={s.by} /></span>}</td>
-                <td data-label="Last used">{s.used ? <Time at={s.used} /> : <span className="quiet" title="The gateway has used it for nothing since it started">not since the start</span>}</td>
+                <td data-label="Last used">{s.used ? <Time at={s.used} /> : <span className="quiet" title="It went out with no request, as far as the gateway remembers">never</span>}</td>
                 <td data-label="Used by">{usedBy(s.name).join(', ') || <span className="quiet">no service</span>}</td>
                 <td className="row-tools">
                   {s.source === 'sealed' && may('admin') && (
