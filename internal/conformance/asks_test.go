@@ -32,6 +32,7 @@ const asking = `
 service "api" {
   hosts = ["api.example.com"]
   tls   = { ca = file("upstreams.pem") }
+  # operations
 }
 
 role "callers" {
@@ -53,6 +54,15 @@ rule "ana looks" {
 }
 `
 
+// models is a service that language models are asked at.
+const models = `
+  operation "model" {
+    match  = ["POST /v1/chat/completions", "POST /v1/messages"]
+    effect = "write"
+    as     = "llm"
+  }
+`
+
 // A waiter is a gateway whose clients wait for ana.
 type waiter struct {
 	*site
@@ -60,9 +70,9 @@ type waiter struct {
 	sent atomic.Int32
 }
 
-func newWaiter(t *testing.T) *waiter {
+func newWaiter(t *testing.T, operations ...string) *waiter {
 	t.Helper()
-	w := &waiter{site: newSite(t, "", asking, "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'a'), (2, 'b'); ANALYZE users")}
+	w := &waiter{site: newSite(t, "", strings.Replace(asking, "  # operations\n", strings.Join(operations, ""), 1), "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'a'), (2, 'b'); ANALYZE users")}
 	w.HTTPS("api.example.com", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.sent.Add(1)
 		h := sha256.New()
@@ -70,6 +80,11 @@ func newWaiter(t *testing.T) *waiter {
 		if strings.HasSuffix(r.URL.Path, "/chat/completions") {
 			rw.Header().Set("Content-Type", "application/json")
 			io.WriteString(rw, `{"id":"1","object":"chat.completion","model":"gpt-5","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}`)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/messages") {
+			rw.Header().Set("Content-Type", "application/json")
+			io.WriteString(rw, `{"id":"1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`)
 			return
 		}
 		fmt.Fprintf(rw, "%d %x %v", n, h.Sum(nil), err)
@@ -198,20 +213,26 @@ func TestCurlWithALargeBody(t *testing.T) {
 }
 
 // TestAnSDKComesBack: the SDK of a language model retries by itself what is told to
-// come back.
+// come back, and shows its user why it is refused.
 func TestAnSDKComesBack(t *testing.T) {
 	modules, err := filepath.Abs("../../.cache/npm/openai")
 	must(t, err)
 	if _, err := os.Stat(filepath.Join(modules, "done")); err != nil {
 		notrun.Skip(t, "the npm package openai is not installed; run contrib/dev/ensure test")
 	}
-	w := newWaiter(t)
+	for _, sdk := range []string{"openai", "anthropic"} {
+		t.Run(sdk, func(t *testing.T) { comesBack(t, modules, sdk) })
+	}
+}
+
+func comesBack(t *testing.T, modules, sdk string) {
+	w := newWaiter(t, models)
 	_, port, err := net.SplitHostPort(w.api)
 	must(t, err)
 	ask := func(say string) chan string {
 		out := make(chan string, 1)
 		go func() {
-			got, err := w.run([]string{"MODULES=" + modules, "PORT=" + port, "CA=" + w.ca(), "SAY=" + say}, "node", "testdata/openai/ask.mjs")
+			got, err := w.run([]string{"MODULES=" + modules, "PORT=" + port, "CA=" + w.ca(), "SAY=" + say, "SDK=" + sdk}, "node", "testdata/openai/ask.mjs")
 			out <- fmt.Sprint(got, err)
 		}()
 		return out
@@ -227,8 +248,19 @@ func TestAnSDKComesBack(t *testing.T) {
 	}
 	got = ask("the secret?")
 	w.answer(false, approval.Scope{})
-	if out := <-got; !strings.Contains(out, "error 403") {
+	if out := <-got; !strings.Contains(out, "error 403") || !strings.Contains(out, "Denied by ana@acme.dev: seen") || !strings.Contains(out, "tell your user") {
 		t.Errorf("%s", out)
+	}
+	// What has to come back says where it is waited for, when the SDK gives up.
+	if sdk == "anthropic" { // one is enough: it takes its time
+		if out := <-ask("the time?"); !strings.Contains(out, "error 409") || !strings.Contains(out, "http://sallyport.internal/approvals/") {
+			t.Errorf("%s", out)
+		}
+	}
+	// curl finds the fields where they always are.
+	status, body := w.curl("-d", `{"model":"m","messages":[]}`, "-H", "Content-Type: application/json", "-H", "Prefer: respond-async", "https://api.example.com/v1/messages")
+	if p := w.problem(body); status != "202" || !strings.HasSuffix(p.Type, "/approval-pending") || p.URL == "" {
+		t.Errorf("%s %s", status, body)
 	}
 }
 

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 
 const require = createRequire(process.env.MODULES + '/')
 const { OpenAI } = require('openai')
+const { Anthropic } = require('@anthropic-ai/sdk')
 const undici = require('undici')
 
 const dispatcher = new undici.Agent({
@@ -15,13 +16,22 @@ const dispatcher = new undici.Agent({
     c.once('error', (e) => done(e, null))
   },
 })
-const client = new OpenAI({
-  baseURL: 'https://api.example.com/v1', apiKey: 'behind-the-gateway',
-  fetch: (url, init) => undici.fetch(url, { ...init, dispatcher }),
-})
+const fetch = (url, init) => undici.fetch(url, { ...init, dispatcher })
+const messages = [{ role: 'user', content: process.env.SAY }]
+const speak = {
+  async openai() {
+    const client = new OpenAI({ baseURL: 'https://api.example.com/v1', apiKey: 'behind-the-gateway', fetch })
+    const r = await client.chat.completions.create({ model: 'gpt-5', messages })
+    return r.choices[0].message.content
+  },
+  async anthropic() {
+    const client = new Anthropic({ baseURL: 'https://api.example.com', apiKey: 'behind-the-gateway', fetch })
+    const r = await client.messages.create({ model: 'claude', max_tokens: 10, messages })
+    return r.content[0].text
+  },
+}
 try {
-  const r = await client.chat.completions.create({ model: 'gpt-5', messages: [{ role: 'user', content: process.env.SAY }] })
-  console.log(r.choices[0].message.content)
+  console.log(await speak[process.env.SDK]())
 } catch (e) {
   console.log('error', e.status, e.message)
 }
