@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/node/files"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/edit/disk"
 	"sallyport.dev/sallyport/vault"
@@ -21,25 +22,25 @@ type Rulebook struct {
 	changed func()                                      // after
 	noticed func(context.Context)                       // after what stands in the files was read, and taken
 
-	first   string     // fingerprint of what was read first
+	files   *files.Set
+	first   string     // the print of what was read first
 	loading sync.Mutex // one Reload at a time
 
 	mu     sync.Mutex
 	loaded time.Time // guarded by mu
 	err    string    // why the last change was not taken; guarded by mu
-	paths  []string  // what the last one read was made of; guarded by mu
 }
 
 // loadRules reads a configuration for the first time.
 func loadRules(o Options) (*Rulebook, error) {
-	b := &Rulebook{o: o, loaded: time.Now(), changed: func() {}, noticed: func(context.Context) {}, prepare: func(context.Context, *policy.Policy) error { return nil }}
+	b := &Rulebook{o: o, files: files.At(o.Config), loaded: time.Now(), changed: func() {}, noticed: func(context.Context) {}, prepare: func(context.Context, *policy.Policy) error { return nil }}
 	if err := disk.Recover(o.Config); err != nil {
 		return nil, err
 	}
-	p, files, diags := policy.Load(o.Config, o.Build.Policy)
-	b.remember(files)
-	b.first = b.fingerprint()
-	safe, said := policy.Veiled(files, diags)
+	p, texts, diags := policy.Load(o.Config, o.Build.Policy)
+	b.remember(texts)
+	b.first = b.files.Print()
+	safe, said := policy.Veiled(texts, diags)
 	if err := policy.WriteDiagnostics(o.Errs, safe, said, false); err != nil {
 		return nil, fmt.Errorf("report on %s: %w", o.Config, err)
 	}
@@ -50,6 +51,13 @@ func loadRules(o Options) (*Rulebook, error) {
 	return b, nil
 }
 
+// remember notes which files a configuration was made of; nil: none was read.
+func (b *Rulebook) remember(texts *policy.Files) {
+	if texts != nil {
+		b.files.Remember(texts.Paths())
+	}
+}
+
 // Current is the policy in force.
 func (b *Rulebook) Current() *policy.Policy { return b.live.Current() }
 
@@ -58,16 +66,16 @@ func (b *Rulebook) Current() *policy.Policy { return b.live.Current() }
 func (b *Rulebook) Reload(ctx context.Context) {
 	b.loading.Lock()
 	defer b.loading.Unlock()
-	before := b.fingerprint()
-	p, files, diags := policy.Load(b.o.Config, b.o.Build.Policy)
-	if b.fingerprint() != before {
+	before := b.files.Print()
+	p, texts, diags := policy.Load(b.o.Config, b.o.Build.Policy)
+	if b.files.Print() != before {
 		b.o.Log.Info("the configuration is being written; it is read when that is over", "config", b.o.Config)
 		return
 	}
-	b.remember(files)
+	b.remember(texts)
 	if p == nil {
 		var text bytes.Buffer
-		safe, said := policy.Veiled(files, diags)         // viewers read it, and whoever keeps logs
+		safe, said := policy.Veiled(texts, diags)         // viewers read it, and whoever keeps logs
 		policy.WriteDiagnostics(&text, safe, said, false) //nolint:errcheck // a Buffer takes everything
 		b.note(text.String())
 		b.o.Log.Error("the changed configuration is not taken; the rules in force stay", "config", b.o.Config, "err", said.Error())

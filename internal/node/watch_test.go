@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sallyport.dev/sallyport/internal/node/files"
 )
 
 // deny makes a configuration of n services and n rules; whoever sees other
@@ -34,7 +36,7 @@ func TestT51_ReloadsInAStorm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := settling{taken: b.first}
+	seen := files.Settling{Taken: b.first}
 	in := func(want int) {
 		t.Helper()
 		if p := b.Current(); len(p.Services()) != want || p.RuleCount() != want {
@@ -50,7 +52,7 @@ func TestT51_ReloadsInAStorm(t *testing.T) {
 			b.look(t.Context(), &seen)
 			in(n - 1)
 			if n%7 == 0 {
-				seen.taken = "" // a SIGHUP in the middle of it
+				seen.Taken = "" // a SIGHUP in the middle of it
 			}
 			if _, err := f.WriteString(piece); err != nil {
 				t.Fatal(err)
@@ -89,7 +91,7 @@ func TestADirectoryIsWatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := settling{taken: b.first}
+	seen := files.Settling{Taken: b.first}
 	taken := func() bool { b.look(t.Context(), &seen); return b.look(t.Context(), &seen) }
 	if taken() {
 		t.Error("read again without a change")

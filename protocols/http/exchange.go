@@ -18,6 +18,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/refusal"
 	"sallyport.dev/sallyport/protocols/http/room"
 	"sallyport.dev/sallyport/protocols/http/stash"
+	"sallyport.dev/sallyport/protocols/http/tap"
 )
 
 const (
@@ -41,7 +42,7 @@ type exchange struct {
 	held    []byte       // the whole body, once it was held; never nil then
 	kept    *stash.Stash // the same for an approval, where held is nil
 	unfit   error        // why it cannot be approved
-	tap     *tap         // copies a body that is not held; nil: nobody wants a copy
+	tap     *tap.Tap     // copies a body that is not held; nil: nobody wants a copy
 	large   error        // why it cannot be held, once that is known
 	release func()       // gives back the memory of held
 	began   bool         // an answer to the agent has begun

@@ -1,29 +1,10 @@
 package http
 
-import "io"
+import (
+	"io"
 
-// A tap copies a body as it goes by, for the record; of one that is larger than
-// most bytes it has nothing.
-type tap struct {
-	io.Reader
-	most  int64
-	got   []byte
-	large bool
-	ended bool
-}
-
-func (t *tap) Read(b []byte) (int, error) {
-	n, err := t.Reader.Read(b)
-	switch {
-	case t.large:
-	case int64(len(t.got)+n) > t.most:
-		t.large, t.got = true, nil
-	default:
-		t.got = append(t.got, b[:n]...)
-	}
-	t.ended = t.ended || err == io.EOF
-	return n, err
-}
+	"sallyport.dev/sallyport/protocols/http/tap"
+)
 
 // watch taps a body that the record may hold, if there is memory for it.
 func (t *transfer) watch(src io.Reader) io.Reader {
@@ -34,7 +15,7 @@ func (t *transfer) watch(src io.Reader) io.Reader {
 	if t.reserve(most) != nil {
 		return src
 	}
-	t.tap = &tap{Reader: src, most: most}
+	t.tap = tap.New(src, most)
 	return t.tap
 }
 
@@ -48,7 +29,9 @@ func (x *exchange) keepBody() {
 		if body, err := io.ReadAll(x.whole().All); err == nil {
 			x.Keep(x.r.Header, body)
 		}
-	case x.tap != nil && x.tap.ended && !x.tap.large:
-		x.Keep(x.r.Header, x.tap.got)
+	case x.tap != nil:
+		if body, ok := x.tap.Whole(); ok {
+			x.Keep(x.r.Header, body)
+		}
 	}
 }
