@@ -100,6 +100,9 @@ type Revision struct {
 	Changed  []string          `json:"changed"` // files
 	Diff     string            `json:"diff,omitempty"`
 	Files    map[string]string `json:"files,omitempty"`
+
+	Approved   string `json:"approved_by,omitempty"` // the second person, where an edit takes two
+	BreakGlass bool   `json:"break_glass,omitempty"` // the host did alone what takes two
 }
 
 // A Declared block is one that stands in the configuration in force.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/pair"
 	"sallyport.dev/sallyport/dashboard/route"
 )
 
@@ -31,12 +32,17 @@ type Editor interface {
 }
 
 // An Author is who changes the configuration, on what ground and why.
-type Author struct{ Name, Base, Note string }
+type Author struct {
+	Name, Base, Note string
+	Approved         string // the second person, where there is one
+	BreakGlass       bool   // the host did alone what takes two
+}
 
 // A Book answers for one Editor.
 type Book struct {
 	Editor   Editor
 	Replayer Replayer
+	Pair     *Pair // nil: one person is enough
 }
 
 // A Proposal is a draft to be taken.
@@ -68,10 +74,17 @@ type Reason struct {
 type Taken struct {
 	Revision action.Revision `json:"revision"`
 	Preview  action.Preview  `json:"preview"`
+	// Waits: it is not in force, but a proposal that a second person must apply.
+	Waits *pair.Proposal `json:"waits,omitempty"`
 }
 
 // ETag names the text that is in force now.
-func (t Taken) ETag() string { return t.Revision.Revision }
+func (t Taken) ETag() string {
+	if t.Waits != nil {
+		return t.Waits.Base
+	}
+	return t.Revision.Revision
+}
 
 // A Standing block is one that is in force, and the revision it was read from.
 type Standing struct {
@@ -86,7 +99,7 @@ func (s Standing) ETag() string { return s.Revision }
 // with If-Match the revision that it was made for: the ETag of what was read.
 func (b *Book) Routes() route.Table {
 	const at = "/api/v1/policy"
-	return route.Table{
+	return append(b.pairRoutes(at), route.Table{
 		{
 			Method: "GET", Pattern: at, Right: route.Viewer, Do: route.Out(b.text),
 			Doc: "The configuration as text: every file, and every block with where it stands.",
@@ -139,7 +152,7 @@ func (b *Book) Routes() route.Table {
 			Method: "POST", Pattern: at + "/history/{number}/rollback", Right: route.Editor, Do: route.May(b.rollback),
 			Doc: "Goes back to a revision; that is a revision of its own, through the same checks.",
 		},
-	}
+	}...)
 }
 
 func (b *Book) text(r *http.Request) (action.SourceText, error) {
@@ -261,14 +274,27 @@ func (b *Book) take(r *http.Request, d action.Draft, note string) (Taken, error)
 		return Taken{}, err // none is stated, or what it says is no tag
 	}
 	by := Author{Name: route.Name(r), Base: strings.Trim(tag, `"`), Note: strings.TrimSpace(note)}
+	c, _ := route.CallerOf(r.Context())
+	if b.waits(c) {
+		return b.propose(r, d, by)
+	}
+	by.BreakGlass = b.Pair != nil && b.Pair.Wanted()
 	rev, p, err := b.Editor.Apply(r.Context(), d, by, func(list []action.Guarded) error { return permit(r, list) })
 	if err != nil {
 		return Taken{}, told(err, p)
 	}
+	noteTaken(r, rev)
+	rev.Files = nil
+	return Taken{Revision: rev, Preview: p}, nil
+}
+
+// noteTaken keeps in the audit which revision it became.
+func noteTaken(r *http.Request, rev action.Revision) {
 	route.Note(r, "revision", strconv.Itoa(rev.Number))
 	route.Note(r, "note", rev.Note)
-	rev.Files = nil
-	return Taken{rev, p}, nil
+	if rev.BreakGlass {
+		route.Note(r, "break_glass", "yes")
+	}
 }
 
 // permit says whether the caller may make changes that are guarded: an admin, who

@@ -137,10 +137,13 @@ type Caller struct {
 	Shared bool `json:"shared,omitempty"`
 }
 
+// HostVia is the Via of who came by the host's own socket.
+const HostVia = "admin.sock"
+
 // Host is the caller at admin.sock: whoever may open it owns the gateway.
 func Host(user string) Caller {
 	return Caller{
-		Person: action.Person{Name: user, Via: "admin.sock"}, Rights: RightsOf(Viewer, Approver, Editor, Admin),
+		Person: action.Person{Name: user, Via: HostVia}, Rights: RightsOf(Viewer, Approver, Editor, Admin),
 		From: "admin.sock", Fresh: true,
 	}
 }

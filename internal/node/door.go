@@ -2,17 +2,20 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/account"
+	"sallyport.dev/sallyport/dashboard/book"
 	"sallyport.dev/sallyport/dashboard/deeds"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/oidc"
 	"sallyport.dev/sallyport/dashboard/outlet"
+	"sallyport.dev/sallyport/dashboard/pair"
 	"sallyport.dev/sallyport/dashboard/passkey"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/dashboard/session"
 	"sallyport.dev/sallyport/internal/node/pager"
 
@@ -39,7 +42,7 @@ func (n *Node) openDoor(ctx context.Context) error {
 		Named:    func() map[string][]string { return n.Rules.Current().Operators() },
 	}
 	n.API.Witness = chain
-	if err := n.openPhone(ctx); err != nil {
+	if err := errors.Join(n.openPhone(ctx), n.openPair(ctx)); err != nil {
 		return err
 	}
 	if conf := n.Rules.Current().Gateway().Dashboard; conf != nil && conf.OIDC != nil {
@@ -49,6 +52,16 @@ func (n *Node) openDoor(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// openPair makes what keeps edits that wait for a second person.
+func (n *Node) openPair(ctx context.Context) error {
+	shelf, err := pair.Open(ctx, n.store, time.Now)
+	n.API.Book.Pair = &book.Pair{
+		Shelf: shelf, Wanted: func() bool { return n.Rules.Current().Config().Operators.TwoPerson },
+		May: func(who action.Person, right route.Right) bool { return n.API.Door.Rights(who).Has(right) },
+	}
+	return err
 }
 
 // openPhone makes what tells people's browsers that an agent asks.
@@ -72,27 +85,6 @@ func (n *Node) secretText(name string) (string, error) {
 		return "", err
 	}
 	return string(v.Reveal()), nil
-}
-
-// welcome prints the link of the first run, if nobody could come in otherwise.
-func (n *Node) welcome() {
-	book := n.API.Door.Book
-	if len(book.List()) > 0 {
-		return
-	}
-	for _, members := range n.Rules.Current().Operators() {
-		if len(members) > 0 {
-			return
-		}
-	}
-	at := slices.Concat([]string{n.gates.Local()}, n.gates.URLs())
-	at = slices.DeleteFunc(at, func(s string) bool { return s == "" })
-	if len(at) == 0 {
-		n.o.Log.Info("nobody but the host can operate this gateway; make an operator with: sallyport operator add NAME --right admin")
-		return
-	}
-	fmt.Fprintf(n.o.Errs, "\nNobody can log in yet. Open this link to become the first operator; it works once, for %s:\n\n  %s/setup#%s\n\n",
-		strings.TrimSuffix(account.SetupFor.String(), "0m0s"), at[0], book.Invite())
 }
 
 // serveDoor opens the gates and serves them until ctx ends.

@@ -24,7 +24,7 @@ var _ book.Editor = author{}
 
 // Apply takes a draft.
 func (a author) Apply(ctx context.Context, d action.Draft, by book.Author, permit func([]action.Guarded) error) (action.Revision, action.Preview, error) {
-	return a.Editor.Apply(ctx, edit.Change{Draft: d, Base: by.Base, By: by.Name, Note: by.Note, Permit: permit})
+	return a.Editor.Apply(ctx, edit.Change{Draft: d, Base: by.Base, By: by.Name, Note: by.Note, Approved: by.Approved, BreakGlass: by.BreakGlass, Permit: permit})
 }
 
 // newBook makes the part of the API that changes the configuration, with what drafts

@@ -59,7 +59,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return n.phone.Run(ctx) })
 	g.Go(func() error { return n.Rules.watch(ctx) })
 	n.announce()
-	n.welcome()
+	n.gates.Welcome(n.API.Door.Book, n.Rules.Current().Operators(), n.o.Errs)
 	ready()
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err

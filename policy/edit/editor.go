@@ -54,6 +54,9 @@ type Change struct {
 	Base  string // revision that it was made for
 	By    string
 	Note  string
+	// Approved and BreakGlass are what Revision says of them.
+	Approved   string
+	BreakGlass bool
 	// Permit says no to changes that are guarded; nil permits all.
 	Permit func([]action.Guarded) error
 }
@@ -235,6 +238,7 @@ func (e *Editor) Apply(ctx context.Context, c Change) (action.Revision, action.P
 	}
 	r := action.Revision{
 		Revision: w.preview.Revision, Time: e.Now().UTC(), By: c.By, Origin: "edit", Note: c.Note,
+		Approved: c.Approved, BreakGlass: c.BreakGlass,
 		Changed: w.preview.Files, Diff: w.preview.Diff, Files: w.is.Files(),
 	}
 	if c.Draft.Rollback != 0 {

@@ -57,31 +57,50 @@ func (r *commands) propose(cmd *cobra.Command, d action.Draft, w wish) error {
 	if err := r.Client().Call(cmd.Context(), http.MethodPost, where+"/check", d, &p); err != nil {
 		return err
 	}
-	if err := r.show(cmd, p, w); err != nil {
+	if done, err := r.ask(cmd, p, w); done || err != nil {
 		return err
-	}
-	switch {
-	case !p.OK:
-		return cli.ExitError{Code: failure(p.Findings), Err: errors.New("the configuration would not load, so nothing is changed")}
-	case len(p.Files) == 0:
-		cli.Say(cmd, "Nothing would change.")
-		return nil
-	case w.dryRun:
-		return nil
-	case !w.yes:
-		if err := confirm(cmd); err != nil {
-			return err
-		}
 	}
 	var taken book.Taken
 	err := r.Client().For(p.Base).Call(cmd.Context(), http.MethodPost, where+"/apply", book.Proposal{Draft: d, Note: w.note}, &taken)
 	if err != nil {
 		return err
 	}
+	return r.said(cmd, taken)
+}
+
+// ask shows what a draft would do, and asks whether to go on; done means that there
+// is nothing more to do.
+func (r *commands) ask(cmd *cobra.Command, p action.Preview, w wish) (done bool, err error) {
+	if err := r.show(cmd, p, w); err != nil {
+		return true, err
+	}
+	switch {
+	case !p.OK:
+		return true, cli.ExitError{Code: failure(p.Findings), Err: errors.New("the configuration would not load, so nothing is changed")}
+	case len(p.Files) == 0:
+		cli.Say(cmd, "Nothing would change.")
+		return true, nil
+	case w.dryRun:
+		return true, nil
+	case !w.yes:
+		return false, confirm(cmd)
+	}
+	return false, nil
+}
+
+// said tells what became of a draft.
+func (r *commands) said(cmd *cobra.Command, taken book.Taken) error {
 	if r.JSON {
 		return r.Print(cmd, taken, nil)
 	}
+	if taken.Waits != nil {
+		cli.Say(cmd, "It takes two people, so it waits. Another editor applies it: sallyport policy approve %s", taken.Waits.ID)
+		return nil
+	}
 	cli.Say(cmd, "Revision %d is in force.", taken.Revision.Number)
+	if taken.Revision.BreakGlass {
+		cli.Warn(cmd, "You did alone what takes two people; that stands in the history and the operators' audit.")
+	}
 	return nil
 }
 

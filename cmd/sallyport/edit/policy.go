@@ -19,7 +19,8 @@ import (
 
 func (r *commands) policyCommand() *cobra.Command {
 	return cli.Group("policy", "What the configuration is and was, and going back",
-		r.policyShow(), r.policyHistory(), r.policyRollback(), r.policyPut(), r.policyRemove())
+		r.policyShow(), r.policyHistory(), r.policyRollback(), r.policyPut(), r.policyRemove(),
+		r.policyProposals(), r.policyApprove(), r.policyReject())
 }
 
 func (r *commands) policyShow() *cobra.Command {

@@ -33,6 +33,8 @@ type OIDC struct {
 // beside what it says of another.
 type Operators struct {
 	Admins, Editors, Approvers, Viewers []value.Str
+
+	TwoPerson bool // an edit takes two of them
 }
 
 // defaultDashboard is where it listens if nothing else is stated.
@@ -118,5 +120,6 @@ func ReadOperators(v *value.Reader, b *hclsyntax.Block) Operators {
 	for name, into := range map[string]*[]value.Str{"admins": &o.Admins, "editors": &o.Editors, "approvers": &o.Approvers, "viewers": &o.Viewers} {
 		value.With(b.Body, name, func(e hcl.Expression) { *into = v.People(e) })
 	}
+	value.With(b.Body, "two_person", func(e hcl.Expression) { o.TwoPerson = v.Flag(e).Value })
 	return o
 }

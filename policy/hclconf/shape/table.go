@@ -72,6 +72,7 @@ func operators() *Shape {
 			people("editors", "Who may change services, roles, rules and budgets, and freeze agents."),
 			people("approvers", "Who may answer what is asked."),
 			people("viewers", "Who may look."),
+			{Name: "two_person", Type: "bool", Default: "false", Doc: "An edit by the dashboard or the API waits until a second person applies it."},
 		},
 	}
 }

@@ -130,6 +130,8 @@ export interface Schemas {
     texts?: Record<string, string>
   }
   'action.Revision': {
+    approved_by?: string
+    break_glass?: boolean
     by: string
     changed: string[]
     diff?: string
@@ -190,6 +192,10 @@ export interface Schemas {
     hcl?: string
     note?: string
   }
+  'book.Pending': {
+    preview: Schemas['action.Preview']
+    proposal: Schemas['pair.Proposal']
+  }
   'book.Proposal': {
     edits?: Schemas['action.Edit'][]
     files?: Record<string, string>
@@ -218,6 +224,7 @@ export interface Schemas {
   'book.Taken': {
     preview: Schemas['action.Preview']
     revision: Schemas['action.Revision']
+    waits?: Schemas['pair.Proposal']
   }
   'book.Text': {
     note?: string
@@ -520,6 +527,19 @@ export interface Schemas {
     behind: number
     lost?: number
   }
+  'pair.Proposal': {
+    base: string
+    by: Schemas['action.Person']
+    diff: string
+    draft: Schemas['action.Draft']
+    granted?: boolean
+    guarded?: Schemas['action.Guarded'][]
+    id: string
+    note?: string
+    tests: number
+    time: string
+    touches?: Record<string, string>
+  }
   'push.Browse': {
     browser: string
     created: string
@@ -759,6 +779,7 @@ export interface Schemas {
   'vault.Info': {
     by?: string
     created?: string
+    expires?: string
     name: string
     older?: number[]
     problem?: string
@@ -845,6 +866,10 @@ export interface Routes {
   'GET /policy/history/{number}': { in: null; out: Schemas['action.Revision'] }
   'POST /policy/history/{number}/rollback': { in: Schemas['book.Reason']; out: Schemas['book.Taken'] }
   'POST /policy/impact': { in: Schemas['book.Question']; out: Schemas['action.Impact'] }
+  'GET /policy/proposals': { in: null; out: Schemas['pair.Proposal'][] }
+  'DELETE /policy/proposals/{id}': { in: Schemas['book.Reason']; out: Schemas['route.Nothing'] }
+  'GET /policy/proposals/{id}': { in: null; out: Schemas['book.Pending'] }
+  'POST /policy/proposals/{id}/apply': { in: null; out: Schemas['book.Taken'] }
   'GET /presets': { in: null; out: Schemas['services.Preset'][] }
   'GET /push': { in: null; out: Schemas['push.Standing'] }
   'POST /push': { in: Schemas['push.NewBrowser']; out: Schemas['push.Browse'] }

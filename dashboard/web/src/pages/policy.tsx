@@ -10,6 +10,7 @@ import { Diff } from '../ui/diff'
 import { Findings, Review, usePreview } from '../ui/draft'
 import { Badge, Button, cx, Empty, Fault, Foreign, Link, Modal, PageHead, Skeleton, Time } from '../ui/kit'
 import { attempt, say } from '../ui/toast'
+import { Proposals } from './proposals'
 
 const MergeView = lazy(() => import('../ui/merge'))
 const Editor = lazy(() => import('../ui/editor'))
@@ -28,6 +29,8 @@ export function PolicyPage() {
       ) : !data ? (
         <Skeleton lines={12} />
       ) : (
+        <>
+        <Proposals />
         <T.Root className="policy-tabs" value={tab} onValueChange={(v) => setQuery({ view: v === 'edit' ? '' : v })}>
           <T.List className="tabs" aria-label="Ways to look at the policy">
             <T.Trigger value="edit">Text</T.Trigger>
@@ -44,6 +47,7 @@ export function PolicyPage() {
             <History source={data} />
           </T.Content>
         </T.Root>
+        </>
       )}
     </div>
   )
@@ -252,7 +256,8 @@ function History({ source }: { source: SourceText }) {
           <div className="block-head">
             <button type="button" className="linkish" aria-expanded={open === r.number} onClick={() => setOpen(open === r.number ? null : r.number)}>Revision {r.number}</button>
             {r.number === source.number && <Badge tone="accent">in force</Badge>}
-            <span><Foreign text={r.by} /></span>
+            <span><Foreign text={r.by} />{r.approved_by && <span className="quiet"> and <Foreign text={r.approved_by} /></span>}</span>
+            {r.break_glass && <Badge tone="ask">alone, by the host</Badge>}
             <span className="quiet">{r.origin === 'rollback' ? `back to ${r.to}` : r.origin === 'host' ? 'on the host' : 'edit'}, <Time at={r.time} /></span>
             <span className={cx('spring', 'clip')}><Foreign text={r.note ?? ''} /></span>
             {r.number !== source.number && <Rollback r={r} base={source.revision} />}
@@ -280,10 +285,10 @@ function Rollback({ r, base }: { r: Revision; base: string }) {
   const look = () => attempt(async () => setPreview(await post<Preview>('/policy/check', { rollback: r.number })))
   const go = async () => {
     setBusy(true)
-    const ok = await attempt(
-      () => post(`/policy/history/${r.number}/rollback`, { note: `Back to revision ${r.number}` }, { headers: { 'If-Match': `"${base}"` } }),
-      `The policy is as it was in revision ${r.number}`,
-    )
+    const ok = await attempt(async () => {
+      const got = await post<{ waits?: object }>(`/policy/history/${r.number}/rollback`, { note: `Back to revision ${r.number}` }, { headers: { 'If-Match': `"${base}"` } })
+      say(got.waits ? 'It takes two people, so it waits for another editor' : `The policy is as it was in revision ${r.number}`)
+    })
     setBusy(false)
     changed('/policy', '/services', '/roles', '/status', '/agents')
     if (ok) setPreview(null)

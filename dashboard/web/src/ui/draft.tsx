@@ -143,6 +143,7 @@ interface ReviewProps {
 export function Review({ draft, preview, base, onBack, back, onTaken, onLost }: ReviewProps) {
   const [note, setNote] = useState('')
   const [busy, setBusy] = useState(false)
+  const [waits, setWaits] = useState(false)
   const [fault, setFault] = useState<Problem | null>(null)
   const [race, setRace] = useState<Revision | null>(null)
   const may = useMay()
@@ -152,7 +153,11 @@ export function Review({ draft, preview, base, onBack, back, onTaken, onLost }: 
     setBusy(true)
     setFault(null)
     try {
-      const got = await post<{ revision: Revision }>('/policy/apply', { ...draft, note }, { headers: { 'If-Match': `"${base}"` } })
+      const got = await post<{ revision: Revision; waits?: { id: string } }>('/policy/apply', { ...draft, note }, { headers: { 'If-Match': `"${base}"` } })
+      if (got.waits) {
+        changed('/policy/proposals')
+        return setWaits(true)
+      }
       changed('/policy', '/services', '/roles', '/status', '/agents')
       onTaken(got.revision.number)
     } catch (err) {
@@ -182,6 +187,7 @@ export function Review({ draft, preview, base, onBack, back, onTaken, onLost }: 
       {preview.ok && <ImpactPanel draft={draft} />}
       {preview.tests > 0 && <p className="quiet small">{plural(preview.tests, 'test block')} passed.</p>}
       {fault && <Fault problem={fault} />}
+      {waits && <p className="warn-box" role="status">It takes two people, so it waits: another editor applies it, on the <Link to="/policy">Policy</Link> page.</p>}
       {race && (
         <div className="warn-box race" role="alert">
           <p>
@@ -203,7 +209,7 @@ export function Review({ draft, preview, base, onBack, back, onTaken, onLost }: 
         </Field>
         <footer className="dialog-foot">
           <Button onClick={onBack}>{back}</Button>
-          <Button look="main" type="submit" busy={busy} disabled={!preview.ok || (guarded.length > 0 && !may('admin'))}>Apply</Button>
+          <Button look="main" type="submit" busy={busy} disabled={waits || !preview.ok || (guarded.length > 0 && !may('admin'))}>Apply</Button>
         </footer>
       </form>
     </div>
