@@ -25,15 +25,16 @@ type Service struct {
 	PlainInjection   bool             // insecure_injection: a secret may travel without TLS
 	Readings         []string         // that operations declare with `as`
 	Prices           map[string]Price // of models, that the configuration states
+	AskUsage         bool             // usage = "inject": streams are asked for what they take
 	Databases        []string
 	Catalog          bool // PostgreSQL: names are looked up on the server
 	DryRun           bool // PostgreSQL: what is asked about may be run and rolled back
 	Session          Session
 	Variables        []string // environment variables that agents hold a placeholder in
 	Slots            []string // where its keys go, see Auth.Slot
-	Probe            string // HTTP: "GET /path", a harmless request that tries the account; "": none is known
-	BodyInspectLimit int64  // bytes of a body that may be held; 0: the protocol's default
-	RecordBodies     int64  // bytes of a body that the record may hold; 0: none
+	Probe            string   // HTTP: "GET /path", a harmless request that tries the account; "": none is known
+	BodyInspectLimit int64    // bytes of a body that may be held; 0: the protocol's default
+	RecordBodies     int64    // bytes of a body that the record may hold; 0: none
 }
 
 // A Session bounds what one PostgreSQL session may do; zero fields bind nothing.

@@ -92,7 +92,7 @@ func (c *compiler) service(conf *hclconf.Service) {
 		}
 	}
 	if slices.Contains(s.Readings, "llm") {
-		s.Prices = c.policy.conf.PriceList()
+		s.Prices, s.AskUsage = c.policy.conf.PriceList(), conf.Usage.Stated()
 	}
 	c.route(s)
 	c.policy.services = append(c.policy.services, s)

@@ -55,6 +55,7 @@ type Service struct {
 	TLS          TLS
 	Databases    []Str
 	Catalog      Bool
+	Usage        Str // "inject": see shape
 	DryRun       Bool
 	Posture      Str
 	Session      action.Session

@@ -61,3 +61,15 @@ func (d *decoder) dollars(e hcl.Expression, to *int64) {
 	}
 	*to = n
 }
+
+// settleUsage refuses to ask where no model is asked.
+func (d *decoder) settleUsage(s *Service) {
+	for _, op := range s.Operations {
+		if op.As.Value == "llm" {
+			return
+		}
+	}
+	if s.Usage.Stated() {
+		d.Fail(s.Usage.Range, "Nothing reads this", `usage means something only on a service with an operation as = "llm".`)
+	}
+}

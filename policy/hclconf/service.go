@@ -22,6 +22,7 @@ func (d *decoder) service(b *hclsyntax.Block) {
 	d.preset(b, s)
 	d.serviceBody(b.Body, s)
 	d.settle(b, s)
+	d.settleUsage(s)
 	d.cfg.Services = append(d.cfg.Services, s)
 }
 
@@ -46,6 +47,7 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 	value.With(body, "passthrough", func(e hcl.Expression) { s.Passthrough = d.Flag(e) })
 	value.With(body, "env", func(e hcl.Expression) { s.Variables = d.variables(e) })
 	value.With(body, "probe", func(e hcl.Expression) { s.Probe = d.probe(e) })
+	value.With(body, "usage", func(e hcl.Expression) { s.Usage = d.OneOf(e, "usage", "inject") })
 	value.With(body, "description", func(e hcl.Expression) { s.Description = d.Text(e).Value })
 	for _, inner := range body.Blocks {
 		switch {

@@ -12,9 +12,9 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http/leak"
+	"sallyport.dev/sallyport/protocols/http/meter"
 	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/protocols/http/refusal"
-	"sallyport.dev/sallyport/protocols/llm"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/scrub"
 )
@@ -38,7 +38,7 @@ type transfer struct {
 	sent int64      // bytes written; the pump's until body is closed
 	body chan error // the result of the pump; nil without one
 
-	meter *llm.Scanner // of what a model takes; nil: none answers
+	meter *meter.Meter // of what a model takes; nil: none answers
 
 	bodyErr error // what came out of body
 }
@@ -50,7 +50,7 @@ func (x *exchange) Forward(ctx context.Context, up protocols.Upstream) (action.R
 	t := &transfer{exchange: x, rc: http.NewResponseController(x.w)}
 	err := t.run(ctx, up)
 	t.keepBody()
-	t.bill()
+	t.res.Usage = t.meter.Bill(t.Facts.Call, t.sent, t.res.Failed, t.site.p.prices)
 	t.res.Duration = time.Since(start)
 	return t.res, err
 }
@@ -60,6 +60,9 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 	if err := t.approved(); err != nil {
 		return t.failed(err)
 	}
+	if err := t.askUsage(ctx); err != nil {
+		return t.failed(fmt.Errorf("%w: %w", errAgentBody, err))
+	}
 	cred, err := t.link(ctx, up)
 	if err != nil {
 		return t.failed(err)
@@ -67,9 +70,6 @@ func (t *transfer) run(ctx context.Context, up protocols.Upstream) error {
 	t.res.Upstream = t.l.Addr()
 	if t.used = cred.Used; cred != nil {
 		t.leak.Watch(t.used())
-	}
-	if t.asksModel() {
-		t.leak.Plain()
 	}
 	head, err := t.head(ctx, cred)
 	if err != nil {

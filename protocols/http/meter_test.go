@@ -3,6 +3,8 @@ package http
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -160,6 +162,79 @@ func TestUsageOfACutStream(t *testing.T) {
 				u := b.waitRecords(1)[0].res.Usage
 				if u == nil || !u.Estimated || u.Output != 3 || u.Input == 0 || u.Model != "gpt-4o-2024-08-06" || u.Cost == 0 {
 					t.Errorf("it took %+v", u)
+				}
+			})
+		}
+	}
+}
+
+// A service may have streams asked for what they take; the agent that did not ask
+// sees its own stream, and what was approved goes as it was.
+func TestUsageIsAskedFor(t *testing.T) {
+	const plain = "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}],\"usage\":null}\n\n"
+	const extra = "data: {\"model\":\"gpt-4o\",\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":3}}\n\n"
+	const end = "data: [DONE]\n\n"
+	for name, tt := range map[string]struct {
+		sent, path, coding string
+		asks               bool // the service wants it
+		approved           bool
+		got                string // by the origin
+		seen               bool   // of extra by the agent
+		estimated          bool
+	}{
+		"asked for":          {sent: `{"model":"gpt-4o","stream":true}`, asks: true, got: `{"stream_options":{"include_usage":true},"model":"gpt-4o","stream":true}`},
+		"not wanted":         {sent: `{"model":"gpt-4o","stream":true}`, got: `{"model":"gpt-4o","stream":true}`, estimated: true},
+		"by the agent":       {sent: `{"stream":true,"stream_options":{"include_usage":true}}`, asks: true, got: `{"stream":true,"stream_options":{"include_usage":true}}`, seen: true},
+		"refused by it":      {sent: `{"stream":true,"stream_options":{"include_usage":false}}`, asks: true, got: `{"stream":true,"stream_options":{"include_usage":false}}`, estimated: true},
+		"another API":        {sent: `{"stream":true}`, path: "/v1/messages", asks: true, got: `{"stream":true}`, estimated: true},
+		"approved as it was": {sent: `{"stream":true}`, asks: true, approved: true, got: `{"stream":true}`, estimated: true},
+		"no document":        {sent: `{"stream":true`, asks: true, got: `{"stream":true`, estimated: true},
+		"twice":              {sent: `{"stream":true,"stream":false}`, asks: true, got: `{"stream":true,"stream":false}`, estimated: true},
+	} {
+		for _, size := range []int{0, 300 << 10} { // the larger cannot be held
+			t.Run(fmt.Sprint(name, " ", size), func(t *testing.T) {
+				var got []byte
+				b := modelBench(t, true, func(w http.ResponseWriter, r *http.Request) {
+					got, _ = io.ReadAll(r.Body)
+					w.Header().Set("Content-Type", "text/event-stream")
+					text := plain + end
+					if bytes.Contains(got, []byte(`"include_usage":true`)) {
+						text = plain + extra + end
+					}
+					for piece := range strings.SplitAfterSeq(text, ",") {
+						io.WriteString(w, piece)
+						w.(http.Flusher).Flush()
+					}
+				})
+				b.svc.AskUsage = tt.asks
+				if tt.approved {
+					b.decide = func(*action.Action) action.Decision { return action.Decision{Verdict: action.Ask} }
+					b.settle = func(context.Context, *action.Action, action.Decision) action.Decision {
+						return action.Decision{Verdict: action.Allow}
+					}
+				}
+				pad := strings.Repeat(" ", size)
+				path := cmp.Or(tt.path, "/v1/chat/completions")
+				resp, err := b.client(false).Post("https://api.example"+path, "application/json", strings.NewReader(tt.sent+pad))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, seen, estimated := tt.got, tt.seen, tt.estimated
+				if size > 0 && name == "asked for" {
+					want, estimated = tt.sent, true
+				}
+				text := plain + end
+				if seen {
+					text = plain + extra + end
+				}
+				if read := body(t, resp); read != text {
+					t.Errorf("the agent sees %q, want %q", read, text)
+				}
+				if string(got) != want+pad {
+					t.Errorf("the origin got %.120q, want %.120q", got, want)
+				}
+				if u := b.waitRecords(1)[0].res.Usage; u == nil || u.Estimated != estimated || !estimated && u.Prompt() != 11 {
+					t.Errorf("the record has %+v", u)
 				}
 			})
 		}

@@ -69,9 +69,7 @@ func (t *transfer) relay(resp *http.Response) error {
 	if err := t.leak.Answer(resp, t.r.Method == http.MethodHead); err != nil {
 		return err
 	}
-	if t.asksModel() {
-		t.measure(resp)
-	}
+	t.meter.Answer(resp, ask.MediaType(resp.Header))
 	maps.Copy(h, resp.Header)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http would guess one

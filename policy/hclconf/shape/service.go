@@ -22,10 +22,11 @@ func Service() *Shape {
 			{Name: "passthrough", Type: "bool", Default: "false", Doc: "Splice TLS unseen: no facts, no secret."},
 			{Name: "env", Type: "list of strings", Default: "the preset's, or none", Doc: "http: environment variables that clients take their key from; /manifest gives each agent a dummy for them."},
 			{Name: "probe", Type: "string", Default: "the preset's, or none", Doc: `http: "GET /path", a harmless request by which an operator can try whether the secret is taken.`},
+			{Name: "usage", Type: "inject", Default: "estimated, where a stream does not say it", Doc: "Ask streams of OpenAI's Chat Completions for what they take, and hide the answer from a client that did not ask. For services with an operation as llm."},
 			{Name: "description", Type: "string", Doc: "For the manifest that agents read."},
 			{Name: "mode", Type: "enforce or observe", Default: "enforce", Doc: "observe: the posture is recorded, not enforced; rules hold."},
 		},
-		Later: []string{"usage", "websocket", "orgs"},
+		Later: []string{"websocket", "orgs"},
 		Blocks: map[string]*Shape{
 			"session": {
 				Doc: "postgres: limits of each session, which no rule lifts.",
