@@ -141,6 +141,7 @@ func TestTheFirstDay(t *testing.T) {
 	}
 	b.see("tbody tr", "ana@acme.dev")
 	b.do("resize", args{"width": 1280, "height": 860}, nil)
+	s.rulesOfAsks(b, client)
 	b.visit("/audit")
 	b.see("tbody tr", "approved an action")
 	b.see("tbody tr", "set a secret")

@@ -6,6 +6,7 @@ export interface ServiceForm {
   preset: Preset
   name: string
   hosts: string
+  ca: string // a file beside the configuration; '' where its certificate is publicly signed
   scheme: string // 'preset': as it says; 'none', or a word of the configuration
   user: string // or the header, or the parameter
   secret: string
@@ -31,6 +32,7 @@ export function begin(preset: Preset, roles: string[], taken: string[]): Service
     preset,
     name,
     hosts: '',
+    ca: '',
     scheme: preset.auth ? 'preset' : postgres ? 'password' : 'none',
     user: '',
     secret: preset.secrets?.[0] ?? '',
@@ -95,6 +97,7 @@ export function draftOf(f: ServiceForm, source: SourceText): Draft {
   if (f.name !== f.preset.name || hosts.length > 0) attributes.preset = f.preset.name
   if (hosts.length > 0) attributes.hosts = hosts
   else if (f.name !== f.preset.name) attributes.hosts = f.preset.hosts
+  if (f.ca.trim()) attributes.tls = { object: { ca: { call: 'file', args: [f.ca.trim()] } } }
   const auth = authOf(f)
   if (auth) attributes.auth = auth
   if (f.preset.protocol === 'postgres' && words(f.databases).length > 0) attributes.databases = words(f.databases)

@@ -41,7 +41,7 @@ export function trialOf(r: ActionRecord): { attributes: Record<string, unknown>;
 
 export function beginTrial(r: ActionRecord, roles: string[]): TrialForm {
   const what = (r.summary ?? r.kind).replace(/\s+/g, ' ').replace(/[^\x20-\x7e]/g, '').slice(0, 60).trim()
-  return { name: `${r.verdict === 'deny' ? 'no ' : ''}${what}`.replaceAll('"', "'"), roles, expect: r.verdict ?? 'deny', at: false }
+  return { name: `${r.verdict === 'deny' ? 'no ' : ''}${what}`.replaceAll('"', "'"), roles, expect: (r.asks ?? []).length > 0 ? 'ask' : (r.verdict ?? 'deny'), at: false }
 }
 
 export function trialDraft(f: TrialForm, r: ActionRecord, attributes: Record<string, unknown>): Draft {

@@ -150,3 +150,9 @@ export type Draft =
   | { files: Record<string, string> }
   | { rollback: number }
   | { edits: (Exact<Schemas['action.Edit'], { op: 'add' | 'put' | 'replace' | 'remove' }>)[] }
+
+/** A sketch is the edit that would answer an ask for good. */
+export type Sketch = Answer<'GET /approvals/{id}/draft'>
+
+/** A passage is a piece of all that an ask would send. */
+export type Passage = Answer<'GET /approvals/{id}/whole'>

@@ -6,9 +6,12 @@ import { useNarrow } from '../lib/media'
 import { changed, useResource } from '../lib/resource'
 import { go, setQuery, usePlace } from '../lib/router'
 import type { Approval, Need } from '../lib/types'
+import { useMay } from '../lib/who'
 import { Sample } from '../ui/code'
 import { Badge, Button, cx, Empty, Facts, Fault, Field, Foreign, Link, PageHead, sentence, Skeleton, Time, useNow } from '../ui/kit'
+import { Proposal } from '../ui/sketch'
 import { attempt } from '../ui/toast'
+import { Whole } from '../ui/whole'
 
 export function ApprovalsPage() {
   const { data, error, reload } = useResource<Approval[]>('/approvals?past=30')
@@ -97,6 +100,9 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
   const [busy, setBusy] = useState('')
   const field = useRef<HTMLTextAreaElement>(null)
   const pending = a.state === 'pending'
+  const service = a.kind === 'service'
+  const may = useMay()
+  const rule = a.kept && !service && may('viewer') ? () => go(`/policy/new?ask=${encodeURIComponent(a.id)}`) : undefined
 
   const answer = async (yes: boolean) => {
     if (!pending || busy) return
@@ -111,7 +117,7 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
     changed('/approvals', '/grants', '/status')
     if (ok) next()
   }
-  useKeys({ a: () => void answer(true), d: () => void answer(false), e: () => field.current?.focus() })
+  useKeys({ a: () => void answer(true), d: () => void answer(false), e: () => field.current?.focus(), r: () => rule?.() })
   useEffect(() => setBusy(''), [a.state])
 
   return (
@@ -123,19 +129,20 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
       </header>
       <div className="card-body">
         {(a.reasons ?? []).some(Boolean) && <p className="reason ask"><Foreign text={a.reasons!.filter(Boolean).map(sentence).join(' ')} /></p>}
-        <h3>All that would be sent</h3>
-        {a.sample ? <Sample sample={a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">It has no body; the line above is all of it.</p>}
+        <h3>{service ? 'What the agent says' : 'All that would be sent'}</h3>
+        {a.whole && (a.hidden_bytes ?? 0) > 0 ? <Whole id={a.id} sample={a.sample ?? ''} hidden={a.hidden_bytes ?? 0} /> : a.sample ? <Sample sample={service && may('viewer') ? said(a.sample) : a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">It has no body; the line above is all of it.</p>}
+        {service && may('viewer') && <Proposal id={a.id} done={!!a.fulfilled} />}
         {a.digest && <p className="quiet small">SHA-256 of what is approved: <code>{a.digest}</code>. Other bytes are not sent.</p>}
         <Facts
           rows={[
             ['Agent', <Link key="a" to={`/agents/${encodeURIComponent(a.agent)}`}><Foreign text={a.agent} /></Link>],
-            ['Service', <Foreign key="s" text={a.service} />],
+            ['Service', a.service && <Foreign key="s" text={a.service} />],
             ['Kind', <Foreign key="k" text={a.kind} />],
             ['Asked', <Time key="t" at={a.created} />],
             ['Rules', (a.rules ?? []).some(Boolean) && <Foreign key="r" text={a.rules!.filter(Boolean).join(', ')} />],
             ['User', a.user && <Foreign key="u" text={a.user} />],
             ['Judges', (a.judges ?? []).length > 0 && <Foreign key="j" text={a.judges!.join(' · ')} />],
-            ['Waits', a.again ? 'for the agent to send it again' : a.waiting ? plural(a.waiting, 'connection') + ' held open' : ''],
+            ['Waits', service ? '' : a.again ? 'for the agent to send it again' : a.waiting ? plural(a.waiting, 'connection') + ' held open' : ''],
             ['Answered by', a.by && <Foreign key="b" text={a.by} />],
             ['Their reason', a.note && <Foreign key="n" text={a.note} />],
           ]}
@@ -165,7 +172,7 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
               />
             )}
           </Field>
-          <Field label="A yes is for" note={scope > 2 ? (a.alike ? `Similar is: ${a.alike}` : 'It cannot be told what would be similar to this.') : 'A yes for longer can be ended below.'}>
+          {!service && <Field label="A yes is for" note={scope > 2 ? (a.alike ? `Similar is: ${a.alike}` : 'It cannot be told what would be similar to this.') : 'A yes for longer can be ended below.'}>
             {(id, by) => (
               <select id={id} aria-describedby={by} value={scope} onChange={(e) => setScope(Number(e.target.value))}>
                 {choices.map((c, i) => (
@@ -173,9 +180,10 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
                 ))}
               </select>
             )}
-          </Field>
+          </Field>}
           </div>
           <div className="card-actions">
+            {rule && <Button hint="r" onClick={rule} title="Write a rule for the likes of this; the ask itself stays">Make it a rule…</Button>}
             <Button look="danger" hint="d" busy={busy === 'deny'} onClick={() => void answer(false)}>Deny</Button>
             <Button look="main" hint="a" busy={busy === 'approve'} onClick={() => void answer(true)}>Approve</Button>
           </div>
@@ -184,6 +192,9 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
     </article>
   )
 }
+
+/** said leaves of a proposal what the agent wrote; the draft stands below. */
+const said = (sample: string) => sample.split('\n').filter((l) => l.startsWith('| ')).join('\n')
 
 function Needs({ list }: { list: Need[] }) {
   return (
@@ -234,8 +245,8 @@ function Answered({ list }: { list: Approval[] }) {
           <tbody>
             {list.map((a) => (
               <tr key={a.id}>
-                <td><Badge tone={outcomes[a.state] ?? 'plain'}>{a.state}</Badge></td>
-                <td className="mono"><Link to={`/actions/${encodeURIComponent(a.id)}`}><Foreign text={a.summary} /></Link></td>
+                <td><Badge tone={outcomes[a.state] ?? 'plain'}>{a.fulfilled ? 'done' : a.state}</Badge></td>
+                <td className="mono"><Link to={a.kind === 'service' ? `/approvals?id=${encodeURIComponent(a.id)}` : `/actions/${encodeURIComponent(a.id)}`}><Foreign text={a.summary} /></Link></td>
                 <td><Foreign text={a.agent} /></td>
                 <td><Foreign text={a.by ?? ''} /></td>
                 <td><Time at={a.answered} /></td>

@@ -76,6 +76,7 @@ const known: Record<string, string> = {
   'DELETE /api/v1/secrets/{name}': 'removed a secret',
   'POST /api/v1/approvals/{id}/approve': 'approved an action',
   'POST /api/v1/approvals/{id}/deny': 'denied an action',
+  'GET /api/v1/approvals/{id}/whole': 'read an action in full',
   'DELETE /api/v1/session': 'logged out',
   'POST /api/v1/operators': 'made an operator',
   'DELETE /api/v1/operators/{name}': 'removed an operator',

@@ -142,28 +142,28 @@ function DocPage({ name }: { name: string }) {
       </>
     )
   }
-  return <article className="prose">{blocks.map((b, i) => <Piece key={i} b={b} page={name} />)}</article>
+  return <article className="prose">{blocks.map((b, i) => <Piece key={i} b={b} page={name} at={`${i + 1}`} />)}</article>
 }
 
-function Piece({ b, page }: { b: Block; page: string }): ReactNode {
+function Piece({ b, page, at }: { b: Block; page: string; at: string }): ReactNode {
   switch (b.kind) {
     case 'heading':
       return createElement(`h${Math.min(b.level, 4)}`, b.anchor ? { id: b.anchor, tabIndex: -1 } : {}, <Words list={b.inside} page={page} />)
     case 'paragraph':
       return <p><Words list={b.inside} page={page} /></p>
     case 'code':
-      return <Code text={b.text} language={b.language === 'json' ? 'json' : b.language === 'sql' ? 'sql' : 'text'} label={`example${b.language ? ' in ' + b.language : ''}`} />
+      return <Code text={b.text} language={b.language === 'json' ? 'json' : b.language === 'sql' ? 'sql' : 'text'} label={`example ${at}${b.language ? ' in ' + b.language : ''}`} />
     case 'list': {
       const items = b.items.map((list, i) => (
         <li key={i}>
-          {list.map((x, j) => (x.kind === 'paragraph' ? <Words key={j} list={x.inside} page={page} /> : <Piece key={j} b={x} page={page} />))}
+          {list.map((x, j) => (x.kind === 'paragraph' ? <Words key={j} list={x.inside} page={page} /> : <Piece key={j} b={x} page={page} at={`${at}.${i + 1}.${j + 1}`} />))}
         </li>
       ))
       return b.ordered ? <ol>{items}</ol> : <ul>{items}</ul>
     }
     case 'table':
       return (
-        <div className="table-box" tabIndex={0} role="region" aria-label="Table">
+        <div className="table-box" tabIndex={0} role="region" aria-label={`Table ${at}`}>
           <table className="table">
             <thead><tr>{b.head.map((c, i) => <th key={i} scope="col">{c.length > 0 ? <Words list={c} page={page} /> : <span className="sr">What it means</span>}</th>)}</tr></thead>
             <tbody>{b.rows.map((row, i) => <tr key={i}>{row.map((c, j) => <td key={j}><Words list={c} page={page} /></td>)}</tr>)}</tbody>
@@ -171,7 +171,7 @@ function Piece({ b, page }: { b: Block; page: string }): ReactNode {
         </div>
       )
     case 'quote':
-      return <blockquote>{b.inside.map((x, i) => <Piece key={i} b={x} page={page} />)}</blockquote>
+      return <blockquote>{b.inside.map((x, i) => <Piece key={i} b={x} page={page} at={`${at}.${i + 1}`} />)}</blockquote>
     case 'rule':
       return <hr />
   }

@@ -187,6 +187,11 @@ function Hosts({ f, set }: Part) {
           <input id={id} aria-describedby={by} className="mono" value={f.hosts} placeholder={known.length > 0 ? known.slice(0, 2).join(', ') : postgres ? 'db.internal:5432' : 'api.example.com'} onChange={(e) => set({ hosts: e.target.value })} autoComplete="off" spellCheck={false} />
         )}
       </Field>
+      {(f.hosts !== '' || known.length === 0) && (
+        <Field label="CA, if it is your own" note="A file beside the configuration; empty for a certificate that is publicly signed.">
+          {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.ca} placeholder="ca.pem" onChange={(e) => set({ ca: e.target.value })} autoComplete="off" spellCheck={false} />}
+        </Field>
+      )}
       {postgres && (
         <Field label="Databases" note="The only ones that can be connected to; empty is any.">
           {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.databases} onChange={(e) => set({ databases: e.target.value })} autoComplete="off" spellCheck={false} />}

@@ -4,11 +4,12 @@ import { get, post, type Problem } from '../lib/api'
 import { plural } from '../lib/format'
 import { changed, useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
-import type { Preview, Revision, SourceText } from '../lib/types'
+import type { Preview, Revision, Sketch, SourceText } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Diff } from '../ui/diff'
 import { Findings, Review, usePreview } from '../ui/draft'
 import { Badge, Button, cx, Empty, Fault, Foreign, Link, Modal, PageHead, Skeleton, Time } from '../ui/kit'
+import { Notes, sketchPath } from '../ui/sketch'
 import { attempt, say } from '../ui/toast'
 import { Proposals } from './proposals'
 
@@ -88,6 +89,23 @@ function Workshop({ source }: { source: SourceText }) {
     return () => removeEventListener('beforeunload', leaving)
   }, [dirty])
 
+  const ask = query.get('ask')
+  const [notes, setNotes] = useState<Sketch | null>(null)
+  useEffect(() => {
+    if (!ask || !may('editor')) return
+    // What was asked for, as a draft of the files to go on with.
+    void attempt(async () => {
+      const sketch = await get<Sketch>(sketchPath(ask))
+      setNotes(sketch)
+      if ((sketch.draft.edits ?? []).length === 0) return
+      const p = await post<Preview>('/policy/check', sketch.draft)
+      const [first] = p.files ?? []
+      setDrafts(p.texts ?? {})
+      setRound((n) => n + 1)
+      if (first) setQuery({ file: first, line: String(p.placed?.find((b) => b.op === 'add')?.line ?? '') })
+    })
+  }, [ask])
+
   const words = useMemo(() => vocabulary(source), [source])
   const before = base.files.find((f) => f.name === file?.name)?.text ?? ''
   // What the editor begins with. What is typed since then is its own business.
@@ -130,6 +148,7 @@ function Workshop({ source }: { source: SourceText }) {
         {dirty && <Button onClick={drop}>Drop the draft</Button>}
         <Button look="main" disabled={!dirty || !preview} onClick={review}>Review and apply</Button>
       </div>
+      {ask && notes && <div className="from-ask"><p>Drafted from what an agent asked for. <Link to={`/approvals?id=${encodeURIComponent(ask)}`}>The request</Link></p><Notes sketch={notes} service /></div>}
       {fault && <Fault problem={fault} />}
       {stale && (
         <div className="fault" role="alert">
@@ -169,6 +188,8 @@ function Workshop({ source }: { source: SourceText }) {
             onTaken={(n) => {
               setReviewed(null)
               setDrafts({})
+              setQuery({ ask: '' })
+              setNotes(null)
               say(`Revision ${n} is in force`)
             }}
           />

@@ -1,10 +1,14 @@
 import { useEffect, useMemo, useState } from 'react'
 import { useResource } from '../lib/resource'
 import { go, usePlace } from '../lib/router'
-import type { ActionRecord, Draft, Service, SourceText } from '../lib/types'
+import type { ActionRecord, Draft, Service, SourceText, Sketch } from '../lib/types'
+import { useMay } from '../lib/who'
 import { Findings, Review, usePreview } from '../ui/draft'
-import { Button, Empty, Fault, Field, Link, PageHead, Panel, Skeleton } from '../ui/kit'
+import { Button, Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
+import { Handed, Notes, sketchPath } from '../ui/sketch'
 import { say } from '../ui/toast'
+
+type Edit = Extract<Draft, { edits: unknown }>['edits'][number]
 
 interface Form {
   name: string
@@ -13,9 +17,11 @@ interface Form {
   first: string // methods, or verbs
   second: string // paths, or tables
   reason: string
+  rest: Record<string, unknown> // attributes of a draft that have no field here
+  others: Edit[] // what else it changes: exceptions in the rules that ask
 }
 
-const blank: Form = { name: '', service: '', verdict: 'ask', first: '', second: '', reason: '' }
+const blank: Form = { rest: {}, others: [], name: '', service: '', verdict: 'ask', first: '', second: '', reason: '' }
 
 /** RulePage writes a rule by its parts, perhaps from an action that was recorded.
  * What stands in the form goes to the gateway as values, never as text of the
@@ -23,23 +29,30 @@ const blank: Form = { name: '', service: '', verdict: 'ask', first: '', second: 
 export function RulePage() {
   const { query } = usePlace()
   const from = query.get('from')
+  const ask = query.get('ask')
+  const sketch = useResource<Sketch>(ask ? sketchPath(ask) : null)
+  const may = useMay()
   const source = useResource<SourceText>('/policy')
   const services = useResource<Service[]>('/services')
   const action = useResource<ActionRecord>(from ? `/actions/${encodeURIComponent(from)}` : null)
-  const error = source.error ?? services.error ?? action.error
+  const error = source.error ?? services.error ?? action.error ?? sketch.error
   return (
     <>
-      <PageHead title="New rule" note={action.data && 'from a recorded action'}>
+      <PageHead title="New rule" note={ask ? 'from what somebody is asked' : action.data && 'from a recorded action'}>
         <Link className="button" to="/policy">The whole policy</Link>
       </PageHead>
       {error ? (
         <Fault problem={error} />
-      ) : !source.data || !services.data || (from && !action.data) ? (
+      ) : !source.data || !services.data || (from && !action.data) || (ask && !sketch.data) ? (
         <Skeleton lines={8} />
+      ) : ask && sketch.data && !may('editor') ? (
+        <Panel title="The draft"><Handed sketch={sketch.data} to={`/policy/new?ask=${encodeURIComponent(ask)}`} /></Panel>
+      ) : ask && sketch.data && (sketch.data.draft.edits ?? []).length === 0 ? (
+        <Panel title="There is no draft"><Notes sketch={sketch.data} /></Panel>
       ) : services.data.length === 0 ? (
         <Empty title="A rule needs a service" command='service "github" {}'>Add one to the policy first:</Empty>
       ) : (
-        <RuleForm source={source.data} services={services.data} begin={formOf(action.data)} />
+        <RuleForm source={source.data} services={services.data} begin={sketch.data ? formOfSketch(sketch.data) : formOf(action.data)} sketch={sketch.data} ask={ask} />
       )}
     </>
   )
@@ -52,8 +65,12 @@ function formOf(r: ActionRecord | undefined): Form {
   const path = typeof facts.path === 'string' ? facts.path : ''
   const tables = Array.isArray(facts.tables) ? (facts.tables as string[]).join(', ') : ''
   const verb = (r.method ?? '').replace(/[^\w-]/g, '')
+  // A rule loosens what destroys or administers only where it names that.
+  const effects = [...new Set((r.parts ?? []).flatMap((p) => list(p.effects ?? '')))]
+  const strong = effects.some((e) => /^(destructive|admin|unknown)$/.test(e))
   return {
     ...blank,
+    rest: strong ? { effects } : {},
     name: `${verb.toLowerCase() || r.kind} on ${r.service ?? ''}`.trim(),
     service: r.service ?? '',
     verdict: r.verdict === 'deny' ? 'allow' : 'deny',
@@ -62,23 +79,52 @@ function formOf(r: ActionRecord | undefined): Form {
   }
 }
 
+/** formOfSketch takes a drafted rule apart. What has no field stays as it is. */
+function formOfSketch(s: Sketch): Form {
+  const edits = (s.draft.edits ?? []) as Edit[]
+  const add = edits.find((e) => e.op === 'add' && e.kind === 'rule')
+  const f: Form = { ...blank, others: edits.filter((e) => e !== add) }
+  if (!add?.block) return f
+  const { on, verdict, methods, paths, verbs, tables, ...rest } = (add.block.attributes ?? {}) as Record<string, unknown>
+  const words = (v: unknown) => (Array.isArray(v) ? v.join(', ') : '')
+  const service = Array.isArray(on) ? String((on[0] as { ref?: string })?.ref ?? '').replace(/^service\./, '') : ''
+  return { ...f, name: add.name, service, verdict: String(verdict), first: words(methods ?? verbs), second: words(paths ?? tables), rest }
+}
+
+/** told says an attribute without a field in words. */
+function told(v: unknown): string {
+  if (Array.isArray(v)) return v.map(told).join(', ')
+  if (v && typeof v === 'object') return String(Object.values(v)[0])
+  return String(v)
+}
+
 const list = (s: string) => s.split(/[,\s]+/).filter(Boolean)
 
 function draftOf(f: Form, protocol: string): Draft {
-  const attributes: Record<string, unknown> = { on: [{ ref: `service.${f.service}` }], verdict: f.verdict }
+  const attributes: Record<string, unknown> = { ...f.rest, on: [{ ref: `service.${f.service}` }], verdict: f.verdict }
   const [first, second] = protocol === 'postgres' ? ['verbs', 'tables'] : ['methods', 'paths']
   if (list(f.first).length > 0) attributes[first!] = list(f.first)
   if (list(f.second).length > 0) attributes[second!] = list(f.second)
   if (f.reason.trim()) attributes.reason = f.reason.trim()
-  return { edits: [{ op: 'add', kind: 'rule', name: f.name.trim(), block: { attributes } }] }
+  const add: Edit[] = f.name.trim() ? [{ op: 'add', kind: 'rule', name: f.name.trim(), block: { attributes } }] : []
+  return { edits: [...f.others, ...add] }
 }
 
-function RuleForm({ source, services, begin }: { source: SourceText; services: Service[]; begin: Form }) {
+interface RuleFormProps {
+  source: SourceText
+  services: Service[]
+  begin: Form
+  sketch?: Sketch
+  ask: string | null
+}
+
+function RuleForm({ source, services, begin, sketch, ask }: RuleFormProps) {
   const [f, setForm] = useState<Form>({ ...begin, service: begin.service || services[0]!.name })
   const set = (patch: Partial<Form>) => setForm({ ...f, ...patch })
   const protocol = services.find((s) => s.name === f.service)?.protocol ?? 'http'
   const sql = protocol === 'postgres'
-  const complete = f.name.trim() !== '' && f.service !== ''
+  const alone = begin.others.length > 0 && !begin.name // nothing but exceptions
+  const complete = (f.name.trim() !== '' && f.service !== '') || alone
   const draft = useMemo(() => (complete ? draftOf(f, protocol) : null), [f, protocol, complete])
   const { preview, fault } = usePreview(draft, source.revision)
   const [shown, setShown] = useState(preview)
@@ -86,8 +132,15 @@ function RuleForm({ source, services, begin }: { source: SourceText; services: S
     if (preview) setShown(preview) // the last one stays until the next is there
   }, [preview])
   return (
+    <>
+    {sketch && (
+      <div className="from-ask">
+        <p>Somebody is asked about an action; this would let its likes pass from now on. <Link to={`/approvals?id=${encodeURIComponent(ask ?? '')}`}>The ask itself</Link> stays, and you answer it there.</p>
+        <Notes sketch={sketch} />
+      </div>
+    )}
     <div className="rule-page">
-      <Panel title="The rule">
+      {!alone && <Panel title="The rule">
         <Field label="Name" note="What records and refusals call it.">
           {(id, by) => <input id={id} aria-describedby={by} value={f.name} onChange={(e) => set({ name: e.target.value })} autoComplete="off" />}
         </Field>
@@ -119,10 +172,11 @@ function RuleForm({ source, services, begin }: { source: SourceText; services: S
             </Field>
           </>
         )}
+        {Object.keys(f.rest).length > 0 && <Facts rows={Object.entries(f.rest).map(([k, v]) => [k, <Foreign key={k} text={told(v)} className="mono" />])} />}
         <Field label="Reason" note="The agent reads it when it is refused.">
           {(id, by) => <input id={id} aria-describedby={by} value={f.reason} onChange={(e) => set({ reason: e.target.value })} autoComplete="off" />}
         </Field>
-      </Panel>
+      </Panel>}
       <Panel title="What it does">
         {fault ? (
           <Fault problem={fault} />
@@ -141,14 +195,15 @@ function RuleForm({ source, services, begin }: { source: SourceText; services: S
             preview={shown}
             base={source.revision}
             back="Cancel"
-            onBack={() => go('/policy')}
+            onBack={() => go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : '/policy')}
             onTaken={(n) => {
-              say(`Revision ${n} is in force`)
-              go('/policy?view=history')
+              say(ask ? `Revision ${n} is in force; the ask still waits for your answer` : `Revision ${n} is in force`)
+              go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : '/policy?view=history')
             }}
           />
         )}
       </Panel>
     </div>
+    </>
   )
 }

@@ -52,7 +52,7 @@ export function SecretTable({ list, usedBy, set, connects, connect }: Props) {
                     <>
                       {connects(s.name) && <Button onClick={() => connect(s.name)}>{s.version ? 'Connect again' : 'Connect'}</Button>}
                       <Button onClick={() => set(s.name)}>{s.version ? 'Replace' : 'Set'}</Button>
-                      {(s.older ?? []).length > 0 && <Button onClick={() => setBack(s)} aria-label={`Roll ${s.name} back`}>Roll back</Button>}
+                      {(s.older ?? []).length > 0 && <Button onClick={() => setBack(s)} aria-label={`Roll back ${s.name}`}>Roll back</Button>}
                       {s.version !== undefined && <Button look="bare" icon="close" aria-label={`Remove ${s.name}`} title="Remove" onClick={() => setRemoving(s.name)} />}
                     </>
                   )}

@@ -59,7 +59,7 @@ function Form({ r, attributes, short, source, all, had }: Props) {
   }, [preview])
   return (
     <div className="rule-page">
-      <Panel title="The test" tools={<span className="quiet small">it came to <VerdictBadge verdict={r.verdict} /> then</span>}>
+      <Panel title="The test" tools={<span className="quiet small">{(r.asks ?? []).length > 0 && 'it was asked, and '}it came to <VerdictBadge verdict={r.verdict} /> then</span>}>
         <Field label="Name" note="What the check says when it fails.">
           {(id, by) => <input id={id} aria-describedby={by} value={f.name} onChange={(e) => set({ name: e.target.value })} autoComplete="off" />}
         </Field>

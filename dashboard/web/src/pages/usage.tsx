@@ -4,7 +4,7 @@ import { cell, save } from '../lib/export'
 import { useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
 import { costOf, money, promptOf, share, tokensOf, type Group, type Report } from '../lib/usage'
-import { Button, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
+import { Button, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
 import type { Line } from '../ui/chart'
 import './usage.css'
 
@@ -142,7 +142,8 @@ function Name({ g, by }: { g: Group; by: string }) {
 function Unpriced({ data }: { data: Report }) {
   return (
     <Panel title="Without a price">
-      <p className="quiet">These models stand in no price list that the gateway knows, so their tokens are counted and their cost is not: nothing is guessed.</p>
+      <p className="quiet">These models stand in no price list that the gateway knows, so their tokens are counted and their cost is not: nothing is guessed. A price block in the <Link to="/policy">policy</Link> gives a model one, for the calls that come.</p>
+      <Command text={`price "${data.unpriced![0]!.model || 'NAME'}" {\n  input  = "$0.00"\n  output = "$0.00"\n}`} />
       <ul className="lines">
         {data.unpriced!.map((u) => (
           <li key={u.provider + u.model} className="line">

@@ -5,7 +5,7 @@ import { changed } from '../lib/resource'
 import type { Draft, Finding, Impact, Preview, Revision } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Diff } from './diff'
-import { Badge, Button, Fault, Field, Foreign, Link, Skeleton, Time, VerdictBadge } from './kit'
+import { Badge, Button, Fault, Field, Foreign, Link, sentence, Skeleton, Time, VerdictBadge } from './kit'
 
 /** usePreview has a draft checked when nobody has changed it, or what it is a change
  * of, for a moment. */
@@ -91,7 +91,9 @@ export function ImpactPanel({ draft }: { draft: Draft }) {
           <option value="7d">the last 7 days</option>
         </select>
       </div>
-      {fault ? (
+      {fault?.status === 403 ? (
+        <p className="quiet" role="status"><Foreign text={sentence(fault.detail)} /></p>
+      ) : fault ? (
         <Fault problem={fault} />
       ) : !impact ? (
         <Skeleton lines={2} />
