@@ -1,0 +1,348 @@
+package lab_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/internal/lab"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/gorilla/websocket"
+)
+
+// everyKind has a service for each kind of credential, and a secret from each source
+// that a file can name without another program; those of programs and of other stores
+// are looked for where the whole gateway runs (TestTheProcessTellsNothing).
+const everyKind = `
+gateway {
+  wireguard {
+    listen = ":0"
+  }
+  record {
+    bodies = "16KiB"
+  }
+}
+secret "k_env" { env = "LAB_CANARY" }
+secret "k_file" { file = %q }
+service "s_bearer" {
+  hosts = ["bearer.example.com"]
+  auth  = bearer(secret.k_bearer)
+  %[2]s
+}
+service "s_header" {
+  hosts = ["header.example.com"]
+  auth  = header("X-Key", secret.k_env)
+  %[2]s
+}
+service "s_basic" {
+  hosts = ["basic.example.com"]
+  auth  = basic("user", secret.k_file)
+  %[2]s
+}
+service "s_query" {
+  hosts = ["query.example.com"]
+  auth  = query("token", secret.k_query)
+  %[2]s
+}
+service "s_cookie" {
+  hosts = ["cookie.example.com"]
+  auth  = cookie("session", secret.k_cookie)
+  %[2]s
+}
+service "s_placeholder" {
+  hosts = ["placeholder.example.com"]
+  auth  = placeholder("SOME_KEY", bearer(secret.k_placeholder))
+  %[2]s
+}
+service "s_roles" {
+  hosts = ["roles.example.com"]
+  auth  = by_role({ role.everyone = bearer(secret.k_role) })
+  %[2]s
+}
+service "s_aws" {
+  hosts = ["s3.eu-central-1.amazonaws.com"]
+  auth  = aws_sigv4({ key = secret.k_awsid, secret = secret.k_aws })
+  %[2]s
+}
+service "s_oauth" {
+  hosts = ["oauth.example.com"]
+  auth  = oauth2({ token_url = "%[3]s/token", client_id = "c", client_secret = secret.k_client, refresh_token = secret.k_refresh })
+  %[2]s
+}
+service "s_app" {
+  hosts = ["app.example.com"]
+  auth  = github_app({ app_id = "1", installation = "2", api = %[3]q, key = secret.k_app })
+  %[2]s
+}
+service "s_google" {
+  hosts = ["google.example.com"]
+  auth  = gcp_service_account(secret.k_google)
+  %[2]s
+}
+service "s_mtls" {
+  hosts = ["mtls.example.com"]
+  auth  = mtls(secret.k_cert, secret.k_key)
+  %[2]s
+}
+service "s_pg" {
+  protocol = "postgres"
+  hosts    = ["pg.example.com"]
+  auth     = password("postgres", secret.k_pg)
+  tls      = { ca = file("upstreams.pem") }
+  posture  = "open"
+}
+role "everyone" { use = [service.s_bearer, service.s_header, service.s_basic, service.s_query, service.s_cookie, service.s_placeholder, service.s_roles, service.s_aws, service.s_oauth, service.s_app, service.s_google, service.s_mtls, service.s_pg] }
+`
+
+// echo answers with all that it got, in the forms that servers write it in: in the
+// status line's fields, in the body, behind it, and in the messages of a WebSocket.
+func echo(w http.ResponseWriter, r *http.Request) {
+	var all strings.Builder
+	fmt.Fprintf(&all, "%s %s\n", r.Method, r.RequestURI)
+	for name, values := range r.Header {
+		for _, v := range values {
+			fmt.Fprintf(&all, "%s: %s\n", name, v)
+			if _, token, ok := strings.Cut(v, " "); ok {
+				plain, _ := base64.StdEncoding.DecodeString(token)
+				fmt.Fprintf(&all, "%s: %s %s\n", name, token, plain)
+			}
+		}
+	}
+	if websocket.IsWebSocketUpgrade(r) {
+		c, err := new(websocket.Upgrader).Upgrade(w, r, http.Header{"X-Seen": {r.Header.Get("Authorization")}})
+		if err == nil {
+			c.Close()
+		}
+		return
+	}
+	text := all.String()
+	w.Header().Set("Trailer", "X-After")
+	w.Header().Set("X-Before", strings.ReplaceAll(text, "\n", " "))
+	w.Header().Set("Location", "https://elsewhere.example.com/?"+url.QueryEscape(r.Header.Get("Authorization")+r.Header.Get("X-Key")))
+	if r.URL.Path == "/fails" {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+	quoted, _ := json.Marshal(text)
+	for _, form := range []string{text, string(quoted), url.QueryEscape(text), hex.EncodeToString([]byte(text)), base64.StdEncoding.EncodeToString([]byte(text)), base64.URLEncoding.EncodeToString([]byte("x" + text))} {
+		io.WriteString(w, form+"\n") //nolint:errcheck // the agent reads or not
+	}
+	w.Header().Set("X-After", strings.ReplaceAll(text, "\n", " "))
+}
+
+// keyPEM makes a private key, and gives a line of it that nothing else holds.
+func keyPEM(t *testing.T) (text, line string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return text, strings.Split(text, "\n")[5]
+}
+
+// A secret of any kind, from any source, stands nowhere but in what the gateway sent to
+// its service.
+func TestNoSecretAnywhere(t *testing.T) {
+	made := map[string]string{"/token": "canary-oauth-access-token-93b1", "/app/installations/2/access_tokens": "canary-ghs-installation-4c07", "/google": "canary-ya29-google-token-55ad"}
+	id := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(map[bool]int{true: 201, false: 200}[strings.HasPrefix(r.URL.Path, "/app")])
+		fmt.Fprintf(w, `{"access_token":%[1]q,"token":%[1]q,"token_type":"Bearer","expires_in":3600,"expires_at":%[2]q,"refresh_token":"canary-the-next-refresh-token"}`, made[r.URL.Path], time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	}))
+	defer id.Close()
+	file := filepath.Join(t.TempDir(), "canary")
+	if err := os.WriteFile(file, []byte("canary-from-a-file-0a6e\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LAB_CANARY", "canary-from-the-environment-77")
+	l := lab.New(t, fmt.Sprintf(everyKind, file, "tls = { ca = file(\"upstreams.pem\") }\n  posture = \"open\"", id.URL))
+
+	appKey, appLine := keyPEM(t)
+	googleKey, googleLine := keyPEM(t)
+	google, err := json.Marshal(map[string]string{"type": "service_account", "client_email": "a@p.iam.gserviceaccount.com", "private_key": googleKey, "private_key_id": "k", "token_uri": id.URL + "/google"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key := l.Certificate("agent", time.Now().Add(time.Hour))
+	set := map[string]string{
+		"k_bearer": "canary-bearer-6d10e7", "k_query": "canary-query-3fa2b1", "k_cookie": "canary-cookie-8c44d0", "k_placeholder": "canary-placeholder-2d9f",
+		"k_role": "canary-by-role-71e3", "k_awsid": "AKIACANARY0000000001", "k_aws": "canary-aws-secret-key-a81c60d2f4e9",
+		"k_client": "canary-oauth-client-19b4", "k_refresh": "canary-oauth-refresh-e07c", "k_app": appKey, "k_google": string(google),
+		"k_cert": cert, "k_key": key, "k_pg": "upstream-password",
+	}
+	canaries := map[string]string{"env": "canary-from-the-environment-77", "file": "canary-from-a-file-0a6e", "app key": appLine, "google key": googleLine, "client key": strings.Split(key, "\n")[1], "next refresh token": "canary-the-next-refresh-token"}
+	for name, value := range set {
+		l.Secret(name, value)
+		if strings.HasPrefix(value, "canary-") || name == "k_pg" {
+			canaries[name] = value
+		}
+	}
+	for at, token := range made {
+		canaries[at] = token
+	}
+	hosts := []string{"bearer", "header", "basic", "query", "cookie", "placeholder", "roles", "oauth", "app", "google"}
+	for _, h := range hosts {
+		l.HTTPS(h+".example.com", http.HandlerFunc(echo))
+	}
+	l.HTTPS("s3.eu-central-1.amazonaws.com", http.HandlerFunc(echo))
+	l.Mutual("mtls.example.com", http.HandlerFunc(echo), func(*tls.Config) {})
+	agent := l.Agent("laptop")
+	var seen bytes.Buffer // all that the agent got
+	dummy := environment(t, agent)["SOME_KEY"]
+	for _, h := range append(hosts, "mtls") {
+		for _, path := range []string{"/", "/fails", "/redirects?x=1"} {
+			visit(t, &seen, agent, "https://"+h+".example.com"+path, dummy, nil)
+		}
+		handshake(t, &seen, agent, h+".example.com", dummy)
+	}
+	visit(t, &seen, agent, "https://s3.eu-central-1.amazonaws.com/bucket", "", sign)
+	if n := strings.Count(seen.String(), "GET /"); n < 3*len(hosts) {
+		t.Fatalf("only %d answers of the upstreams:\n%s\n%s", n, seen.String(), l.Logs)
+	}
+	askPostgres(t, &seen, l, agent)
+	for name, value := range canaries {
+		l.Clean(value, seen.String())
+		if enc := base64.StdEncoding.EncodeToString([]byte(value)); strings.Contains(seen.String(), enc) {
+			t.Errorf("%s stands in base64 in what the agent got", name)
+		}
+	}
+	answers := everyAnswer(t, l)
+	for name, value := range canaries {
+		for path, text := range answers {
+			if strings.Contains(text, value) {
+				t.Errorf("%s stands in the answer of %s", name, path)
+			}
+		}
+	}
+	if len(answers) < 20 || !strings.Contains(answers["/api/v1/secrets"], "k_bearer") {
+		t.Errorf("%d routes answered; the secrets are %s", len(answers), answers["/api/v1/secrets"])
+	}
+}
+
+// visit asks as an agent does, and keeps all of the answer.
+func visit(t *testing.T, seen *bytes.Buffer, a *lab.Agent, url, key string, prepare func(*testing.T, *http.Request)) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	if prepare != nil {
+		prepare(t, r)
+	}
+	resp, err := a.HTTP().Do(r)
+	if err != nil {
+		t.Fatalf("%s: %v", url, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusBadGateway || resp.StatusCode == http.StatusUnauthorized {
+		t.Errorf("%s: %s", url, resp.Status)
+	}
+	io.Copy(seen, resp.Body) //nolint:errcheck // an answer may end early
+	resp.Header.Write(seen)  //nolint:errcheck // a Buffer takes everything
+	resp.Trailer.Write(seen) //nolint:errcheck // a Buffer takes everything
+}
+
+// sign signs with a key that is none, as an SDK on the agent's machine does.
+func sign(t *testing.T, r *http.Request) {
+	t.Helper()
+	const nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	r.Header.Set("X-Amz-Content-Sha256", nothing)
+	if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: "AKIDAGENT", SecretAccessKey: "dummy"}, r, nothing, "s3", "eu-central-1", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// handshake opens a WebSocket and keeps the answer's head.
+func handshake(t *testing.T, seen *bytes.Buffer, a *lab.Agent, host, key string) {
+	t.Helper()
+	d := websocket.Dialer{NetDialContext: a.DialContext, TLSClientConfig: a.TLS(), HandshakeTimeout: 20 * time.Second}
+	c, resp, err := d.DialContext(t.Context(), "wss://"+host+"/", http.Header{"Authorization": {"Bearer " + key}})
+	if err == nil {
+		c.Close()
+	}
+	if resp != nil {
+		resp.Header.Write(seen) //nolint:errcheck // a Buffer takes everything
+	}
+}
+
+// askPostgres reads what a server tells of its accounts, where there is a server.
+func askPostgres(t *testing.T, seen *bytes.Buffer, l *lab.Lab, a *lab.Agent) {
+	t.Helper()
+	t.Run("postgres", func(t *testing.T) {
+		l.Postgres("pg.example.com")
+		c, err := a.PG(t.Context(), "postgres://x:y@pg.example.com/postgres?sslmode=disable")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close(context.Background()) //nolint:errcheck // the test is over
+		for _, sql := range []string{"SHOW ALL", "SELECT * FROM pg_stat_activity", "SELECT rolname, rolpassword FROM pg_authid"} {
+			r, err := c.Exec(t.Context(), sql)
+			fmt.Fprintln(seen, r, err)
+		}
+	})
+}
+
+// everyAnswer walks every route of the API that only reads, with every name that
+// there is, as the host's own administrator.
+func everyAnswer(t *testing.T, l *lab.Lab) map[string]string {
+	t.Helper()
+	names := []string{"laptop", "k_bearer", "k_env", "s_bearer", "s_oauth", "everyone", "1", "0"}
+	for _, r := range l.Records("service:s_bearer", 1) {
+		names = append(names, r.ID, r.Session)
+	}
+	out := map[string]string{}
+	for _, row := range l.API.Routes() {
+		if row.Method != http.MethodGet {
+			continue
+		}
+		for _, name := range names {
+			path := row.Pattern
+			for {
+				from, to := strings.IndexByte(path, '{'), strings.IndexByte(path, '}')
+				if from < 0 || to < from {
+					break
+				}
+				path = path[:from] + name + path[to+1:]
+			}
+			if _, done := out[path]; done {
+				continue
+			}
+			// A stream ends with its caller.
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			l.API.Handler().ServeHTTP(w, r.WithContext(route.WithCaller(ctx, route.Host("root"))))
+			cancel()
+			var head bytes.Buffer
+			w.Header().Write(&head) //nolint:errcheck // a Buffer takes everything
+			out[path] = head.String() + w.Body.String()
+		}
+	}
+	return out
+}
