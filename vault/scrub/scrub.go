@@ -11,8 +11,11 @@ import (
 )
 
 const (
-	gram = 4 // bytes that the tables look at at once
-	mark = '*'
+	gram  = 4 // bytes that the tables look at at once
+	lanes = 4 // places that are looked at at once
+	mark  = '*'
+
+	spread = 0x9E3779B1 // of Knuth's multiplicative hashing
 )
 
 // A Matcher looks for a fixed set of values. It is immutable and safe for
@@ -87,33 +90,66 @@ func (m *Matcher) fill() {
 
 // hash places the gram at the beginning of b in the tables.
 func (m *Matcher) hash(b []byte) uint32 {
-	return binary.LittleEndian.Uint32(b) * 0x9E3779B1 >> (32 - m.bits)
+	return binary.LittleEndian.Uint32(b) * spread >> (32 - m.bits)
 }
 
 // A span is where a value stands.
 type span struct{ from, to int }
 
-// find appends the places of all values in b, overlapping ones too.
+// find appends the places of all values in b, overlapping ones too, in no order.
 func (m *Matcher) find(b []byte, found []span) []span {
 	shift, bits := m.shift, 32-m.bits
-	for end := m.window; end <= len(b); {
-		h := binary.LittleEndian.Uint32(b[end-gram:]) * 0x9E3779B1 >> bits
-		if s := shift[h]; s > 0 {
+	quarter := len(b) / lanes
+	if quarter < 2*m.window {
+		return m.lane(b, m.window, len(b), found)
+	}
+	// A step waits for the one before it, so that four at once take the time of one.
+	q, w, x, y := m.window, quarter+1, 2*quarter+1, 3*quarter+1
+	for q <= quarter && w <= 2*quarter && x <= 3*quarter && y <= len(b) {
+		sq := shift[binary.LittleEndian.Uint32(b[q-gram:])*spread>>bits]
+		sw := shift[binary.LittleEndian.Uint32(b[w-gram:])*spread>>bits]
+		sx := shift[binary.LittleEndian.Uint32(b[x-gram:])*spread>>bits]
+		sy := shift[binary.LittleEndian.Uint32(b[y-gram:])*spread>>bits]
+		if sq == 0 || sw == 0 || sx == 0 || sy == 0 {
+			for _, end := range [lanes]int{q, w, x, y} {
+				found = m.at(b, end, found)
+			}
+			sq, sw, sx, sy = max(sq, 1), max(sw, 1), max(sx, 1), max(sy, 1)
+		}
+		q, w, x, y = q+int(sq), w+int(sw), x+int(sx), y+int(sy)
+	}
+	found = m.lane(b, q, quarter, found)
+	found = m.lane(b, w, 2*quarter, found)
+	found = m.lane(b, x, 3*quarter, found)
+	return m.lane(b, y, len(b), found)
+}
+
+// lane is find for the windows that end from end up to last.
+func (m *Matcher) lane(b []byte, end, last int, found []span) []span {
+	shift, bits := m.shift, 32-m.bits
+	for end <= last {
+		if s := shift[binary.LittleEndian.Uint32(b[end-gram:])*spread>>bits]; s > 0 {
 			end += int(s)
 			continue
 		}
-		from := end - m.window
-		for i := m.ends[h]; i >= 0; i = m.nextEnd[i] {
-			if bytes.HasPrefix(b[from:], m.patterns[i]) {
-				found = append(found, span{from, from + len(m.patterns[i])})
-			}
-		}
+		found = m.at(b, end, found)
 		end++
 	}
 	return found
 }
 
-// First gives the place of a value in b, the first one that is met.
+// at appends the places of the values whose window ends at end.
+func (m *Matcher) at(b []byte, end int, found []span) []span {
+	from := end - m.window
+	for i := m.ends[m.hash(b[end-gram:])]; i >= 0; i = m.nextEnd[i] {
+		if bytes.HasPrefix(b[from:], m.patterns[i]) {
+			found = append(found, span{from, from + len(m.patterns[i])})
+		}
+	}
+	return found
+}
+
+// First gives the place of the first value in b.
 func (m *Matcher) First(b []byte) (from, to int, ok bool) {
 	if m == nil {
 		return 0, 0, false
@@ -123,11 +159,17 @@ func (m *Matcher) First(b []byte) (from, to int, ok bool) {
 	if len(found) == 0 {
 		return 0, 0, false
 	}
-	return found[0].from, found[0].to, true
+	first := slices.MinFunc(found, func(a, b span) int { return a.from - b.from })
+	return first.from, first.to, true
 }
 
 // Longest is the length of the longest form of a value.
-func (m *Matcher) Longest() int { return m.longest }
+func (m *Matcher) Longest() int {
+	if m == nil {
+		return 0
+	}
+	return m.longest
+}
 
 // begun gives the length of the longest end of b that a value may begin with and
 // that is not whole.
