@@ -1,12 +1,11 @@
 package vault
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
-
-	"sallyport.dev/sallyport/action"
 )
 
 // showCertificate reads the certificate and key of an account that is proved with
@@ -42,17 +41,17 @@ func (c *Credential) Certificate() (*tls.Certificate, error) {
 // certified gives the user that a PostgreSQL server takes a client certificate for:
 // the one that the service names, else the certificate's common name.
 func (c *Credential) certified() (string, error) {
-	user := c.auth.Name
-	if user == "" {
-		user = c.pair.Leaf.Subject.CommonName
-	}
+	user := cmp.Or(c.auth.Name, c.pair.Leaf.Subject.CommonName)
 	if user == "" {
 		return "", fmt.Errorf("the certificate %q has no common name; name the user: mtls(\"user\", …)", c.auth.Secrets[0])
 	}
 	return user, nil
 }
 
-// sent reports whether the secrets of an account leave with it, so that they have to
-// be looked for in answers: the key of a certificate never does, and what leaves is
-// public.
-func sent(auth action.Auth) bool { return !auth.InHandshake() }
+// sent gives what leaves of secret i that is not public: of an account its password.
+func (c *Credential) sent(i int) *Secret {
+	if _, own, err := c.Password(); err == nil || c.auth.InHandshake() {
+		return own
+	}
+	return &c.values[i]
+}

@@ -285,10 +285,9 @@ func (v *Vault) credential(now *snapshot, auth action.Auth) (*Credential, error)
 		return nil, err
 	}
 	for i, name := range auth.Secrets {
-		if !sent(auth) {
-			continue
+		if out := c.sent(i); out != nil {
+			v.used.With(name, now.entries[name].turn, out.Reveal())
 		}
-		v.used.With(name, now.entries[name].turn, values[i].Reveal())
 	}
 	c.label, c.uses = now.labels(auth)
 	c.LookFor(&v.used)

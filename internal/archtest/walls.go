@@ -25,7 +25,7 @@ var may = map[string][]string{
 	"netstack/trial":     {"action", "netstack", "netstack/tun"},                                     // what all transports must stand, for their tests
 	"protocols":          {"action", "vault", "vault/placeholder"},                                   // what agents hold in place of keys is looked for where they speak
 	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
-	"protocols/postgres": {"action", "vault", "protocols"},
+	"protocols/postgres": {"action", "vault", "vault/scrub", "protocols"},
 	"protocols/tcp":      {"action", "vault", "protocols"},
 	"policy":             {"action"},
 	"approval":           {"action"},

@@ -26,7 +26,7 @@ func BenchmarkPgbench(b *testing.B) {
 	if _, err := exec.LookPath("pgbench"); err != nil {
 		b.Skip("pgbench is not installed")
 	}
-	l := newLine(b, plaintext, as("md5_ro"), func(l *line) { l.forget = true })
+	l := newLine(b, plaintext, keeper, func(l *line) { l.forget = true })
 	db := needDatabase(b)
 	run := func(port int, args ...string) (float64, error) {
 		args = append(args, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "root", "app")
@@ -89,7 +89,7 @@ func used() float64 {
 // BenchmarkBulk copies 200 MB out and in, directly, through a plain splice and
 // through the line, in turns.
 func BenchmarkBulk(b *testing.B) {
-	l := newLine(b, plaintext, as("md5_ro"), func(l *line) { l.forget = true })
+	l := newLine(b, plaintext, keeper, func(l *line) { l.forget = true })
 	db := needDatabase(b)
 	plain := spliced(b, fmt.Sprintf("127.0.0.1:%d", db.port))
 	file := b.TempDir() + "/rows"

@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/catalog/rows"
 	"sallyport.dev/sallyport/protocols/postgres/entry"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/screen"
 	"sallyport.dev/sallyport/protocols/postgres/standing"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
@@ -79,6 +80,7 @@ func (c *connect) Forward(ctx context.Context, up protocols.Upstream) (action.Re
 	var said *upstream.Refusal
 	switch {
 	case errors.As(err, &said):
+		c.s.screen.Text(said.Raw)
 		return action.Result{Status: said.Code, Failed: true, Err: err.Error()}, c.s.agent.Say(said.Raw)
 	case err != nil:
 		return action.Result{Status: "08006", Failed: true, Err: err.Error()},
@@ -102,6 +104,7 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 	if cred == nil {
 		return c.start(ctx, &login)
 	}
+	c.s.screen = &screen.Screen{Secrets: cred.Used}
 	if login.User, login.Password, err = cred.Password(); err != nil {
 		return nil, err
 	}
@@ -172,5 +175,6 @@ func (s *session) greet(g *upstream.Greeting) error {
 	if b, err = g.Encode(b, s.ours); err != nil {
 		return err
 	}
+	s.screen.Text(b)
 	return s.agent.Say(b)
 }

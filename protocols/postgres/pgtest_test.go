@@ -32,6 +32,7 @@ import (
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 // A database is a real PostgreSQL server with TLS and one account per way to log
@@ -165,6 +166,7 @@ func (db *database) configure() error {
 host all root 127.0.0.1/32 trust
 host all trusting 127.0.0.1/32 trust
 host all scram_ro 127.0.0.1/32 scram-sha-256
+host all keeper 127.0.0.1/32 scram-sha-256
 host all prepped 127.0.0.1/32 scram-sha-256
 host all md5_ro 127.0.0.1/32 md5
 host all clear_ro 127.0.0.1/32 password
@@ -207,6 +209,7 @@ const schema = `
 CREATE ROLE trusting LOGIN;
 CREATE ROLE scram_ro LOGIN PASSWORD 'canary-pw';
 CREATE ROLE prepped LOGIN PASSWORD U&'p\00ADa\FB01\2168';
+CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'canary-of-the-keeper/7f3a';
 CREATE ROLE clear_ro LOGIN PASSWORD 'canary-pw';
 SET password_encryption = 'md5';
 CREATE ROLE md5_ro LOGIN PASSWORD 'canary-pw';
@@ -302,6 +305,7 @@ type line struct {
 	service action.Service
 	auth    *action.Auth
 	secret  string // its value
+	used    scrub.Set
 	decide  func(*action.Action) action.Decision
 	settle  func(context.Context, *action.Action, action.Decision) action.Decision
 	listen  net.Listener
@@ -537,6 +541,10 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 		return link, nil, nil
 	}
 	cred, err := vault.NewCredential(*p.l.auth, vault.NewSecret([]byte(p.l.secret)))
+	if err == nil {
+		p.l.used.With("app_db", 1, []byte(p.l.secret))
+		cred.LookFor(&p.l.used)
+	}
 	return link, cred, err
 }
 

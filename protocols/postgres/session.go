@@ -19,6 +19,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/life"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
+	"sallyport.dev/sallyport/protocols/postgres/screen"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 	"sallyport.dev/sallyport/protocols/postgres/upstream"
@@ -48,11 +49,12 @@ type session struct {
 	wish    entry.Wish
 	startup *wire.Startup
 
-	agent *wire.Mouth
-	in    *wire.Stream   // from the agent
-	link  *upstream.Link // set by connect
-	sight *catalog.Sight // set by connect; nil: the service has no catalog
-	way   catalog.Way    // of the gateway's own questions; set by connect
+	agent  *wire.Mouth
+	in     *wire.Stream   // from the agent
+	link   *upstream.Link // set by connect
+	screen *screen.Screen // set by connect; nil: the service has no account
+	sight  *catalog.Sight // set by connect; nil: the service has no catalog
+	way    catalog.Way    // of the gateway's own questions; set by connect
 
 	pid    uint32
 	theirs []byte // the server's cancel key
@@ -126,6 +128,9 @@ func (s *session) begin(g *upstream.Greeting) {
 	s.copy = copyin.Copy{In: s.in, Ledger: s.ledger, Bounds: &s.f.Service.Session}
 	s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
 	s.link.Stream.SetSink(s.agent)
+	if s.screen != nil {
+		s.link.Stream.SetScreen(s.screen.Mask)
+	}
 	s.text = sql.Session{
 		Agent: s.f.Peer.ID, Done: s.ctx.Done(), SearchPath: start.SearchPath, Major: sql.Major(g.Setting["server_version"]),
 		LocalNames: g.Setting["server_encoding"] != "UTF8",

@@ -64,6 +64,8 @@ type Stream struct {
 	last   int  // what the last read gave
 	bulk   bool // the last message that passed was data: more of it follows soon
 	torn   bool // what was written last ends inside a message
+	part   bool // a message passes in pieces
+	screen func(b []byte, more bool) (hold int)
 }
 
 // NewPool makes the pool that Streams share their large buffers through.
@@ -82,6 +84,11 @@ func NewStream(src io.Reader, ahead []byte, pool *sync.Pool) (*Stream, error) {
 
 // SetSink says where passing messages go from now on.
 func (s *Stream) SetSink(sink Sink) { s.sink = sink }
+
+// SetScreen has look see, and change in place, all that passes. With more, b ends
+// inside a message; its last hold bytes then wait, and look sees them again in front
+// of what follows.
+func (s *Stream) SetScreen(look func(b []byte, more bool) (hold int)) { s.screen = look }
 
 // Next waits for the header of the next message. The one before must have been
 // passed, dropped or replaced.
@@ -158,9 +165,9 @@ func (s *Stream) PassSeen(see func([]byte)) error {
 		s.size = 0
 		return nil
 	}
-	s.pos = s.end
+	s.pos, s.part = s.end, true
 	for rest > 0 {
-		if err := s.put(true); err != nil {
+		if err := s.Flush(); err != nil {
 			return err
 		}
 		n, err := s.more(rest)
@@ -173,7 +180,7 @@ func (s *Stream) PassSeen(see func([]byte)) error {
 		s.pos += n
 		rest -= n
 	}
-	s.size = 0
+	s.size, s.part = 0, false
 	return nil
 }
 
@@ -236,15 +243,17 @@ func (s *Stream) Insert(b []byte) error {
 }
 
 // Flush writes what has passed.
-func (s *Stream) Flush() error { return s.put(false) }
-
-func (s *Stream) put(cut bool) error {
-	if s.run == s.pos {
+func (s *Stream) Flush() error {
+	b := s.buf[s.run:s.pos]
+	if len(b) > 0 && s.screen != nil {
+		b = b[:len(b)-s.screen(b, s.part)]
+	}
+	if len(b) == 0 {
 		return nil
 	}
-	b := s.buf[s.run:s.pos]
-	s.run, s.torn = s.pos, cut
-	return s.sink.Put(b, cut)
+	s.run += len(b)
+	s.torn = s.part
+	return s.sink.Put(b, s.part)
 }
 
 // Ahead reads once more while the current message waits, so that a hang-up is
@@ -314,16 +323,16 @@ func (s *Stream) read() error {
 	return err
 }
 
-// room makes space behind what is held: everything before pos is written. It
+// room makes space behind what is held: everything before run is written. It
 // picks the smallest buffer that does; while data flow, the large one stays.
 func (s *Stream) room(need int) {
-	held := s.buf[s.pos:s.end]
+	held := s.buf[s.run:s.end]
 	flows := s.busy || s.bulk && s.last >= idleSize
 	switch {
 	case len(held) == 0 && !flows && need <= idleSize:
 		s.use(s.idle[:], held)
 	case len(held) >= flowSize: // only an inspected message gets here
-		if s.end == len(s.buf) && s.pos == 0 {
+		if s.end == len(s.buf) && s.run == 0 {
 			s.use(make([]byte, 2*len(held)), held)
 		} else {
 			s.use(s.buf, held)
@@ -342,7 +351,7 @@ func (s *Stream) room(need int) {
 func (s *Stream) use(b, held []byte) {
 	s.end = copy(b, held)
 	s.buf = b
-	s.run, s.pos = 0, 0
+	s.run, s.pos = 0, s.pos-s.run
 	if s.pooled != nil && &b[0] != &s.pooled[0] {
 		s.unpool()
 	}

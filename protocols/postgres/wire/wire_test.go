@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"sallyport.dev/sallyport/protocols/postgres/screen"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 // A tape is a Sink that keeps what passes.
@@ -78,6 +81,69 @@ func TestWhatPassesIsUnchanged(t *testing.T) {
 		if got != types || !bytes.Equal(out.Bytes(), all) || out.cut || !s.Whole() {
 			t.Errorf("%s: %q, %d bytes of %d", name, got, out.Len(), len(all))
 		}
+	}
+}
+
+// A value is masked wherever a message is cut, and the messages stay what they are.
+func TestAScreenSeesWhatIsCut(t *testing.T) {
+	word := []byte("canary-Pass+word/7f3a")
+	used := scrub.New(word)
+	var all []byte
+	for i, n := range []int{0, 900, 1000, 1010, 3000, 65500, 65510, 65530, 65536, 200_000, 7} {
+		body := strings.Repeat("x", n) + string(word)
+		all = append(all, message('D', body+strings.Repeat("y", i*i))...)
+		all = append(all, message('D', string(word))...)
+	}
+	want := bytes.ReplaceAll(all, word, bytes.Repeat([]byte("*"), len(word)))
+	for name, src := range readers(all) {
+		s, err := NewStream(src, nil, NewPool())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out tape
+		s.SetSink(&out)
+		s.SetScreen((&screen.Screen{Secrets: func() *scrub.Matcher { return used }}).Mask)
+		for {
+			_, err := s.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err == nil {
+				err = s.Pass()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Flush(); err != nil || !bytes.Equal(out.Bytes(), want) || out.cut || !s.Whole() {
+			t.Errorf("%s: %d bytes of %d, %v", name, out.Len(), len(want), err)
+		}
+	}
+}
+
+// What is held of a message that never ends is not said, and neither is anything in
+// the middle of it.
+func TestAScreenHoldsNothingWhole(t *testing.T) {
+	whole := message('D', "whole")
+	s, err := NewStream(bytes.NewReader(append(bytes.Clone(whole), message('D', strings.Repeat("x", 5000))[:3000]...)), nil, NewPool())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out tape
+	s.SetSink(&out)
+	s.SetScreen(func(b []byte, more bool) int {
+		if more {
+			return min(len(b), 512)
+		}
+		return 0
+	})
+	for err == nil {
+		if _, err = s.Next(); err == nil {
+			err = s.Pass()
+		}
+	}
+	if err := s.Flush(); err != nil || !bytes.HasPrefix(out.Bytes(), whole) || !out.cut || s.Whole() {
+		t.Errorf("%d bytes, cut: %v, whole: %v, %v", out.Len(), out.cut, s.Whole(), err)
 	}
 }
 

@@ -1,0 +1,135 @@
+package screen
+
+import (
+	"bytes"
+	"encoding/hex"
+)
+
+// What a server keeps of a password (rolpassword of pg_authid), as its
+// src/common/scram-common.c and md5_common.c write it:
+//
+//	SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>
+//	md5<32 digits>
+//
+// The second is all that one needs to log in, the first all that one needs to guess
+// at leisure. A bytea in text form has the same in hex.
+const (
+	scramMark  = "SCRAM-SHA-256$"
+	md5Digits  = 32
+	scramInHex = "534352414d2d5348412d32353624"
+	md5InHex   = "6d6435"
+
+	maxCount = 10  // digits of the iterations
+	maxSalt  = 128 // digits; a server takes 24
+	maxKey   = 44  // digits of 32 bytes
+
+	// maxVerifier is the length of the longest, in hex.
+	maxVerifier = 2 * (len(scramMark) + maxCount + 1 + maxSalt + 1 + maxKey + 1 + maxKey)
+)
+
+// verifiers calls found with the place of every verifier in b.
+func verifiers(b []byte, found func(from, to int)) {
+	for at := 0; ; {
+		i := bytes.Index(b[at:], []byte(scramMark))
+		if i < 0 {
+			break
+		}
+		from := at + i
+		at = from + len(scramMark)
+		if n := scram(b[at:]); n > 0 {
+			found(from, at+n)
+		}
+	}
+	// Every 32nd byte is enough to meet all runs of so many hex digits.
+	for i := md5Digits - 1; i < len(b); i += md5Digits {
+		if !isHex(b[i]) {
+			continue
+		}
+		from := i
+		for from > 0 && isHex(b[from-1]) {
+			from--
+		}
+		i += run(b[i:], isHex, len(b))
+		digits(b, from, i, found)
+	}
+}
+
+// digits looks at the run of hex digits from from to to.
+func digits(b []byte, from, to int, found func(from, to int)) {
+	text := b[from:to]
+	const whole = len("d5") + md5Digits // d and 5 are digits, too
+	switch {
+	case len(text) < md5Digits:
+		return
+	case len(text) == whole, len(text) == whole+1 && to < len(b) && b[to] == 0: // the type of the next message may be one
+		if from > 0 && b[from-1] == 'm' && text[0] == 'd' && text[1] == '5' {
+			found(from-1, from+whole)
+		}
+	case len(text) > 2*md5Digits:
+		inHex(text, scramInHex, scram, func(at, end int) { found(from+at, from+end) })
+		inHex(text, md5InHex, md5, func(at, end int) { found(from+at, from+end) })
+	}
+}
+
+// inHex calls found with what stands in digits, in hex, behind a mark.
+func inHex(digits []byte, mark string, length func([]byte) int, found func(at, end int)) {
+	for next := 0; ; {
+		i := bytes.Index(digits[next:], []byte(mark))
+		if i < 0 {
+			return
+		}
+		at := next + i
+		next = at + len(mark)
+		var plain [maxVerifier / 2]byte
+		rest := digits[next:]
+		n, _ := hex.Decode(plain[:], rest[:min(len(rest), maxVerifier)&^1]) //nolint:errcheck // they are hex digits
+		if n = length(plain[:n]); n > 0 {
+			found(at, next+2*n)
+		}
+	}
+}
+
+// md5 gives how much of b is what stands behind md5 in a verifier.
+func md5(b []byte) int {
+	if run(b, isHex, md5Digits) == md5Digits {
+		return md5Digits
+	}
+	return 0
+}
+
+// scram gives how much of b is what stands behind scramMark, as far as b goes: 0
+// where it is something else.
+func scram(b []byte) int {
+	n := run(b, isDigit, maxCount)
+	if n == 0 || n == len(b) || b[n] != ':' {
+		return 0
+	}
+	for _, part := range []struct {
+		before byte
+		most   int
+	}{{':', maxSalt}, {'$', maxKey}, {':', maxKey}} {
+		if n == len(b) || b[n] != part.before {
+			break
+		}
+		n++
+		n += run(b[n:], isBase64, part.most)
+	}
+	return n
+}
+
+// run gives how many bytes at the beginning of b are of a kind, at most limit.
+func run(b []byte, is func(byte) bool, limit int) int {
+	n := 0
+	for n < len(b) && n < limit && is(b[n]) {
+		n++
+	}
+	return n
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isHex(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'f' }
+
+func isBase64(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '+' || c == '/' || c == '='
+}
