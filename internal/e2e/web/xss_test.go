@@ -45,7 +45,17 @@ service "db" {
   tls       = { ca = file("upstreams.pem") }
 }
 
-role "agents" { use = [service.api, service.db] }
+service "llm" {
+  hosts = ["llm.example.com"]
+  tls   = { ca = file("upstreams.pem") }
+  operation "chat" {
+    match  = "POST /v1/chat/completions"
+    effect = "read"
+    as     = "llm"
+  }
+}
+
+role "agents" { use = [service.api, service.db, service.llm] }
 
 rule "posts are asked" {
   on      = [service.api]
@@ -62,7 +72,7 @@ rule "all else is fine" {
 
 // An agent puts 200 payloads into every field that is recorded: path, query, header
 // names and values, user agent, content type, body, SQL text, a database user's
-// name, an application's name, and the status of its upstream. Every page that shows
+// name, an application's name, the status of its upstream, and the name of a model. Every page that shows
 // a record shows them, and nothing of them runs or is even refused.
 func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 	payloads := corpus()
@@ -83,6 +93,7 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 	if n := len(s.Records("kind:request limit:10000", 1)); n < len(payloads)*9/10 {
 		t.Fatalf("only %d of %d requests are recorded", n, len(payloads))
 	}
+	s.spreadModels(agent, payloads)
 	stop := s.spreadAsks(agent, payloads)
 	defer stop()
 
@@ -111,6 +122,7 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 	b.clean("the records")
 	for _, page := range []string{
 		"/sessions", "/sessions/" + records[0].Session, "/", "/approvals", "/agents/mallory", "/audit",
+		"/usage?by=model&show=tokens", "/usage?by=" + url.QueryEscape(payloads[2]), "/actions/" + s.Records("service:llm limit:1", 1)[0].ID,
 		"/activity?q=" + url.QueryEscape(payloads[2]), "/activity?sel=" + url.QueryEscape(payloads[2]), "/actions/" + url.PathEscape(payloads[2]),
 		"/agents/" + url.PathEscape("<img src=x onerror="+run+">"), "/sessions/" + url.PathEscape(payloads[0]),
 	} {
@@ -207,6 +219,21 @@ func (s *site) spreadSQL(agent *lab.Agent, payloads []string) {
 		p = strings.ReplaceAll(p, "\x00", "")
 		c.Exec(ctx, "SELECT '"+strings.ReplaceAll(p, "'", "''")+"' AS \""+strings.ReplaceAll(p, `"`, `""`)+"\" -- "+strings.ReplaceAll(p, "\n", " "), pgx.QueryExecModeSimpleProtocol) //nolint:errcheck // some are refused
 	}
+}
+
+// spreadModels has models answer that are called as the payloads.
+func (s *site) spreadModels(agent *lab.Agent, payloads []string) {
+	s.t.Helper()
+	s.HTTPS("llm.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(map[string]any{"object": "chat.completion", "model": string(name), "usage": map[string]int{"prompt_tokens": len(name), "completion_tokens": 1}}) //nolint:errcheck // the agent may be gone
+	}))
+	c := agent.HTTP()
+	for _, p := range payloads {
+		s.request(s.t.Context(), c, "POST", "https://llm.example.com/v1/chat/completions", p, "Content-Type", "text/plain")
+	}
+	s.Records("service:llm limit:10000", len(payloads))
 }
 
 // waiting returns when so many asks wait.
