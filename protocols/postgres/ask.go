@@ -104,7 +104,9 @@ func (a *ask) Learn(ctx context.Context, need action.Need) error {
 	case ledger.Call:
 		m.Values = body[4:]
 	}
-	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.In(a.s.wish.Parameters, a.s.drift.Key(a.s.outside(), a.s.ours, a.act.ID)))
+	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.Setting{
+		Start: a.s.wish.Parameters, Own: a.s.drift.Key(a.s.outside(), a.s.ours, a.act.ID), Told: a.s.ledger.Told(),
+	})
 	a.act.Sample, a.act.Hidden = statement.Sample(m)
 	does := impact.Of(ctx, a.s.way, m, a.s.wish.Parameters, a.s.drift.Shifted())
 	if a.act.Hidden > 0 {

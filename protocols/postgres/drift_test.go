@@ -72,6 +72,53 @@ func TestT40_AYesIsForTheSettingsOfTheSession(t *testing.T) {
 	}
 }
 
+// TestT40_AYesIsForTheDefaultsOfTheRole proves on a server that a yes to a text with a
+// date is none to it after somebody has given the account another DateStyle, which
+// stands in no start-up packet.
+func TestT40_AYesIsForTheDefaultsOfTheRole(t *testing.T) {
+	const text = "DELETE FROM doomed WHERE id = 666 AND now() < '01/02/2027'"
+	var digest string
+	l := newLine(t, as("keeper"), withSecret(keeperPassword), func(l *line) {
+		l.decide = func(a *action.Action) action.Decision {
+			if a.Kind == "query" {
+				return action.Decision{Verdict: action.Ask}
+			}
+			return action.Decision{Verdict: action.Allow}
+		}
+		l.settle = func(_ context.Context, a *action.Action, _ action.Decision) action.Decision {
+			digest = string(a.Digest)
+			return action.Decision{Verdict: action.Allow}
+		}
+	})
+	asked := func() string {
+		cl := l.ready(t)
+		cl.send(query(text))
+		cl.until('Z')
+		cl.send(&pgproto3.Terminate{})
+		return digest
+	}
+	role := func(change string) {
+		if out, err := needDatabase(t).psql("app", "ALTER ROLE keeper "+change); err != nil {
+			t.Fatal(out)
+		}
+	}
+	first := asked()
+	if first == "" || asked() != first {
+		t.Error("a retry in another session asks anew")
+	}
+	defer role("RESET ALL")
+	for _, change := range []string{"SET datestyle = 'ISO, DMY'", "SET timezone = 'Asia/Tokyo'", "SET intervalstyle = 'iso_8601'"} {
+		role(change)
+		if asked() == first {
+			t.Errorf("after %s it is the same", change)
+		}
+		role("RESET ALL")
+	}
+	if asked() != first {
+		t.Error("once all is as before it asks anew")
+	}
+}
+
 // TestT40_TheImpactIsOfTheSettingsOfTheSession proves that the planner is asked under
 // the DateStyle that the session began with: there is no 31st month.
 func TestT40_TheImpactIsOfTheSettingsOfTheSession(t *testing.T) {

@@ -95,6 +95,8 @@ func Deliver(list []Outcome) {
 type Settings struct {
 	StandardStrings, UTF8 bool
 	SearchPath            []string
+
+	told [tellings]string // what else gives a text its meaning, see Told
 }
 
 // A Ledger is safe for concurrent use by one pump of each direction.

@@ -172,6 +172,38 @@ func (s *Settings) Report(name, value string) {
 	case "search_path":
 		s.SearchPath = splitPath(value)
 	}
+	if i := telling(name); i < tellings {
+		s.told[i] = value
+	}
+}
+
+// tellings is how many settings that a server reports give a text its meaning,
+// beside those that it is read by.
+const tellings = 5
+
+// telling numbers them; tellings is any other.
+func telling(name string) int {
+	switch name {
+	case "DateStyle":
+		return 0
+	case "IntervalStyle":
+		return 1
+	case "TimeZone":
+		return 2
+	case "search_path": // since PostgreSQL 18
+		return 3
+	case "session_authorization":
+		return 4
+	}
+	return tellings
+}
+
+// Told gives what the server last said of the settings by which it takes a text one
+// way or another: the defaults of a role or a database are in no start-up packet.
+func (l *Ledger) Told() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.reported.told[:]...)
 }
 
 // splitPath splits a search_path of plain names; anything quoted is not known.

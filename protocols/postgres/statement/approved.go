@@ -23,10 +23,9 @@ type Setting struct {
 	// Own tells this session from every other; nil where nothing that it did changes
 	// what a text means.
 	Own []byte
+	// Told is what the server says of the settings that it reports.
+	Told []string
 }
-
-// In makes a Setting.
-func In(start []wire.Parameter, own []byte) Setting { return Setting{Start: start, Own: own} }
 
 // Digest is the SHA-256 of a message, of the texts it stands for and of where it
 // runs: a Bind names its statement and does not hold it, an EXECUTE what stands
@@ -60,6 +59,9 @@ func Digest(parts, behind []action.Part, message []byte, in Setting) []byte {
 		}
 	}
 	frame(h, string(in.Own))
+	for _, value := range in.Told {
+		frame(h, value)
+	}
 	h.Write(message) //nolint:errcheck // a hash never fails
 	return h.Sum(nil)
 }

@@ -21,7 +21,7 @@ func TestT40_AYesEndsWithTheSettingsItWasGivenUnder(t *testing.T) {
 		return tell, func(id string, outside bool) string {
 			c = d.Mark(c, outside)
 			parts := []action.Part{{Facts: &sql.Facts{Shape: &sql.Shape{}, Text: text, Conversation: c}}}
-			return string(Digest(parts, nil, nil, In(nil, d.Key(outside, []byte("session"), id))))
+			return string(Digest(parts, nil, nil, Setting{Own: d.Key(outside, []byte("session"), id)}))
 		}
 	}
 	for _, c := range []struct {
@@ -77,7 +77,7 @@ func TestT40_APreparedTextMeansWhatItMeantThen(t *testing.T) {
 	all = append(all, prepared(true))
 	seen := make(map[string]int)
 	for i, parts := range all {
-		digest := string(Digest(parts, nil, nil, In(nil, d.Key(true, []byte("session"), "1"))))
+		digest := string(Digest(parts, nil, nil, Setting{Own: d.Key(true, []byte("session"), "1")}))
 		if other, ok := seen[digest]; ok {
 			t.Errorf("what was prepared at %d is what was at %d", i, other)
 		}

@@ -127,7 +127,7 @@ func TestWhatShiftsNames(t *testing.T) {
 func TestT40_WhatATextMeansIsApproved(t *testing.T) {
 	parts := read(t, "DELETE FROM bookings WHERE day < '01/02/2027'")
 	under := func(name, value string) string {
-		return string(Digest(parts, nil, nil, In([]wire.Parameter{{Name: name, Value: value}}, nil)))
+		return string(Digest(parts, nil, nil, Setting{Start: []wire.Parameter{{Name: name, Value: value}}}))
 	}
 	for _, c := range []struct {
 		name, one, other string
