@@ -10,7 +10,7 @@ import (
 
 // maxPaper bounds what is kept of one action, in bytes: a rule can be drafted from
 // what nearly every action is, and ten thousand that wait must not take the memory.
-const maxPaper = 8 << 10
+const maxPaper = 4 << 10
 
 // ErrGone means that what an ask is about cannot be read any more in full.
 var ErrGone = errors.New("no longer here in full")

@@ -57,6 +57,7 @@ func newBench(t *testing.T) *bench {
 		Approver: func(name string) (approval.Approver, bool) {
 			return approval.Approver{Members: []string{"cy"}, StepUp: b.grave.Load()}, name == "approver.cy"
 		},
+		Paper:    func(*action.Action, action.Decision) []byte { return make([]byte, 1200) }, // as much as a record is
 		Operator: func(p action.Person) bool { return p.Name == "ana" || p.Via == approval.HostDoor },
 	}
 	b.Desk, b.Handler = d, Inbox{Desk: d}.Routes().Handler(d.Log, nil)
