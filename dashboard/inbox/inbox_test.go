@@ -60,10 +60,17 @@ func newBench(t *testing.T) *bench {
 		Paper:    func(*action.Action, action.Decision) []byte { return make([]byte, 1200) }, // as much as a record is
 		Operator: func(p action.Person) bool { return p.Name == "ana" || p.Via == approval.HostDoor },
 	}
-	b.Desk, b.Handler = d, Inbox{Desk: d}.Routes().Handler(d.Log, nil)
+	b.Desk, b.Handler = d, Inbox{Desk: d, Drafter: drafter{}}.Routes().Handler(d.Log, nil)
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	t.Cleanup(func() { b.stop(); b.wg.Wait() })
 	return b
+}
+
+// A drafter drafts nothing, and says for what.
+type drafter struct{}
+
+func (drafter) Sketch(_ context.Context, r approval.Request) (action.Sketch, error) {
+	return action.Sketch{Notes: []string{"of " + r.ID}}, nil
 }
 
 // file asks, and returns when the ask is on the desk.
@@ -101,6 +108,11 @@ func TestWhoSeesAndAnswersWhat(t *testing.T) {
 		{"bo", "GET", "/api/v1/approvals/cys", "", 200, `"id":"cys"`},
 		{"cy", "GET", "/api/v1/approvals", "", 200, `"id":"cys"`},
 		{"cy", "GET", "/api/v1/approvals/default", "", 404, ""},
+		{"ana", "GET", "/api/v1/approvals/cys/draft", "", 200, `"notes":["of cys"]`}, // who edits is for /policy to say
+		{"bo", "GET", "/api/v1/approvals/cys/draft", "", 200, `"notes":["of cys"]`},
+		{"bo", "GET", "/api/v1/approvals/none/draft", "", 404, ""},
+		{"cy", "GET", "/api/v1/approvals/cys/draft", "", 403, "viewer"}, // it shows the policy
+		{"eve", "GET", "/api/v1/approvals/cys/draft", "", 403, "viewer"},
 		{"eve", "GET", "/api/v1/approvals", "", 200, `[]`},
 		{"eve", "GET", "/api/v1/approvals/cys", "", 404, ""},
 		{"bo", "POST", "/api/v1/approvals/default/approve", "", 403, "somebody else"},
