@@ -4,7 +4,7 @@ import { cell, save } from '../lib/export'
 import { useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
 import { costOf, money, promptOf, share, tokensOf, type Group, type Report } from '../lib/usage'
-import { Button, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
+import { Button, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
 import type { Line } from '../ui/chart'
 import './usage.css'
 
@@ -104,6 +104,7 @@ const nameOf = (g: Group, by: string) => (g.rest ? `${count(g.rest)} others` : g
 function Sums({ data, by, show }: { data: Report; by: string; show: Show }) {
   const whole = (g: { requests: number; cost_nano: number } & Parameters<typeof tokensOf>[0]) => of({ requests: g.requests, tokens: tokensOf(g), cost_nano: g.cost_nano }, show)
   const most = Math.max(1, ...data.groups.map(whole))
+  const list = [...data.groups].sort((a, b) => (a.rest ?? 0) - (b.rest ?? 0) || whole(b) - whole(a))
   return (
     <div className="panel table-box" tabIndex={0} role="region" aria-label={`Usage by ${by}`}>
       <table className="table">
@@ -114,7 +115,7 @@ function Sums({ data, by, show }: { data: Report; by: string; show: Show }) {
           </tr>
         </thead>
         <tbody>
-          {data.groups.map((g) => (
+          {list.map((g) => (
             <tr key={g.key.join('\0') + (g.rest ?? '')}>
               <th scope="row"><Name g={g} by={by} /></th>
               <td className="num">{count(g.requests)}</td>
@@ -139,11 +140,13 @@ function Name({ g, by }: { g: Group; by: string }) {
   return <Foreign text={name} />
 }
 
+// Whoever answers chooses the name: only a plain one is put where somebody copies it.
+const plainName = (model: string) => (/^[\w.:/-]{1,64}$/.test(model) ? model : 'NAME')
+
 function Unpriced({ data }: { data: Report }) {
   return (
     <Panel title="Without a price">
-      <p className="quiet">These models stand in no price list that the gateway knows, so their tokens are counted and their cost is not: nothing is guessed. A price block in the <Link to="/policy">policy</Link> gives a model one, for the calls that come.</p>
-      <Command text={`price "${data.unpriced![0]!.model || 'NAME'}" {\n  input  = "$0.00"\n  output = "$0.00"\n}`} />
+      <p className="quiet">These models stand in no price list that the gateway knows, so their tokens are counted and their cost is not: nothing is guessed. A block <code>price "{plainName(data.unpriced![0]!.model)}" {'{ … }'}</code> in the <Link to="/policy">policy</Link> gives a model one, for the calls that come.</p>
       <ul className="lines">
         {data.unpriced!.map((u) => (
           <li key={u.provider + u.model} className="line">
