@@ -270,7 +270,7 @@ func replaceFile(path string, data []byte, mode fs.FileMode) error {
 }
 
 func (r *root) presetsCommand() *cobra.Command {
-	return cli.Group("presets", "Services that Sallyport knows already",
+	return cli.Group("presets", "Show the services that Sallyport knows already",
 		&cobra.Command{
 			Use: "ls", Short: "List the presets", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {

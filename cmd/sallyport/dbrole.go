@@ -26,7 +26,8 @@ func (r *root) dbRoleCommand() *cobra.Command {
 		Long: "Prints a psql script that makes the account of a PostgreSQL service: it may do\n" +
 			"what the service's session block allows and nothing else, so that the server\n" +
 			"itself refuses the rest. Without --schema it may use every table (PostgreSQL 14).",
-		Args: cobra.ExactArgs(1),
+		Example: "  sallyport db-role app_db -c ./gateway | psql -h 10.4.0.12 postgres",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := r.load(cmd)
 			if err != nil {

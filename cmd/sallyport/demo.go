@@ -35,10 +35,11 @@ var errNotAsAnnounced = errors.New("verdicts were not as announced")
 func (r *root) demoCommand() *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "See it all on this machine: no configuration, no root, no network",
-		Long:  "Starts a gateway on WireGuard with a temporary state directory, a real HTTPS\nupstream and, where PostgreSQL is installed, a real database; enrols an agent and\nlets it try things through the tunnel. Prints each verdict as it falls.",
-		Args:  cobra.NoArgs,
+		Use:     "demo",
+		Short:   "See it all on this machine: no configuration, no root, no network",
+		Long:    "Starts a gateway on WireGuard with a temporary state directory, a real HTTPS\nupstream and, where PostgreSQL is installed, a real database; enrols an agent and\nlets it try things through the tunnel. Prints each verdict as it falls.\nCtrl-C ends it, and nothing is left.",
+		Example: "  sallyport demo\n  sallyport demo --once --json",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// A closed pipe or terminal ends the show like Ctrl-C, with everything put away.
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE, syscall.SIGHUP)
@@ -141,17 +142,22 @@ func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.No
 			return fmt.Errorf("tell the verdict: %w", err)
 		}
 	}
-	return endDemo(ctx, cmd, w, socket, bad, once)
+	return endDemo(ctx, cmd, w, socket, bad, once, asJSON)
 }
 
 // endDemo tells how it went and what to look at.
-func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket string, bad int, once bool) error {
+func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket string, bad int, once, asJSON bool) error {
 	if bad > 0 {
 		return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("%d %w; the gateway's log is %s", bad, errNotAsAnnounced, filepath.Join(w.Dir, "gateway.log"))}
 	}
 	cli.Say(cmd, "\nEvery verdict was as announced.")
 	if once {
 		return errShowOver
+	}
+	if asJSON {
+		if err := cli.Line(cmd.OutOrStdout(), map[string]string{"socket": socket, "config": w.Config()}); err != nil {
+			return fmt.Errorf("tell where the gateway is: %w", err)
+		}
 	}
 	cli.Say(cmd, "\nLook around in another terminal, while this one stays open:\n\n"+
 		"  %[3]s log --gateway %[1]s\n  %[3]s audit verify --gateway %[1]s\n  %[3]s agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config(), os.Args[0])

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sallyport.dev/sallyport/internal/demo"
@@ -28,6 +31,53 @@ func TestTheDemoPlaysAsAnnounced(t *testing.T) {
 	has(t, r.stderr, "Every verdict was as announced.")
 	if strings.Contains(r.stdout, "BAD") {
 		t.Errorf("a bad verdict, and exit 0:\n%s", r.stdout)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
+	}
+}
+
+// A pipe that is closed ends the demo as Ctrl-C does, and nothing stays behind.
+func TestTheDemoEndsWithItsPipe(t *testing.T) {
+	alone(t)
+	dir, err := os.MkdirTemp("", "sallyport-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // as root, the database runs as another user
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	read, out := io.Pipe()
+	cmd := newRoot()
+	cmd.SetOut(out)
+	cmd.SetErr(io.Discard)
+	done := make(chan int, 1)
+	go func() {
+		done <- run(t.Context(), cmd, "demo", "--json")
+		out.Close()
+	}()
+	up := false
+	for lines := bufio.NewScanner(read); !up && lines.Scan(); {
+		var v struct {
+			OK     bool
+			Socket string
+		}
+		unmarshal(t, lines.Text(), &v)
+		up = v.Socket != ""
+		if !up && !v.OK {
+			t.Errorf("it prints %s", lines.Text())
+		}
+	}
+	if up {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGPIPE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := <-done; code != 0 || !up {
+		t.Errorf("exit %d, up %v", code, up)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) > 0 {

@@ -17,10 +17,11 @@ import (
 func (r *root) explainCommand() *cobra.Command {
 	var h policy.Hypothesis
 	cmd := &cobra.Command{
-		Use:   "explain ID | --role ROLE 'GET https://…' | --role ROLE --service SERVICE 'SQL'",
-		Short: "Say what becomes of an action, and why",
-		Long:  "Says what becomes of an action, and why: of a request or SQL by the configuration\nof -c, of a recorded action (ID) how it was judged then, and how it would be by the\nconfiguration of -c, or else by the rules in force at the gateway.",
-		Args:  cobra.ExactArgs(1),
+		Use:     "explain ID | --role ROLE 'GET https://…' | --role ROLE --service SERVICE 'SQL'",
+		Short:   "Say what becomes of an action, and why",
+		Long:    "Says what becomes of an action, and why: of a request or SQL by the configuration\nof -c, of a recorded action (ID) how it was judged then, and how it would be by the\nconfiguration of -c, or else by the rules in force at the gateway.",
+		Example: "  sallyport explain -c ./gateway 'DELETE https://api.github.com/repos/acme/site'\n  sallyport explain -c ./gateway --role analyst --service app_db 'DELETE FROM carts'\n  sallyport explain 0PGHVL40S6HCIL6EMDU44I6L",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !strings.ContainsAny(args[0], " /") && h.Service == "" {
 				return r.explainRecorded(cmd, args[0])
@@ -42,10 +43,10 @@ func (r *root) explainCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringSliceVar(&h.Roles, "role", nil, "role of the agent")
-	cmd.Flags().StringVar(&h.Service, "service", "", "service it is for; needed for SQL")
-	cmd.Flags().StringVar(&h.Trial.Database, "database", "", "database of the SQL")
-	cmd.Flags().StringVar(&h.Agent, "agent", "", "name of the agent")
+	cmd.Flags().StringSliceVar(&h.Roles, "role", nil, "`ROLE` of the agent (default: the only one there is)")
+	cmd.Flags().StringVar(&h.Service, "service", "", "`SERVICE` it is for; needed for SQL")
+	cmd.Flags().StringVar(&h.Trial.Database, "database", "", "`DATABASE` of the SQL")
+	cmd.Flags().StringVar(&h.Agent, "agent", "", "`NAME` of the agent")
 	return cmd
 }
 

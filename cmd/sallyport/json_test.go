@@ -180,6 +180,9 @@ func TestEveryCommandSpeaksJSON(t *testing.T) {
 		{"rule rm x --yes", "", 1},
 		{"policy show", "", 0},
 		{"policy history", "", 0},
+		{"policy proposals", "", 0},
+		{"policy approve 1 --yes", "", 1},
+		{"policy reject 1", "", 1},
 		{"policy put --yes", "role \"r\" {\n  use = [service.shop]\n}\n", 0},
 		{"policy rm role r --yes", "", 0},
 		{"policy rollback 1 --yes", "", 0},
@@ -232,6 +235,14 @@ func elsewhere(t *testing.T) []said {
 			io.WriteString(w, `{"tailnet":{"state":"Running","name":"gw","addresses":["100.64.0.1"],"hostname":"gw"}}`)
 		case "/api/v1/agents/laptop/approve":
 			io.WriteString(w, `{"name":"laptop","state":"active"}`)
+		case "/api/v1/policy/proposals/1":
+			if r.Method == http.MethodDelete {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			io.WriteString(w, `{"proposal":{"id":"1"},"preview":{"ok":true,"base":"r","files":["a.hcl"]}}`)
+		case "/api/v1/policy/proposals/1/apply":
+			io.WriteString(w, `{"revision":{"number":2}}`)
 		case "/api/v1/sessions/1/end":
 			io.WriteString(w, `{"connections":1}`)
 		case "/api/v1/secrets/mail/connect":
@@ -248,6 +259,7 @@ func elsewhere(t *testing.T) []said {
 	return []said{
 		{args: "setup tailnet --gateway " + at.URL}, {args: "agent approve laptop --gateway " + at.URL}, {args: "tailnet logout --gateway " + at.URL},
 		{args: "secret connect mail --gateway " + at.URL}, {args: "session kill 1 --gateway " + at.URL},
+		{args: "policy approve 1 --yes --gateway " + at.URL}, {args: "policy reject 1 --gateway " + at.URL},
 	}
 }
 
@@ -315,7 +327,7 @@ func TestExitCodes(t *testing.T) {
 			args, stdin = append(args, "x"), "correct horse battery\n"
 		case "diff":
 			args = append(args, "c.hcl", "c.hcl")
-		case "policy rollback":
+		case "policy rollback", "policy approve":
 			args = append(args, "1", "--yes")
 		case "policy rm":
 			args = append(args, "rule", "x", "--yes")
@@ -326,7 +338,7 @@ func TestExitCodes(t *testing.T) {
 		case "suggest":
 			args = append(args, "github", "-c", "c.hcl")
 		case "agent ls", "approvals ls", "approvals grants", "approvals watch", "audit verify", "ca export", "doctor", "key rotate", "log",
-			"operator log", "operator ls", "policy history", "policy show", "rule ls", "secret ls", "setup tailnet", "status", "tailnet logout", "token ls", "usage":
+			"operator log", "operator ls", "policy history", "policy proposals", "policy show", "rule ls", "secret ls", "setup tailnet", "status", "tailnet logout", "token ls", "usage":
 		default:
 			args = append(args, "x")
 		}

@@ -53,17 +53,17 @@ func newRoot() *cobra.Command {
 		},
 	}
 	flags := cmd.PersistentFlags()
-	flags.StringVarP(&r.Config, "config", "c", cli.DefaultConfig(), "configuration `PATH`: a file, or a directory of *.hcl")
-	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to, `SOCKET|URL`; for an URL $SALLYPORT_TOKEN\n(default: $SALLYPORT_URL, else admin.sock in the state directory)")
+	flags.StringVarP(&r.Config, "config", "c", cli.DefaultConfig(), "configuration, `PATH` of a file or of a directory of *.hcl")
+	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to, by `SOCKET|URL`; an URL takes $SALLYPORT_TOKEN\n(default: $SALLYPORT_URL, else admin.sock in the state directory)")
 	flags.BoolVar(&r.JSON, "json", false, "print data, and errors, as JSON")
 	r.group(cmd, "Start:", r.demoCommand(), starter.Command(&r.Env, r.loadFrom), r.serveCommand(), doctor.Command(&r.Env))
 	bench := &replay.Bench{Env: &r.Env, Options: build().Policy, Load: r.loadFrom}
 	r.group(cmd, "Write rules, without a gateway:", append(bench.Offline(),
 		r.checkCommand(), r.explainCommand(), r.fmtCommand(), r.presetsCommand(), cli.Plain(lsp.Command(&r.Env, build().Policy, buildVersion()), "what an editor reads"))...)
-	r.group(cmd, "Change the rules of a running gateway:", append(bench.Online(), edit.Commands(&r.Env)...)...)
+	r.group(cmd, "Change a running gateway, knowing what it will do:", append(bench.Online(), edit.Commands(&r.Env)...)...)
 	r.group(cmd, "Watch, and answer:", append(admin.Watching(&r.Env), session.Command(&r.Env), approvals.Command(&r.Env), usage.Command(&r.Env))...)
 	r.group(cmd, "Agents, and what is injected for them:", slices.Concat(admin.Enrolling(&r.Env), secret.Commands(&r.Env), setup.Commands(&r.Env), []*cobra.Command{r.dbRoleCommand()})...)
-	r.group(cmd, "People, and the day the machine is gone:", slices.Concat(operator.Commands(&r.Env), archive.Commands(&r.Env))...)
+	r.group(cmd, "People, programs, and the day the machine is gone:", slices.Concat(operator.Commands(&r.Env), archive.Commands(&r.Env))...)
 	cmd.AddCommand(r.versionCommand(), cli.Completion())
 	cli.Explain(cmd)
 	cli.ShowUsage(cmd)
@@ -76,7 +76,7 @@ func (r *root) group(cmd *cobra.Command, title string, children ...*cobra.Comman
 	for _, c := range children {
 		c.GroupID = title
 	}
-	cmd.AddCommand(children...)
+	cli.Add(cmd, children...)
 }
 
 func (r *root) versionCommand() *cobra.Command {

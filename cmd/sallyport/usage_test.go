@@ -126,7 +126,7 @@ func checkTable(t *testing.T, d *desk) {
 	if got := "\n" + out.stdout; got != want {
 		t.Errorf("it prints:%swant:%s", got, want)
 	}
-	has(t, out.stderr, "No price: [31mnobody-knows of openai (1 request, 7 tokens), not in the sum.")
+	has(t, out.stderr, "No price: [31mnobody-knows of openai (1 request, 7 tokens), not in the sum.", `A block price "NAME"`)
 	if strings.Contains(out.stdout+out.stderr, "\x1b") {
 		t.Errorf("a model steers the terminal: %q", out.stdout)
 	}

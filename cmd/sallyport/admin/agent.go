@@ -32,10 +32,11 @@ func (r *commands) agentAdd() *cobra.Command {
 	var conf string
 	var rekey bool
 	cmd := &cobra.Command{
-		Use:   "add NAME",
-		Short: "Enrol an agent and print its wg-quick configuration",
-		Long:  "Enrols an agent and prints a stock wg-quick configuration. The private key in it\nis shown this once and not kept; --rekey makes a new one for an agent that is\nenrolled already, which keeps its address.",
-		Args:  cobra.ExactArgs(1),
+		Use:     "add NAME",
+		Short:   "Enrol an agent and print its wg-quick configuration",
+		Long:    "Enrols an agent and prints a stock wg-quick configuration. The private key in it\nis shown this once and not kept; --rekey makes a new one for an agent that is\nenrolled already, which keeps its address.",
+		Example: "  sallyport agent add laptop --conf laptop.conf\n  sallyport agent add ci --role deployer --expires 8h > ci.conf\n  sallyport agent add laptop --rekey --conf laptop.conf",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.Name = args[0]
 			path := "/api/v1/agents"
@@ -57,7 +58,7 @@ func (r *commands) agentAdd() *cobra.Command {
 			return r.showEnrolled(cmd, got, file)
 		},
 	}
-	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "role to enrol it into (default: the only one there is)")
+	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "`ROLE` to enrol it into (default: the only one there is)")
 	cmd.Flags().StringVar(&e.Expires, "expires", "", "`DURATION` after which the enrolment ends by itself, such as 8h")
 	cmd.Flags().StringVar(&conf, "conf", "", "write the configuration to `FILE` (mode 0600) instead")
 	cmd.Flags().BoolVar(&e.Split, "split", false, "route only what services declare to the gateway; it is no firewall for the rest then")
@@ -94,7 +95,7 @@ func (r *commands) agentApprove() *cobra.Command {
 	var e dashboard.Enrolment
 	cmd := &cobra.Command{
 		Use:   "approve NODE",
-		Short: "Let a node of the tailnet in that waits",
+		Short: "Let a waiting node of the tailnet in",
 		Long:  "Lets a node of the tailnet in that has come to the gateway and waits. `sallyport\nagent ls` shows whose it is: the name alone is its owner's choice. It keeps the\nname that it has now.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,7 +106,7 @@ func (r *commands) agentApprove() *cobra.Command {
 			return r.Tell(cmd, got, "%s is approved%s.", got.Name, inRoles(got.Roles))
 		},
 	}
-	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "role to enrol it into (default: the only one there is)")
+	cmd.Flags().StringSliceVar(&e.Roles, "role", nil, "`ROLE` to enrol it into (default: the only one there is)")
 	return cmd
 }
 

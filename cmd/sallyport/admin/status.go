@@ -84,7 +84,7 @@ func keyLife(end time.Time) string {
 }
 
 func (r *commands) caCommand() *cobra.Command {
-	return cli.Group("ca", "The CA that agents must trust", &cobra.Command{
+	return cli.Group("ca", "Print the CA that agents must trust", &cobra.Command{
 		Use:   "export",
 		Short: "Print the CA certificate (PEM)",
 		Args:  cobra.NoArgs,

@@ -132,8 +132,9 @@ func (r commands) approve() *cobra.Command {
 	var lasts time.Duration
 	var exact bool
 	cmd := &cobra.Command{
-		Use:   "approve ID",
-		Short: "Let an action go on",
+		Example: "  sallyport approvals approve 0PGI096KHQF0O2UJVP2DD9IT --note \"as we said\"\n  sallyport approvals approve 0PGI096KHQF0O2UJVP2DD9IT --for 15m --times 5",
+		Use:     "approve ID",
+		Short:   "Let an action go on",
 		Long: "Let an action go on: once, or for longer.\n\n" +
 			"--for 15m answers what is similar, too: the same operation, or the same verbs on the\n" +
 			"same tables, by the same agent, as long as the same rules ask. --exact keeps that to\n" +

@@ -37,9 +37,11 @@ func (c *commands) backup() *cobra.Command {
 	var to []string
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Save everything a gateway cannot be made again without, sealed with a passphrase or for age keys",
-		Long:  "Saves the database of the state directory (enrolments, sealed secrets, the CA, the\ngateway's own keys) and the key that opens it, sealed by age. The audit log is not\nin it: its files are copied as they are.",
-		Args:  cobra.ExactArgs(1),
+		Short: "Save a gateway into a sealed file",
+		Long: "Saves what a gateway cannot be made again without, sealed by age with a passphrase or for\nage keys: the database of the state directory (enrolments, sealed secrets, the CA, the\n" +
+			"gateway's own keys) and the key that opens it. The audit log is not in it: its files are\ncopied as they are.",
+		Example: "  sallyport backup monday.age                  # asks for a passphrase of 12 characters or more\n  sallyport backup monday.age -r age1…         # without a question, for cron",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			how := dashboard.Sealing{Recipients: to}
 			if len(to) == 0 {
@@ -86,10 +88,11 @@ func (c *commands) save(cmd *cobra.Command, path string, how dashboard.Sealing) 
 func (c *commands) restore() *cobra.Command {
 	var state, identity string
 	cmd := &cobra.Command{
-		Use:   "restore FILE",
-		Short: "Make a state directory again from a backup",
-		Long:  "Opens a backup and writes what is in it to a state directory that must not hold\nanything yet. The configuration is not in it.",
-		Args:  cobra.ExactArgs(1),
+		Use:     "restore FILE",
+		Short:   "Make a gateway again from a backup",
+		Long:    "Opens a backup and writes what is in it to a state directory that must not hold\nanything yet. The configuration is not in it.",
+		Example: "  sallyport restore monday.age --state /tmp/elsewhere   # try it\n  sallyport restore monday.age -i identity.txt",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if state == "" {
 				state = c.State()

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,8 +21,34 @@ func Group(use, short string, children ...*cobra.Command) *cobra.Command {
 			return Unknown(cmd, args[0])
 		},
 	}
-	cmd.AddCommand(children...)
+	Add(cmd, children...)
 	return cmd
+}
+
+// order is the annotation that keeps commands in the order in which they were added.
+const order = "order"
+
+// Add adds commands, which help shows in this order.
+func Add(cmd *cobra.Command, children ...*cobra.Command) {
+	for i, c := range children {
+		if c.Annotations == nil {
+			c.Annotations = make(map[string]string)
+		}
+		c.Annotations[order] = fmt.Sprintf("%03d", i)
+	}
+	cmd.AddCommand(children...)
+}
+
+// inOrder lists the commands that people use, in the order in which they were added.
+func inOrder(cmd *cobra.Command) []*cobra.Command {
+	var list []*cobra.Command
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() || c.Name() == "help" {
+			list = append(list, c)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *cobra.Command) int { return strings.Compare(a.Annotations[order], b.Annotations[order]) })
+	return list
 }
 
 // Unknown says that a command holds none of a name, and what it holds.
@@ -35,10 +62,8 @@ func Unknown(cmd *cobra.Command, name string) error {
 		cure = "; did you mean " + strings.Join(near, " or ") + "?"
 	} else if cmd.HasParent() {
 		var names []string
-		for _, c := range cmd.Commands() {
-			if c.IsAvailableCommand() {
-				names = append(names, c.Name())
-			}
+		for _, c := range inOrder(cmd) {
+			names = append(names, c.Name())
 		}
 		cure = "; there are " + strings.Join(names, ", ")
 	}

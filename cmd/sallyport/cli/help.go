@@ -77,10 +77,10 @@ func writeHelp(w io.Writer, cmd *cobra.Command) {
 	}
 	writeCommands(w, title, cmd, "")
 	writeFlags(w, "Flags:", cmd.LocalFlags())
-	writeFlags(w, "Flags of every command:", cmd.InheritedFlags())
 	if !cmd.HasParent() {
 		fmt.Fprintf(w, "\nExit codes:\n  %s\n", strings.ReplaceAll(ExitCodes, "\n", "\n  "))
 	}
+	writeInherited(w, cmd)
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\n`%s COMMAND --help` tells more about a command.\n", cmd.CommandPath())
 	}
@@ -90,8 +90,8 @@ func writeHelp(w io.Writer, cmd *cobra.Command) {
 func writeCommands(w io.Writer, title string, cmd *cobra.Command, group string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	first := true
-	for _, c := range cmd.Commands() {
-		if c.GroupID != group || !c.IsAvailableCommand() && c.Name() != "help" {
+	for _, c := range inOrder(cmd) {
+		if c.GroupID != group {
 			continue
 		}
 		if first {
@@ -101,6 +101,23 @@ func writeCommands(w io.Writer, title string, cmd *cobra.Command, group string) 
 		fmt.Fprintf(t, "  %s\t%s\n", c.Name(), c.Short)
 	}
 	t.Flush() //nolint:errcheck // as what is written directly
+}
+
+// writeInherited names the flags that every command has, which the help of the
+// program tells of.
+func writeInherited(w io.Writer, cmd *cobra.Command) {
+	var list []string
+	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) {
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand
+		}
+		value, _ := pflag.UnquoteUsage(f)
+		list = append(list, strings.TrimSpace(name+" "+value))
+	})
+	if len(list) > 0 {
+		fmt.Fprintf(w, "\nAs for every command: %s (see `%s --help`).\n", strings.Join(list, ", "), cmd.Root().Name())
+	}
 }
 
 func writeFlags(w io.Writer, title string, flags *pflag.FlagSet) {
@@ -134,10 +151,8 @@ type knob struct {
 
 func pageOf(cmd *cobra.Command) page {
 	p := page{Command: cmd.CommandPath(), Short: cmd.Short, Long: cmd.Long, Usage: usageLine(cmd), Example: cmd.Example, Flags: []knob{}}
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			p.Commands = append(p.Commands, leaf{c.Name(), c.Short})
-		}
+	for _, c := range inOrder(cmd) {
+		p.Commands = append(p.Commands, leaf{c.Name(), c.Short})
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {

@@ -18,7 +18,7 @@ import (
 )
 
 func (r *commands) policyCommand() *cobra.Command {
-	return cli.Group("policy", "What the configuration is and was, and going back",
+	return cli.Group("policy", "Show the configuration and its history, change any block, go back",
 		r.policyShow(), r.policyHistory(), r.policyRollback(), r.policyPut(), r.policyRemove(),
 		r.policyProposals(), r.policyApprove(), r.policyReject())
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func (r *commands) ruleCommand() *cobra.Command {
-	return cli.Group("rule", "Change the rules of a running gateway",
+	return cli.Group("rule", "Add, replace and remove rules, through the checks of every edit",
 		r.ruleList(), r.ruleShow(),
 		r.ruleWrite("add", "Add a rule, from flags or from HCL"),
 		r.ruleWrite("replace", "Put a rule in the place of the one of its name, from flags or from HCL"),

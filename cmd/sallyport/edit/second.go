@@ -83,8 +83,7 @@ func (r *commands) policyReject() *cobra.Command {
 			if err := r.Client().Call(cmd.Context(), http.MethodDelete, path, book.Reason{Note: note}, nil); err != nil {
 				return err
 			}
-			cli.Say(cmd, "It waits no more.")
-			return nil
+			return r.Tell(cmd, cli.Deed{Kind: "proposal", Name: args[0], Done: "rejected"}, "It waits no more.")
 		},
 	}
 	cmd.Flags().StringVar(&note, "note", "", "why, a `SENTENCE` for the operators' audit")

@@ -67,9 +67,10 @@ func words(s route.Rights) string {
 func (r *commands) add() *cobra.Command {
 	var names []string
 	cmd := &cobra.Command{
-		Use:   "add NAME",
-		Short: "Make a local operator; the password is read from a prompt or from stdin",
-		Args:  cobra.ExactArgs(1),
+		Use:     "add NAME",
+		Short:   "Make a local operator; the password is read from a prompt or from stdin",
+		Example: "  sallyport operator add ana --right admin\n  sallyport operator add bo@acme.dev --right approver",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rights, err := rightsOf(names)
 			if err != nil {
@@ -93,7 +94,7 @@ func (r *commands) add() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringSliceVar(&names, "right", nil, "what they may do: `admin, editor, approver, viewer` (default: what the configuration says)")
+	cmd.Flags().StringSliceVar(&names, "right", nil, "what they may do: `RIGHT` is admin, editor, approver or viewer (default: what the configuration says)")
 	return cmd
 }
 

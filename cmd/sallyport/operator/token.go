@@ -23,9 +23,10 @@ func (r *commands) create() *cobra.Command {
 	var scope []string
 	var life time.Duration
 	cmd := &cobra.Command{
-		Use:   "create NAME --right RIGHT",
-		Short: "Make a token; it is printed this once",
-		Args:  cobra.ExactArgs(1),
+		Use:     "create NAME --right RIGHT",
+		Short:   "Make a token; it is printed this once",
+		Example: "  export SALLYPORT_TOKEN=$(sallyport token create ci --right viewer)\n  sallyport token create bot --right approver --expires 8h",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rights, err := rightsOf(scope)
 			if err != nil {
@@ -47,8 +48,8 @@ func (r *commands) create() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringSliceVar(&scope, "right", nil, "what it may do: `admin, editor, approver, viewer`, and no more than its owner")
-	cmd.Flags().DurationVar(&life, "expires", defaultLife, "how `long` it holds, at most a year")
+	cmd.Flags().StringSliceVar(&scope, "right", nil, "what it may do: `RIGHT` is admin, editor, approver or viewer; never more than its owner")
+	cmd.Flags().DurationVar(&life, "expires", defaultLife, "`DURATION` for which it holds, at most a year")
 	return cmd
 }
 

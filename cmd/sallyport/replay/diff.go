@@ -16,10 +16,11 @@ import (
 func (b *Bench) diffCommand() *cobra.Command {
 	var when string
 	cmd := &cobra.Command{
-		Use:   "diff OLD NEW",
-		Short: "Replay recorded actions against a changed configuration",
-		Long:  "Judges every action that the gateway has recorded since then by two configurations\nand prints those whose verdict differs. It exits with 1 if one does.",
-		Args:  cobra.ExactArgs(2),
+		Use:     "diff OLD NEW",
+		Short:   "Replay recorded actions against a changed configuration",
+		Long:    "Judges every action that the gateway has recorded since then by two configurations\nand prints those whose verdict differs. It exits with 1 if one does.",
+		Example: "  sallyport diff ./gateway ./changed --since 7d",
+		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			policies := make([]*policy.Policy, len(args))
 			for i, path := range args {

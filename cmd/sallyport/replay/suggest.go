@@ -28,7 +28,8 @@ func (b *Bench) suggestCommand() *cobra.Command {
 		Short: "Propose rules from what was recorded of an agent or a service",
 		Long: "Reads what the gateway has recorded of an agent, or at a service, and prints the\nfewest rules that would allow what was let through then, as HCL to be read, changed\n" +
 			"and put into the configuration. Behind them it says what they would not allow. The\nrules were tried: the configuration loads with them, and they allow what they say.",
-		Args: cobra.ExactArgs(1),
+		Example: "  sallyport suggest laptop -c ./gateway > proposed.hcl",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := b.Load(cmd, b.Config)
 			if err != nil {

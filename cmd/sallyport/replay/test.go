@@ -55,6 +55,7 @@ func (b *Bench) testCommand() *cobra.Command {
 		Long: "Runs the test blocks of the configuration, and the recorded actions of files: one a\nline, as `sallyport log --json` prints them. Each is expected to come to the verdict\n" +
 			"that it has there (ask, if somebody was asked), or to what stands in \"expect\".\nIt prints a line for each difference and exits with 1 if there is one. An action whose\n" +
 			"verdict hangs on what is not recorded is told as such, and counts as one.",
+		Example: "  sallyport test -c ./gateway --cover\n  sallyport log --json since:24h > seen.jsonl && sallyport test -c ./gateway seen.jsonl",
 		RunE: func(cmd *cobra.Command, files []string) error {
 			p, err := b.draft(cmd)
 			if err != nil {

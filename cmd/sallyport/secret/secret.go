@@ -28,7 +28,7 @@ func Commands(env *cli.Env) []*cobra.Command {
 	c := &commands{env}
 	return []*cobra.Command{
 		cli.Group("secret", "Keep the secrets that the gateway injects", c.set(), c.connect(), c.list(), c.rotate(), c.rollback(), c.remove()),
-		cli.Group("key", "Keep the key that seals the secrets", c.rotateKey()),
+		cli.Group("key", "Give the vault another key", c.rotateKey()),
 	}
 }
 
@@ -36,10 +36,11 @@ func path(name string) string { return "/api/v1/secrets/" + url.PathEscape(name)
 
 func (c *commands) set() *cobra.Command {
 	return &cobra.Command{
-		Use:   "set NAME",
-		Short: "Set a secret; its value is read from a prompt or from stdin",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return c.put(cmd, args[0]) },
+		Use:     "set NAME",
+		Short:   "Set a secret; its value is read from a prompt or from stdin",
+		Example: "  sallyport secret set github\n  pass show github/token | sallyport secret set github",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.put(cmd, args[0]) },
 	}
 }
 

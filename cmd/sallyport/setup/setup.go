@@ -29,7 +29,7 @@ func Commands(env *cli.Env) []*cobra.Command {
 var errNoTailnet = errors.New("the gateway has no tailnet transport; add a tailnet block to its gateway block")
 
 func (r *commands) tailnetCommand() *cobra.Command {
-	return cli.Group("tailnet", "The gateway as a node of a tailnet", &cobra.Command{
+	return cli.Group("tailnet", "Take the gateway out of its tailnet", &cobra.Command{
 		Use:   "logout",
 		Short: "Give up the gateway's identity in the tailnet",
 		Long:  "Makes the tailnet forget the gateway: no agent of it comes in any more. A new auth\nkey (`sallyport secret set`) joins it again as a new node, whose routes and tags\nthe tailnet must approve anew.",
@@ -44,7 +44,7 @@ func (r *commands) tailnetCommand() *cobra.Command {
 }
 
 func (r *commands) setupCommand() *cobra.Command {
-	return cli.Group("setup", "What others must be told of the gateway", &cobra.Command{
+	return cli.Group("setup", "Print what others must be told of the gateway", &cobra.Command{
 		Use:   "tailnet",
 		Short: "Print what to paste into the tailnet's policy",
 		Long:  "Prints the fragment of the tailnet's policy that this gateway and its rules need, on\nstdout; and what else there is to do in the admin console and on agents' machines.",

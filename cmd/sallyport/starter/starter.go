@@ -52,10 +52,11 @@ func Command(env *cli.Env, load Load) *cobra.Command {
 	r := &commands{env, load}
 	var a answers
 	cmd := &cobra.Command{
-		Use:   "init [DIR]",
-		Short: "Write a first configuration",
-		Long:  "Asks three questions, or takes flags, and writes a commented configuration that\npasses `sallyport check`.",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "init [DIR]",
+		Short:   "Write a first configuration",
+		Long:    "Asks three questions, or takes flags, and writes a commented configuration that\npasses `sallyport check`.",
+		Example: "  sallyport init ./gateway\n  sallyport init ./gateway --endpoint gw.example.com:51820 --service github,slack --database none",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := r.Config
 			if len(args) == 1 {

@@ -137,12 +137,15 @@ func notes(cmd *cobra.Command, r *usage.Report) {
 	if n := r.Total.Estimated; n > 0 {
 		cli.Say(cmd, "%s did not say what they took, or broke off: their tokens are estimated by their length.", cli.Count(int(n), "answer"))
 	}
+	if len(r.Unpriced) > 0 {
+		defer cli.Say(cmd, "A block price \"NAME\" { … } in the configuration gives a model a price.")
+	}
 	for i, u := range r.Unpriced {
 		if i == 10 {
 			cli.Say(cmd, "… and %d more without a price.", len(r.Unpriced)-i)
 			break
 		}
-		cli.Say(cmd, "No price: %s of %s (%s, %s tokens), not in the sum. State one: price \"%s\" { … }", cli.OrDash(u.Model), u.Provider, cli.Count(int(u.Requests), "request"), digits(u.Tokens), cli.OrDash(u.Model))
+		cli.Say(cmd, "No price: %s of %s (%s, %s tokens), not in the sum.", cli.OrDash(u.Model), u.Provider, cli.Count(int(u.Requests), "request"), digits(u.Tokens))
 	}
 }
 
