@@ -28,7 +28,28 @@ func views() []view {
 
 // pictures are what the documentation shows; UPDATE=1 writes them anew.
 func pictures() []string {
-	return []string{"home-1440-light.png", "activity-open-1440-light.png", "policy-1024-dark.png", "approval-360-dark.png"}
+	return []string{
+		"home-1440-light.png", "activity-open-1440-light.png", "policy-1024-dark.png", "approval-360-dark.png",
+		"gallery-1440-light.png", "action-why-1440-light.png",
+	}
+}
+
+// maxPicture is as large as a picture of the documentation may be.
+const maxPicture = 200_000
+
+// The pictures of the documentation are there, and small enough to be loaded by
+// everybody who reads it.
+func TestPictures(t *testing.T) {
+	for _, name := range pictures() {
+		f, err := os.Stat(filepath.Join("../../../docs/img", name))
+		if err != nil {
+			t.Errorf("%v: UPDATE=1 go test -tags e2e ./internal/e2e/web -run TestPages writes it", err)
+			continue
+		}
+		if f.Size() > maxPicture {
+			t.Errorf("%s is %d bytes, of at most %d", name, f.Size(), maxPicture)
+		}
+	}
 }
 
 // Every page in every look: no error, no refusal by the policy, nothing that axe
@@ -55,6 +76,9 @@ func TestPages(t *testing.T) {
 			{"action-record", "/actions/" + denied.ID + "?tab=record", ".hash", ""},
 			{"sessions", "/sessions", "tbody tr", "laptop"},
 			{"session", "/sessions/" + denied.Session, ".moment", "DELETE"},
+			{"session-sql", "/sessions/" + denied.Session + "?kind=sql", ".moment", "SQL"},
+			{"docs", "/docs/dashboard", ".prose h1", "The dashboard"},
+			{"trial", "/policy/test?from=" + denied.ID, ".diff .d-in", "DELETE"},
 			{"approvals", "/approvals", ".inbox-item, .card", ""},
 			{"approval", "/approvals?id=" + asked.ID, ".card", "coupons"},
 			{"agents", "/agents", "tbody tr", "ci-runner-1"},

@@ -306,6 +306,7 @@ export interface Schemas {
   }
   'dashboard.Row': {
     agent: Schemas['dashboard.RowAgent']
+    asked?: boolean
     dst?: string
     duration_ns?: number
     error?: string
@@ -327,6 +328,7 @@ export interface Schemas {
     status?: string
     summary?: string
     time: string
+    turn?: Schemas['dashboard.Turn']
     usage?: Schemas['action.Usage']
     verdict?: string
     would?: string[]
@@ -392,6 +394,10 @@ export interface Schemas {
     tailnet?: string
     wanted_tags?: string[]
     wide_open?: string[]
+  }
+  'dashboard.Turn': {
+    kind: string
+    names?: string[]
   }
   'dashboard.VaultKey': {
     id: string
@@ -801,6 +807,7 @@ export interface Schemas {
 /** Routes are what can be asked of the API: what goes in, and what comes out. */
 export interface Routes {
   'GET /actions': { in: null; out: Schemas['record.Record'][] }
+  'GET /actions.har': { in: null; out: string }
   'GET /actions.jsonl': { in: null; out: string }
   'GET /actions/rows': { in: null; out: Schemas['dashboard.Row'][] }
   'GET /actions/{id}': { in: null; out: Schemas['record.Record'] }

@@ -3,6 +3,7 @@ import { get, problem, type Problem } from '../lib/api'
 import { absolute, clock, count, duration, plural } from '../lib/format'
 import { useLive } from '../lib/live'
 import { term } from '../lib/query'
+import { setQuery, usePlace } from '../lib/router'
 import type { Row } from '../lib/types'
 import { money, promptOf, took } from '../lib/usage'
 import { EndSession } from './endsession'
@@ -111,6 +112,9 @@ export function SessionPage({ id }: { id: string }) {
   const list = rows ? [...rows].reverse() : []
   const first = list[0]
   const last = list.at(-1)
+  const { query } = usePlace()
+  const kind = query.get('kind') ?? ''
+  const shown = kind === '' ? list : list.filter((r) => (kind === 'asked' ? wasAsked(r) : kindOf(r) === kind))
   const span = first && last ? new Date(last.time).getTime() - new Date(first.time).getTime() : 0
   return (
     <>
@@ -122,15 +126,19 @@ export function SessionPage({ id }: { id: string }) {
       {error ? <Fault problem={error} retry={load} /> : !rows ? <Skeleton lines={10} /> : list.length === 0 ? (
         <Empty title="Nothing is recorded of this session">Records older than the retention are gone.</Empty>
       ) : (
+        <>
+        <Kinds list={list} now={kind} onChange={(k) => setQuery({ kind: k })} />
         <ol className="timeline">
-          {list.map((r, i) => (
+          {shown.map((r, i) => (
             <li key={r.seq} className={cx('moment', r.verdict)}>
-              <Gap before={list[i - 1]} now={r} />
+              <Gap before={shown[i - 1]} now={r} />
               <time dateTime={r.time} title={absolute(r.time)}>{clock(r.time)}</time>
               <VerdictBadge verdict={r.verdict} />
               <div className="moment-text">
                 <Link to={`/actions/${encodeURIComponent(r.id)}`} className="mono"><Foreign text={r.summary || r.kind} /></Link>
                 <span className="quiet">
+                  <span className="moment-kind">{kinds[kindOf(r)]}</span>
+                  {r.turn?.names && <><Foreign text={r.turn.names.join(', ')} className="mono" /> · </>}
                   {r.usage && <><Foreign text={took(r.usage)} className="took" /> · </>}
                   <Foreign text={[r.service, r.status, r.duration_ns ? duration(r.duration_ns) : '', r.rows ? plural(r.rows, 'row') : ''].filter(Boolean).join(' · ')} />
                 </span>
@@ -139,10 +147,40 @@ export function SessionPage({ id }: { id: string }) {
             </li>
           ))}
         </ol>
+        </>
       )}
     </>
   )
 }
+
+type Kind = 'model' | 'tool' | 'rpc' | 'graphql' | 'sql' | 'http' | 'conn'
+
+const kinds: Record<Kind, string> = { model: 'Model', tool: 'Tool', rpc: 'RPC', graphql: 'GraphQL', sql: 'SQL', http: 'HTTP', conn: 'Connection' }
+
+/** kindOf says what a moment of a session is. */
+export function kindOf(r: Row): Kind {
+  if (r.turn) return r.turn.kind as Kind
+  if (r.usage) return 'model'
+  if (r.kind === 'connect' || r.kind === 'cancel' || r.protocol === 'tcp') return 'conn'
+  return r.protocol === 'postgres' ? 'sql' : 'http'
+}
+
+/** Kinds narrows a timeline to one kind of moment, or to what people were asked. */
+function Kinds({ list, now, onChange }: { list: Row[]; now: string; onChange: (k: string) => void }) {
+  const there = (Object.keys(kinds) as Kind[]).map((k): [string, string, number] => [k, kinds[k], list.filter((r) => kindOf(r) === k).length]).filter(([, , n]) => n > 0)
+  const asked = list.filter(wasAsked).length
+  const all: [string, string, number][] = [['', 'All', list.length], ...there, ...(asked > 0 ? [['asked', 'Asked', asked] as [string, string, number]] : [])]
+  if (all.length < 3) return null
+  return (
+    <div className="chips" role="group" aria-label="Show">
+      {all.map(([k, name, n]) => (
+        <button key={k} type="button" className="chip" aria-pressed={now === k} onClick={() => onChange(k)}>{name} <span className="quiet">{count(n)}</span></button>
+      ))}
+    </div>
+  )
+}
+
+const wasAsked = (r: Row) => r.verdict === 'ask' || r.asked === true
 
 /** spent is what the models of a session took. */
 function spent(list: Row[]): string {
