@@ -73,8 +73,7 @@ func (s *session) hear(ctx context.Context, m wire.Message) error {
 	case 'F':
 		return s.call(ctx, m)
 	case 'D':
-		s.push(ledger.Item{Kind: ledger.Describe})
-		return s.in.Pass()
+		return s.describe()
 	case 'C':
 		return s.close()
 	case 'S':
@@ -136,7 +135,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 	if err != nil {
 		return err
 	}
-	name, text, err := wire.ParseText(body)
+	name, text, types, err := wire.ParseText(body)
 	if err != nil {
 		return err
 	}
@@ -151,7 +150,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 	}
 	a.act.Parts = statement.Unbound(a.act.Parts)
 	a.item.Statement = &ledger.Statement{
-		Name: name, Parts: a.plain, Behind: a.behind, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts),
+		Name: name, Parts: a.plain, Behind: a.behind, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts), Types: types,
 	}
 	return s.do(ctx, a)
 }
@@ -175,7 +174,7 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 	case st != nil && !s.ledger.Prepared(name) && statement.Executes(st.Parts) == "":
 		a.act.Summary, a.behind = st.Summary, st.Behind
 		a.settle(ctx, st.Parts)
-		if err := a.learnParams(m); err != nil {
+		if err := a.learnParams(m, s.ledger.TypesOf(st)); err != nil {
 			return err
 		}
 	case st == nil && (name == "" || len(s.ledger.Named(name)) == 0):
@@ -309,6 +308,20 @@ func (s *session) close() error {
 		it.Statement = &ledger.Statement{Name: name}
 	} else {
 		it.Portal = s.ledger.Bound(name)
+	}
+	s.push(it)
+	return s.in.Pass()
+}
+
+// describe passes a Describe and notes whose types its answer will tell.
+func (s *session) describe() error {
+	head, err := s.in.Peek(maxNames)
+	if err != nil {
+		return err
+	}
+	it := ledger.Item{Kind: ledger.Describe}
+	if kind, name, err := wire.Target(head); err == nil && kind == 'S' {
+		it.Describes = s.ledger.Stands(name)
 	}
 	s.push(it)
 	return s.in.Pass()

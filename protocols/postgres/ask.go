@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/postgres/bound"
 	"sallyport.dev/sallyport/protocols/postgres/cursor"
 	"sallyport.dev/sallyport/protocols/postgres/hold"
 	"sallyport.dev/sallyport/protocols/postgres/impact"
@@ -117,9 +118,9 @@ func (a *ask) Learn(ctx context.Context, need action.Need) error {
 	return nil
 }
 
-// learnParams puts the values of a Bind, if they are text, into its own copy of
-// the facts.
-func (a *ask) learnParams(m wire.Message) error {
+// learnParams puts the values of a Bind, if they can be read by the types of the
+// parameters, into its own copy of the facts.
+func (a *ask) learnParams(m wire.Message, types []uint32) error {
 	if m.Body() > maxValues || !statement.TakesParams(a.act.Parts) {
 		return nil
 	}
@@ -131,7 +132,7 @@ func (a *ask) learnParams(m wire.Message) error {
 	if err != nil {
 		return err
 	}
-	values, ok := wire.BindParams(rest)
+	values, ok := bound.Params(rest, types)
 	if !ok {
 		return nil
 	}

@@ -85,7 +85,7 @@ func (y *toy) answer(typ byte, body []byte, skip *bool) (out []pgproto3.BackendM
 		}
 		return []pgproto3.BackendMessage{done, ready}, false
 	case 'P':
-		_, text, err := wire.ParseText(body)
+		_, text, _, err := wire.ParseText(body)
 		if err != nil {
 			return nil, true
 		}

@@ -146,7 +146,9 @@ func (p *Pump) answer(m wire.Message) error {
 		return p.settle(m, ledger.Event{Type: m.Type})
 	case 'S':
 		return p.report()
-	case 'c', 'H', 't':
+	case 't':
+		return p.types(m)
+	case 'c', 'H':
 		return p.forward(m)
 	case 'N', 'A':
 		return in.Pass()
@@ -162,6 +164,18 @@ func (p *Pump) called(m wire.Message) error {
 	}
 	p.tell(m, ledger.Event{Type: 'E', Text: "54000"})
 	return p.limit()
+}
+
+// types takes in what a statement's parameters are.
+func (p *Pump) types(m wire.Message) error {
+	body, err := p.Stream.Peek(2 + 4*wire.MaxTypes)
+	if err != nil {
+		return err
+	}
+	if types, ok := wire.Types(body); ok {
+		p.Ledger.Describe(types)
+	}
+	return p.forward(m)
 }
 
 // report follows a setting of the session.

@@ -33,6 +33,7 @@ type Item struct {
 	Kind      Kind
 	Statement *Statement     // Parse, and Close of a statement
 	Portal    *Portal        // Bind, Execute, and Close of a portal
+	Describes *Statement     // Describe of a statement
 	Held      protocols.Held // Query and Call
 	Forgets   string         // the statement deallocates this name, "*" for all
 	Closes    string         // the statement closes this cursor, "*" for all
@@ -59,6 +60,9 @@ type Statement struct {
 	Behind  []action.Part // what an EXECUTE in it may run
 	Summary string
 	CopyIn  bool // the server may ask for data
+	// Types are those of its parameters, as far as Parse says them, 0 for any; the
+	// server may say more, see TypesOf.
+	Types []uint32
 
 	gone    bool // a Close on its way
 	pending bool // the server has not confirmed it

@@ -43,6 +43,35 @@ func (l *Ledger) Statement(ctx context.Context, name string) (*Statement, error)
 	return last, nil
 }
 
+// Stands gives what the name of a statement will stand for when the server comes to
+// the next message; nil if that is not known. It waits for nothing.
+func (l *Ledger) Stands(name string) *Statement {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.statements[name]
+	if len(list) == 0 || list[len(list)-1].gone {
+		return nil
+	}
+	return list[len(list)-1]
+}
+
+// Describe takes in the types that the server says the parameters have of the
+// statement which is being described.
+func (l *Ledger) Describe(types []uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.first < len(l.items) && l.items[l.first].Describes != nil {
+		l.items[l.first].Describes.Types = types
+	}
+}
+
+// TypesOf gives the types of a statement's parameters, as far as they are known.
+func (l *Ledger) TypesOf(s *Statement) []uint32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return s.Types
+}
+
 // Portal gives what an Execute of this name will run, nil if that is not known.
 func (l *Ledger) Portal(ctx context.Context, name string) (*Portal, error) {
 	var p *Portal

@@ -110,7 +110,7 @@ func callFacts() []action.FactSpec {
 		said("sql.application_name", "What the agent calls itself when it connects.", func(c *Conversation) string { return c.Application }),
 		said("sql.server_version", "The version that the server reports.", func(c *Conversation) string { return c.ServerVersion }),
 		str("sql.protocol", "How the statement was sent: simple, extended, or function for a call by object id.", func(f *Facts) string { return f.Protocol }),
-		action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, unknown if one is binary. A text that is only prepared is judged by them when they are bound.`, action.Later,
+		action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, unknown if one cannot be read: a number that is not written as the server writes it, or a value in binary unless it is text, a number, a boolean (t, f), a UUID or JSON whose type was declared or described. A text that is only prepared is judged by them when they are bound.`, action.Later,
 			params),
 		action.Num("sql.statements", "How many statements the message holds.", 0,
 			func(f *Facts) (float64, action.State) { return float64(f.Statements), action.Known }),

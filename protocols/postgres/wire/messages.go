@@ -15,17 +15,39 @@ func QueryText(body []byte) (string, error) {
 	return string(body[:i]), nil
 }
 
-// ParseText gives the statement name and the text of a Parse body.
-func ParseText(body []byte) (name, text string, err error) {
+// ParseText gives the statement name, the text and the types of a Parse body.
+func ParseText(body []byte) (name, text string, types []uint32, err error) {
 	name, rest, ok := cstring(body)
 	if !ok {
-		return "", "", fmt.Errorf("%w: Parse without a name", ErrMalformed)
+		return "", "", nil, fmt.Errorf("%w: Parse without a name", ErrMalformed)
 	}
 	text, rest, ok = cstring(rest)
-	if !ok || len(rest) < 2 || len(rest) != 2+4*int(binary.BigEndian.Uint16(rest)) {
-		return "", "", fmt.Errorf("%w: Parse of a wrong length", ErrMalformed)
+	if ok {
+		types, ok = Types(rest)
 	}
-	return name, text, nil
+	if !ok {
+		return "", "", nil, fmt.Errorf("%w: Parse of a wrong length", ErrMalformed)
+	}
+	return name, text, types, nil
+}
+
+// MaxTypes bounds the types of parameters that are kept.
+const MaxTypes = 1000
+
+// Types gives the types of parameters that stand in a ParameterDescription, or behind
+// the text of a Parse; nil if there are more than MaxTypes. ok is false if the bytes
+// do not add up.
+func Types(b []byte) (types []uint32, ok bool) {
+	if len(b) < 2 || len(b) != 2+4*int(binary.BigEndian.Uint16(b)) {
+		return nil, false
+	}
+	if len(b) > 2+4*MaxTypes {
+		return nil, true
+	}
+	for b = b[2:]; len(b) > 0; b = b[4:] {
+		types = append(types, binary.BigEndian.Uint32(b))
+	}
+	return types, true
 }
 
 // BindNames gives the portal and the statement of a Bind body or of its
@@ -81,29 +103,6 @@ func Values(rest []byte) (values []Value, ok bool) {
 			return nil, false
 		}
 		values[i].Bytes, rest = rest[:size], rest[size:]
-	}
-	return values, true
-}
-
-// BindParams gives the values of a Bind in text form, "" for NULL. ok is false
-// if one of them is binary, or the bytes do not add up.
-func BindParams(rest []byte) (values []string, ok bool) {
-	formats, _, ok := uint16s(rest)
-	if !ok {
-		return nil, false
-	}
-	for _, f := range formats {
-		if f != 0 {
-			return nil, false
-		}
-	}
-	list, ok := Values(rest)
-	if !ok {
-		return nil, false
-	}
-	values = make([]string, len(list))
-	for i, v := range list {
-		values[i] = string(v.Bytes)
 	}
 	return values, true
 }

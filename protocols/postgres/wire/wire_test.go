@@ -347,28 +347,6 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestBindParams(t *testing.T) {
-	for name, c := range map[string]struct {
-		body string
-		want []string
-		ok   bool
-	}{
-		"none":     {"\x00\x00\x00\x00", []string{}, true},
-		"two":      {"\x00\x00\x00\x02\x00\x00\x00\x01a\xff\xff\xff\xff", []string{"a", ""}, true},
-		"text":     {"\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01a", []string{"a"}, true},
-		"binary":   {"\x00\x01\x00\x01\x00\x01\x00\x00\x00\x01a", nil, false},
-		"short":    {"\x00\x00\x00\x02\x00\x00\x00\x09a", nil, false},
-		"too many": {"\x00\x00\xff\xff", nil, false},
-		"formats":  {"\x00\x02\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01a", nil, false},
-		"empty":    {"", nil, false},
-	} {
-		got, ok := BindParams([]byte(c.body))
-		if ok != c.ok || strings.Join(got, ",") != strings.Join(c.want, ",") {
-			t.Errorf("%s: %q, %v", name, got, ok)
-		}
-	}
-}
-
 func TestEncodeStartup(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -454,10 +432,11 @@ func FuzzBodies(f *testing.F) {
 		if err != nil {
 			return
 		}
-		values, _ := BindParams(rest)
+		Types(b)
+		values, _ := Values(rest)
 		n := 0
 		for _, v := range values {
-			n += len(v)
+			n += len(v.Bytes)
 		}
 		if n > len(rest) {
 			t.Errorf("%d bytes of values in %d", n, len(rest))
