@@ -41,7 +41,7 @@ func holds(t *testing.T, token, key string) error {
 		return err
 	}
 	if again != "https://"+token {
-		return fmt.Errorf("the signature does not hold")
+		return fmt.Errorf("the signature of %s does not hold", token)
 	}
 	return nil
 }
@@ -84,11 +84,11 @@ func rds(t *testing.T, conf *tls.Config, key string, c net.Conn, said func(strin
 	for _, kv := range [][2]string{{"server_version", "15.4"}, {"client_encoding", "UTF8"}, {"standard_conforming_strings", "on"}, {"integer_datetimes", "on"}} {
 		b.Send(&pgproto3.ParameterStatus{Name: kv[0], Value: kv[1]})
 	}
-	return serve(b)
+	return serve(b, password.Password)
 }
 
-// serve answers every query with hello.
-func serve(b *pgproto3.Backend) error {
+// serve answers every query with the token, which a server has no business to do.
+func serve(b *pgproto3.Backend, token string) error {
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	for {
 		if err := b.Flush(); err != nil {
@@ -102,7 +102,7 @@ func serve(b *pgproto3.Backend) error {
 			continue
 		}
 		b.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("t"), DataTypeOID: 25, DataTypeSize: -1, TypeModifier: -1}}})
-		b.Send(&pgproto3.DataRow{Values: [][]byte{[]byte("hello")}})
+		b.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(token)}})
 		b.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
 		b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	}
@@ -142,13 +142,13 @@ role "everyone" { use = [service.db] }
 	l.Secret("key_id", "AKIDRDS")
 	l.Secret("key", "another-key-of-aws")
 	agent := l.Agent("ci")
+	var got string
 	connect := func() error {
 		c, err := agent.PG(t.Context(), "postgres://x:y@"+name+"/app?sslmode=disable&default_query_exec_mode=simple_protocol")
 		if err != nil {
 			return err
 		}
 		defer c.Close(t.Context())
-		var got string
 		return c.QueryRow(t.Context(), "select 'hello'").Scan(&got)
 	}
 	if err := connect(); err == nil || strings.Contains(err.Error(), "X-Amz") {
@@ -159,6 +159,9 @@ role "everyone" { use = [service.db] }
 		if err := connect(); err != nil {
 			t.Fatal(err, l.Logs)
 		}
+	}
+	if strings.Contains(got, "X-Amz") || !strings.Contains(got, "***") {
+		t.Errorf("the token comes back: %s", got)
 	}
 	mu.Lock()
 	defer mu.Unlock()
