@@ -11,6 +11,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/book"
 	"sallyport.dev/sallyport/dashboard/deeds"
 	"sallyport.dev/sallyport/dashboard/door"
+	"sallyport.dev/sallyport/dashboard/har"
 	"sallyport.dev/sallyport/dashboard/oidc"
 	"sallyport.dev/sallyport/dashboard/outlet"
 	"sallyport.dev/sallyport/dashboard/pair"
@@ -74,7 +75,8 @@ func (n *Node) openPhone(ctx context.Context) (err error) {
 		return err
 	}
 	n.API.Door.Forget = n.phone.Book.Forget
-	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, session.Sessions{Log: n.Journal, Line: n.Gateway})
+	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, session.Sessions{Log: n.Journal, Line: n.Gateway},
+		har.Archives{Log: n.Journal, Version: n.o.Version})
 	return nil
 }
 

@@ -36,18 +36,21 @@ self.addEventListener('notificationclick', (event) => {
   event.waitUntil(show(place(event.notification.data?.url)))
 })
 
+/** taken asks a window whether it is among the approvals; if so, it goes to the ask. */
+const taken = (c, url) =>
+  new Promise((done) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => done(true)
+    c.postMessage({ go: url }, [port2])
+    setTimeout(() => done(false), 300)
+  })
+
 /** show leads a window that is among the approvals to the ask, or opens one: what
  * somebody is writing elsewhere stays. */
 async function show(url) {
   for (const c of await self.clients.matchAll({ type: 'window', includeUncontrolled: true })) {
-    if (!new URL(c.url).pathname.startsWith('/approvals')) continue
-    c.postMessage({ go: url })
-    try {
-      return await c.focus()
-    } catch {
-      // It was led there all the same.
-      return
-    }
+    if (!(await taken(c, url))) continue
+    return c.focus().catch(() => c) // it was led there all the same
   }
   return self.clients.openWindow(url)
 }

@@ -20,12 +20,14 @@ export function register(): Promise<ServiceWorkerRegistration> {
 }
 
 /** whenClicked calls f with the page that a notice leads to, in a window that is
- * there already. It gives what ends that. */
+ * among the approvals already. It gives what ends that. */
 export function whenClicked(f: (url: string) => void): () => void {
   const workers = navigator.serviceWorker as ServiceWorkerContainer | undefined
   const told = (e: MessageEvent) => {
     const url: unknown = (e.data as { go?: unknown } | null)?.go
-    if (typeof url === 'string' && url.startsWith('/approvals')) f(url)
+    if (typeof url !== 'string' || !url.startsWith('/approvals') || !location.pathname.startsWith('/approvals')) return
+    e.ports[0]?.postMessage(true)
+    f(url)
   }
   workers?.addEventListener('message', told)
   return () => workers?.removeEventListener('message', told)

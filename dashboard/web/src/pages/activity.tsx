@@ -323,6 +323,12 @@ function ExportButton({ rows, asked }: { rows: Rows; asked: string }) {
       save(`sallyport-records-${stamp()}.ndjson`, 'application/x-ndjson', ndjson(got))
       setOpen(false)
     })
+  const archive = (bodies: boolean) =>
+    attempt(async () => {
+      const got = await get<object>(`/actions.har?q=${encodeURIComponent(asked)}${bodies ? '&bodies=1' : ''}`)
+      save(`sallyport-${stamp()}.har`, 'application/json', JSON.stringify(got))
+      setOpen(false)
+    })
   return (
     <>
       <Button icon="down" onClick={() => setOpen(true)}>
@@ -333,6 +339,8 @@ function ExportButton({ rows, asked }: { rows: Rows; asked: string }) {
           <Button onClick={() => shown('csv')}>CSV of the {count(rows.length)} rows loaded</Button>
           <Button onClick={() => shown('ndjson')}>NDJSON of the {count(rows.length)} rows loaded</Button>
           <Button onClick={() => void wholeRecords()}>NDJSON of whole records, the newest 10,000</Button>
+          <Button onClick={() => void archive(false)}>HAR of the HTTP requests that the query finds</Button>
+          <Button onClick={() => void archive(true)}>HAR with the bodies that are recorded</Button>
         </div>
       </Modal>
     </>

@@ -1,5 +1,5 @@
-import { useState } from 'react'
-import { del, post, problem, type Problem } from '../lib/api'
+import { useEffect, useState } from 'react'
+import { del, get, post, problem, type Problem } from '../lib/api'
 import { plural } from '../lib/format'
 import { changed, useResource } from '../lib/resource'
 import type { Preview, Revision } from '../lib/types'
@@ -47,10 +47,14 @@ export function Proposals() {
 /** Second shows what a proposal would do now, and applies it. */
 function Second({ p, own, onClose }: { p: Proposal; own: boolean; onClose: () => void }) {
   const may = useMay()
-  const { data, error } = useResource<{ preview: Preview }>(may('editor') ? `/policy/proposals/${p.id}` : null)
+  const [now, setNow] = useState<Preview | null>(null)
+  const [round, setRound] = useState(0)
   const [fault, setFault] = useState<Problem | null>(null)
   const [busy, setBusy] = useState(false)
-  const now = data?.preview
+  const editor = may('editor')
+  useEffect(() => {
+    if (editor) get<{ preview: Preview }>(`/policy/proposals/${p.id}`).then((got) => setNow(got.preview), (err) => setFault(problem(err)))
+  }, [editor, p.id, round])
   const apply = async () => {
     setBusy(true)
     setFault(null)
@@ -61,7 +65,7 @@ function Second({ p, own, onClose }: { p: Proposal; own: boolean; onClose: () =>
       changed('/policy', '/services', '/roles', '/status', '/agents')
     } catch (err) {
       setFault(problem(err))
-      changed(`/policy/proposals/${p.id}`)
+      setRound(round + 1) // against what is in force by now
     } finally {
       setBusy(false)
     }
@@ -74,7 +78,6 @@ function Second({ p, own, onClose }: { p: Proposal; own: boolean; onClose: () =>
   return (
     <Modal title={`An edit by ${p.by.name}`} note={p.note} open wide onClose={onClose}>
       <div className="review">
-        {error && <Fault problem={error} />}
         {(now?.findings ?? []).length > 0 && <Findings list={now!.findings!} />}
         {(now?.guarded ?? p.guarded ?? []).length > 0 && (
           <div className="warn-box">

@@ -103,6 +103,16 @@ const ops = {
       options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
     })
   },
+  // An HTTP Archive, read by what replays one: the status that it has for a page.
+  replay: async ({ path, url }) => {
+    const own = await browser.newContext()
+    await own.routeFromHAR(path, { notFound: 'abort' })
+    const p = await own.newPage()
+    const got = await p.goto(url)
+    const missing = await p.goto(url + '/never').then((r) => r.status(), () => 0)
+    await own.close()
+    return [got.status(), missing]
+  },
   // A browser that may show notices, and what a push service would bring it.
   permit: async () => void (await context.grantPermissions(['notifications'])),
   push: async ({ text }) => {
