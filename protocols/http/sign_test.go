@@ -1,96 +1,27 @@
 package http
 
 import (
-	"bytes"
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/sigv4"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
-
-// verify checks a signature as AWS documents it, by its own account of the request.
-func verify(r *http.Request, body []byte, id, key string) error {
-	var scope, names, signature string
-	for _, part := range strings.Split(strings.TrimPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 "), ", ") {
-		k, v, _ := strings.Cut(part, "=")
-		switch k {
-		case "Credential":
-			var ok bool
-			if scope, ok = strings.CutPrefix(v, id+"/"); !ok {
-				return fmt.Errorf("signed by %s", v)
-			}
-		case "SignedHeaders":
-			names = v
-		case "Signature":
-			signature = v
-		}
-	}
-	for field := range r.Header {
-		if strings.HasPrefix(field, "X-Amz-") && !slices.Contains(strings.Split(names, ";"), strings.ToLower(field)) {
-			return fmt.Errorf("%s is not signed", field)
-		}
-	}
-	sum := func(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
-	mac := func(k []byte, text string) []byte {
-		h := hmac.New(sha256.New, k)
-		h.Write([]byte(text))
-		return h.Sum(nil)
-	}
-	parts := strings.Split(scope, "/")
-	if len(parts) != 4 {
-		return fmt.Errorf("scope %q", scope)
-	}
-	path := r.URL.EscapedPath()
-	if parts[2] != "s3" {
-		path = strings.ReplaceAll(path, "%", "%25")
-	}
-	query, _ := url.ParseQuery(r.URL.RawQuery)
-	payload := r.Header.Get("X-Amz-Content-Sha256")
-	if payload == "" {
-		payload = sum(body)
-	}
-	var c bytes.Buffer
-	fmt.Fprintf(&c, "%s\n%s\n%s\n", r.Method, path, strings.ReplaceAll(query.Encode(), "+", "%20"))
-	for _, n := range strings.Split(names, ";") {
-		v := strings.Join(r.Header.Values(n), ",")
-		switch n {
-		case "host":
-			v = r.Host
-		case "content-length":
-			v = fmt.Sprint(r.ContentLength)
-		}
-		fmt.Fprintf(&c, "%s:%s\n", n, v)
-	}
-	fmt.Fprintf(&c, "\n%s\n%s", names, payload)
-	text := "AWS4-HMAC-SHA256\n" + r.Header.Get("X-Amz-Date") + "\n" + scope + "\n" + sum(c.Bytes())
-	k := []byte("AWS4" + key)
-	for _, p := range parts {
-		k = mac(k, p)
-	}
-	if want := hex.EncodeToString(mac(k, text)); want != signature {
-		return fmt.Errorf("signature %s, want %s of\n%s", signature, want, c.String())
-	}
-	return nil
-}
 
 // signing is a bench whose service signs for AWS, and whose origin takes nothing
 // that is not signed by the account.
 func signing(t *testing.T) *bench {
 	b := newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if err := verify(r, body, "AKIDREAL", "real-secret-access-key"); err != nil {
+		if err := sigv4.Verify(r, body, "AKIDREAL", "real-secret-access-key", ""); err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}

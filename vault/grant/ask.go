@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/vault/answer"
 )
 
 const (
@@ -45,22 +46,14 @@ func Send(client *http.Client, req *http.Request, want int, out any) error {
 	if err := secure(req.URL); err != nil {
 		return err
 	}
-	resp, err := client.Do(req)
+	a, err := answer.Read(client, req, maxAnswer)
 	if err != nil {
 		return unreached(req.URL.Host, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", req.URL.Host, err)
+	if a.Code != want {
+		return &Refusal{Host: a.Host, Status: a.Status, Code: problem(a.Body)}
 	}
-	if resp.StatusCode != want {
-		return &Refusal{Host: req.URL.Host, Status: resp.Status, Code: problem(b)}
-	}
-	if len(b) > maxAnswer || json.Unmarshal(b, out) != nil {
-		return fmt.Errorf("%s answers no JSON that can be read", req.URL.Host)
-	}
-	return nil
+	return a.JSON(out)
 }
 
 // unreached leaves the address out of an error: what follows the path may be a

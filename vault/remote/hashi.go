@@ -43,8 +43,8 @@ var _ vault.Remote = (*Hashi)(nil)
 
 func (h *Hashi) String() string { return "vault " + h.Address + " " + h.Path }
 
-// An answer is what every read of the API gives.
-type answer struct {
+// A reply is what every read of the API gives.
+type reply struct {
 	LeaseID       string                     `json:"lease_id"`
 	LeaseDuration int64                      `json:"lease_duration"` // seconds
 	Data          map[string]json.RawMessage `json:"data"`
@@ -62,7 +62,7 @@ func (h *Hashi) Fetch(ctx context.Context) (vault.Fetched, error) {
 	if err := h.loginLocked(ctx); err != nil {
 		return vault.Fetched{}, fmt.Errorf("log in to %s: %w", h.Address, err)
 	}
-	var got answer
+	var got reply
 	if err := h.callLocked(ctx, http.MethodGet, h.Path, nil, &got); err != nil {
 		h.token = "" // it may have been revoked
 		return vault.Fetched{}, fmt.Errorf("read %s: %w", h.Path, err)
@@ -110,7 +110,7 @@ func (h *Hashi) loginLocked(ctx context.Context) error {
 		return err
 	}
 	h.token = ""
-	var got answer
+	var got reply
 	if err := h.callLocked(ctx, http.MethodPost, path, body, &got); err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
+
+	"sallyport.dev/sallyport/vault/answer"
 )
 
 // maxAnswer bounds what a store may answer.
@@ -44,34 +46,29 @@ func call(ctx context.Context, c *http.Client, method, url string, header http.H
 
 // do sends req and reads the JSON that answers it.
 func do(c *http.Client, req *http.Request, out any) error {
-	text, err := read(c, req, maxAnswer)
+	a, err := ask(c, req, maxAnswer)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal([]byte(text), out); err != nil {
-		return fmt.Errorf("%s answers no JSON that can be read", req.URL.Host)
-	}
-	return nil
+	return a.JSON(out)
 }
 
 // read sends req and gives what answers it, of at most limit bytes.
 func read(c *http.Client, req *http.Request, limit int) (string, error) {
-	resp, err := c.Do(req)
+	a, err := ask(c, req, limit)
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
-	b, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
-	if err != nil {
-		return "", fmt.Errorf("read the answer of %s: %w", req.URL.Host, err)
+	return string(a.Body), nil
+}
+
+// ask takes no answer but 200.
+func ask(c *http.Client, req *http.Request, limit int) (*answer.Answer, error) {
+	a, err := answer.Read(c, req, limit)
+	if err == nil && a.Code != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s%s", a.Host, a.Status, reason(a.Body))
 	}
-	if len(b) > limit {
-		return "", fmt.Errorf("%s answers more than %d bytes", req.URL.Host, limit)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s%s", req.URL.Host, resp.Status, reason(b))
-	}
-	return string(b), nil
+	return a, err
 }
 
 // reason gives what a store says of an error, cut short: ": permission denied".

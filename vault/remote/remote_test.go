@@ -1,10 +1,7 @@
 package remote
 
 import (
-	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,11 +9,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/internal/sigv4"
 	"sallyport.dev/sallyport/vault"
 )
 
@@ -200,61 +197,6 @@ func TestGoogle(t *testing.T) {
 	}
 }
 
-// signed checks a Signature Version 4 by the steps of Amazon's documentation.
-func signed(r *http.Request, body []byte, id, key, service string) error {
-	auth := r.Header.Get("Authorization")
-	var scope, names, signature string
-	for _, part := range strings.Split(strings.TrimPrefix(auth, "AWS4-HMAC-SHA256 "), ", ") {
-		k, v, _ := strings.Cut(part, "=")
-		switch k {
-		case "Credential":
-			scope = strings.TrimPrefix(v, id+"/")
-		case "SignedHeaders":
-			names = v
-		case "Signature":
-			signature = v
-		}
-	}
-	sum := func(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
-	mac := func(k []byte, text string) []byte {
-		h := hmac.New(sha256.New, k)
-		h.Write([]byte(text))
-		return h.Sum(nil)
-	}
-	var canonical bytes.Buffer
-	fmt.Fprintf(&canonical, "%s\n%s\n%s\n", r.Method, r.URL.EscapedPath(), r.URL.RawQuery)
-	list := strings.Split(names, ";")
-	for _, must := range []string{"host", "x-amz-date", "x-amz-target"} {
-		if !slices.Contains(list, must) {
-			return fmt.Errorf("%s is not signed: %s", must, auth)
-		}
-	}
-	for _, n := range list {
-		v := r.Header.Get(n)
-		switch n {
-		case "host":
-			v = r.Host
-		case "content-length":
-			v = fmt.Sprint(r.ContentLength)
-		}
-		fmt.Fprintf(&canonical, "%s:%s\n", n, v)
-	}
-	fmt.Fprintf(&canonical, "\n%s\n%s", names, sum(body))
-	parts := strings.Split(scope, "/")
-	if len(parts) != 4 || parts[2] != service || parts[3] != "aws4_request" {
-		return fmt.Errorf("scope %q", scope)
-	}
-	text := "AWS4-HMAC-SHA256\n" + r.Header.Get("X-Amz-Date") + "\n" + scope + "\n" + sum(canonical.Bytes())
-	k := []byte("AWS4" + key)
-	for _, p := range parts {
-		k = mac(k, p)
-	}
-	if want := hex.EncodeToString(mac(k, text)); want != signature {
-		return fmt.Errorf("signature %s, want %s", signature, want)
-	}
-	return nil
-}
-
 func TestAWS(t *testing.T) {
 	const account = `{"Code":"Success","AccessKeyId":"AKID","SecretAccessKey":"key","Token":"session","Expiration":"2030-01-01T00:00:00Z"}`
 	srv := server(t, map[string]http.HandlerFunc{
@@ -288,7 +230,7 @@ func TestAWS(t *testing.T) {
 		},
 		"POST /{$}": func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			if err := signed(r, body, "AKID", "key", "secretsmanager"); err != nil || r.Header.Get("X-Amz-Security-Token") != "session" {
+			if err := sigv4.Verify(r, body, "AKID", "key", "secretsmanager"); err != nil || r.Header.Get("X-Amz-Security-Token") != "session" {
 				w.WriteHeader(http.StatusBadRequest)
 				fmt.Fprintf(w, `{"__type":"InvalidSignatureException","message":%q}`, fmt.Sprint(err))
 				return
@@ -349,4 +291,81 @@ func TestAnswersAreBounded(t *testing.T) {
 		}
 	}
 	var _ vault.Remote = (*AWS)(nil)
+}
+
+// Whatever goes wrong with a store, the fetch ends in time with an error that an
+// operator can act on and that shows nothing.
+func TestEveryStoreMayFail(t *testing.T) {
+	const canary = "canary-of-a-store-that-fails"
+	var stop chan struct{} // ends the handlers of one way
+	ways := []struct {
+		name string
+		do   http.HandlerFunc
+		want string
+	}{
+		{"forbids", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "403"},
+		{"is asked too often", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, "429"},
+		{"is broken", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusInternalServerError) }, "500"},
+		{"talks nonsense", says("<html>" + canary), "no JSON"},
+		{"says nothing", says(""), "no JSON"},
+		{"says something else", says(`["` + canary + `"]`), "no JSON"},
+		{"says too much", says(`{"x":"` + strings.Repeat(canary, maxAnswer/len(canary)+1) + `"}`), "more than"},
+		{"sends it elsewhere", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.invalid/"+canary, http.StatusFound)
+		}, "302"},
+		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, canary)
+		}, "unexpected EOF"},
+		{"hangs", func(http.ResponseWriter, *http.Request) {
+			<-stop
+		}, "deadline exceeded"},
+		{"drips", func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := io.WriteString(w, " "); err != nil {
+					return
+				}
+				http.NewResponseController(w).Flush()
+				select {
+				case <-time.After(5 * time.Millisecond):
+				case <-stop:
+					return
+				}
+			}
+		}, "deadline exceeded"},
+	}
+	for _, way := range ways {
+		stop = make(chan struct{})
+		srv := httptest.NewServer(way.do)
+		client := *srv.Client()
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		token := write(t, canary)
+		for name, r := range map[string]vault.Remote{
+			"vault":                   &Hashi{Client: &client, Address: srv.URL, Path: "kv/data/db", Field: "x", Login: HashiLogin{TokenFile: token}},
+			"vault, at the login":     &Hashi{Client: &client, Address: srv.URL, Path: "kv/data/db", Field: "x", Login: HashiLogin{RoleID: "r", SecretIDFile: token}},
+			"vault's database engine": &Hashi{Client: &client, Address: srv.URL, Path: "database/creds/app", Login: HashiLogin{TokenFile: token}},
+			"aws": &AWS{Client: &client, ARN: "arn:aws:secretsmanager:eu-central-1:1:secret:x", Endpoint: srv.URL, Getenv: func(n string) string {
+				return map[string]string{"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": canary}[n]
+			}},
+			"gcp, at its metadata": &Google{Client: &client, Name: "projects/p/secrets/s", Secrets: srv.URL, Metadata: srv.URL},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			if way.want != "deadline exceeded" {
+				cancel()
+				ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
+			}
+			got, err := r.Fetch(ctx)
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), way.want) || strings.Contains(err.Error(), canary) || got.Value != nil {
+				t.Errorf("%s %s: %q, %v", name, way.name, got.Value, err)
+			}
+		}
+		close(stop)
+		srv.Close()
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	if _, err := (&Hashi{Client: http.DefaultClient, Address: gone.URL, Path: "x", Login: HashiLogin{TokenFile: write(t, "x")}}).Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("one that is gone: %v", err)
+	}
 }

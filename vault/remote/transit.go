@@ -42,7 +42,7 @@ func (t *Transit) ask(ctx context.Context, what string, body map[string]string, 
 	if err := t.loginLocked(ctx); err != nil {
 		return "", fmt.Errorf("log in to %s: %w", t.Address, err)
 	}
-	var got answer
+	var got reply
 	path := orElse(t.Path, "transit") + "/" + what + "/" + t.Key
 	if err := t.callLocked(ctx, http.MethodPost, path, body, &got); err != nil {
 		t.token = ""
