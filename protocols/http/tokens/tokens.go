@@ -15,11 +15,12 @@ import (
 const reach = len(`x"refresh_token`)
 
 // A Reader reads an answer without tokens. It belongs to one goroutine; Reset makes it
-// ready.
+// ready, and it is not copied then.
 type Reader struct {
 	src  io.Reader
 	step func(*Reader, []byte)
-	past []byte // the last bytes before those that come, in JSON; the name so far, in a form
+	past []byte          // the last bytes before those that come, in JSON; the name so far, in a form
+	room [2 * reach]byte // past is in it
 	in   place
 }
 
@@ -37,7 +38,7 @@ const (
 
 // Reset begins with the answer src, of a media type.
 func (r *Reader) Reset(src io.Reader, mediaType string) {
-	*r = Reader{src: src, step: (*Reader).first, past: r.past[:0]}
+	r.src, r.step, r.past, r.in = src, (*Reader).first, r.room[:0], elsewhere
 	media, _, _ := strings.Cut(mediaType, ";")
 	if strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
 		r.step = (*Reader).form
@@ -102,7 +103,7 @@ func (r *Reader) json(b []byte) {
 		at++
 	}
 	r.past = append(r.past, b[max(0, len(b)-reach):]...)
-	r.past = append(r.past[:0], r.past[max(0, len(r.past)-reach):]...)
+	r.past = r.past[:copy(r.past, r.past[max(0, len(r.past)-reach):])]
 }
 
 // search gives the place of the quote behind the first name of a token, from a place
