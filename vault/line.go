@@ -121,33 +121,50 @@ func (v *Vault) settle(ctx context.Context) {
 		select {
 		case one.making <- struct{}{}:
 			v.keepLocked(ctx, one.line)
-			one.tell()
+			v.tell(one)
 			<-one.making
 		default: // whoever makes a token does it
 		}
 	}
 }
 
-// tell says what operators should know of the last try; its caller has the turn.
-func (one *mint) tell() {
-	var text string
-	switch {
-	case one.failed != nil:
-		text = "no token can be made: " + one.failed.Error()
-	case one.unkept != nil:
-		text = "its next value is in memory only, and lost when the gateway ends: " + one.unkept.Error()
-	}
-	one.problem.Store(&text)
+// A problem is what operators should know of the last try.
+type problem struct {
+	text string
+	turn uint64 // of the secrets that it was tried with
 }
 
-// troubles says by secret why accounts have no token, or may lose the next.
+// tell says it; its caller has the turn.
+func (v *Vault) tell(one *mint) {
+	p := &problem{}
+	switch {
+	case one.failed != nil:
+		p.text = "no token can be made: " + one.failed.Error()
+	case one.unkept != nil:
+		p.text = "its next value is in memory only, and lost when the gateway ends: " + one.unkept.Error()
+	}
+	if _, turn, err := v.current.Load().values(one.auth); err == nil {
+		p.turn = turn
+	}
+	if one.problem.Store(p); p.text != "" {
+		return
+	}
+	for _, other := range v.mintsOf(one.line) { // as the configuration may have had it before
+		other.problem.Store(p)
+	}
+}
+
+// troubles says by secret why accounts have no token, or may lose the next. What was
+// tried with other values than they have now is no trouble any more.
 func (v *Vault) troubles() map[string]string {
-	v.mintMu.Lock()
-	defer v.mintMu.Unlock()
 	found := map[string]string{}
-	for _, one := range v.mints {
-		if p := one.problem.Load(); p != nil && *p != "" {
-			found[one.last] = *p
+	for _, one := range v.mintsOf(nil) {
+		p := one.problem.Load()
+		if p == nil || p.text == "" {
+			continue
+		}
+		if _, turn, err := v.current.Load().values(one.auth); err == nil && turn == p.turn {
+			found[one.last] = p.text
 		}
 	}
 	return found

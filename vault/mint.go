@@ -45,7 +45,7 @@ type mint struct {
 	failed  error     // guarded by line.making, as are the next two
 	turn    uint64    // of the secrets that it failed with
 	again   time.Time // not before then, after a failure
-	problem atomic.Pointer[string]
+	problem atomic.Pointer[problem]
 }
 
 // A token is one credential and its life.
@@ -97,7 +97,7 @@ func (v *Vault) minted(ctx context.Context, m Minter, auth action.Auth) (*Creden
 // makeLocked makes a token, unless that failed a moment ago. While it cannot be
 // made, the last one goes on as long as it lasts.
 func (v *Vault) makeLocked(ctx context.Context, m Minter, one *mint) (*token, error) {
-	defer one.tell()
+	defer v.tell(one)
 	// Whoever waits may give up; what was begun is for all.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTimeout)
 	defer cancel()

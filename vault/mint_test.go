@@ -201,6 +201,15 @@ func TestATokenThatCannotBeMade(t *testing.T) {
 		if _, asked := p.seen(); len(asked) != 1 {
 			t.Errorf("asked %d times", len(asked))
 		}
+		problem := func() string { return v.List()[1].Problem }
+		if got := problem(); !strings.Contains(got, "invalid_grant") {
+			t.Errorf("operators read %q", got)
+		}
+		put(t, v, "refresh", "refresh-1")
+		if got := problem(); got != "" {
+			t.Errorf("after another value operators read %q", got)
+		}
+		token()
 		p.fail(nil)
 		time.Sleep(mintWait)
 		if got := token(); !strings.HasPrefix(got, "token-number-1 ") {
