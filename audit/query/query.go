@@ -42,7 +42,7 @@ type Term struct {
 
 // Fields lists what a term may name.
 func Fields() []string {
-	return []string{"agent", "host", "id", "kind", "method", "outcome", "protocol", "rule", "service", "session", "status", "user", "verdict"}
+	return []string{"agent", "host", "id", "kind", "method", "outcome", "protocol", "rule", "secret", "service", "session", "status", "user", "verdict"}
 }
 
 // Parse reads the query language of the dashboard and the log command:
@@ -275,6 +275,8 @@ func fieldOf(r *record.Record, name string) []string {
 		return []string{r.Protocol}
 	case "rule":
 		return []string{r.Rule}
+	case "secret":
+		return secrets(r.Secret)
 	case "service":
 		return []string{r.Service}
 	case "session":
@@ -286,6 +288,15 @@ func fieldOf(r *record.Record, name string) []string {
 	default:
 		return []string{r.Verdict}
 	}
+}
+
+// secrets gives what went out, each with its version and without: "github@3", "github".
+func secrets(label string) (all []string) {
+	for one := range strings.SplitSeq(label, ",") {
+		name, _, _ := strings.Cut(one, "@")
+		all = append(all, one, name)
+	}
+	return all
 }
 
 func clip(s string) string {

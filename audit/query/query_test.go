@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 			{Field: "verdict", Values: []string{"deny", "ask"}}, {Field: "service", Values: []string{"github"}, Not: true},
 		}}},
 		{"agent:ci&kind:query", Query{Terms: []Term{{Field: "agent", Values: []string{"ci"}}, {Field: "kind", Values: []string{"query"}}}}},
+		{`secret:github@3,github`, Query{Terms: []Term{{Field: "secret", Values: []string{"github@3", "github"}}}}},
 		{`rule:"no drop, ever"`, Query{Terms: []Term{{Field: "rule", Values: []string{"no drop, ever"}}}}},
 		{`drop "the table" !users`, Query{Terms: []Term{{Values: []string{"drop"}}, {Values: []string{"the table"}}, {Values: []string{"users"}, Not: true}}}},
 		{`"agent:ci"`, Query{Terms: []Term{{Values: []string{"agent:ci"}}}}},

@@ -67,6 +67,7 @@ func fill(t *testing.T, s *Store, signer audit.Signer, n int, months ...int) {
 			d.Verdict = action.Verdict(i % 3)
 			d.Rule = []string{"", "no-drop", `odd "rule" <x>`}[i%3]
 			a.Summary = []string{"GET /plain", "DROP TABLE Users", `select '100%_sure' \ "x"`, "Grüße <b>"}[i%4]
+			r.Secret = []string{"", "github@3", "cert@1,key@2", "git@1"}[i%4]
 			must(t, l.Begin(t.Context(), a, d))
 			l.End(a, d, r)
 		}
@@ -93,7 +94,7 @@ func TestSelectIsMatch(t *testing.T) {
 		`rule:"odd \"rule\" <x>"`, "rule:no-drop !agent:ci", "drop", "table users", `"100%_sure"`, `"100__sure"`, `"\\ \"x\""`, "GRÜSSE", "grüße",
 		"<b>", "!drop", `"/repos/acme/"`, `"0% SURE"`, `"100%_"`, "2026-10", `"u202e"`, `"\"x\"" "odd \"rule\""`, "since:2026-10-01", "since:2026-10-10T11:59:30Z", "until:2026-10-10T11:59:30Z", "since:2026-10-01 until:2026-10-31",
 		"since:2027-01-01", "before:100", "before:100 agent:ci", "method:GET", "method:PUT", "service:github host:api.github.com status:200",
-		"session:0q3f5k2m9a", "protocol:http", "outcome:done,refused", "user:ann", "id:" + all[70].ID, "id:nope", "!id:" + all[70].ID,
+		"session:0q3f5k2m9a", "protocol:http", "outcome:done,refused", "user:ann", "secret:github", "secret:github@3", "secret:key,git", "!secret:cert", "secret:git", "id:" + all[70].ID, "id:nope", "!id:" + all[70].ID,
 	} {
 		q, err := audit.ParseQuery(text)
 		must(t, err)

@@ -94,6 +94,8 @@ func condition(field, value string) (string, any) {
 		return "id = ?", value
 	case "agent":
 		return "agent = ?", value
+	case "secret": // with its version, among others
+		return "instr(body, ?) > 0", record.Needle(value)
 	case "":
 		// LIKE folds the case of ASCII only; Match does the rest.
 		pattern := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(record.Needle(value))
