@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/ask"
 )
 
 const (
@@ -208,7 +209,13 @@ func TestUsageIsAskedFor(t *testing.T) {
 				})
 				b.svc.AskUsage = tt.asks
 				if tt.approved {
-					b.decide = func(*action.Action) action.Decision { return action.Decision{Verdict: action.Ask} }
+					read := false // the rules look into the body first, so that it is held
+					b.decide = func(*action.Action) action.Decision {
+						if read = !read; read {
+							return action.Decision{Need: ask.BodyFacts}
+						}
+						return action.Decision{Verdict: action.Ask}
+					}
 					b.settle = func(context.Context, *action.Action, action.Decision) action.Decision {
 						return action.Decision{Verdict: action.Allow}
 					}
