@@ -106,11 +106,11 @@ func TestRefusalsOfTheGateway(t *testing.T) {
 		code int
 		want string
 	}{
-		{"agent add laptop --role buyer", 1, "enrolled already"},
-		{"agent add other", 2, "the configuration has buyer, seller"},
+		{"agent add laptop --role buyer", 1, "enrolled already; rekey it, or remove it first; --rekey gives it a new key"},
+		{"agent add other", 2, "the configuration has buyer, seller; say which with --role"},
 		{"agent add other --role boss", 2, `no role is called "boss"; the configuration has buyer, seller`},
 		{"agent add Loud --role buyer", 2, "lower-case"},
-		{"agent add other --role buyer --expires soon", 2, "is no duration such as 8h"},
+		{"agent add other --role buyer --expires soon", 2, "is no duration such as 8h; --expires takes one"},
 		{"agent add other --role buyer --expires -1h", 2, "is no duration such as 8h"},
 		{"agent add nobody --rekey", 1, "no such agent"},
 		{"agent show nobody", 1, `no agent is called "nobody"`},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -53,7 +54,9 @@ func (r *commands) agentAdd() *cobra.Command {
 			defer file.discard()
 			var got dashboard.Enrolled
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, path, e, &got); err != nil {
-				return err
+				return cli.Hinted(err, map[string]string{
+					"is enrolled already": "--rekey gives it a new key", "name a role for": "say which with --role", "is no duration": "--expires takes one",
+				})
 			}
 			return r.showEnrolled(cmd, got, file)
 		},
@@ -82,13 +85,22 @@ func (r *commands) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, file
 	}
 	cli.Say(cmd, "%s is enrolled at %s%s.", got.Agent.Name, got.Agent.Address, inRoles(got.Agent.Roles))
 	if file != nil {
-		cli.Say(cmd, "On its machine:  wg-quick up %s", file.path)
+		cli.Say(cmd, "On its machine:  wg-quick up %s", asPath(file.path))
 	}
 	if got.Notice != "" {
 		cli.Say(cmd, "Warning:         %s", got.Notice)
 	}
 	cli.Say(cmd, "Then, there:     curl -fsS http://%s/", netstack.GatewayName)
 	return nil
+}
+
+// asPath writes a path so that it is not taken for a name: wg-quick looks for a name in
+// /etc/wireguard.
+func asPath(path string) string {
+	if strings.ContainsRune(path, filepath.Separator) {
+		return path
+	}
+	return "./" + path
 }
 
 func (r *commands) agentApprove() *cobra.Command {
@@ -101,7 +113,7 @@ func (r *commands) agentApprove() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var got dashboard.Agent
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/agents/"+url.PathEscape(args[0])+"/approve", e, &got); err != nil {
-				return err
+				return cli.Hinted(err, map[string]string{"name a role for": "say which with --role"})
 			}
 			return r.Tell(cmd, got, "%s is approved%s.", got.Name, inRoles(got.Roles))
 		},

@@ -146,7 +146,7 @@ func problem(resp *http.Response) error {
 	if resp.StatusCode == http.StatusBadRequest {
 		code = ExitUsage
 	}
-	return ExitError{Code: code, Err: errors.New(Printable(p.Detail))}
+	return ExitError{Code: code, Status: resp.StatusCode, Err: errors.New(Printable(p.Detail))}
 }
 
 // unreachable says what to do about a gateway that does not answer.

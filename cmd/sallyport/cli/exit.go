@@ -5,8 +5,10 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -34,6 +36,8 @@ type ExitError struct {
 	Code  int
 	Quiet bool
 	Usage string // how the command is meant, if it was called wrongly
+	// Status is what a gateway answered; 0: it was not its answer.
+	Status int
 	Err   error
 }
 
@@ -68,6 +72,21 @@ func Complain(w io.Writer, e ExitError, asJSON bool) {
 		Code  int    `json:"code"`
 		Usage string `json:"usage,omitempty"`
 	}{e.Error(), e.Code, e.Usage})
+}
+
+// Hinted adds to what a gateway answers to a request how that is said at the command
+// line: the API knows no flags. hints are by words of the answer.
+func Hinted(err error, hints map[string]string) error {
+	var e ExitError
+	if !errors.As(err, &e) || e.Status == 0 {
+		return err
+	}
+	for words, hint := range hints {
+		if strings.Contains(e.Error(), words) {
+			e.Err = fmt.Errorf("%w; %s", e.Err, hint)
+		}
+	}
+	return e
 }
 
 // wantsJSON reports whether a command was called with --json.

@@ -50,7 +50,9 @@ func line(e deeds.Entry) string {
 	}
 	text := fmt.Sprintf("%s  %s from %s: %s", e.Time.Local().Format(time.DateTime), e.Who, e.From, what)
 	for _, name := range slices.Sorted(maps.Keys(e.Notes)) {
-		text += fmt.Sprintf(", %s %s", name, e.Notes[name])
+		if value := e.Notes[name]; value != "" {
+			text += fmt.Sprintf(", %s %s", name, value)
+		}
 	}
 	if e.Status >= 400 || e.Err != "" {
 		text += "  -- " + e.Err

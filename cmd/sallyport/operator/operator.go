@@ -74,7 +74,7 @@ func (r *commands) add() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rights, err := rightsOf(names)
 			if err != nil {
-				return err
+				return cli.Usage("--right: %w", err)
 			}
 			password, err := cli.ReadSecret(cmd, "password of "+args[0], maxPassword)
 			if err != nil {

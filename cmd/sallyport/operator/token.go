@@ -30,7 +30,7 @@ func (r *commands) create() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rights, err := rightsOf(scope)
 			if err != nil {
-				return err
+				return cli.Usage("--right: %w", err)
 			}
 			if len(scope) == 0 {
 				return cli.Usage("say with --right what the token may do: viewer, approver, editor or admin")
@@ -38,7 +38,7 @@ func (r *commands) create() *cobra.Command {
 			var out door.Issued
 			in := door.NewToken{Name: args[0], Scope: rights, Expires: life.String()}
 			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/tokens", in, &out); err != nil {
-				return err
+				return cli.Hinted(err, map[string]string{"is no duration": "--expires takes one"})
 			}
 			cli.Say(cmd, "The token of %s holds until %s and is shown this once. Use it as SALLYPORT_TOKEN, with SALLYPORT_URL.",
 				out.Token.Name, out.Token.Expires.Local().Format(time.DateTime))
