@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/cmd/sallyport/operator"
 	"sallyport.dev/sallyport/cmd/sallyport/replay"
 	"sallyport.dev/sallyport/cmd/sallyport/secret"
+	"sallyport.dev/sallyport/cmd/sallyport/service"
 	"sallyport.dev/sallyport/cmd/sallyport/session"
 	"sallyport.dev/sallyport/cmd/sallyport/setup"
 	"sallyport.dev/sallyport/cmd/sallyport/starter"
@@ -61,7 +62,7 @@ func newRoot() *cobra.Command {
 	r.group(cmd, "Write rules, without a gateway:", append(bench.Offline(),
 		r.checkCommand(), r.explainCommand(), r.fmtCommand(), r.presetsCommand(), cli.Plain(lsp.Command(&r.Env, build().Policy, buildVersion()), "what an editor reads"))...)
 	r.group(cmd, "Change a running gateway, knowing what it will do:", append(bench.Online(), edit.Commands(&r.Env)...)...)
-	r.group(cmd, "Watch, and answer:", append(admin.Watching(&r.Env), session.Command(&r.Env), approvals.Command(&r.Env), usage.Command(&r.Env))...)
+	r.group(cmd, "Watch, and answer:", append(admin.Watching(&r.Env), session.Command(&r.Env), approvals.Command(&r.Env), usage.Command(&r.Env), service.Command(&r.Env))...)
 	r.group(cmd, "Agents, and what is injected for them:", slices.Concat(admin.Enrolling(&r.Env), secret.Commands(&r.Env), setup.Commands(&r.Env), []*cobra.Command{r.dbRoleCommand()})...)
 	r.group(cmd, "People, programs, and the day the machine is gone:", slices.Concat(operator.Commands(&r.Env), archive.Commands(&r.Env))...)
 	cmd.AddCommand(r.versionCommand(), cli.Completion())
