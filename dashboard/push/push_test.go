@@ -75,6 +75,7 @@ type desk struct {
 	list    []approval.Request
 	changed chan struct{}
 	may     map[string]bool
+	looked  int // how many asks there were when the sender last looked
 }
 
 func newDesk(may ...string) *desk {
@@ -94,6 +95,7 @@ func (d *desk) Changed() <-chan struct{} {
 func (d *desk) First(int) []approval.Request {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.looked = len(d.list)
 	return append([]approval.Request(nil), d.list...)
 }
 
@@ -218,7 +220,6 @@ func newService(t *testing.T) *service {
 // client reaches the service under any name.
 func (s *service) client() *http.Client {
 	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -375,13 +376,33 @@ func TestT42_ManyAsksAreOneNotice(t *testing.T) {
 	for i := range 50 {
 		flood = append(flood, ask(fmt.Sprintf("B%02d", i), "POST /flood"))
 	}
+	waitFor(t, func() bool { return told(t, sender) })
 	d.put(flood[:20]...)
+	waitFor(t, func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.looked == 21 })
 	d.put(flood[20:]...)
 	text, err := ana.open(s.next(t).body)
 	must(t, err)
 	if want := `{"title":"50 asks wait","body":"claude-ci and others","url":"/approvals","tag":"asks"}`; string(text) != want {
 		t.Errorf("%s", text)
 	}
+}
+
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it never came to that")
+		}
+	}
+}
+
+// told says whether the only browser was told something, as its owner sees it.
+func told(t *testing.T, s *push.Sender) bool {
+	t.Helper()
+	phone := &push.Phone{Sender: s, Secure: func(*http.Request) bool { return true }}
+	var st push.Standing
+	must(t, json.Unmarshal(call(phone.Routes().Handler(slog.New(slog.DiscardHandler), nil), "ana", "local", "GET", "/api/v1/push", "").Body.Bytes(), &st))
+	return len(st.Browsers) == 1 && !st.Browsers[0].Told.IsZero()
 }
 
 // What an agent chose does not reach a lock screen.

@@ -42,7 +42,7 @@ type Desk interface {
 type Sender struct {
 	Book    *Book
 	Desk    Desk
-	Client  *http.Client // reaches public addresses only, and follows nobody elsewhere
+	Client  *http.Client // reaches public addresses only; redirects are not followed
 	Key     func(context.Context) (*ecdsa.PrivateKey, error)
 	Contact func() string // an address that a push service can complain to
 	Now     func() time.Time
@@ -240,7 +240,9 @@ func (s *Sender) post(ctx context.Context, sub Subscription, n Notice, until tim
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	resp, err := s.Client.Do(req.WithContext(ctx))
+	client := *s.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Do(req.WithContext(ctx))
 	if err != nil {
 		return fmt.Errorf("reach the push service: %w", err)
 	}
