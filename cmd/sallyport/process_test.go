@@ -272,3 +272,72 @@ role "b" { use = [service.one] }
 		}
 	}
 }
+
+// A gateway whose state is damaged, or whose key is another or gone, refuses to start,
+// says why, and changes nothing: what is there can still be saved.
+func TestADamagedStateIsLeftAlone(t *testing.T) {
+	p := newProcess(t, `
+gateway {
+  state_dir = "%s/state"
+  wireguard {
+    listen   = ":0"
+    endpoint = "127.0.0.1:1"
+  }
+}
+service "one" {
+  hosts = ["one.example.com"]
+  auth  = bearer(secret.a)
+}
+role "a" { use = [service.one] }
+`)
+	p.start()
+	if r := p.call("the value of a secret", "secret", "set", "a"); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	p.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // the next line waits for it
+	p.cmd.Wait()                          //nolint:errcheck // it was told to
+	state, key := filepath.Join(p.dir, "state", "state.db"), filepath.Join(p.dir, "state", "key")
+	whole := map[string][]byte{}
+	for _, path := range []string{state, key} {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole[path] = b
+	}
+	for _, c := range []struct {
+		what, path string
+		bytes      []byte // nil: gone
+		want       string
+	}{
+		{"half of the store", state, whole[state][:len(whole[state])/2], "malformed"},
+		{"something else for a store", state, bytes.Repeat([]byte("x"), len(whole[state])), "not a database"},
+		{"another key", key, []byte("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n"), "not with this one"},
+		{"half of a key", key, whole[key][:20], "a vault key is 32 bytes"},
+		{"no key", key, nil, "the key of the vault is missing"},
+	} {
+		os.Remove(c.path) //nolint:errcheck // it is written anew, or missing
+		if c.bytes != nil {
+			if err := os.WriteFile(c.path, c.bytes, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		r := call(ctx, "", "serve", "-c", filepath.Join(p.dir, "sallyport.hcl"))
+		cancel()
+		if r.code == 0 || !strings.Contains(r.stderr, c.want) {
+			t.Errorf("%s: exit %d, %s", c.what, r.code, r.stderr)
+		}
+		now, err := os.ReadFile(c.path)
+		if c.bytes == nil && err == nil || c.bytes != nil && !bytes.Equal(now, c.bytes) {
+			t.Errorf("%s: it was changed", c.what)
+		}
+		if err := os.WriteFile(c.path, whole[c.path], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.start()
+	if r := p.call("", "secret", "ls"); r.code != 0 || strings.Contains(r.stdout, "!") || !strings.Contains(r.stdout, "sealed") {
+		t.Errorf("after all that: %s%s", r.stdout, r.stderr)
+	}
+}
