@@ -64,11 +64,11 @@ func (s *Shelf) Routes() route.Table {
 			Doc: "The caller's saved views of the recorded actions.",
 		},
 		{
-			Method: "PUT", Pattern: "/api/v1/views/{name}", Right: route.Viewer, Do: route.Take(s.put),
+			Method: "PUT", Pattern: "/api/v1/views/{name}", Right: route.Known, Do: route.Take(s.put),
 			Doc: "Saves a view of the caller's, in place of the one of that name.",
 		},
 		{
-			Method: "DELETE", Pattern: "/api/v1/views/{name}", Right: route.Viewer, Do: route.Out(s.remove),
+			Method: "DELETE", Pattern: "/api/v1/views/{name}", Right: route.Known, Do: route.Out(s.remove),
 			Doc: "Removes a saved view of the caller's.",
 		},
 	}
@@ -99,7 +99,19 @@ func (s *Shelf) write(ctx context.Context, key string, list []View) error {
 
 func (s *Shelf) list(r *http.Request) ([]View, error) { return s.read(r.Context(), of(r)) }
 
+// looks fails for somebody who may not see what a view shows; a view is their own
+// otherwise, and no right to change something is needed to keep it.
+func looks(r *http.Request) error {
+	if c, _ := route.CallerOf(r.Context()); !c.Rights.Has(route.Viewer) {
+		return route.Forbidden("a view is of the recorded actions, and they need the right %q", route.Viewer)
+	}
+	return nil
+}
+
 func (s *Shelf) put(r *http.Request, to State) (View, error) {
+	if err := looks(r); err != nil {
+		return View{}, err
+	}
 	v := View{Name: strings.TrimSpace(r.PathValue("name")), State: strings.TrimPrefix(to.State, "?"), Saved: s.Now().UTC()}
 	if err := check(v); err != nil {
 		return View{}, err
@@ -146,6 +158,9 @@ func check(v View) error {
 }
 
 func (s *Shelf) remove(r *http.Request) (route.Nothing, error) {
+	if err := looks(r); err != nil {
+		return route.Nothing{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list, err := s.read(r.Context(), of(r))

@@ -57,6 +57,10 @@ func TestViews(t *testing.T) {
 		{"ana", "PUT", "no query", `{"state":"q=nothing%3Asuch"}`, 400, "nothing"},
 		{"ana", "PUT", "elsewhere", `{"state":"sel=1&q="}`, 400, "none of them"},
 		{"", "GET", "", "", 401, "log in"},
+		{"", "PUT", "a", `{"state":""}`, 401, "log in"},
+		{"stranger", "PUT", "a", `{"state":""}`, 403, "viewer"},
+		{"stranger", "DELETE", "a", "", 403, "viewer"},
+		{"stranger", "GET", "", "", 403, "viewer"},
 	} {
 		path := "/api/v1/views"
 		if row.name != "" {
@@ -65,6 +69,9 @@ func TestViews(t *testing.T) {
 		r := httptest.NewRequest(row.method, path, strings.NewReader(row.body))
 		if row.who != "" {
 			c := route.Caller{Person: action.Person{Name: row.who, Via: "local"}, Rights: route.RightsOf(route.Viewer)}
+			if row.who == "stranger" {
+				c.Rights = 0
+			}
 			r = r.WithContext(route.WithCaller(r.Context(), c))
 		}
 		w := httptest.NewRecorder()
