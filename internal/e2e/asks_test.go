@@ -55,10 +55,12 @@ func (a *asker) pending() (list []waiting) {
 }
 
 // TestAnAskOutlivesACrash kills the gateway at every step of an ask, with a real
-// curl that comes back.
+// curl and a real psql that come back.
 func TestAnAskOutlivesACrash(t *testing.T) {
 	require(t)
 	s := newSite(t)
+	s.fill("CREATE TABLE scratch (n int)")
+	s.fill("INSERT INTO scratch VALUES (7), (8)")
 	a := &asker{site: s, m: newMachine(t)}
 	a.m.join(s.enrol("laptop"))
 	a.pem = filepath.Join(a.m.dir, "sallyport.pem")
@@ -78,14 +80,23 @@ func TestAnAskOutlivesACrash(t *testing.T) {
 		_, err := a.m.try("curl", "-sS", "--max-time", "20", "--cacert", a.pem, "-d", "to=cy", "https://api.e2e.example/v1/refunds")
 		held <- err
 	}()
-	a.m.await("the ask of a held connection", func() bool { return len(a.pending()) == 3 })
+	change := []string{"psql", "-XAt", psqlURL, "-c", "DELETE FROM scratch WHERE n = 7"}
+	session := make(chan error, 1)
+	go func() {
+		_, err := a.m.try(change...)
+		session <- err
+	}()
+	a.m.await("the asks of held connections", func() bool { return len(a.pending()) == 4 })
 
-	a.crash() // while three wait, one of them on its connection
+	a.crash() // while four wait, two of them on their connections
 	if err := <-held; err == nil {
 		t.Error("a connection outlives the gateway")
 	}
+	if err := <-session; err == nil {
+		t.Error("a session outlives the gateway")
+	}
 	list := a.pending()
-	if len(list) != 3 {
+	if len(list) != 4 {
 		t.Fatalf("after the crash %+v waits", list)
 	}
 	for _, r := range list {
@@ -105,6 +116,7 @@ func TestAnAskOutlivesACrash(t *testing.T) {
 	expect("the same, approved before the crash", a.post("to=bob", "-H", async), "200")
 	expect("the same, held at the first crash", a.post("to=cy"), "200")
 	expect("denied before the crash", a.post("to=dan", "-H", async), "403")
+	expect("the same statement, held at the first crash", strings.TrimSpace(a.m.run(change...)), "DELETE 1")
 	for range 2 {
 		if got := <-s.seen; !strings.Contains(got, "POST /v1/refunds") {
 			t.Errorf("the upstream saw %s", got)
