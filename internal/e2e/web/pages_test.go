@@ -3,7 +3,6 @@
 package web
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,40 +50,6 @@ func TestPictures(t *testing.T) {
 			t.Errorf("%s is %d bytes, of at most %d", name, f.Size(), maxPicture)
 		}
 	}
-}
-
-// archive has the page export what it shows, and another browser read that.
-func archive(t *testing.T, b *browser) {
-	t.Helper()
-	b.open(look{1280, 860, "light"})
-	b.visit("/activity?q=method:GET")
-	b.see(".vrow", "GET")
-	b.click("button:has-text('Export')")
-	b.accessible("the export")
-	var text string
-	b.do("download", args{"at": "button:has-text('HAR of the HTTP requests')"}, &text)
-	var har struct {
-		Log struct {
-			Entries []struct {
-				Request  struct{ Method, URL string }
-				Response struct{ Status int }
-			}
-		}
-	}
-	must(t, json.Unmarshal([]byte(text), &har))
-	file := filepath.Join(t.TempDir(), "export.har")
-	must(t, os.WriteFile(file, []byte(text), 0o600))
-	for _, e := range har.Log.Entries {
-		if e.Request.Method == "GET" && e.Response.Status == 404 {
-			var got []int
-			b.do("replay", args{"path": file, "url": e.Request.URL}, &got)
-			if len(got) != 2 || got[0] != 404 || got[1] != 0 {
-				t.Errorf("%s: %v", e.Request.URL, got)
-			}
-			return
-		}
-	}
-	t.Errorf("%d entries, and not the one that was missing", len(har.Log.Entries))
 }
 
 // Every page in every look: no error, no refusal by the policy, nothing that axe
@@ -153,5 +118,4 @@ func TestPages(t *testing.T) {
 			b.clean(what)
 		}
 	}
-	archive(t, b)
 }
