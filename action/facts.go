@@ -18,8 +18,8 @@ const (
 	Pending // costs something: Learn its group, then decide again
 )
 
-// A Need names groups of facts that cost something. Bits below Unrecorded belong
-// to the protocol.
+// A Need names groups of facts that cost something. Bits below Later belong to the
+// protocol.
 type Need uint8
 
 // Whole is all that Forward will send, held so that it is what gets approved.
