@@ -139,6 +139,8 @@ func TestARuleForTheLikesOfAnAction(t *testing.T) {
 			[]string{`verdict = "ask" # two look`, `unless  =`, `http.method == "POST"`, `matches(http.path, "^/v1/refunds$")`, `contains(["buyer"], r)`, `verdict = "allow"`}, `Rule "careful" asks about it today`},
 		{"with an exception already", strings.Replace(careful, "verdict", "unless  = http.path == \"/free\"\n  verdict", 1), "shop", send("POST", "/v1/refunds", ""), "allow",
 			[]string{`(http.path == "/free") || (`}, ""},
+		{"a rule of two services", strings.Replace(careful, "[service.shop]", "[service.shop, service.other]", 1), "shop", send("POST", "/v1/refunds", ""), "allow",
+			[]string{`unless  = service.name == "shop" && anytrue(`}, ""},
 		{"tables", "", "app_db", query("UPDATE users SET a = 1 WHERE id = 5"), "allow", []string{`verbs   = ["update"]`, `tables  = ["users"]`}, ""},
 		{"tables, by a rule", "rule \"people\" {\n  on      = [service.app_db]\n  tables  = [\"users\"]\n  verdict = \"ask\"\n}\n", "app_db", query("SELECT a FROM users"), "allow",
 			[]string{`alltrue([for x in sql.tables : contains(["users"], x)])`, `contains(["read", "write"], effect)`}, ""},
