@@ -51,3 +51,23 @@ func (s *site) think(laptop, ci *lab.Agent) {
 		}
 	}
 }
+
+// sameNumbers compares the page in sight with the records themselves.
+func (s *site) sameNumbers(b *browser) {
+	s.t.Helper()
+	var requests, prompt, output, cost int64
+	for _, r := range s.Records("service:openai limit:10000", 18) {
+		requests, prompt, output, cost = requests+1, prompt+r.Usage.Prompt(), output+r.Usage.Output, cost+r.Usage.Cost
+	}
+	comma := func(n int64) string {
+		if n < 1000 {
+			return fmt.Sprint(n)
+		}
+		return fmt.Sprintf("%d,%03d", n/1000, n%1000) // none has a million
+	}
+	want := fmt.Sprintf("$%.4f %s %s %s in, %s out", float64(cost)/1e9, comma(requests), comma(prompt+output), comma(prompt), comma(output))
+	tile := func(n int, part string) string { return b.text(fmt.Sprintf(".tile:nth-child(%d) .tile-%s", n, part)) }
+	if got := strings.Join([]string{tile(1, "value"), tile(2, "value"), tile(3, "value"), tile(3, "note")}, " "); got != want {
+		s.t.Errorf("the page says %q, the records %q", got, want)
+	}
+}

@@ -102,6 +102,9 @@ func TestPages(t *testing.T) {
 			what := p.name + " at " + v.name
 			b.visit(p.path)
 			b.see(p.at, p.text)
+			if p.name == "usage" {
+				s.sameNumbers(b)
+			}
 			file := strings.ReplaceAll(p.name+" "+v.name, " ", "-") + ".png"
 			if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
 				b.shot(filepath.Join(shots, file), false)
