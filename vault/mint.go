@@ -40,6 +40,7 @@ func (v *Vault) Mint(minters map[string]Minter) { v.minters = minters }
 // A mint makes and keeps the tokens of one account.
 type mint struct {
 	*line
+	key     string // tells it from those of other accounts
 	auth    action.Auth
 	current atomic.Pointer[token]
 	failed  error     // guarded by line.making, as are the next two
@@ -142,7 +143,7 @@ func (v *Vault) takeLocked(ctx context.Context, one *mint, got Minted, turns map
 		v.turn++
 		id := v.turn
 		v.mu.Unlock()
-		v.used.With(fmt.Sprint(strings.Join(auth.Secrets, ","), " token ", i), id, sent.Reveal())
+		v.used.With(fmt.Sprint(one.key, " token ", i), id, sent.Reveal())
 	}
 	c.LookFor(&v.used)
 	c.label, c.uses = v.current.Load().labels(auth)
@@ -159,12 +160,12 @@ func (v *Vault) takeLocked(ctx context.Context, one *mint, got Minted, turns map
 
 // mintOf gives the mint of an account, whichever rules name it.
 func (v *Vault) mintOf(auth action.Auth) *mint {
-	key := auth.Scheme + "\x00" + auth.Spec + "\x00" + strings.Join(auth.Secrets, "\x00")
+	key := strings.Join(append([]string{auth.Scheme, auth.Name, auth.Spec}, auth.Secrets...), "\x00")
 	v.mintMu.Lock()
 	defer v.mintMu.Unlock()
 	one, ok := v.mints[key]
 	if !ok {
-		one = &mint{auth: auth, line: v.lineOf(auth.Secrets[len(auth.Secrets)-1])}
+		one = &mint{key: key, auth: auth, line: v.lineOf(auth.Secrets[len(auth.Secrets)-1])}
 		v.mints[key] = one
 	}
 	return one
