@@ -334,7 +334,7 @@ func everyAnswer(t *testing.T, l *lab.Lab) map[string]string {
 				continue
 			}
 			// A stream ends with its caller.
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest(http.MethodGet, path, nil)
 			l.API.Handler().ServeHTTP(w, r.WithContext(route.WithCaller(ctx, route.Host("root"))))
