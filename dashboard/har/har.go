@@ -5,6 +5,7 @@ package har
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type Log interface {
 type Archives struct {
 	Log     Log
 	Version string // of the gateway
+	Most    int    // requests in one archive; 0: 50,000
 }
 
 // Routes is the row of the API's table. It is watched: an archive is made to be
@@ -63,7 +65,7 @@ func (a Archives) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", `attachment; filename="sallyport.har"`)
 	w.Header().Set("Cache-Control", "no-store")
-	out := &writer{out: bufio.NewWriterSize(w, buffer), bodies: bodies}
+	out := &writer{out: bufio.NewWriterSize(w, buffer), bodies: bodies, most: cmp.Or(a.Most, maxEntries)}
 	if err := out.begin(a.Version); err != nil {
 		return nil //nolint:nilerr // whoever asked has gone
 	}
@@ -78,6 +80,7 @@ func (a Archives) serve(w http.ResponseWriter, r *http.Request) error {
 type writer struct {
 	out     *bufio.Writer
 	bodies  bool
+	most    int
 	entries int
 	bytes   int
 	others  int // records that are no HTTP requests
@@ -103,7 +106,7 @@ func (w *writer) line(line []byte) error {
 		w.others++
 		return nil
 	}
-	if w.entries == maxEntries || w.bytes > maxBytes {
+	if w.entries == w.most || w.bytes > maxBytes {
 		return errFull
 	}
 	b, err := json.Marshal(e)
