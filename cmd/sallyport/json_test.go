@@ -341,7 +341,7 @@ func TestExitCodes(t *testing.T) {
 		case "suggest":
 			args = append(args, "github", "-c", "c.hcl")
 		case "agent ls", "approvals ls", "approvals grants", "approvals watch", "audit verify", "ca export", "doctor", "key rotate", "log",
-			"operator log", "operator ls", "policy history", "policy proposals", "policy show", "rule ls", "secret ls", "setup tailnet", "status", "tailnet logout", "token ls", "usage":
+			"operator log", "operator ls", "policy history", "policy proposals", "policy show", "rule ls", "secret ls", "service ls", "setup tailnet", "status", "tailnet logout", "token ls", "usage":
 		default:
 			args = append(args, "x")
 		}

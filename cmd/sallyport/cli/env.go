@@ -18,9 +18,14 @@ type Env struct {
 // HasConfig fails, with the cure, if nothing stands where the configuration
 // should.
 func (r *Env) HasConfig() error {
-	_, err := os.Stat(r.Config)
+	info, err := os.Stat(r.Config)
+	empty := false
+	if err == nil && info.IsDir() {
+		files, wrong := filepath.Glob(filepath.Join(r.Config, "*.hcl"))
+		empty = wrong == nil && len(files) == 0
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), empty:
 		return ExitError{Code: ExitUsage, Err: fmt.Errorf("there is no configuration at %s; write one with `sallyport init %[1]s`, or name another with -c", r.Config)}
 	case err != nil:
 		return ExitError{Code: ExitUsage, Err: fmt.Errorf("read the configuration: %w", err)}
