@@ -188,7 +188,11 @@ func spell(a action.Auth) string {
 	if a.Spec != "" {
 		args = append(args, a.Spec)
 	}
-	return a.Scheme + "(" + strings.Join(args, ", ") + ")"
+	account := a.Scheme + "(" + strings.Join(args, ", ") + ")"
+	if a.Placeholder != "" { // without it, agents need to show nothing for the secret
+		return fmt.Sprintf("placeholder(%q, %s)", a.Placeholder, account)
+	}
+	return account
 }
 
 // digest stands for a text that is too long to tell. Whole, it differs where texts

@@ -66,6 +66,12 @@ func TestWhereASecretGoes(t *testing.T) {
 		"another name for the service": {base, service("other", home, "bearer(secret.x)"), []string{"takes secret.x"}},
 		"no secret any more":           {base, "service \"s\" {\n  hosts = [" + home + "]\n}\n", []string{"auth"}},
 		"gone":                         {base, "", nil},
+		"no placeholder to show":       {service("s", home, `placeholder("X_KEY", bearer(secret.x))`), base, []string{"auth"}},
+		"another placeholder":          {service("s", home, `placeholder("X_KEY", bearer(secret.x))`), service("s", home, `placeholder("Y_KEY", bearer(secret.x))`), []string{"auth"}},
+		"another token server": {
+			service("s", home, `oauth2({ token_url = "https://a.example.com/t", client_id = "c", client_secret = secret.x })`),
+			service("s", home, `oauth2({ token_url = "https://b.example.com/t", client_id = "c", client_secret = secret.x })`), []string{"auth"},
+		},
 		"accounts by role":             {base, service("s", home, "by_role({ role.r = bearer(secret.x) })"), []string{"auth"}},
 		"the model of a judge": {
 			service("m", `"m.example.com"`, "") + judge, service("m", `"n.example.com"`, "") + judge, []string{"answers for a judge, and changes its hosts"},
