@@ -1,6 +1,7 @@
 package veil
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 
@@ -18,21 +19,20 @@ type reader struct {
 	callFrom int    // the depth in which they are
 }
 
-// secret reports whether a word is a text that was typed where a secret is kept. It
-// is called with each word in turn.
+// secret reports whether a word is one that was typed where a secret is kept, with
+// its quotes or without. It is called with each word in turn.
 func (r *reader) secret(tokens hclsyntax.Tokens, i int) bool {
 	t := tokens[i]
 	switch t.Type {
 	case hclsyntax.TokenIdent:
-		next := hclsyntax.TokenNil
-		if i+1 < len(tokens) {
-			next = tokens[i+1].Type
-		}
-		switch {
-		case next == hclsyntax.TokenEqual && (r.attr == "" || guarded(string(t.Bytes))):
-			r.attr, r.from = string(t.Bytes), r.depth
+		next := after(tokens, i)
+		switch names := next == hclsyntax.TokenEqual || next == hclsyntax.TokenColon; {
+		case names && (r.attr == "" || guarded(string(t.Bytes))):
+			r.attr, r.from, r.call = string(t.Bytes), r.depth, ""
 		case next == hclsyntax.TokenOParen:
 			r.call, r.callFrom = string(t.Bytes), r.depth
+		case !names && (i == 0 || tokens[i-1].Type != hclsyntax.TokenDot):
+			return r.kept() && bare(string(t.Bytes), next) // its quotes were forgotten, or are others
 		}
 	case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
 		r.depth++
@@ -46,9 +46,32 @@ func (r *reader) secret(tokens hclsyntax.Tokens, i int) bool {
 			r.attr, r.call = "", ""
 		}
 	case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit:
-		return r.attr != "" && guarded(r.attr) && !place(r.call) && strings.TrimSpace(string(t.Bytes)) != ""
+		return r.kept() && strings.TrimSpace(string(t.Bytes)) != "" || r.call == "webhook" && !bytes.Contains(t.Bytes, []byte("://"))
 	}
 	return false
+}
+
+// kept reports whether what is read stands where a secret is kept.
+func (r *reader) kept() bool { return r.attr != "" && guarded(r.attr) && !place(r.call) }
+
+// bare reports whether a word without quotes is a value: it begins neither a
+// reference nor a block, and is no word of the language.
+func bare(word string, next hclsyntax.TokenType) bool {
+	switch next {
+	case hclsyntax.TokenDot, hclsyntax.TokenOBrace, hclsyntax.TokenOQuote:
+		return false
+	}
+	return word != "true" && word != "false" && word != "null"
+}
+
+// after gives what follows a word, comments aside.
+func after(tokens hclsyntax.Tokens, i int) hclsyntax.TokenType {
+	for _, t := range tokens[i+1:] {
+		if t.Type != hclsyntax.TokenComment {
+			return t.Type
+		}
+	}
+	return hclsyntax.TokenNil
 }
 
 // guarded reports whether an attribute holds secrets: by the table of the language,

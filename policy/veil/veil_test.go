@@ -31,6 +31,13 @@ func TestOver(t *testing.T) {
 		"several lines":         {"auth = password(\n  \"agent\",\n  \"hunter2\",\n)\nreason = \"stays\"", []string{"hunter2"}, []string{`"stays"`}},
 		"a heredoc":             {"client_secret = <<E\nhunter2\nhunter3\nE\nreason = \"stays\"\n", []string{"hunter2", "hunter3"}, []string{`"stays"`}},
 		"an object":             {"auth = oauth2({ token_url = \"https://x/\", client_secret = \"hunter2\" })", []string{"hunter2"}, nil},
+		"a key of a webhook":    {"notify = [slack(\"#room\"), webhook(\"https://hook.example.com/x\", \"hunter2-hunter2\")]\n", []string{"hunter2"}, []string{"#room", "https://hook.example.com/x"}},
+		"in a place of keys":    {"key = transit(\"https://v\", \"gate\", { role = \"r\", secret_id = \"hunter2-hunter2\" })\nreason = \"stays\"", []string{"hunter2"}, []string{`"https://v"`, `"r"`, `"stays"`}},
+		"other quotes":          {"auth = bearer('hunter2-hunter2')\nreason = \"stays\"", []string{"hunter2"}, []string{"bearer(", `"stays"`}},
+		"without quotes":        {"auth = password(\"agent\", hunter2) # stays\nrequire = true", []string{"hunter2"}, []string{"stays", "true"}},
+		"a colon":               {`client_secret: "hunter2-hunter2"`, []string{"hunter2"}, nil},
+		"behind a comment":      {`auth /* of ours */ = bearer("hunter2-hunter2")`, []string{"hunter2"}, []string{"of ours"}},
+		"references by role":    {"auth = by_role({ role.a = password(\"x\", secret.reader), role.b = bearer(secret.b) })", nil, []string{"role.a", "secret.reader", "secret.b"}},
 		"a file with an error":  {"auth = bearer(\"hunter2\"\nservice {", []string{"hunter2"}, []string{"service {"}},
 		"a text that is no key": {"reason = \"Add a WHERE clause.\"\ntables = [\"payments\"]", nil, []string{"Add a WHERE clause.", "payments"}},
 	} {
