@@ -85,7 +85,7 @@ type Auth struct {
 	Name    string   // header, user, parameter or cookie
 	Secrets []string // names in the vault
 	Least   string   // password: the weakest method of authentication that may take it; "": none stated
-	Spec    string   // JSON: what else a scheme has to be told, see vault/mint
+	Spec    string   // what else a scheme has to be told: JSON, see vault/mint; basic: a header that takes the secret, too
 	// Placeholder is the variable whose placeholder an agent has to show; "": none.
 	Placeholder string
 }

@@ -64,6 +64,9 @@ func (c *Credential) Authorize(r *http.Request) error {
 	case "basic":
 		pair := c.auth.Name + ":" + string(v)
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+		if also := c.auth.Spec; also != "" {
+			r.Header.Set(also, string(v))
+		}
 	case "query":
 		r.URL.RawQuery = setParameter(r.URL.RawQuery, c.auth.Name, string(v))
 	case "cookie":

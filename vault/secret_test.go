@@ -100,11 +100,12 @@ func TestAuthorize(t *testing.T) {
 		check func(r *http.Request) string
 		want  string
 	}{
-		"bearer": {action.Auth{Scheme: "bearer"}, "tok", func(r *http.Request) string { return r.Header.Get("Authorization") }, "Bearer tok"},
-		"header": {action.Auth{Scheme: "header", Name: "X-Api-Key"}, "tok", func(r *http.Request) string { return r.Header.Get("X-Api-Key") }, "tok"},
-		"basic":  {action.Auth{Scheme: "basic", Name: "u"}, "p:w", func(r *http.Request) string { u, p, _ := r.BasicAuth(); return u + "/" + p }, "u/p:w"},
-		"query":  {action.Auth{Scheme: "query", Name: "key"}, "a&b=c", func(r *http.Request) string { return r.URL.Query().Get("key") + r.URL.Query().Get("b") }, "a&b=c"},
-		"cookie": {action.Auth{Scheme: "cookie", Name: "sid"}, "tok", func(r *http.Request) string { return r.Header.Get("Cookie") }, "sid=tok"},
+		"bearer":            {action.Auth{Scheme: "bearer"}, "tok", func(r *http.Request) string { return r.Header.Get("Authorization") }, "Bearer tok"},
+		"header":            {action.Auth{Scheme: "header", Name: "X-Api-Key"}, "tok", func(r *http.Request) string { return r.Header.Get("X-Api-Key") }, "tok"},
+		"basic":             {action.Auth{Scheme: "basic", Name: "u"}, "p:w", func(r *http.Request) string { u, p, _ := r.BasicAuth(); return u + "/" + p }, "u/p:w"},
+		"basic and a field": {action.Auth{Scheme: "basic", Name: "u", Spec: "Private-Token"}, "p:w", func(r *http.Request) string { _, p, _ := r.BasicAuth(); return r.Header.Get("PRIVATE-TOKEN") + "/" + p }, "p:w/p:w"},
+		"query":             {action.Auth{Scheme: "query", Name: "key"}, "a&b=c", func(r *http.Request) string { return r.URL.Query().Get("key") + r.URL.Query().Get("b") }, "a&b=c"},
+		"cookie":            {action.Auth{Scheme: "cookie", Name: "sid"}, "tok", func(r *http.Request) string { return r.Header.Get("Cookie") }, "sid=tok"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.auth.Secrets = []string{"a"}

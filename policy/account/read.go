@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"net/textproto"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/net/http/httpguts"
 )
 
 // A reader collects complaints about one auth.
@@ -93,7 +95,9 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 		return r.call(e, name, args, 1)
 	case "password":
 		return r.password(e, args)
-	case "header", "basic", "query", "cookie":
+	case "basic":
+		return r.basic(e, args)
+	case "header", "query", "cookie":
 		return r.call(e, name, args, 2)
 	}
 	r.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(forms(), ", "),
@@ -133,6 +137,23 @@ func (r *reader) call(e hcl.Expression, scheme string, args []hcl.Expression, wa
 		return nil
 	}
 	a.Secrets = []string{secret}
+	return a
+}
+
+// basic reads basic("user", secret.S), or with a field after it that takes the secret
+// as well, for servers that want it in one place by their API and in another by git.
+func (r *reader) basic(e hcl.Expression, args []hcl.Expression) *action.Auth {
+	if len(args) != 3 {
+		return r.call(e, "basic", args, 2)
+	}
+	a := r.call(e, "basic", args[:2], 2)
+	field := r.word(args[2])
+	if !httpguts.ValidHeaderFieldName(field) {
+		r.fail(args[2].Range(), "Bad name", "%q cannot be the name of a header.", field)
+	}
+	if a != nil {
+		a.Spec = textproto.CanonicalMIMEHeaderKey(field)
+	}
 	return a
 }
 

@@ -1,13 +1,13 @@
 # GitLab's REST and GraphQL APIs, and git over HTTPS. For an own instance state
 # hosts = ["gitlab.acme.dev"] and preset = "gitlab". Reads pass; what changes
 # something asks; what deletes, hands out access, or runs with the rights of others
-# is refused until a rule names it. The token goes as basic, because git's
-# endpoints take nothing else and the APIs take it too.
+# is refused until a rule names it. The token goes to two places: git's endpoints
+# take it as basic, the APIs in a field of their own.
 service "gitlab" {
   description = "GitLab's APIs and git over HTTPS"
   protocol    = "http"
   hosts       = ["gitlab.com"]
-  auth        = basic("oauth2", secret.gitlab)
+  auth        = basic("oauth2", secret.gitlab, "PRIVATE-TOKEN")
   env         = ["GITLAB_TOKEN"]
   posture     = "guarded"
   probe       = "GET /api/v4/user"

@@ -185,7 +185,10 @@ func spell(a action.Auth) string {
 	if a.Least != "" {
 		args = append(args, strconv.Quote(a.Least))
 	}
-	if a.Spec != "" {
+	switch {
+	case a.Scheme == "basic" && a.Spec != "":
+		args = append(args, strconv.Quote(a.Spec))
+	case a.Spec != "":
 		args = append(args, a.Spec)
 	}
 	account := a.Scheme + "(" + strings.Join(args, ", ") + ")"
