@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"sallyport.dev/sallyport/internal/notrun"
 	"sallyport.dev/sallyport/vault/backup"
 
 	"filippo.io/age"
@@ -54,23 +53,6 @@ func TestServeSaysWhatIsInItsWay(t *testing.T) {
 			}
 			has(t, r.stderr, tt.want...)
 		})
-	}
-}
-
-// A file that may not be read or written is told in plain words.
-func TestFilesThatMayNotBeUsed(t *testing.T) {
-	if os.Geteuid() == 0 {
-		notrun.Skip(t, "root may read everything")
-	}
-	alone(t)
-	t.Chdir(t.TempDir())
-	write(t, "c.hcl", []byte("gateway {}\n"))
-	if err := os.Chmod("c.hcl", 0); err != nil {
-		t.Fatal(err)
-	}
-	r := call(t.Context(), "", "fmt", "c.hcl")
-	if r.code != 1 || !strings.Contains(r.stderr, "may not; do it as its owner") {
-		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }
 

@@ -38,7 +38,7 @@ type ExitError struct {
 	Usage string // how the command is meant, if it was called wrongly
 	// Status is what a gateway answered; 0: it was not its answer.
 	Status int
-	Err   error
+	Err    error
 }
 
 func (e ExitError) Error() string {
