@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	mrand "math/rand/v2"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -182,7 +183,7 @@ func (h *Hook) post(ctx context.Context, id string, body []byte) error {
 	}
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("post: %w", err)
+		return fmt.Errorf("post to %s: %w", req.URL.Host, unreached(err))
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) //nolint:errcheck // only so that the connection can be used again
@@ -194,4 +195,14 @@ func (h *Hook) post(ctx context.Context, id string, body []byte) error {
 	default: // redirects, too
 		return fmt.Errorf("%w: it answers %d", errFinal, code)
 	}
+}
+
+// unreached leaves the address out of an error: what stands behind its host may be a
+// secret.
+func unreached(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }

@@ -159,6 +159,16 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
+// An address may hold a secret of its own: who does not get through does not tell it.
+func TestAnErrorDoesNotTellTheAddress(t *testing.T) {
+	h := New("https://hooks.example.com/x?key=of-its-own", fixed(secret), same, &http.Client{Transport: &receiver{codes: []int{0}}}, slog.New(slog.DiscardHandler))
+	defer h.Close()
+	err := h.Try(t.Context())
+	if err == nil || strings.Contains(err.Error(), "of-its-own") || strings.Contains(h.Standing().Problem, "of-its-own") || !strings.Contains(err.Error(), "hooks.example.com: the line is dead") {
+		t.Errorf("it says: %v", err)
+	}
+}
+
 func TestAnAskThatEndsIsNotTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &receiver{codes: []int{500, 500, 500, 500, 500, 500, 500}}

@@ -483,6 +483,17 @@ func TestAWrongCertificateGetsNothing(t *testing.T) {
 	}
 }
 
+// An address may hold a secret of its own: who does not get through does not tell it.
+func TestAnErrorDoesNotTellTheAddress(t *testing.T) {
+	h := &forward.Hook{Name: "siem", URL: "http://localhost:1/in?key=of-its-own", Sign: sign, Now: time.Now, Client: &http.Client{
+		Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody there") }},
+	}}
+	err := h.Send(t.Context(), []forward.Record{{Seq: 1, Line: []byte("{}")}})
+	if err == nil || strings.Contains(err.Error(), "of-its-own") || !strings.Contains(err.Error(), "localhost:1: nobody there") {
+		t.Errorf("it says: %v", err)
+	}
+}
+
 func TestMessages(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	for name, tt := range map[string]struct{ line, want string }{

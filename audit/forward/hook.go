@@ -3,9 +3,11 @@ package forward
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -63,11 +65,21 @@ func (h *Hook) post(ctx context.Context, batch []Record) (status int, err error)
 	}
 	resp, err := h.Client.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("post: %w", err)
+		return 0, fmt.Errorf("post to %s: %w", req.URL.Host, unreached(err))
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) //nolint:errcheck // only so that the connection can be used again
 	return resp.StatusCode, nil
+}
+
+// unreached leaves the address out of an error: what stands behind its host may be a
+// secret.
+func unreached(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // Arrived gives the last record that the receiver has taken.

@@ -520,6 +520,24 @@ func TestT06_APushServiceLeadsNowhereElse(t *testing.T) {
 	}
 }
 
+// The endpoint is a secret of the browser's: who cannot reach it does not tell it.
+func TestAnErrorDoesNotTellTheEndpoint(t *testing.T) {
+	d, s := newDesk("ana"), newService(t)
+	sender, _ := newSender(t, d, s)
+	var log bytes.Buffer
+	sender.Log = slog.New(slog.NewTextHandler(&log, nil))
+	sub, err := sender.Book.Put(t.Context(), newBrowser(t).subscription("ana", endpoint))
+	must(t, err)
+	s.Close()
+	phone := &push.Phone{Sender: sender, Secure: func(*http.Request) bool { return true }}
+	h := phone.Routes().Handler(slog.New(slog.DiscardHandler), nil)
+	got := call(h, "ana", "local", "POST", "/api/v1/push/"+sub.ID+"/test", "")
+	seen := call(h, "root", "local", "GET", "/api/v1/push", "", route.Admin).Body.String()
+	if got.Code != 409 || !strings.Contains(seen, "reach the push service") || strings.Contains(got.Body.String()+seen+log.String(), "abc:def") {
+		t.Errorf("%d %s\n%s\n%s", got.Code, got.Body, seen, &log)
+	}
+}
+
 func call(h http.Handler, who, via, method, path, body string, rights ...route.Right) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r = r.WithContext(route.WithCaller(r.Context(), route.Caller{Person: action.Person{Name: who, Via: via}, Rights: route.RightsOf(rights...), Fresh: true}))

@@ -244,6 +244,10 @@ func (s *Sender) post(ctx context.Context, sub Subscription, n Notice, until tim
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req.WithContext(ctx))
 	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // the address is a secret of the browser's
+		}
 		return fmt.Errorf("reach the push service: %w", err)
 	}
 	defer resp.Body.Close()

@@ -33,7 +33,7 @@ gateway {
     ca     = "upstreams.pem"
   }
   forward "lake" {
-    webhook = "https://lake.example.com/in"
+    webhook = "https://lake.example.com/in?key=of-its-own"
     secret  = secret.lake
   }
 }
@@ -127,7 +127,7 @@ func TestRecordsAreForwarded(t *testing.T) {
 		_, text := ana.call("GET", "/api/v1/outlets", nil)
 		var list []outlet.Outlet
 		must(t, json.Unmarshal([]byte(text), &list))
-		if len(list) == 2 && list[0].Name == "lake" && list[1].Target == "tls://siem.example.com:6514" && list[0].Records.Behind == 0 && list[1].Records.Behind == 0 && list[1].Records.Arrived >= 5 {
+		if len(list) == 2 && list[0].Name == "lake" && list[0].Target == "https://lake.example.com" && list[1].Target == "tls://siem.example.com:6514" && list[0].Records.Behind == 0 && list[1].Records.Behind == 0 && list[1].Records.Arrived >= 5 {
 			break
 		}
 		if time.Now().After(deadline) {

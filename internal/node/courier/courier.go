@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -177,13 +178,23 @@ func (c *Courier) Outlets(ctx context.Context) []outlet.Outlet {
 		}
 		switch {
 		case r.spec.Webhook != "":
-			o.Kind, o.Target = outlet.Records, r.spec.Webhook
+			o.Kind, o.Target = outlet.Records, site(r.spec.Webhook)
 		case r.spec.Plain:
 			o.Target = "tcp://" + r.spec.Syslog
 		}
 		list = append(list, o)
 	}
 	return list
+}
+
+// site is a receiver without what stands behind its host, which may be a secret of
+// its own.
+func site(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // Behind counts the records that receivers do not have yet, of all together.
