@@ -151,6 +151,7 @@ func (s *session) parse(ctx context.Context, m wire.Message) error {
 	a.act.Parts = statement.Unbound(a.act.Parts)
 	a.item.Statement = &ledger.Statement{
 		Name: name, Parts: a.plain, Behind: a.behind, Summary: a.act.Summary, CopyIn: statement.Copies(a.act.Parts), Types: types,
+		Declared: statement.Declared(body[len(name)+len(text)+2:]),
 	}
 	return s.do(ctx, a)
 }

@@ -95,18 +95,18 @@ func (a *ask) Learn(ctx context.Context, need action.Need) error {
 		return fmt.Errorf("hold the message: %w", err)
 	}
 	m := statement.Message{Parts: a.act.Parts, Behind: a.behind, Transaction: hold.InWords(a.s.ledger.Transaction(), statement.OpenHold(&a.s.f.Service.Session))}
-	runs := raw
+	runs, types := raw, ""
 	switch body := raw[wire.HeaderLen:]; a.kind {
 	case ledger.Bind:
 		if _, _, m.Values, err = wire.BindNames(body); err != nil {
 			return err
 		}
-		runs = m.Values
+		runs, m.Types, types = m.Values, a.s.ledger.TypesOf(a.portal.Statement), a.portal.Statement.Declared
 	case ledger.Call:
 		m.Values = body[4:]
 	}
 	a.act.Digest = statement.Digest(m.Parts, m.Behind, runs, statement.Setting{
-		Start: a.s.wish.Parameters, Own: a.s.drift.Key(a.s.outside(), a.s.ours, a.act.ID), Told: a.s.ledger.Told(),
+		Start: a.s.wish.Parameters, Own: a.s.drift.Key(a.s.outside(), a.s.ours, a.act.ID), Told: a.s.ledger.Told(), Types: types,
 	})
 	a.act.Sample, a.act.Hidden = statement.Sample(m)
 	does := impact.Of(ctx, a.s.way, m, a.s.wish.Parameters, a.s.drift.Shifted())

@@ -132,3 +132,35 @@ func TestT40_TheImpactIsOfTheSettingsOfTheSession(t *testing.T) {
 		t.Errorf("the approver sees\n%s", got)
 	}
 }
+
+// TestT40_AYesIsForTheTypesOfTheValues proves on a server that a yes to values which
+// are texts is none to the same values as numbers: 9 is less than 10 as a number alone.
+func TestT40_AYesIsForTheTypesOfTheValues(t *testing.T) {
+	var seen approver
+	var digest string
+	l := newLine(t, asksAll(&seen), func(l *line) {
+		l.settle = func(_ context.Context, a *action.Action, _ action.Decision) action.Decision {
+			seen.mu.Lock()
+			defer seen.mu.Unlock()
+			digest = string(a.Digest)
+			return action.Decision{Reason: "No."}
+		}
+	})
+	cl := l.ready(t)
+	asked := func(types ...uint32) string {
+		parse := prepare("", "DELETE FROM doomed WHERE $1 < '10'")
+		parse.ParameterOIDs = types
+		cl.send(parse, &pgproto3.Bind{Parameters: [][]byte{[]byte("9")}}, run(""), syncNow)
+		cl.until('Z')
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		return digest
+	}
+	texts := asked()
+	if texts == "" || asked(0) != texts {
+		t.Error("a type that is left to the server is another one")
+	}
+	if asked(23) == texts {
+		t.Error("a yes to a text is one to a number")
+	}
+}

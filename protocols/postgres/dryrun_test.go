@@ -35,8 +35,6 @@ CREATE FUNCTION dry.same(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 CREATE TABLE dry.indexed (id int, n int); CREATE INDEX ON dry.indexed (dry.same(n));
 CREATE TABLE dry.guarded (id int, n int); ALTER TABLE dry.guarded ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON dry.guarded USING (n > dry.volatile());
-CREATE DOMAIN dry.small AS int CHECK (VALUE < dry.volatile());
-CREATE TABLE dry.domained (id int, n dry.small);
 CREATE TABLE dry.parted (id int, n int) PARTITION BY RANGE (id);
 CREATE TABLE dry.parted_1 PARTITION OF dry.parted FOR VALUES FROM (0) TO (10);
 CREATE TRIGGER note AFTER UPDATE ON dry.parted_1 FOR EACH ROW EXECUTE FUNCTION dry.note();
@@ -52,7 +50,10 @@ func TestADryRunTellsAndChangesNothing(t *testing.T) {
 	if out, err := db.psql("app", noRehearsal+rehearsed); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	t.Cleanup(func() { db.psql("app", noRehearsal) })
+	t.Cleanup(func() {
+		db.psql("app", "SET client_min_messages = error; DROP SCHEMA IF EXISTS strange CASCADE")
+		db.psql("app", noRehearsal)
+	})
 	var seen approver
 	l := newLine(t, asksAll(&seen), func(l *line) {
 		l.service.DryRun = true
@@ -83,11 +84,11 @@ func TestADryRunTellsAndChangesNothing(t *testing.T) {
 		{"UPDATE dry.checked SET n = 5", "dry run: not made, functions of the database stand behind a table\n"},
 		{"UPDATE dry.indexed SET n = 5", "dry run: not made, functions of the database stand behind a table\n"},
 		{"UPDATE dry.plain SET n = 5 FROM dry.guarded g WHERE g.id = plain.id", "dry run: not made, functions of the database stand behind a table\n"},
-		{"UPDATE dry.domained SET id = 5", "dry run: not made, functions of the database stand behind a table\n"},
 		{"UPDATE dry.plain SET n = 1; SELECT 1", "dry run: not made, the message does more than insert, update, delete and merge\n"},
 		{"UPDATE dry.plain SET n = dry.volatile()", "impact: not known"},
 		{"UPDATE dry.plain SET n = nextval('dry.numbered_id_seq')", "impact: not known"},
 		{"TRUNCATE dry.plain", "impact: not known"},
+		{"UPDATE dry.plain SET n = n + 1 RETURNING repeat('x', 400000000)", "impact: not known"},
 	} {
 		cl := l.ready(t)
 		cl.send(query(c.sql))
@@ -102,6 +103,32 @@ func TestADryRunTellsAndChangesNothing(t *testing.T) {
 	cl.until('Z')
 	if got, _ := seen.last(); !strings.Contains(got, "dry run: DELETE 4 (run a moment ago and rolled back)\n") {
 		t.Errorf("with values:\n%s", got)
+	}
+	asNumber := prepare("", "DELETE FROM dry.plain WHERE $1 < '10'") // as a text, 9 is more than 10
+	asNumber.ParameterOIDs = []uint32{23}
+	cl.send(asNumber, &pgproto3.Bind{Parameters: [][]byte{[]byte("9")}}, run(""), syncNow)
+	cl.until('Z')
+	if got, _ := seen.last(); !strings.Contains(got, "dry run: DELETE 5 (run a moment ago and rolled back)\n") {
+		t.Errorf("with values of a type:\n%s", got)
+	}
+	const draw = "BEGIN PERFORM nextval(''dry.numbered_id_seq''); RETURN 1; END"
+	for _, c := range []struct{ there, sql string }{
+		{"CREATE FUNCTION strange.of(strange.pair, int) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE OPERATOR strange.+ (LEFTARG = strange.pair, RIGHTARG = int, FUNCTION = strange.of);",
+			"UPDATE dry.plain SET n = ('(' || n || ')')::text::strange.pair + 1"},
+		{"CREATE FUNCTION strange.of(int) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE DOMAIN strange.small AS int CHECK (strange.of(VALUE) > 0);",
+			"UPDATE dry.plain SET n = 5::strange.small"},
+		{"CREATE FUNCTION strange.of(strange.pair) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE CAST (strange.pair AS int) WITH FUNCTION strange.of(strange.pair);",
+			"UPDATE dry.plain SET n = '(1)'::strange.pair::int"},
+	} {
+		if out, err := db.psql("app", "SET client_min_messages = error; DROP SCHEMA IF EXISTS strange CASCADE; CREATE SCHEMA strange; GRANT USAGE ON SCHEMA strange TO PUBLIC; CREATE TYPE strange.pair AS (a text); "+c.there); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		cl := l.ready(t, "search_path", "public,strange")
+		cl.send(query(c.sql))
+		cl.until('Z')
+		if got, _ := seen.last(); !strings.Contains(got, "dry run: not made, functions of the database stand behind its operators, casts or types\n") {
+			t.Errorf("%s:\n%s", c.sql, got[:min(len(got), 400)])
+		}
 	}
 	if after := state(t, db); after != before {
 		t.Errorf("something has changed:\n%s\n%s", before, after)

@@ -136,6 +136,9 @@ func harmless(r *rows.Source, parts []action.Part, plans []Plan) error {
 		draws = draws || f.Verb == "insert" || f.Verb == "merge" || strings.Contains(strings.ToLower(f.Text), "default")
 		named = append(named, f.Tables...)
 	}
+	if err := told(r, strangers, nil); err != nil {
+		return err
+	}
 	for i, list := range [][]string{changed, named} {
 		slices.Sort(list)
 		for _, table := range slices.Compact(list) {
@@ -155,8 +158,13 @@ func clear(r *rows.Source, table string, changed, draws bool) error {
 	}
 	text := func(s string) wire.Value { return wire.Value{Bytes: []byte(s)} }
 	flag := func(b bool) wire.Value { return text(strconv.FormatBool(b)) }
+	return told(r, hazards, []wire.Value{text(schema), text(name), flag(changed), flag(draws)})
+}
+
+// told asks a question whose answer is why there is no dry run, "" for nothing.
+func told(r *rows.Source, question string, values []wire.Value) error {
 	why, seen := "", false
-	err := r.AskWith(hazards, []wire.Value{text(schema), text(name), flag(changed), flag(draws)}, 1, func(row []string) {
+	err := r.AskWith(question, values, 1, func(row []string) {
 		why, seen = row[0], true
 	})
 	switch {
@@ -203,3 +211,20 @@ SELECT CASE
   WHEN $4::boolean AND (EXISTS (SELECT FROM parts p JOIN pg_catalog.pg_depend d ON d.classid = p.classid AND d.objid = p.objid JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_class'::regclass WHERE c.relkind = 'S')
     OR EXISTS (SELECT FROM touched t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid WHERE a.attidentity <> '')) THEN 'it would take numbers of a sequence'
   ELSE '' END`
+
+// strangers says whether a text that calls no function of the database may run one all
+// the same: by an operator, by a cast that nobody sees, by how values of a type are
+// ordered, by what a domain checks. Which of them a text comes to only the server knows,
+// so one anywhere is enough. Those in C are of an extension, and a superuser's.
+const strangers = `
+WITH own AS (
+  SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c')
+)
+SELECT CASE
+  WHEN EXISTS (SELECT FROM own JOIN pg_catalog.pg_operator o ON o.oprcode = own.oid)
+    OR EXISTS (SELECT FROM own JOIN pg_catalog.pg_cast c ON c.castfunc = own.oid)
+    OR EXISTS (SELECT FROM own JOIN pg_catalog.pg_amproc a ON a.amproc = own.oid)
+    OR EXISTS (SELECT FROM own JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.refobjid = own.oid
+      JOIN pg_catalog.pg_constraint c ON d.classid = 'pg_catalog.pg_constraint'::regclass AND c.oid = d.objid WHERE c.contypid <> 0)
+  THEN 'functions of the database stand behind its operators, casts or types' ELSE '' END`

@@ -37,6 +37,9 @@ func Of(ctx context.Context, way catalog.Way, m statement.Message, start []wire.
 		return nil
 	}
 	questions, values, ok := explain(m.Parts, m.Values)
+	for i := range min(len(values), len(m.Types)) {
+		values[i].Type = m.Types[i]
+	}
 	if !ok || shifted || len(m.Behind) > 0 {
 		return []byte("impact: not known, the planner cannot be asked about it\n")
 	}

@@ -63,6 +63,8 @@ type Statement struct {
 	// Types are those of its parameters, as far as Parse says them, 0 for any; the
 	// server may say more, see TypesOf.
 	Types []uint32
+	// Declared tells the types that Parse says from others; "" for none.
+	Declared string
 
 	gone    bool // a Close on its way
 	pending bool // the server has not confirmed it

@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -25,6 +26,18 @@ type Setting struct {
 	Own []byte
 	// Told is what the server says of the settings that it reports.
 	Told []string
+	// Types are those that the agent declares of the values, see Declared.
+	Types string
+}
+
+// Declared tells the types behind the text of a Parse from others; "" if it leaves
+// all of them to the server: 9 is less than 10 as a number, and not as a text.
+func Declared(types []byte) string {
+	if types = bytes.TrimRight(types[min(2, len(types)):], "\x00"); len(types) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(types)
+	return string(sum[:])
 }
 
 // Digest is the SHA-256 of a message, of the texts it stands for and of where it
@@ -62,6 +75,7 @@ func Digest(parts, behind []action.Part, message []byte, in Setting) []byte {
 	for _, value := range in.Told {
 		frame(h, value)
 	}
+	frame(h, in.Types)
 	h.Write(message) //nolint:errcheck // a hash never fails
 	return h.Sum(nil)
 }

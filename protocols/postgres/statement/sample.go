@@ -30,6 +30,8 @@ type Message struct {
 	Parts  []action.Part
 	Behind []action.Part // what an EXECUTE in Parts may run
 	Values []byte        // as the Bind or the call has them, nil without
+	// Types are those of Values, as far as they are known.
+	Types []uint32
 	// Transaction says how it stands, in words; "" where none is open.
 	Transaction string
 }

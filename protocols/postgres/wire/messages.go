@@ -67,6 +67,7 @@ func BindNames(body []byte) (portal, statement string, rest []byte, err error) {
 type Value struct {
 	Bytes        []byte
 	Null, Binary bool
+	Type         uint32 // as pg_type numbers it; 0 where the server finds out itself
 }
 
 // Values gives what stands behind the names of a Bind, or behind the number of a

@@ -17,6 +17,9 @@ import (
 const (
 	MaxRows  = 1_000_000
 	MaxBytes = 128 << 20
+
+	maxRow   = 8 << 20  // of one row, which is held
+	maxWords = 64 << 10 // of anything else
 )
 
 // ErrTooLarge means that a server answers with more than is read.
@@ -42,7 +45,7 @@ func (s *Source) Ask(text string, columns int, each func(row []string)) error {
 
 // AskWith is Ask with values for the parameters of the text.
 func (s *Source) AskWith(text string, values []wire.Value, columns int, each func(row []string)) error {
-	bind := &pgproto3.Bind{}
+	bind, parse := &pgproto3.Bind{}, &pgproto3.Parse{Query: text}
 	for _, v := range values {
 		format, value := int16(0), v.Bytes
 		if v.Binary {
@@ -55,8 +58,9 @@ func (s *Source) AskWith(text string, values []wire.Value, columns int, each fun
 		}
 		bind.ParameterFormatCodes = append(bind.ParameterFormatCodes, format)
 		bind.Parameters = append(bind.Parameters, value)
+		parse.ParameterOIDs = append(parse.ParameterOIDs, v.Type)
 	}
-	return s.ask(columns, each, &pgproto3.Parse{Query: text}, bind, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
+	return s.ask(columns, each, parse, bind, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
 }
 
 // Run sends a text and drops the rows of its answer, of which there may be any number.
@@ -89,16 +93,16 @@ func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
-		body, err := s.In.Body()
+		body, err := s.body(m, columns)
 		if err != nil {
-			return fmt.Errorf("read: %w", err)
+			return err
 		}
 		switch m.Type {
 		case 'C':
 			tag, _, _ := strings.Cut(string(body), "\x00")
 			s.Tag = tag
 		case 'D':
-			if columns < 0 {
+			if body == nil {
 				break
 			}
 			if err := s.row(body, row); err != nil {
@@ -120,6 +124,26 @@ func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.
 			return fmt.Errorf("read: %w", err)
 		}
 	}
+}
+
+// body waits for as much of a message as is read: nothing of a row that is dropped,
+// and of any other no more than a bound: an agent may have a constant of any length
+// worked out, and printed in its plan.
+func (s *Source) body(m wire.Message, columns int) (body []byte, err error) {
+	switch {
+	case m.Type == 'D' && columns < 0:
+		return nil, nil
+	case m.Type == 'D' && m.Size > maxRow:
+		return nil, ErrTooLarge
+	case m.Type == 'D':
+		body, err = s.In.Body()
+	default:
+		body, err = s.In.Peek(maxWords)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	return body, nil
 }
 
 // row reads a DataRow of as many columns as row has.

@@ -1,8 +1,11 @@
 package rows
 
 import (
+	"encoding/binary"
 	"errors"
+	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -44,5 +47,50 @@ func TestAnAnswerBeyondTheBoundsIsRefused(t *testing.T) {
 	s := &Source{Conn: deaf{}, In: in, Rows: MaxRows}
 	if err := s.Ask("SELECT", 1, func([]string) {}); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
+	}
+}
+
+// endless gives a head, and then zeroes as long as somebody reads.
+type endless struct{ head *strings.Reader }
+
+func (e endless) Read(b []byte) (int, error) {
+	if e.head.Len() > 0 {
+		return e.head.Read(b)
+	}
+	clear(b)
+	return len(b), nil
+}
+
+// A row that is too large to be held is not held, whatever its header says; of rows
+// that are dropped none is.
+func TestT53_ARowOfAnySizeIsNotHeld(t *testing.T) {
+	ask := func(src io.Reader, how func(*Source) error) (grown uint64, err error) {
+		in, err := wire.NewStream(src, nil, wire.NewPool())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Release()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err = how(&Source{Conn: deaf{}, In: in})
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc, err
+	}
+	const size = 64 << 20
+	head := "D" + string(binary.BigEndian.AppendUint32(nil, size+4))
+	grown, err := ask(endless{strings.NewReader(head)}, func(s *Source) error { return s.Ask("EXPLAIN", 1, func([]string) {}) })
+	if !errors.Is(err, ErrTooLarge) || grown > size/8 {
+		t.Errorf("%d bytes for a row that is refused: %v", grown, err)
+	}
+	whole := io.MultiReader(strings.NewReader(head), io.LimitReader(endless{strings.NewReader("")}, size), strings.NewReader("C\x00\x00\x00\x0dUPDATE 1\x00Z\x00\x00\x00\x05I"))
+	grown, err = ask(whole, func(s *Source) error {
+		tag, err := s.Run("UPDATE", nil)
+		if tag != "UPDATE 1" {
+			t.Errorf("tag %q", tag)
+		}
+		return err
+	})
+	if err != nil || grown > size/8 {
+		t.Errorf("%d bytes for a row that is dropped: %v", grown, err)
 	}
 }
