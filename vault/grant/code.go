@@ -35,7 +35,7 @@ func (Pending) Format(f fmt.State, r rune) { Grant{}.Format(f, r) }
 func (c *Client) Begin(ctx context.Context, s Spec, secret, name, redirect string) (*Pending, error) {
 	p := &Pending{State: rand.Text(), redirect: redirect, spec: s}
 	var err error
-	if p.at, err = c.find(ctx, &s); err != nil {
+	if p.at, err = c.find(ctx, &s, secret); err != nil {
 		return nil, err
 	}
 	if err := c.known(ctx, &s, &p.at, name, redirect, &p.grant); err != nil {
@@ -80,6 +80,9 @@ func newVerifier() (string, error) {
 // server.
 func (c *Client) known(ctx context.Context, s *Spec, at *server, name, redirect string, g *Grant) error {
 	g.Resource = s.Resource
+	if s.TokenURL == "" {
+		g.Issuer = s.Issuer
+	}
 	if at.resource != s.Resource {
 		g.Audience = at.resource
 	}

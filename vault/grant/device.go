@@ -44,7 +44,7 @@ func (Device) Format(f fmt.State, r rune) { Grant{}.Format(f, r) }
 func (c *Client) BeginDevice(ctx context.Context, s Spec, secret, name string) (*Device, error) {
 	d := &Device{spec: s}
 	var err error
-	if d.at, err = c.find(ctx, &s); err != nil {
+	if d.at, err = c.find(ctx, &s, secret); err != nil {
 		return nil, err
 	}
 	u, err := s.place(d.at.device)

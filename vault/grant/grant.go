@@ -57,6 +57,7 @@ type Grant struct {
 	Access       string    `json:"access_token,omitempty"` // of a server that gives no refresh token
 	Until        time.Time `json:"until,omitzero"`         // when Access ends; zero: not by itself
 	Resource     string    `json:"resource,omitempty"`     // what the configuration said when it was given
+	Issuer       string    `json:"issuer,omitempty"`       // likewise, where the token endpoint was looked up
 	Audience     string    `json:"granted_for,omitempty"`  // the resource as its own metadata names it
 	TokenURL     string    `json:"token_url,omitempty"`    // as it was found
 	ClientID     string    `json:"client_id,omitempty"`    // as the gateway was registered

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -352,4 +353,33 @@ func FuzzChallenge(f *testing.F) {
 			t.Errorf("%q", m)
 		}
 	})
+}
+
+// T35: a resource names the server that a person is led to; it gets no client_secret
+// by that, nor does the server of an issuer that the configuration named before.
+func TestT35_AClientSecretGoesWhereTheConfigurationSays(t *testing.T) {
+	asked := 0
+	hear := &http.Client{Transport: counting{&asked}}
+	c := New(hear, hear, time.Now)
+	spec := Spec{Resource: "https://mcp.example/mcp", ClientID: "gateway"}
+	if _, err := c.Begin(t.Context(), spec, "the-client-secret", "notes", back); !errors.Is(err, errLent) || asked > 0 {
+		t.Errorf("by a browser: %v, after %d questions", err, asked)
+	}
+	if _, err := c.BeginDevice(t.Context(), spec, "the-client-secret", "notes"); !errors.Is(err, errLent) || asked > 0 {
+		t.Errorf("by a code: %v, after %d questions", err, asked)
+	}
+	g := Grant{Refresh: "refresh-0", TokenURL: "https://before.example/token"}
+	now := Spec{Issuer: "https://now.example", ClientID: "gateway"}
+	c.known(t.Context(), &Spec{Issuer: "https://before.example", ClientID: "gateway"}, &server{token: g.TokenURL}, "notes", back, &g) //nolint:errcheck // it registers nobody
+	if _, _, err := c.Refresh(t.Context(), now, "the-new-secret", g); !errors.Is(err, errElsewhere) || asked > 0 {
+		t.Errorf("of another issuer: %v, after %d questions", err, asked)
+	}
+}
+
+// counting counts what is asked, and answers nothing.
+type counting struct{ n *int }
+
+func (c counting) RoundTrip(*http.Request) (*http.Response, error) {
+	*c.n++
+	return nil, errors.New("nobody is there")
 }

@@ -24,13 +24,18 @@ type server struct {
 	scopes                             []string // that the resource knows
 }
 
+var errLent = errors.New("a client_secret is for a server that the configuration names, not for one that the resource does; write its issuer")
+
 // find gives the server of an account, and asks for what the configuration does not
-// say.
-func (c *Client) find(ctx context.Context, s *Spec) (server, error) {
+// say. secret is the client's.
+func (c *Client) find(ctx context.Context, s *Spec, secret string) (server, error) {
 	at := server{issuer: s.Issuer, resource: s.Resource}
 	if s.TokenURL == "" && s.Issuer == "" {
-		if s.Resource == "" {
+		switch {
+		case s.Resource == "":
 			return server{}, errors.New("the configuration names no authorization server")
+		case secret != "": // of one server, and the resource may name any
+			return server{}, errLent
 		}
 		if err := c.protected(ctx, s, &at); err != nil {
 			return server{}, err

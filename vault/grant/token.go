@@ -147,7 +147,7 @@ var errElsewhere = errors.New("what it was connected to is not what the configur
 // kept from now on, which is another one where the server has given another refresh
 // token.
 func (c *Client) Refresh(ctx context.Context, s Spec, secret string, g Grant) (Token, Grant, error) {
-	if g.Resource != "" && g.Resource != s.Resource {
+	if g.Resource != "" && g.Resource != s.Resource || s.TokenURL == "" && g.Issuer != "" && g.Issuer != s.Issuer {
 		return Token{}, g, errElsewhere
 	}
 	if g.Refresh == "" {
