@@ -50,7 +50,7 @@ func (s *Sketcher) Rule(ctx context.Context, a *action.Action, at time.Time) (ac
 	own := p.At(a, e.Service)
 	roles := slices.DeleteFunc(p.UsersOf(e.Service), func(r string) bool { return !slices.Contains(e.Roles, r) })
 	asking := asking(e)
-	likes, why := suggest.NewLooker(s.Tables).Alike(suggest.Seen{Action: own, Parts: e.Parts, Roles: roles, Known: true, Passed: true}, asking)
+	likes, why := suggest.NewLooker(s.Tables, p).Alike(suggest.Seen{Action: own, Parts: e.Parts, Roles: roles, Known: true, Passed: true}, asking)
 	if likes == nil {
 		out.Note("No rule can be drafted for it: " + why + ".")
 		return out, nil

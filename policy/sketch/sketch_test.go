@@ -169,6 +169,63 @@ func TestARuleForTheLikesOfAnAction(t *testing.T) {
 	}
 }
 
+// Of a service that is a pattern the agent chooses the name: a rule for the likes of
+// what it did at one host is none for another, and neither is an exception.
+func TestT48_ARuleForOneHostIsNoneForAnother(t *testing.T) {
+	const wide = `
+service "hosting" {
+  hosts = ["*.hosting.example.com"]
+}
+service "internet" {
+  posture = "guarded"
+}
+role "walker" { use = [service.hosting, service.internet] }
+`
+	for name, tt := range map[string]struct{ rules, service, domain string }{
+		"what the posture asks about": {"", "hosting", ".hosting.example.com"},
+		"what a rule asks about":      {"rule \"careful\" {\n  on      = [service.hosting]\n  methods = [\"POST\"]\n  verdict = \"ask\"\n}\n", "hosting", ".hosting.example.com"},
+		"what passes unseen":          {"", "internet", ".example.net"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, wide+tt.rules)
+			at := func(host string) *action.Action {
+				var a *action.Action
+				for _, svc := range b.Rules().Services() {
+					if svc.Name != tt.service {
+						continue
+					}
+					tr, protocol := send("POST", "https://"+host+"/upload", `{"n":1}`), "http"
+					if svc.Passthrough {
+						tr, protocol = action.Trial{}, "tcp"
+					}
+					var err error
+					if a, err = options().Trials[protocol](svc, tr); err != nil {
+						t.Fatal(err)
+					}
+					a.Service = svc
+				}
+				a.ID, a.Time, a.Host = "a", time.Now(), host
+				a.Dst = netip.MustParseAddrPort("198.18.0.7:443")
+				a.Peer = &action.Peer{ID: "a1", Name: "laptop", Enrolled: []string{"walker"}}
+				return a
+			}
+			got, err := b.Rule(t.Context(), at("good"+tt.domain), time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			with, err := b.Source.Draft(t.Context(), got.Draft)
+			if err != nil {
+				t.Fatalf("%v\n%s %q", err, got.HCL, got.Notes)
+			}
+			for host, want := range map[string]string{"good": "allow", "evil": "ask"} {
+				if d, _ := with.Replay(at(host+tt.domain), time.Now()); d.Verdict.String() != want {
+					t.Errorf("%s: %s, want %s: %s\n%s", host, d.Verdict, want, d.Reason, got.HCL)
+				}
+			}
+		})
+	}
+}
+
 // The exception is for the likes of the action and for nobody and nothing else.
 func TestAnExceptionIsNoWiderThanItSays(t *testing.T) {
 	b := newBench(t, "rule \"people\" {\n  on      = [service.app_db]\n  tables  = [\"users\", \"cards\"]\n  verdict = \"ask\"\n}\n")

@@ -118,11 +118,14 @@ func bracket(s string, terms int) string {
 // condition is true of what does the same as the ask.
 func (a *ask) condition() string {
 	var is []string
+	if a.host != "" {
+		is = append(is, "http.host == "+quote(a.host))
+	}
 	every := func(fact string, list []string) {
 		is = append(is, "length("+fact+") > 0", "alltrue([for x in "+fact+" : contains("+quoted(list)+", x)])")
 	}
 	switch {
-	case a.opaque:
+	case a.opaque, a.net, a.host != "" && len(a.verbs) > 0: // nothing in a condition tells such places apart
 		return ""
 	case len(a.verbs) > 0:
 		every("sql.verbs", a.verbs)

@@ -16,6 +16,7 @@ type Rule struct {
 	Service    string   `json:"service"`
 	Roles      []string `json:"roles,omitempty"`
 	Effects    []string `json:"effects,omitempty"` // where it allows more than reading and writing
+	Hosts      []string `json:"hosts,omitempty"`   // where the service is a pattern
 	Methods    []string `json:"methods,omitempty"`
 	Paths      []string `json:"paths,omitempty"`
 	Operations []string `json:"operations,omitempty"`
@@ -38,6 +39,7 @@ type group struct {
 	first ask
 	note  *Note
 	roles map[string]bool
+	hosts map[string]bool
 	all   action.Effects
 	// by is what the rule lists, by what goes with it: paths by method, tables by
 	// verbs, tools or fields or operations by nothing.
@@ -94,12 +96,15 @@ func (s *sorter) add(n *Note) {
 		key := a.key(n.Service)
 		g := s.groups[key]
 		if g == nil {
-			g = &group{first: *a, note: n, roles: map[string]bool{}, by: map[string]map[string]bool{}}
+			g = &group{first: *a, note: n, roles: map[string]bool{}, hosts: map[string]bool{}, by: map[string]map[string]bool{}}
 			s.groups[key] = g
 		}
 		g.all |= a.effects
 		for _, r := range n.Roles {
 			g.roles[r] = true
+		}
+		if a.host != "" {
+			g.hosts[a.host] = true
 		}
 		with, list := a.values()
 		if g.by[with] == nil {
@@ -141,7 +146,7 @@ func (g *group) rules() []Rule {
 	}
 	out := make([]Rule, 0, len(lines))
 	for _, l := range lines {
-		r := Rule{Service: g.note.Service, Roles: slices.Sorted(maps.Keys(g.roles)), effects: g.all}
+		r := Rule{Service: g.note.Service, Roles: slices.Sorted(maps.Keys(g.roles)), Hosts: slices.Sorted(maps.Keys(g.hosts)), effects: g.all}
 		if g.first.beyond != 0 {
 			r.Effects = strings.Split(g.all.String(), ",")
 		}

@@ -23,7 +23,7 @@ type Maker struct {
 // Make looks at every record, makes rules, and tries them on every record. What it
 // says that the rules allow, they allow.
 func (m *Maker) Make(ctx context.Context) (*Proposal, error) {
-	look := NewLooker(m.Tables)
+	look := NewLooker(m.Tables, m.Policy)
 	c := &Collector{Subject: m.Subject, Users: m.Policy.UsersOf, Taken: m.taken}
 	note := func(past replay.Past) tried { return tried{Note: m.note(look, past)} }
 	if err := m.each(ctx, note, func(n *tried) { c.Add(&n.Note) }); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/rules/trace"
 )
 
@@ -52,7 +53,9 @@ const (
 
 // An ask is one part of an action that a rule must allow.
 type ask struct {
-	opaque   bool // a connection that passes unseen
+	host     string // the name that was used, where the service has more than it states; "": it is no matter
+	net      bool   // the service has a network
+	opaque   bool   // a connection that passes unseen
 	beyond   action.Effects
 	effects  action.Effects
 	method   string
@@ -67,11 +70,21 @@ type ask struct {
 }
 
 // A Looker takes notes. It reads facts through the tables of the protocols.
-type Looker struct{ facts map[string]action.FactSpec }
+type Looker struct {
+	facts map[string]action.FactSpec
+	wide  map[string]bool // services that are patterns, by name
+	nets  map[string]bool // and those that are networks: a condition cannot tell their places apart
+}
 
-// NewLooker makes a Looker that knows the facts of tables.
-func NewLooker(tables []action.FactTable) *Looker {
-	l := &Looker{facts: map[string]action.FactSpec{}}
+// NewLooker makes a Looker that knows the facts of tables and the services of p. Of a
+// service that is a pattern, as *.example.com or every public name, an agent chooses
+// the name: what is let through to one is not let through to others.
+func NewLooker(tables []action.FactTable, p *policy.Policy) *Looker {
+	l := &Looker{facts: map[string]action.FactSpec{}, wide: map[string]bool{}, nets: map[string]bool{}}
+	for _, s := range p.Listed() {
+		l.wide[s.Name] = slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.ContainsAny(h, "*/") })
+		l.nets[s.Name] = slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.Contains(h, "/") })
+	}
 	for _, t := range tables {
 		for _, spec := range t.Facts {
 			l.facts[spec.Name] = spec
@@ -147,9 +160,14 @@ func allowed(p *trace.Part) bool {
 func (l *Looker) ask(a *action.Action, part *action.Part, p *trace.Part) (ask, bool) {
 	out := ask{effects: effectsOf(p.Effects)}
 	out.beyond = out.effects &^ (action.EffectRead | action.EffectWrite)
+	if out.net = l.nets[a.Service.Name]; l.wide[a.Service.Name] {
+		if out.host = strings.ToLower(a.Host); !plain([]string{out.host}) {
+			return out, false
+		}
+	}
 	switch protocol := a.Service.Protocol; {
 	case protocol == "tcp" || a.Service.Passthrough:
-		return ask{opaque: true}, true
+		return ask{opaque: true, host: out.host}, true
 	case protocol == "postgres":
 		return out, l.statement(&out, part.Facts)
 	case protocol == "http":

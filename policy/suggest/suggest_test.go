@@ -309,7 +309,7 @@ func (w *world) keepsItsWord(t *testing.T, with, before, after *policy.Policy) (
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := m.try(NewLooker(options().Tables), with, p, nil)
+		n := m.try(NewLooker(options().Tables, w.policy), with, p, nil)
 		was, _ := before.Replay(p.Action, p.Time)
 		is, known := after.Replay(p.Action, p.Time)
 		if n.Fine || n.allowed {

@@ -87,6 +87,7 @@ type listed struct {
 func (r *Rule) lists() []listed {
 	return []listed{
 		{"effects", r.Effects},
+		{"hosts", r.Hosts},
 		{"operations", r.Operations},
 		{"methods", r.Methods},
 		{"paths", r.Paths},
