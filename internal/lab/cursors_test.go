@@ -80,6 +80,7 @@ func TestT37_AReloadTakesTheRestOfTheRowsAway(t *testing.T) {
 		{"declared, fetched by SQL", []pgproto3.FrontendMessage{say("DECLARE c CURSOR FOR " + read)}, fetch, "T", "1 T"},
 		{"declared, executed", []pgproto3.FrontendMessage{say("DECLARE c CURSOR FOR " + read)}, more, "T", "1 more T"},
 		{"declared in a pipeline", bound("", "DECLARE c CURSOR FOR "+read), fetch, "T", "1 T"},
+		{"declared anew behind a CLOSE", anew("c", read), fetch, "T", "1 T"},
 		{"declared to stay", []pgproto3.FrontendMessage{say("DECLARE c CURSOR WITH HOLD FOR " + read + "; COMMIT; BEGIN")}, fetch, "T", "1 T"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -108,6 +109,16 @@ func TestT37_AReloadTakesTheRestOfTheRowsAway(t *testing.T) {
 		})
 	}
 	t.Run("between Bind and Execute of a FETCH", func(t *testing.T) { fetchedLate(t, l, open("")) })
+}
+
+// anew binds a DECLARE while there is such a cursor and executes it when that is closed.
+func anew(name, text string) []pgproto3.FrontendMessage {
+	run := func(text string) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{&pgproto3.Parse{Query: text}, &pgproto3.Bind{}, &pgproto3.Execute{}}
+	}
+	declare := "DECLARE " + name + " CURSOR FOR " + text
+	all := append(run(declare), &pgproto3.Parse{Query: declare}, &pgproto3.Bind{DestinationPortal: "later"})
+	return append(append(all, run("CLOSE "+name)...), &pgproto3.Execute{Portal: "later"}, &pgproto3.Sync{})
 }
 
 // elsewhere is a change of the rules that says nothing about people.

@@ -234,8 +234,14 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 	if err != nil {
 		return err
 	}
+	why := "refused after the rules had changed"
+	// Noted at its Bind, too, but a CLOSE may have come in between.
+	if d.Verdict == action.Allow && !cursor.Declare(s.ledger, held.act.Parts, held.act.Summary) {
+		held.bar, d = refusal.TooManyCursors(), action.Decision{}
+		why = held.bar.Text
+	}
 	if d.Verdict != action.Allow {
-		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: "refused after the rules had changed"}, nil)
+		held.Done(action.Result{Status: refusal.Denied, Failed: true, Err: why}, nil)
 		return s.substitute(ledger.Execute, held.word(d))
 	}
 	copies := s.ledger.Copies()
