@@ -6,7 +6,11 @@ package bound
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
+	"regexp"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 )
@@ -47,7 +51,7 @@ func Params(rest []byte, types []uint32) (values []string, ok bool) {
 			typ = types[i]
 		}
 		if !v.Binary {
-			values[i], ok = string(v.Bytes), !isInt(typ) || canonical(v.Bytes)
+			values[i], ok = string(v.Bytes), asWritten(typ, v.Bytes)
 		} else {
 			values[i], ok = text(typ, v.Bytes)
 		}
@@ -58,15 +62,37 @@ func Params(rest []byte, types []uint32) (values []string, ok bool) {
 	return values, true
 }
 
-func isInt(typ uint32) bool {
-	return typ == typeInt2 || typ == typeInt4 || typ == typeInt8 || typ == typeOID
+// asWritten reports whether a text is written as the server writes it: 07 and +7 are 7
+// to it, true is t, and another text to a rule. What the agent keeps the type of is
+// taken for whatever it may be.
+func asWritten(typ uint32, b []byte) bool {
+	text := string(b)
+	switch typ {
+	case typeText, typeVarchar, typeBPChar, typeName, typeJSON, typeJSONB:
+		return utf8.ValidString(text)
+	case typeInt2, typeInt4, typeInt8, typeOID:
+		n, err := strconv.ParseInt(text, 10, 64)
+		return err == nil && strconv.FormatInt(n, 10) == text
+	case typeBool:
+		return text == "t" || text == "f"
+	case typeUUID:
+		return uuid.MatchString(text) && len(text) == 36
+	}
+	return utf8.ValidString(text) && !otherNumber(text) && (!uuid.MatchString(strings.ToLower(text)) || len(text) == 36 && uuid.MatchString(text))
 }
 
-// canonical reports whether a number is written as the server writes it: 07 and +7
-// are 7 to it, and another text to a rule.
-func canonical(b []byte) bool {
-	n, err := strconv.ParseInt(string(b), 10, 64)
-	return err == nil && strconv.FormatInt(n, 10) == string(b)
+// uuid is a UUID in any of the spellings that a server takes, in small letters.
+var uuid = regexp.MustCompile(`^(\{)?[0-9a-f]{4}(-?[0-9a-f]{4}){7}(\})?$`)
+
+// otherNumber reports whether a text is a number to the server, in another spelling
+// than its own.
+func otherNumber(text string) bool {
+	plain := strings.TrimSpace(text)
+	if n, err := strconv.ParseInt(plain, 0, 64); err == nil {
+		return strconv.FormatInt(n, 10) != text
+	}
+	x, err := strconv.ParseFloat(plain, 64)
+	return err == nil && !math.IsNaN(x) && !math.IsInf(x, 0) && strconv.FormatFloat(x, 'f', -1, 64) != text
 }
 
 // text gives a binary value as the server writes it.

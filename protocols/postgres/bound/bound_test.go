@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // behind makes what stands behind the names of a Bind.
@@ -30,8 +31,21 @@ func TestParams(t *testing.T) {
 		want    string // "?" where it is not known
 	}{
 		{"none", nil, nil, nil, ""},
-		{"text of unknown types", nil, text, []string{"a", "07"}, "a,07"},
-		{"text of unknown types, without a format", nil, nil, []string{"a", "07"}, "a,07"},
+		{"text of unknown types", nil, text, []string{"a", "7", "-7", "1.5", "", "on", "7 a", "2027-01-02", "30313233-3435-3637-3839-616263646566"}, "a,7,-7,1.5,,on,7 a,2027-01-02,30313233-3435-3637-3839-616263646566"},
+		{"text of unknown types, without a format", nil, nil, []string{"a", "7"}, "a,7"},
+		{"what is a number to the server, if it is none to a rule", nil, text, []string{"07"}, "?"},
+		{"or so", nil, text, []string{"\t7"}, "?"},
+		{"or so", []uint32{0}, text, []string{"+7"}, "?"},
+		{"or so", []uint32{1700}, text, []string{"7.0"}, "?"},
+		{"or so", []uint32{0}, text, []string{"0x7"}, "?"},
+		{"or so", []uint32{0}, text, []string{"70e-1"}, "?"},
+		{"or so", []uint32{0}, text, []string{"1_000"}, "?"},
+		{"a text may look like a number", []uint32{typeText}, text, []string{"07"}, "07"},
+		{"a boolean", []uint32{typeBool}, text, []string{"t"}, "t"},
+		{"that the server reads", []uint32{typeBool}, text, []string{"true"}, "?"},
+		{"a UUID in capitals", []uint32{typeUUID}, text, []string{"30313233-3435-3637-3839-61626364656F"}, "?"},
+		{"or of an unknown type", nil, text, []string{"{30313233-3435-3637-3839-616263646566}"}, "?"},
+		{"another encoding", nil, text, []string{"\xfc"}, "?"},
 		{"a number as text", []uint32{typeInt4}, text, []string{"-7"}, "-7"},
 		{"a number that is 7 to the server alone", []uint32{typeInt4}, text, []string{"07"}, "?"},
 		{"or so", []uint32{typeInt8}, text, []string{" 7"}, "?"},
@@ -81,8 +95,8 @@ func FuzzParams(f *testing.F) {
 		}
 		values, _ := Params(rest, list)
 		for i, v := range values {
-			if i < len(list) && isInt(list[i]) && v != "" && !canonical([]byte(v)) {
-				t.Errorf("%q for a number", v)
+			if i < len(list) && v != "" && !asWritten(list[i], []byte(v)) && utf8.ValidString(v) {
+				t.Errorf("%q of type %d", v, list[i])
 			}
 		}
 	})
