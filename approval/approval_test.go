@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -96,8 +97,9 @@ func loaded(t *testing.T, store Store, declared map[string]Approver) *Desk {
 
 // A deed is what an agent does; its body is what the digest is of.
 type deed struct {
-	id, agent, user, body, alike string
-	asks                         []action.Asking
+	id, agent, user, body, alike, host string
+	dst                                netip.AddrPort
+	asks                               []action.Asking
 }
 
 func (e deed) action() (*action.Action, action.Decision) {
@@ -109,7 +111,7 @@ func (e deed) action() (*action.Action, action.Decision) {
 	}
 	a := &action.Action{
 		ID: e.id, Peer: &action.Peer{ID: e.agent, Name: e.agent, User: e.user}, Service: &action.Service{Name: "github"},
-		Summary: "DELETE /repos/acme/site", Digest: []byte(e.body), Sample: []byte("{}"), Alike: e.alike,
+		Summary: "DELETE /repos/acme/site", Digest: []byte(e.body), Sample: []byte("{}"), Alike: e.alike, Host: e.host, Dst: e.dst,
 	}
 	return a, action.Decision{Verdict: action.Ask, Rule: e.asks[0].Rule, Asks: e.asks}
 }

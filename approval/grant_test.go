@@ -3,6 +3,7 @@ package approval
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,8 @@ func TestAYesForLonger(t *testing.T) {
 		{"something similar, too late", Scope{Kind: Similar, For: time.Minute}, deed{body: "set b", alike: "update users"}, 61 * time.Second, false},
 		{"something else", Scope{Kind: Similar, For: time.Minute}, deed{body: "set b", alike: "update payments"}, 0, false},
 		{"nobody knows what", Scope{Kind: Similar, For: time.Minute}, deed{body: "set b"}, 0, false},
+		{"another host", Scope{Kind: Similar, For: time.Minute}, deed{body: "set b", alike: "update users", host: "prod.internal"}, 0, false},
+		{"another address", Scope{Kind: Similar, For: time.Minute}, deed{body: "set b", alike: "update users", dst: netip.MustParseAddrPort("10.0.0.9:5432")}, 0, false},
 		{"another agent", Scope{Kind: Similar, For: time.Minute}, deed{agent: "desktop", body: "set b", alike: "update users"}, 0, false},
 		{"another rule asks", Scope{Kind: Similar, For: time.Minute}, deed{body: "set b", alike: "update users", asks: []action.Asking{{Rule: "more"}}}, 0, false},
 		{"one more rule asks", Scope{Kind: Similar, For: time.Minute}, deed{body: "set b", alike: "update users", asks: []action.Asking{{Rule: "careful"}, {Rule: "more"}}}, 0, false},

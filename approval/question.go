@@ -14,7 +14,7 @@ type question struct {
 	people   []action.Asking // those of dec that people must answer
 	opinions []string        // what judges said
 	exact    string          // binds agent, bytes and rules
-	similar  string          // binds agent, kind of deed and rules; "": no kind is known
+	similar  string          // binds agent, place, kind of deed and rules; "": no kind is known
 	req      *Request        // as it would be filed
 	agent    string          // id
 }
@@ -38,7 +38,7 @@ func (d *Desk) question(a *action.Action, dec action.Decision) *question {
 	}
 	q.exact = d.bind("exact", dec.Asks, a.Peer.ID, a.Service.Name, a.Host, a.Dst.String(), a.Kind, string(digest))
 	if a.Alike != "" {
-		q.similar = d.bind("similar", dec.Asks, a.Peer.ID, a.Service.Name, a.Kind, a.Alike)
+		q.similar = d.bind("similar", dec.Asks, a.Peer.ID, a.Service.Name, a.Host, a.Dst.String(), a.Kind, a.Alike)
 	}
 	return q
 }
