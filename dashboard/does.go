@@ -22,6 +22,7 @@ func turnOf(r *audit.Record) *Turn {
 		return nil
 	}
 	var facts struct {
+		Size int64 `json:"size"` // of the body
 		Call struct {
 			LLM *struct {
 				Model string `json:"model"`
@@ -31,8 +32,9 @@ func turnOf(r *audit.Record) *Turn {
 				Tools   []string `json:"tools"`
 			} `json:"rpc"`
 			GraphQL *struct {
-				Types  []string `json:"types"`
-				Fields []string `json:"fields"`
+				Types   []string `json:"types"`
+				Fields  []string `json:"fields"`
+				Unclear bool     `json:"unclear"`
 			} `json:"graphql"`
 		} `json:"call"`
 	}
@@ -46,6 +48,8 @@ func turnOf(r *audit.Record) *Turn {
 		return &Turn{"tool", few(c.RPC.Tools)}
 	case c.RPC != nil:
 		return &Turn{"rpc", few(c.RPC.Methods)}
+	case c.GraphQL != nil && c.GraphQL.Unclear && facts.Size == 0:
+		return nil // any request without a body, to a service that speaks GraphQL elsewhere
 	case c.GraphQL != nil:
 		return &Turn{"graphql", few(append(c.GraphQL.Types, c.GraphQL.Fields...))}
 	}

@@ -18,6 +18,8 @@ func TestTurnOf(t *testing.T) {
 		{`{"path":"/mcp","call":{"rpc":{"methods":["tools/call"],"tools":["search_issues"]}}}`, `{"kind":"tool","names":["search_issues"]}`},
 		{`{"path":"/mcp","call":{"rpc":{"methods":["initialize"]}}}`, `{"kind":"rpc","names":["initialize"]}`},
 		{`{"path":"/graphql","call":{"graphql":{"types":["mutation"],"fields":["deleteIssue"]}}}`, `{"kind":"graphql","names":["mutation","deleteIssue"]}`},
+		{`{"path":"/user","size":0,"call":{"graphql":{"unclear":true}}}`, `null`},
+		{`{"path":"/graphql","size":9,"call":{"graphql":{"unclear":true}}}`, `{"kind":"graphql"}`},
 		{`{"path":"/x\"call\":","call":7}`, `null`},
 		{`{"call":{}}`, `null`},
 		{`{"call":{"rpc":{"tools":["1","2","3","4","5","` + strings.Repeat("a", 99) + `"]}}}`, `{"kind":"tool","names":["1","2","3","4"]}`},
