@@ -234,7 +234,7 @@ function NoRows({ filtered }: { filtered: boolean }) {
     )
   }
   return (
-    <Empty title="No agent has done anything yet" command="sallyport run -- curl https://api.github.com/user">
+    <Empty title="No agent has done anything yet" command="curl http://sallyport.internal/manifest">
       Every request, statement and connection of an agent shows up here as it happens. Enrol an agent, then try from its machine:
     </Empty>
   )

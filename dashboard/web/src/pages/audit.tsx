@@ -34,14 +34,14 @@ export function AuditPage() {
         <Empty title="No operator has done anything yet">Logins, answers, edits and secrets that were set are written down here.</Empty>
       ) : list && (
         <div className="panel table-box" tabIndex={0} role="region" aria-label="What operators did">
-          <table className="table">
+          <table className="table stack">
             <thead>
               <tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">On</th><th scope="col">From</th><th scope="col">Result</th></tr>
             </thead>
             <tbody>
               {list.map((d) => (
                 <tr key={d.seq}>
-                  <td><Time at={d.time} /></td>
+                  <td className="when"><Time at={d.time} /></td>
                   <th scope="row"><Foreign text={d.who} /> <span className="quiet small">{d.via}</span></th>
                   <td><Foreign text={words(d.what)} /></td>
                   <td className="small"><Foreign text={pairs({ ...d.on, ...d.notes })} /></td>
@@ -60,6 +60,7 @@ export function AuditPage() {
 
 const pairs = (o: Record<string, string>) =>
   Object.entries(o)
+    .filter(([, v]) => v !== '')
     .map(([k, v]) => `${k} ${v}`)
     .join(', ')
 
@@ -74,6 +75,23 @@ const known: Record<string, string> = {
   'POST /api/v1/agents/{name}/approve': 'let a node in',
   'PUT /api/v1/secrets/{name}': 'set a secret',
   'DELETE /api/v1/secrets/{name}': 'removed a secret',
+  'POST /api/v1/secrets/{name}/rollback': 'rolled a secret back',
+  'POST /api/v1/secrets/{name}/connect': 'began to connect an account',
+  'POST /api/v1/key/rotate': 'gave the vault another key',
+  'POST /api/v1/backup': 'made a backup',
+  'POST /api/v1/services/{name}/test': 'tested a service',
+  'POST /api/v1/sessions/{id}/end': 'ended a session',
+  'POST /api/v1/policy/apply': 'changed the policy',
+  'PUT /api/v1/policy/blocks/{kind}/{name}': 'put a block into the policy',
+  'DELETE /api/v1/policy/blocks/{kind}/{name}': 'took a block out of the policy',
+  'PUT /api/v1/policy/files/{file}': 'changed a file of the policy',
+  'POST /api/v1/policy/history/{number}/rollback': 'rolled the policy back',
+  'POST /api/v1/policy/proposals/{id}/apply': 'applied an edit of somebody else',
+  'DELETE /api/v1/policy/proposals/{id}': 'took an edit that waited away',
+  'POST /api/v1/outlets/{name}/test': 'tested a channel',
+  'POST /api/v1/tailnet/logout': 'left the tailnet',
+  'POST /api/v1/approvals/{id}/answer': 'answered an ask by webhook',
+  'DELETE /api/v1/grants/{id}': 'ended a yes for longer',
   'POST /api/v1/approvals/{id}/approve': 'approved an action',
   'POST /api/v1/approvals/{id}/deny': 'denied an action',
   'GET /api/v1/approvals/{id}/whole': 'read an action in full',
@@ -82,6 +100,15 @@ const known: Record<string, string> = {
   'DELETE /api/v1/operators/{name}': 'removed an operator',
   'PUT /api/v1/operators/{name}/rights': "changed an operator's rights",
   'PUT /api/v1/operators/{name}/password': 'changed a password',
+  'POST /api/v1/passkeys': 'registered a passkey',
+  'DELETE /api/v1/passkeys/{name}': 'removed a passkey',
+  'POST /api/v1/push': 'had a browser told of asks',
+  'DELETE /api/v1/push/{id}': 'tells a browser nothing more',
+  'POST /api/v1/push/{id}/test': 'sent a browser a trial',
+  'POST /api/v1/setup': 'became the first operator',
+  login: 'logged in',
+  setup: 'became the first operator',
+  connect: 'connected an account',
   'POST /api/v1/tokens': 'made an API token',
   'DELETE /api/v1/tokens/{name}': 'ended an API token',
 }

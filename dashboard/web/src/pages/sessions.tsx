@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react'
+import { Fragment, useCallback, useEffect, useState } from 'react'
 import { get, problem, type Problem } from '../lib/api'
 import { absolute, clock, count, duration, plural } from '../lib/format'
 import { useLive } from '../lib/live'
@@ -76,10 +76,10 @@ export function SessionsPage() {
       ) : !rows ? (
         <Skeleton lines={8} />
       ) : list.length === 0 ? (
-        <Empty title="No session yet" command="sallyport run -- your-agent">A session is one run of an agent: all it does until it is quiet for a while.</Empty>
+        <Empty title="No session yet">A session is one run of an agent: all it does until it is quiet for a while.</Empty>
       ) : (
         <div className="panel table-box" tabIndex={0} role="region" aria-label="Sessions">
-          <table className="table">
+          <table className="table stack">
             <thead>
               <tr><th scope="col">Agent</th><th scope="col">Began</th><th scope="col">Last</th><th scope="col" className="num">Actions</th><th scope="col">Denied, asked, failed</th><th scope="col" className="num">Tokens</th><th scope="col">Services</th></tr>
             </thead>
@@ -87,14 +87,14 @@ export function SessionsPage() {
               {list.map((s) => (
                 <tr key={s.id}>
                   <th scope="row"><Link to={`/sessions/${encodeURIComponent(s.id)}`}><Foreign text={s.agent} /></Link></th>
-                  <td><Time at={s.from} /></td>
-                  <td><Time at={s.to} /></td>
-                  <td className="num">{count(s.actions)}</td>
+                  <td data-label="Began"><Time at={s.from} /></td>
+                  <td data-label="Last"><Time at={s.to} /></td>
+                  <td data-label="Actions" className="num"><span>{count(s.actions)}</span></td>
                   <td>
                     {s.denied > 0 && <Badge tone="deny">{count(s.denied)} denied</Badge>} {s.asked > 0 && <Badge tone="ask">{count(s.asked)} asked</Badge>} {s.failed > 0 && <Badge>{count(s.failed)} failed</Badge>}
                   </td>
-                  <td className="num">{s.tokens > 0 && <>{count(s.tokens)}<span className="quiet block small">{s.cost > 0 ? money(s.cost) : 'no price'}</span></>}</td>
-                  <td className="clip"><Foreign text={s.services.join(', ')} /></td>
+                  <td data-label={s.tokens > 0 ? 'Tokens' : undefined} className="num">{s.tokens > 0 && <>{count(s.tokens)}<span className="quiet block small">{s.cost > 0 ? money(s.cost) : 'no price'}</span></>}</td>
+                  <td data-label="Services" className="clip"><Foreign text={s.services.join(', ')} /></td>
                 </tr>
               ))}
             </tbody>
@@ -130,8 +130,9 @@ export function SessionPage({ id }: { id: string }) {
         <Kinds list={list} now={kind} onChange={(k) => setQuery({ kind: k })} />
         <ol className="timeline">
           {shown.map((r, i) => (
-            <li key={r.seq} className={cx('moment', r.verdict)}>
-              <Gap before={shown[i - 1]} now={r} />
+            <Fragment key={r.seq}>
+            <Gap before={shown[i - 1]} now={r} />
+            <li className={cx('moment', r.verdict)}>
               <time dateTime={r.time} title={absolute(r.time)}>{clock(r.time)}</time>
               <VerdictBadge verdict={r.verdict} />
               <div className="moment-text">
@@ -145,6 +146,7 @@ export function SessionPage({ id }: { id: string }) {
                 {r.verdict !== 'allow' && r.reason && <span className="reason-line"><Foreign text={r.reason} /></span>}
               </div>
             </li>
+            </Fragment>
           ))}
         </ol>
         </>
@@ -194,5 +196,5 @@ function spent(list: Row[]): string {
 function Gap({ before, now }: { before: Row | undefined; now: Row }) {
   if (!before) return null
   const ms = new Date(now.time).getTime() - new Date(before.time).getTime()
-  return ms > 30_000 ? <span className="pause-line quiet">quiet for {duration(ms * 1e6)}</span> : null
+  return ms > 30_000 ? <li className="pause-line quiet">quiet for {duration(ms * 1e6)}</li> : null
 }
