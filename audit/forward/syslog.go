@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -46,8 +47,8 @@ func (h head) severity() int {
 
 // Message is a record as a syslog message (RFC 5424): the record itself is its
 // text. What would be longer than most bytes leaves out, in this order, the trace,
-// the sample and the facts, and says so. The text is JSON: it holds no line break
-// and no control character, whatever an agent wrote.
+// the sample and the facts, and says so. The text is JSON, in which every control
+// character is escaped: it holds no line break, whatever an agent wrote.
 func Message(r Record, host, version string, most int) ([]byte, error) {
 	var h head
 	if err := json.Unmarshal(r.Line, &h); err != nil {
@@ -60,11 +61,29 @@ func Message(r Record, host, version string, most int) ([]byte, error) {
 	before := fmt.Sprintf("<%d>1 %s %s sallyport - %s [origin software=\"sallyport\" swVersion=\"%s\"][meta sequenceId=\"%d\"] ",
 		facility*8+h.severity(), h.Recorded.UTC().Format("2006-01-02T15:04:05.000000Z"), word(host, maxHost), word(id, 32),
 		param(version), (r.Seq-1)%maxSequence+1)
-	text, err := fit(r.Line, most-len(before))
+	text, err := fit(escaped(r.Line), most-len(before))
 	if err != nil {
 		return nil, fmt.Errorf("record %d: %w", r.Seq, err)
 	}
 	return append([]byte(before), text...), nil
+}
+
+// escaped is JSON in which DEL and the control characters above ASCII are escaped as
+// those below are; they stand in strings only.
+func escaped(line []byte) []byte {
+	control := func(r rune) bool { return r >= 0x7f && r < 0xa0 }
+	if bytes.IndexFunc(line, control) < 0 {
+		return line
+	}
+	var out bytes.Buffer
+	for _, r := range string(line) { // it is UTF-8, as all that is recorded
+		if control(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.Bytes()
 }
 
 // word is a field of the header: printable ASCII without a space.
