@@ -24,7 +24,8 @@ type Edit struct {
 // A Block is the inside of a block, as values. A string is a string, whatever it
 // holds; what is no string, number, bool or list is an object with one key:
 // {"ref": "service.github"}, {"expr": "http.size > 10"}, {"call": "bearer",
-// "args": […]}, {"object": {…}}.
+// "args": […]}, {"object": {…}}, or, for what stands there and stays as it does,
+// {"keep": "its text"}.
 type Block struct {
 	Attributes map[string]any `json:"attributes,omitempty"`
 	Blocks     []Inner        `json:"blocks,omitempty"`

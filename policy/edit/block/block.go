@@ -84,6 +84,12 @@ func fill(body *hclwrite.Body, b *action.Block, s *shape.Shape, depth int) error
 		if !hclsyntax.ValidIdentifier(name) {
 			return fmt.Errorf("%q is no name of an attribute", name)
 		}
+		if text, ok := kept(b.Attributes[name]); ok {
+			if old := body.GetAttribute(name); old == nil || spelt(old.Expr().BuildTokens(nil)) != text {
+				return fmt.Errorf("%s: what is to be kept does not stand there", name)
+			}
+			continue
+		}
 		toks, err := value(b.Attributes[name], 0)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
