@@ -144,6 +144,9 @@ func locate(root string, files *policy.Files, over source.Overlay, d *hcl.Diagno
 // texts gives every file of the configuration that a document belongs to, as it
 // stands in the editor or on disk.
 func (s *Server) texts(path string) map[string]string {
+	if s.given != nil {
+		return s.given
+	}
 	root := s.root(path)
 	out := map[string]string{}
 	names, _, err := source.List(root)

@@ -54,20 +54,23 @@ type textEdit struct {
 	NewText string `json:"newText"`
 }
 
-// complete proposes what may stand at a place.
-func (s *Server) complete(p place) any {
+// items proposes what may stand at a place.
+func (s *Server) items(p place) (cursor.Spot, []item) {
 	spot := cursor.At(p.doc.text, p.at)
-	var list []item
 	switch {
 	case spot.Quoted && spot.Attr == "":
-		list = labels(spot)
+		return spot, labels(spot)
 	case spot.Attr == "":
-		list = members(spot)
+		return spot, members(spot)
 	case spot.Quoted:
-		list = s.strings(p, spot)
-	default:
-		list = s.values(p, spot)
+		return spot, s.strings(p, spot)
 	}
+	return spot, s.values(p, spot)
+}
+
+// complete proposes it to an editor.
+func (s *Server) complete(p place) any {
+	spot, list := s.items(p)
 	where := spanOf(p.doc.text, spot.Start, p.at)
 	out := []item{}
 	for _, it := range list {

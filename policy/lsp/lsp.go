@@ -22,9 +22,10 @@ type Server struct {
 	Config  string // the configuration that files in its directory belong to; "": each directory is one
 	Version string
 
-	conn *wire.Conn
-	mu   sync.Mutex
-	docs map[string]*document // by path; guarded by mu
+	given map[string]string // every text there is, in place of what is open and on disk
+	conn  *wire.Conn
+	mu    sync.Mutex
+	docs  map[string]*document // by path; guarded by mu
 	// told are the files that something was said of, by configuration; only the
 	// checker reads and writes it.
 	told map[string]map[string]bool
