@@ -42,6 +42,8 @@ type Author struct {
 type Book struct {
 	Editor   Editor
 	Replayer Replayer
+	Aid      Aid
+	Reader   Reader
 	Pair     *Pair // nil: one person is enough
 }
 
@@ -90,6 +92,9 @@ func (t Taken) ETag() string {
 type Standing struct {
 	action.Declared
 	Revision string `json:"revision"`
+	// Block is it as values, where an edit may change it: what a form cannot show is
+	// {"keep": text}, which leaves it as it stands.
+	Block *action.Block `json:"block,omitempty"`
 }
 
 // ETag names the whole text, which an edit of the block changes.
@@ -99,7 +104,7 @@ func (s Standing) ETag() string { return s.Revision }
 // with If-Match the revision that it was made for: the ETag of what was read.
 func (b *Book) Routes() route.Table {
 	const at = "/api/v1/policy"
-	return append(b.pairRoutes(at), route.Table{
+	return append(append(b.pairRoutes(at), b.aidRoutes(at)...), route.Table{
 		{
 			Method: "GET", Pattern: at, Right: route.Viewer, Do: route.Out(b.text),
 			Doc: "The configuration as text: every file, and every block with where it stands.",
@@ -190,7 +195,11 @@ func (b *Book) block(r *http.Request) (Standing, error) {
 	kind, name := r.PathValue("kind"), r.PathValue("name")
 	for _, d := range t.Blocks {
 		if d.Kind == kind && d.Name == name {
-			return Standing{d, t.Revision}, nil
+			s := Standing{Declared: d, Revision: t.Revision}
+			if !d.Host {
+				s.Block, err = b.Reader.Values(d.HCL)
+			}
+			return s, told(err, nil)
 		}
 	}
 	return Standing{}, route.NotFound("there is no %s %q", kind, name)

@@ -39,7 +39,7 @@ var may = map[string][]string{
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one
 	"internal/node": {
-		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/manifest", "policy/replay", "policy/sketch", "policy/presets/card", "approval/...", "audit", "audit/forward", "audit/record", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
+		"action", "vault/...", "netstack/...", "protocols", "protocols/llm", "policy", "policy/edit/...", "policy/lsp", "policy/manifest", "policy/replay", "policy/sketch", "policy/presets/card", "approval/...", "audit", "audit/forward", "audit/record", "audit/tally", "gateway", "gateway/probe", "dashboard/...", "internal/store", "internal/past", "internal/node/...",
 	},
 	"internal/past": {"action", "audit/record", "policy/replay"}, // records, for the policy to judge again
 	"docs":          {},                                          // embedded, for the dashboard to show

@@ -42,7 +42,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		Shelf:   services.Shelf{Presets: presets, Reach: tries.Reach},
 		Version: n.o.Version, Started: n.started, Connect: n.consent,
 		Book: book, Drafter: drafter, Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
-		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}, pages},
+		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}, pages, n.holding},
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
 		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
 	}

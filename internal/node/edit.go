@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -12,7 +13,9 @@ import (
 	"sallyport.dev/sallyport/internal/node/recorded"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/edit"
+	"sallyport.dev/sallyport/policy/edit/block"
 	"sallyport.dev/sallyport/policy/edit/history"
+	"sallyport.dev/sallyport/policy/lsp"
 	"sallyport.dev/sallyport/policy/sketch"
 	"sallyport.dev/sallyport/vault"
 )
@@ -20,11 +23,44 @@ import (
 // An author writes the configuration for the API.
 type author struct{ *edit.Editor }
 
-var _ book.Editor = author{}
+var (
+	_ book.Editor = author{}
+	_ book.Aid    = author{}
+	_ book.Reader = author{}
+)
 
 // Apply takes a draft.
 func (a author) Apply(ctx context.Context, d action.Draft, by book.Author, permit func([]action.Guarded) error) (action.Revision, action.Preview, error) {
 	return a.Editor.Apply(ctx, edit.Change{Draft: d, Base: by.Base, By: by.Name, Note: by.Note, Approved: by.Approved, BreakGlass: by.BreakGlass, Permit: permit})
+}
+
+// Format gives a file in its canonical layout.
+func (author) Format(name, text string) (string, error) { return edit.Layout(name, text) }
+
+// Values gives a block as values.
+func (author) Values(hcl string) (*action.Block, error) { return block.Read(hcl) }
+
+// Complete gives what may stand at a place of a draft.
+func (a author) Complete(ctx context.Context, p book.Place) (book.Completion, error) {
+	t, err := a.Text(ctx)
+	if err != nil {
+		return book.Completion{}, err
+	}
+	texts := maps.Clone(p.Files)
+	if texts == nil {
+		texts = map[string]string{}
+	}
+	for _, f := range t.Files {
+		if _, drafted := texts[f.Name]; !drafted {
+			texts[f.Name] = f.Text
+		}
+	}
+	before, list := lsp.Propose(texts, p.File, p.Line, p.Column, a.Options)
+	c := book.Completion{Before: before, Items: []book.Proposed{}}
+	for _, it := range list {
+		c.Items = append(c.Items, book.Proposed(it))
+	}
+	return c, nil
 }
 
 // newBook makes the part of the API that changes the configuration, with what drafts
@@ -47,7 +83,7 @@ func (n *Node) newBook(ctx context.Context) (*paper.Drafter, *book.Book) {
 		Desk: n.Desk, Current: n.Roster.Current,
 		Sketcher: &sketch.Sketcher{Source: e, Rules: n.Rules.Current, Tables: n.o.Build.Policy.Tables},
 	}
-	return drafter, &book.Book{Editor: author{e}, Replayer: recorded.New(recorded.Replayer{
+	return drafter, &book.Book{Editor: author{e}, Aid: author{e}, Reader: author{e}, Replayer: recorded.New(recorded.Replayer{
 		Draft: e.Draft, Current: n.Rules.Current, Export: n.Journal.Export, Tables: n.o.Build.Policy.Tables,
 	})}
 }

@@ -26,6 +26,7 @@ import (
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/dashboard/connect"
 	"sallyport.dev/sallyport/dashboard/door"
+	"sallyport.dev/sallyport/dashboard/holding"
 	"sallyport.dev/sallyport/dashboard/inside"
 	"sallyport.dev/sallyport/dashboard/push"
 	"sallyport.dev/sallyport/dashboard/spend"
@@ -112,6 +113,7 @@ type Node struct {
 	consent *connect.Desk  // connects OAuth accounts
 	pools   []netip.Prefix // the virtual IPs
 	meter   *spend.Meter   // of what models took
+	holding holding.Page   // what the store has, and how long
 
 	courier *courier.Courier // hands records on
 
@@ -220,6 +222,7 @@ func (n *Node) keep(ctx context.Context, conf policy.GatewayConfig) (err error) 
 	if err != nil {
 		return err
 	}
+	n.holding = holding.Page{Store: n.store, Records: n.store, Keep: conf.Record.Keep, Strict: conf.Record.Strict, Stats: n.Journal.Stats}
 	n.Limits, err = tally.Open(ctx, n.store, time.Now)
 	return err
 }
