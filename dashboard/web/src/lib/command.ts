@@ -91,3 +91,17 @@ export function asPsql(r: ActionRecord): string | null {
   const db = text(facts.database) ?? ''
   return `psql ${shell(`host=${r.host || r.dst?.split(':')[0] || 'HOST'}${db ? ` dbname=${db}` : ''}`)} -c ${shell(sql)}`
 }
+
+/** keptBody is the body that the configuration keeps of a request, '' without one. */
+export function keptBody(facts: Record<string, unknown>): string {
+  const text = (facts.body as { text?: unknown } | undefined)?.text
+  return typeof text === 'string' ? text : ''
+}
+
+/** heldBack tells whether more of an action is recorded than was answered: what was
+ * sent in its body takes a fresh proof. */
+export function heldBack(r: ActionRecord): boolean {
+  const facts = r.parts?.[0]?.facts ?? {}
+  const body = facts.body as { hidden?: unknown } | undefined
+  return (!r.sample && (r.hidden ?? 0) > 0) || (body?.hidden === true && keptBody(facts) === '')
+}

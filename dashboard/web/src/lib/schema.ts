@@ -186,6 +186,10 @@ export interface Schemas {
     seq?: number
     what: string
   }
+  'book.Completion': {
+    before: number
+    items: Schemas['book.Proposed'][]
+  }
   'book.Content': {
     block?: Schemas['action.Block']
     file?: string
@@ -196,11 +200,24 @@ export interface Schemas {
     preview: Schemas['action.Preview']
     proposal: Schemas['pair.Proposal']
   }
+  'book.Place': {
+    column: number
+    file: string
+    files: Record<string, string>
+    line: number
+  }
   'book.Proposal': {
     edits?: Schemas['action.Edit'][]
     files?: Record<string, string>
     note?: string
     rollback?: number
+  }
+  'book.Proposed': {
+    detail?: string
+    doc?: string
+    insert: string
+    kind: string
+    label: string
   }
   'book.Question': {
     edits?: Schemas['action.Edit'][]
@@ -211,7 +228,11 @@ export interface Schemas {
   'book.Reason': {
     note?: string
   }
+  'book.Sheets': {
+    files: Record<string, string>
+  }
   'book.Standing': {
+    block?: Schemas['action.Block']
     end: number
     file: string
     hcl: string
@@ -487,6 +508,25 @@ export interface Schemas {
     notes?: string[]
     setup: boolean
     step_up: string[]
+  }
+  'holding.Holding': {
+    bytes: number
+    checkpoint?: Schemas['holding.Mark']
+    directory: string
+    failures: number
+    journal_bytes: number
+    keep_seconds: number
+    lost: number
+    newest?: Schemas['holding.Mark']
+    oldest?: Schemas['holding.Mark']
+    record_bytes: number
+    running: number
+    strict: boolean
+    waiting: number
+  }
+  'holding.Mark': {
+    seq: number
+    time: string
   }
   'inbox.Answer': {
     for?: string
@@ -811,6 +851,7 @@ export interface Routes {
   'GET /actions.jsonl': { in: null; out: string }
   'GET /actions/rows': { in: null; out: Schemas['dashboard.Row'][] }
   'GET /actions/{id}': { in: null; out: Schemas['record.Record'] }
+  'GET /actions/{id}/whole': { in: null; out: Schemas['record.Record'] }
   'GET /actions/{id}/why': { in: null; out: Schemas['dashboard.Why'] }
   'GET /agents': { in: null; out: Schemas['dashboard.Agent'][] }
   'POST /agents': { in: Schemas['dashboard.Enrolment']; out: Schemas['dashboard.Enrolled'] }
@@ -867,8 +908,10 @@ export interface Routes {
   'GET /policy/blocks/{kind}/{name}': { in: null; out: Schemas['book.Standing'] }
   'PUT /policy/blocks/{kind}/{name}': { in: Schemas['book.Content']; out: Schemas['book.Taken'] }
   'POST /policy/check': { in: Schemas['action.Draft']; out: Schemas['action.Preview'] }
+  'POST /policy/complete': { in: Schemas['book.Place']; out: Schemas['book.Completion'] }
   'GET /policy/files/{file}': { in: null; out: Schemas['action.SourceFile'] }
   'PUT /policy/files/{file}': { in: Schemas['book.Text']; out: Schemas['book.Taken'] }
+  'POST /policy/format': { in: Schemas['book.Sheets']; out: Schemas['book.Sheets'] }
   'GET /policy/history': { in: null; out: Schemas['action.Revision'][] }
   'GET /policy/history/{number}': { in: null; out: Schemas['action.Revision'] }
   'POST /policy/history/{number}/rollback': { in: Schemas['book.Reason']; out: Schemas['book.Taken'] }
@@ -900,6 +943,7 @@ export interface Routes {
   'POST /sessions/{id}/end': { in: null; out: Schemas['session.Ended'] }
   'POST /setup': { in: Schemas['door.Setup']; out: Schemas['route.Caller'] }
   'GET /status': { in: null; out: Schemas['dashboard.Status'] }
+  'GET /store': { in: null; out: Schemas['holding.Holding'] }
   'POST /tailnet/logout': { in: null; out: Schemas['route.Nothing'] }
   'GET /tokens': { in: null; out: Schemas['account.Token'][] }
   'POST /tokens': { in: Schemas['door.NewToken']; out: Schemas['door.Issued'] }

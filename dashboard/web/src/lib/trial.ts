@@ -1,4 +1,4 @@
-import { readSample, sqlOf, type Field } from './command'
+import { heldBack, readSample, sqlOf, type Field } from './command'
 import type { ActionRecord, Draft, Verdict } from './types'
 
 // A recorded action as a test of the policy.
@@ -35,7 +35,7 @@ export function trialOf(r: ActionRecord): { attributes: Record<string, unknown>;
   if (type) attributes.headers = { object: { 'content-type': type } }
   if (m?.body) attributes.body = m.body
   const sent = typeof facts.size === 'number' && facts.size !== 0
-  const short = sent && !m?.body ? 'The body is not kept, so the test is without it.' : (r.hidden ?? 0) > 0 ? 'The record holds only the beginning of the body, and so will the test.' : undefined
+  const short = heldBack(r) ? 'The body is not shown, so the test is without it.' : sent && !m?.body ? 'The body is not kept, so the test is without it.' : (r.hidden ?? 0) > 0 ? 'The record holds only the beginning of the body, and so will the test.' : undefined
   return { attributes, ...(short ? { short } : {}) }
 }
 

@@ -156,3 +156,14 @@ export type Sketch = Answer<'GET /approvals/{id}/draft'>
 
 /** A passage is a piece of all that an ask would send. */
 export type Passage = Answer<'GET /approvals/{id}/whole'>
+
+/** A block that is in force, with its values. */
+export type StandingBlock = Answer<'GET /policy/blocks/{kind}/{name}'>
+
+export type Sheets = Answer<'POST /policy/format'>
+
+export type Proposals = Answer<'POST /policy/complete'>
+
+export type Proposed = Proposals['items'][number]
+
+export type Holding = Answer<'GET /store'>

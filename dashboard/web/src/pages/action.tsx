@@ -1,6 +1,7 @@
 import { useState, type ReactNode } from 'react'
 import * as T from '@radix-ui/react-tabs'
-import { asCurl, asPsql, sqlOf, type Field } from '../lib/command'
+import { get, problem, type Problem } from '../lib/api'
+import { asCurl, asPsql, heldBack, keptBody, sqlOf, type Field } from '../lib/command'
 import { absolute, bytes, count, duration } from '../lib/format'
 import { term } from '../lib/query'
 import { useResource } from '../lib/resource'
@@ -40,7 +41,7 @@ export function ActionDetail({ id, whole, onClose }: { id: string; whole?: boole
           <T.Trigger value="record">Record</T.Trigger>
         </T.List>
         <T.Content value="request">
-          <RequestTab r={r} />
+          <RequestTab key={r.id} r={r} />
         </T.Content>
         <T.Content value="why">
           <WhyTab r={r} />
@@ -109,7 +110,41 @@ function similar(r: ActionRecord): string {
   return terms.flatMap(([f, v]) => (v ? [term(f, v)] : [])).join(' ')
 }
 
+/** RequestTab shows what was sent. The body of it takes a fresh proof of who looks. */
 function RequestTab({ r }: { r: ActionRecord }) {
+  const [all, setAll] = useState<ActionRecord | null>(null)
+  return (
+    <>
+      <Sent r={all ?? r} />
+      {!all && heldBack(r) && <Reveal id={r.id} onRead={setAll} />}
+    </>
+  )
+}
+
+function Reveal({ id, onRead }: { id: string; onRead: (r: ActionRecord) => void }) {
+  const [busy, setBusy] = useState(false)
+  const [fault, setFault] = useState<Problem | null>(null)
+  const read = async () => {
+    setBusy(true)
+    setFault(null)
+    try {
+      onRead(await get<ActionRecord>(`/actions/${encodeURIComponent(id)}/whole`))
+    } catch (err) {
+      setFault(problem(err))
+    } finally {
+      setBusy(false)
+    }
+  }
+  if (fault) return <Fault problem={fault} retry={() => void read()} />
+  return (
+    <p>
+      <Button busy={busy} onClick={() => void read()}>Show the body</Button>{' '}
+      <span className="quiet small">It takes a proof of who you are, and is kept in the operators’ audit.</span>
+    </p>
+  )
+}
+
+function Sent({ r }: { r: ActionRecord }) {
   const sql = sqlOf(r)
   if (r.sample) {
     return (
@@ -144,6 +179,7 @@ function HTTPFacts({ facts }: { facts: Record<string, unknown> }) {
       />
       <FieldTable title="Query" list={fields(facts.query)} />
       <FieldTable title="Headers" list={fields(facts.headers)} />
+      {keptBody(facts) && <Code text={keptBody(facts)} language={str(facts.content_type).includes('json') ? 'json' : 'text'} label="the body" />}
     </>
   )
 }

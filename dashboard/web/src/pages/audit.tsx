@@ -106,7 +106,7 @@ const known: Record<string, string> = {
   'DELETE /api/v1/push/{id}': 'tells a browser nothing more',
   'POST /api/v1/push/{id}/test': 'sent a browser a trial',
   'POST /api/v1/setup': 'became the first operator',
-  login: 'logged in',
+  login: 'log-in',
   setup: 'became the first operator',
   connect: 'connected an account',
   'POST /api/v1/tokens': 'made an API token',

@@ -1,10 +1,10 @@
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import * as T from '@radix-ui/react-tabs'
 import { get, post, type Problem } from '../lib/api'
 import { plural } from '../lib/format'
 import { changed, useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
-import type { Preview, Revision, Sketch, SourceText } from '../lib/types'
+import type { Preview, Proposals as Proposed, Revision, Sheets, Sketch, SourceText } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Diff } from '../ui/diff'
 import { Findings, Review, usePreview } from '../ui/draft'
@@ -106,7 +106,7 @@ function Workshop({ source }: { source: SourceText }) {
     })
   }, [ask])
 
-  const words = useMemo(() => vocabulary(source), [source])
+  const put = useRef<((text: string) => void) | null>(null)
   const before = base.files.find((f) => f.name === file?.name)?.text ?? ''
   // What the editor begins with. What is typed since then is its own business.
   const begin = useMemo(() => drafts[file?.name ?? ''] ?? before, [file?.name, base.revision, round])
@@ -124,6 +124,15 @@ function Workshop({ source }: { source: SourceText }) {
     setRound(round + 1)
   }
   const findings = (preview?.findings ?? []).filter((f) => f.file === file.name)
+  const format = () =>
+    attempt(async () => {
+      const now = drafts[file.name] ?? before
+      const laid = (await post<Sheets>('/policy/format', { files: { [file.name]: now } })).files[file.name] ?? now
+      if (laid === now) say('It is laid out already')
+      else put.current?.(laid)
+    })
+  const propose = (text: string, line: number, column: number, signal: AbortSignal) =>
+    post<Proposed>('/policy/complete', { files: { ...drafts, [file.name]: text }, file: file.name, line, column }, { signal })
   const review = () => dirty && preview && setReviewed({ files: drafts, preview })
 
   return (
@@ -145,6 +154,7 @@ function Workshop({ source }: { source: SourceText }) {
           {file.fixed ?? (!may('editor') ? 'You may look, not edit.' : !dirty ? 'Blocks of the host stay as they are; all else can be edited.' : says(preview, fault))}
         </span>
         <span className="spring" />
+        {may('editor') && !file.fixed && <Button title="Canonical layout (Shift Alt F); blocks of the host stay as they are" onClick={() => void format()}>Format</Button>}
         {dirty && <Button onClick={drop}>Drop the draft</Button>}
         <Button look="main" disabled={!dirty || !preview} onClick={review}>Review and apply</Button>
       </div>
@@ -168,10 +178,12 @@ function Workshop({ source }: { source: SourceText }) {
             text={begin}
             readOnly={!!file.fixed || !may('editor')}
             findings={findings}
-            words={words}
+            propose={propose}
             at={Number(query.get('line')) || undefined}
             onChange={change}
             onSave={review}
+            onFormat={() => void format()}
+            onReady={(f) => { put.current = f }}
           />
         </Suspense>
       </div>
@@ -233,17 +245,8 @@ function says(p: Preview | null, fault: Problem | null): string {
   return p.ok ? `The draft loads; ${plural(p.tests, 'test')} passed.` : 'The draft cannot be applied as it is.'
 }
 
-/** vocabulary is what completion proposes: kinds, attributes, and names of blocks. */
-function vocabulary(s: SourceText): string[] {
-  const names = s.blocks.flatMap((b) => (b.name && /^(service|role|secret|approver|judge|limit)$/.test(b.kind) ? [`${b.kind}.${b.name}`] : []))
-  const attributes = s.blocks.flatMap((b) => [...b.hcl.matchAll(/^\s+([a-z_]+)\s*=/gm)].map((m) => m[1]!))
-  return [...new Set([
-    'service', 'role', 'rule', 'secret', 'test', 'approver', 'judge', 'hosts', 'auth', 'use', 'on', 'verdict', 'when', 'unless', 'reason', 'methods',
-    'paths', 'verbs', 'tables', 'members', 'protocol', 'databases', 'posture', 'bearer', 'header', 'basic', 'password', 'allow', 'ask', 'deny', ...names, ...attributes,
-  ])]
-}
-
 function Blocks({ source }: { source: SourceText }) {
+  const may = useMay()
   const kinds = [...new Set(source.blocks.map((b) => b.kind))]
   return kinds.map((kind) => (
     <section key={kind} className="panel">
@@ -254,6 +257,7 @@ function Blocks({ source }: { source: SourceText }) {
             <div className="block-head">
               <strong>{b.name ?? b.kind}</strong>
               {b.host && <Badge>host only</Badge>}
+              {b.kind === 'rule' && !b.host && b.name && may('editor') && <Link className="small" to={`/policy/new?rule=${encodeURIComponent(b.name)}`}>Edit in the form</Link>}
               <button type="button" className="linkish small" onClick={() => setQuery({ view: '', file: b.file, line: String(b.line) })}>{b.file}:{b.line}</button>
             </div>
             <pre className="code" tabIndex={0} role="region" aria-label={`${kind} ${b.name ?? ''}`}><code>{b.hcl}</code></pre>

@@ -7,6 +7,7 @@ import type { Status, VerifyReport } from '../lib/types'
 import { Badge, Button, Facts, Fault, Foreign, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { Code } from '../ui/code'
 import { OutletsPanel } from './outlets'
+import { StorePanel } from './store'
 import { PushPanel } from './push'
 import { OperatorsPanel, PasskeysPanel, TokensPanel } from './people'
 
@@ -61,6 +62,7 @@ export function SettingsPage() {
           <OperatorsPanel />
           <TokensPanel />
           <OutletsPanel />
+          <StorePanel />
           <AuditPanel />
           <ThemePanel />
         </>

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'react'
+import { heldBack } from '../lib/command'
 import { useResource } from '../lib/resource'
 import { go, usePlace } from '../lib/router'
 import { beginTrial, trialDraft, trialOf, type TrialForm } from '../lib/trial'
@@ -12,7 +13,10 @@ import { say } from '../ui/toast'
 export function TrialPage() {
   const { query } = usePlace()
   const from = query.get('from') ?? ''
-  const action = useResource<ActionRecord>(from ? `/actions/${encodeURIComponent(from)}` : null)
+  const bare = useResource<ActionRecord>(from ? `/actions/${encodeURIComponent(from)}` : null)
+  const all = useResource<ActionRecord>(bare.data && heldBack(bare.data) ? `/actions/${encodeURIComponent(from)}/whole` : null)
+  const waits = bare.data && heldBack(bare.data) && !all.data && !all.error // who may not read the body makes the test without it
+  const action = { error: bare.error, data: waits ? undefined : (all.data ?? bare.data) }
   const why = useResource<{ now: Explanation }>(from ? `/actions/${encodeURIComponent(from)}/why` : null)
   const source = useResource<SourceText>('/policy')
   const roles = useResource<Role[]>('/roles')

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react'
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type CompletionContext } from '@codemirror/autocomplete'
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, snippetCompletion, type Completion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
 import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language'
 import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from '@codemirror/lint'
@@ -7,7 +7,7 @@ import { highlightSelectionMatches, searchKeymap } from '@codemirror/search'
 import { Compartment, EditorState } from '@codemirror/state'
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view'
 import { tags as t } from '@lezer/highlight'
-import type { Finding } from '../lib/types'
+import type { Finding, Proposals, Proposed } from '../lib/types'
 import { hcl } from './hcl'
 
 interface Props {
@@ -15,10 +15,13 @@ interface Props {
   text: string // another text begins anew
   readOnly: boolean
   findings: Finding[]
-  words: string[] // that completion proposes
+  propose: (text: string, line: number, column: number, signal: AbortSignal) => Promise<Proposals>
   at?: number // line to begin at
   onChange: (text: string) => void
   onSave: () => void
+  onFormat: () => void
+  /** is told how to put another text in place of what stands there */
+  onReady: (put: (text: string) => void) => void
 }
 
 const colours = HighlightStyle.define([
@@ -40,6 +43,7 @@ const theme = EditorView.theme({
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'var(--accent-soft) !important' },
   '.cm-tooltip': { backgroundColor: 'var(--raised)', border: '1px solid var(--line)', borderRadius: '6px', color: 'var(--text)' },
   '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--accent-soft)', color: 'var(--text)' },
+  '.cm-completionInfo': { whiteSpace: 'pre-wrap', maxWidth: '44ch' },
   '.cm-panels': { backgroundColor: 'var(--sunk)', color: 'var(--text)' },
   // The library's own marks are images in the style, which the policy refuses.
   '.cm-lintRange': { backgroundImage: 'none !important', textDecoration: 'underline wavy', textUnderlineOffset: '3px' },
@@ -52,6 +56,26 @@ const theme = EditorView.theme({
   '.cm-matchingBracket': { backgroundColor: 'var(--accent-soft)' },
 })
 
+const types: Record<string, string> = { attribute: 'property', block: 'class', function: 'function', fact: 'variable', reference: 'constant', word: 'enum' }
+
+/** option is a proposal as the editor takes it. */
+function option(p: Proposed): Completion {
+  const c: Completion = { label: p.label, type: types[p.kind] ?? 'text' }
+  if (p.detail) c.detail = p.detail
+  if (p.doc) c.info = p.doc.replaceAll('**', '')
+  return p.insert.includes('$0') ? snippetCompletion(p.insert.replaceAll('$0', '${}'), c) : { ...c, apply: p.insert }
+}
+
+/** put replaces no more of a text than differs, so that the cursor stays. */
+function put(v: EditorView, text: string) {
+  const old = v.state.doc.toString()
+  let from = 0
+  while (from < old.length && old[from] === text[from]) from++
+  let back = 0
+  while (back < Math.min(old.length, text.length) - from && old[old.length - 1 - back] === text[text.length - 1 - back]) back++
+  if (old !== text) v.dispatch({ changes: { from, to: old.length - back, insert: text.slice(from, text.length - back) }, userEvent: 'input.format' })
+}
+
 const nonce = () => document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce ?? ''
 
 export default function Editor(p: Props) {
@@ -62,10 +86,18 @@ export default function Editor(p: Props) {
   const writable = useRef(new Compartment())
 
   useEffect(() => {
-    const complete = (c: CompletionContext) => {
-      const word = c.matchBefore(/[\w.-]+/)
-      if (!word && !c.explicit) return null
-      return { from: word?.from ?? c.pos, options: now.current.words.map((label) => ({ label })), validFor: /^[\w.-]*$/ }
+    const complete = async (c: CompletionContext): Promise<CompletionResult | null> => {
+      if (now.current.readOnly || (!c.explicit && !c.matchBefore(/[\w.\-"[]$/))) return null
+      const line = c.state.doc.lineAt(c.pos)
+      const stop = new AbortController()
+      c.addEventListener('abort', () => stop.abort())
+      try {
+        const got = await now.current.propose(c.state.doc.toString(), line.number - 1, c.pos - line.from, stop.signal)
+        const from = c.pos - got.before
+        return { from, options: got.items.map(option), validFor: c.state.sliceDoc(from, c.pos).includes('.') ? /^[\w.-]*$/ : /^[\w-]*$/ }
+      } catch {
+        return null // the check of the draft says what is wrong
+      }
     }
     const v = new EditorView({
       parent: box.current!,
@@ -80,6 +112,7 @@ export default function Editor(p: Props) {
           EditorState.tabSize.of(2),
           EditorView.contentAttributes.of({ 'aria-label': `Text of ${p.name}`, tabindex: '0' }),
           keymap.of([
+            { key: 'Shift-Alt-f', run: () => (now.current.onFormat(), true) },
             { key: 'Mod-s', run: () => (now.current.onSave(), true) },
             ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap,
             { key: 'Escape', run: (e) => (e.contentDOM.blur(), true) },
@@ -90,6 +123,7 @@ export default function Editor(p: Props) {
       }),
     })
     view.current = v
+    now.current.onReady((text) => put(v, text))
     if (p.at && p.at <= v.state.doc.lines) {
       v.dispatch({ effects: EditorView.scrollIntoView(v.state.doc.line(p.at).from, { y: 'start', yMargin: 20 }) })
     }
