@@ -81,9 +81,9 @@ func (c *connect) Forward(ctx context.Context, up protocols.Upstream) (action.Re
 	switch {
 	case errors.As(err, &said):
 		c.s.screen.Text(said.Raw)
-		return action.Result{Status: said.Code, Failed: true, Err: err.Error()}, c.s.agent.Say(said.Raw)
+		return action.Result{Status: c.s.screen.Words(said.Code), Failed: true, Err: c.s.screen.Words(err.Error())}, c.s.agent.Say(said.Raw)
 	case err != nil:
-		return action.Result{Status: "08006", Failed: true, Err: err.Error()},
+		return action.Result{Status: "08006", Failed: true, Err: c.s.screen.Words(err.Error())},
 			c.s.agent.Tell(refusal.Fatal("08006", "sallyport cannot log in to the database", "An operator finds the cause in sallyport's log."))
 	}
 	return action.Result{Status: "connected"}, c.s.greet(greeting)

@@ -121,7 +121,7 @@ func (l *look) ask(ctx context.Context, up protocols.Upstream, r *rows.Source) e
 		login.Password = password
 	}
 	if _, err := upstream.Start(ctx, link.Conn, link.Stream, login); err != nil {
-		return err
+		return errors.New(cred.Used().MaskString(err.Error())) // a server may quote the password
 	}
 	defer link.Stream.Release()
 	r.Conn, r.In = link.Conn, link.Stream

@@ -71,6 +71,13 @@ func (s *Screen) Text(b []byte) {
 	}
 }
 
+// Words gives a text without what Text masks: a server may say what it was told.
+func (s *Screen) Words(text string) string {
+	b := []byte(text)
+	s.Text(b)
+	return string(b)
+}
+
 func (s *Screen) note(from, to int) { s.places = append(s.places, place{from, to}) }
 
 // walk follows the messages of b and gives where the body of the last one begins, or
