@@ -79,6 +79,7 @@ func (a *API) addAgent(r *http.Request, e Enrolment) (Enrolled, error) {
 	if err := netstack.CheckName(e.Name); err != nil {
 		return Enrolled{}, route.BadRequest("%w", err)
 	}
+	route.Note(r, "name", e.Name)
 	roles, err := a.rolesFor(e.Name, e.Roles)
 	if err != nil {
 		return Enrolled{}, err

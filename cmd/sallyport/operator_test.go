@@ -85,6 +85,8 @@ func TestAFirstOperatorByCurl(t *testing.T) {
 	const told = "ana login|ana login|ana DELETE /api/v1/session|ana POST /api/v1/agents|ana setup"
 	if got := strings.Join(whats, "|"); got != told {
 		t.Errorf("the audit has %s", got)
+	} else if log[3].Notes["name"] != "ci" {
+		t.Errorf("it does not say which agent was enrolled: %v", log[3].Notes)
 	}
 	has(t, d.ok("audit", "verify").stdout, "Operators:  5 entries, signed up to number 5", "Verdict:    whole")
 }

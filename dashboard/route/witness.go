@@ -30,9 +30,9 @@ type Witness interface {
 type notesKey struct{}
 
 // Note adds to what the operators' audit keeps of this request. It keeps nothing
-// outside of one that is watched.
+// outside of one that is watched, and no empty text.
 func Note(r *http.Request, name, text string) {
-	if notes, ok := r.Context().Value(notesKey{}).(map[string]string); ok {
+	if notes, ok := r.Context().Value(notesKey{}).(map[string]string); ok && text != "" {
 		notes[name] = text
 	}
 }
