@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"sallyport.dev/sallyport/cmd/sallyport/cli"
@@ -274,7 +275,13 @@ func (r *root) presetsCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "ls", Short: "List the presets", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				return r.Print(cmd, presets.List(), lines(presets.List()))
+				return r.Print(cmd, presets.List(), func(w io.Writer) error {
+					t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+					for _, name := range presets.List() {
+						cli.Printf(t, "%s\t%s\n", name, presets.Description(name))
+					}
+					return t.Flush()
+				})
 			},
 		},
 		&cobra.Command{

@@ -6,6 +6,7 @@ package presets
 import (
 	"embed"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +28,18 @@ func List() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Description says in a few words what a preset is; "" if there is none of that name.
+func Description(name string) string {
+	text, _ := Get(name)
+	for line := range strings.Lines(string(text)) {
+		attr, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if words, err := strconv.Unquote(strings.TrimSpace(value)); err == nil && strings.TrimSpace(attr) == "description" {
+			return words
+		}
+	}
+	return ""
 }
 
 // Get gives the file of one preset, which holds one service block of that name.

@@ -48,6 +48,9 @@ func TestShape(t *testing.T) {
 		if body.Attributes["description"] == nil || body.Attributes["protocol"] == nil {
 			t.Errorf("%s: description or protocol missing", name)
 		}
+		if words, _ := body.Attributes["description"].Expr.Value(nil); words.AsString() != presets.Description(name) {
+			t.Errorf("%s: is described as %q", name, presets.Description(name))
+		}
 		seen := map[string]bool{}
 		for _, b := range body.Blocks {
 			if b.Type != "operation" || len(b.Labels) != 1 || seen[b.Labels[0]] {
