@@ -46,9 +46,9 @@ func (r commands) list() *cobra.Command {
 					return nil
 				}
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(t, "NAME\tPROTOCOL\tHOSTS\tSECRETS\tROLES")
+				fmt.Fprintln(t, "NAME\tPROTOCOL\tSECRETS\tROLES\tHOSTS")
 				for _, s := range list {
-					cli.Printf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Protocol, strings.Join(s.Hosts, " "), cli.OrDash(strings.Join(s.Secrets, " ")), cli.OrDash(strings.Join(s.Roles, " ")))
+					cli.Printf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Protocol, cli.OrDash(strings.Join(s.Secrets, " ")), cli.OrDash(strings.Join(s.Roles, " ")), strings.Join(s.Hosts, " "))
 				}
 				return t.Flush()
 			})
