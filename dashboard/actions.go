@@ -32,10 +32,20 @@ func (a *API) actions(r *http.Request, p route.Page) ([]audit.Record, string, er
 	if len(got) == q.Limit {
 		next = strconv.FormatUint(got[len(got)-1].Seq, 10)
 	}
+	for i := range got {
+		bare(r, &got[i])
+	}
 	return got, next, nil
 }
 
 func (a *API) action(r *http.Request) (audit.Record, error) {
+	rec, err := a.find(r)
+	bare(r, &rec)
+	return rec, err
+}
+
+// find looks up the action that the path names.
+func (a *API) find(r *http.Request) (audit.Record, error) {
 	id := r.PathValue("id")
 	got, err := a.Log.Query(r.Context(), audit.Query{Terms: []audit.Term{{Field: "id", Values: []string{id}}}, Limit: 1})
 	if err != nil {

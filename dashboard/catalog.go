@@ -123,7 +123,7 @@ func (a *API) rows(r *http.Request, p route.Page) ([]Row, string, error) {
 }
 
 func (a *API) why(r *http.Request) (Why, error) {
-	rec, err := a.action(r)
+	rec, err := a.find(r)
 	if err != nil {
 		return Why{}, err
 	}

@@ -26,6 +26,7 @@ const (
 type stream struct {
 	a     *API
 	w     io.Writer
+	r     *http.Request
 	rows  bool   // what a list shows, instead of whole records
 	asks  bool   // tells how many asks wait, too
 	since uint64 // the last record that was sent
@@ -41,7 +42,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return route.BadRequest("query: %w", err)
 	}
-	s := &stream{a: a, w: w, rows: params.Get("view") == "row", asks: params.Get("with") == "approvals"}
+	s := &stream{a: a, w: w, r: r, rows: params.Get("view") == "row", asks: params.Get("with") == "approvals"}
 	last := r.Header.Get("Last-Event-ID")
 	if last != "" {
 		if s.since, err = strconv.ParseUint(last, 10, 62); err != nil {
@@ -137,6 +138,11 @@ func (s *stream) record(e audit.Event) error {
 	var v any = e.Record
 	if s.rows {
 		v = rowOf(&e.Record)
+	} else if !seesBodies(s.r) {
+		rec := e.Record // followers share its parts
+		rec.Parts = slices.Clone(rec.Parts)
+		bare(s.r, &rec)
+		v = rec
 	}
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -148,15 +148,20 @@ func (a *API) recordRoutes() route.Table {
 	return route.Table{
 		{
 			Method: "GET", Pattern: "/api/v1/actions", Right: route.Viewer, Do: route.List(a.actions),
-			Doc: "Recorded actions that a query finds.", Query: []string{"q the query, in the language of the log command"},
+			Doc: "Recorded actions that a query finds, without what was sent in bodies.", Query: []string{"q the query, in the language of the log command"},
 		},
 		{
-			Method: "GET", Pattern: "/api/v1/actions.jsonl", Right: route.Viewer, Do: route.Raw("application/jsonl", a.export),
-			Doc: "Every recorded action that a query finds, one a line, oldest first; its limit is not looked at, and since is by when it was written.",
+			Method: "GET", Pattern: "/api/v1/actions.jsonl", Right: route.Viewer, Watched: true, Do: route.Raw("application/jsonl", a.export),
+			Doc:   "Every recorded action that a query finds, one a line, oldest first; its limit is not looked at, and since is by when it was written. Bodies take a fresh proof of who asks.",
+			Query: []string{"q the query, in the language of the log command", "bodies 1: with what was sent in bodies, as far as it is kept"},
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/actions/{id}", Right: route.Viewer, Do: route.Out(a.action),
-			Doc: "One recorded action.",
+			Doc: "One recorded action, without what was sent in its body.",
+		},
+		{
+			Method: "GET", Pattern: "/api/v1/actions/{id}/whole", Right: route.Viewer, StepUp: true, Watched: true, Do: route.Out(a.whole),
+			Doc: "One recorded action with what was sent in its body, as far as it is kept.",
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/events", Right: route.Viewer, Do: route.Raw("text/event-stream", a.events),
