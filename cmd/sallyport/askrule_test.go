@@ -110,7 +110,7 @@ func TestAProposedServiceIsDraftedAndDone(t *testing.T) {
 func TestAllOfAnAskIsPrinted(t *testing.T) {
 	d := newDesk(t, oneRole)
 	s := d.shopper("laptop")
-	const lines = 300_000
+	const lines = 30_000
 	body := strings.Repeat("pay 5 to bob\u202e\n", lines)
 	var wg sync.WaitGroup
 	wg.Go(func() {
