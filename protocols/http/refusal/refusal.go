@@ -177,6 +177,7 @@ func (p *Problem) Write(w http.ResponseWriter, method string) {
 	if err != nil {
 		body = []byte("{}")
 	}
+	body = append(body, '\n') // what a person reads with curl ends before the prompt
 	h := w.Header()
 	h.Set("Content-Type", media)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
