@@ -4,6 +4,7 @@ import (
 	"unicode/utf16"
 
 	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/source"
 )
 
 // maxProposals bounds what is proposed for one place.
@@ -23,6 +24,11 @@ type Proposal struct {
 // and the UTF-16 unit in it count from zero; the proposals replace the before units
 // that stand in front of the place.
 func Propose(texts map[string]string, name string, line, character int, o policy.Options) (before int, list []Proposal) {
+	for file, text := range texts { // whoever sends them may mean harm: the time grows with the square of the depth
+		if _, deep := source.TooDeep([]byte(text), file); deep {
+			return 0, nil
+		}
+	}
 	s := &Server{Options: o, given: texts}
 	doc := &document{text: texts[name]}
 	p := place{doc, name, doc.offset(position{line, character})}

@@ -45,3 +45,11 @@ func TestPropose(t *testing.T) {
 		t.Errorf("a file that is not there: %d, %d proposals", n, len(list))
 	}
 }
+
+// A text that no configuration can be is not looked at, which would take its time.
+func TestT53_NothingIsProposedInADepth(t *testing.T) {
+	texts := map[string]string{"a.hcl": "", "b.hcl": strings.Repeat("a {\n", 300)}
+	if n, list := lsp.Propose(texts, "a.hcl", 0, 0, policy.Options{}); n != 0 || len(list) != 0 {
+		t.Errorf("%d, %d proposals", n, len(list))
+	}
+}
