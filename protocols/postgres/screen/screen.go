@@ -6,6 +6,7 @@ package screen
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"sallyport.dev/sallyport/vault/scrub"
 )
@@ -96,10 +97,12 @@ func (s *Screen) walk(b []byte) (last int) {
 // they go out, and notes what reaches beyond. What begins in a header is no value. The first message begins before b if
 // some of it is left.
 func (s *Screen) cover(b []byte, left, out int) {
+	slices.SortFunc(s.places, func(a, b place) int { return a.from - b.from })
+	next := 0 // of the places; a row may hold as many as there are rows
 	for body, at := 0, left; ; {
 		end := min(at, out)
-		for _, p := range s.places {
-			if p.from >= body && p.from < end {
+		for ; next < len(s.places) && s.places[next].from < end; next++ {
+			if p := s.places[next]; p.from >= body {
 				star(b[p.from:min(p.to, end)])
 			}
 		}

@@ -23,6 +23,9 @@ const (
 	maxSalt  = 128 // digits; a server takes 24
 	maxKey   = 44  // digits of 32 bytes
 
+	// firstStep is what is decoded at first: more than the count, which tells it.
+	firstStep = 16
+
 	// maxVerifier is the length of the longest, in hex.
 	maxVerifier = 2 * (len(scramMark) + maxCount + 1 + maxSalt + 1 + maxKey + 1 + maxKey)
 )
@@ -66,13 +69,15 @@ func digits(b []byte, from, to int, found func(from, to int)) {
 			found(from-1, from+whole)
 		}
 	case len(text) > 2*md5Digits:
-		inHex(text, scramInHex, scram, func(at, end int) { found(from+at, from+end) })
-		inHex(text, md5InHex, md5, func(at, end int) { found(from+at, from+end) })
+		inHex(text, scramInHex, scram, 1, func(at, end int) { found(from+at, from+end) })
+		inHex(text, md5InHex, md5, md5Digits, func(at, end int) { found(from+at, from+end) })
 	}
 }
 
-// inHex calls found with what stands in digits, in hex, behind a mark.
-func inHex(digits []byte, mark string, length func([]byte) int, found func(at, end int)) {
+// inHex calls found with what stands in digits, in hex, behind a mark and is at least
+// so long. It decodes no further than that goes: a row may hold nothing but marks.
+func inHex(digits []byte, mark string, length func([]byte) int, least int, found func(at, end int)) {
+	var plain [maxVerifier / 2]byte
 	for next := 0; ; {
 		i := bytes.Index(digits[next:], []byte(mark))
 		if i < 0 {
@@ -80,22 +85,34 @@ func inHex(digits []byte, mark string, length func([]byte) int, found func(at, e
 		}
 		at := next + i
 		next = at + len(mark)
-		var plain [maxVerifier / 2]byte
 		rest := digits[next:]
-		n, _ := hex.Decode(plain[:], rest[:min(len(rest), maxVerifier)&^1]) //nolint:errcheck // they are hex digits
-		if n = length(plain[:n]); n > 0 {
+		rest = rest[:min(len(rest), maxVerifier)&^1]
+		if len(rest) < 2 || !isHex(nibble(rest[0])<<4|nibble(rest[1])) { // so begin both
+			continue
+		}
+		n := 0
+		for got, step := 0, firstStep; n == got && got < len(rest)/2; step *= 2 {
+			more := rest[2*got : min(2*(got+step), len(rest))]
+			hex.Decode(plain[got:], more) //nolint:errcheck // they are hex digits
+			got += len(more) / 2
+			n = length(plain[:got])
+		}
+		if n >= least {
 			found(at, next+2*n)
 		}
 	}
 }
 
-// md5 gives how much of b is what stands behind md5 in a verifier.
-func md5(b []byte) int {
-	if run(b, isHex, md5Digits) == md5Digits {
-		return md5Digits
+// nibble is the value of a hex digit.
+func nibble(c byte) byte {
+	if isDigit(c) {
+		return c - '0'
 	}
-	return 0
+	return c - 'a' + 10
 }
+
+// md5 gives how much of b is what stands behind md5 in a verifier, as far as b goes.
+func md5(b []byte) int { return run(b, isHex, md5Digits) }
 
 // scram gives how much of b is what stands behind scramMark, as far as b goes: 0
 // where it is something else.
