@@ -171,10 +171,11 @@ func write(w io.Writer, list []vault.Info) error {
 		if s.By != "" {
 			by = cli.Printable(s.By)
 		}
-		cli.Printf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, cli.Printable(s.Source), version, moment(s.Created, "-"), by, moment(s.Used, "never"), moment(s.Expires, "-"))
+		cli.Printf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s", s.Name, cli.Printable(s.Source), version, moment(s.Created, "-"), by, moment(s.Used, "never"), moment(s.Expires, "-"))
 		if s.Problem != "" {
-			cli.Printf(t, "\t! %s\n", cli.Printable(s.Problem))
+			cli.Printf(t, "\t! %s", cli.Printable(s.Problem))
 		}
+		fmt.Fprintln(t)
 	}
 	return t.Flush()
 }
