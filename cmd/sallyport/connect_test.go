@@ -143,3 +143,14 @@ func TestSecretConnectByDevice(t *testing.T) {
 		t.Errorf("exit %d\n%s", r.code, r.stderr)
 	}
 }
+
+func TestTheSecretOfAClientComesFirst(t *testing.T) {
+	d, _ := connecting(t, func(s *idp.Server) string {
+		return fmt.Sprintf("device_url = %q, token_url = %q, client_secret = secret.client", s.URL+"/device", s.URL+"/token")
+	})
+	if r := d.call("secret", "connect", "notes"); r.code != 1 || !strings.Contains(r.stderr, "comes first: sallyport secret set client") {
+		t.Errorf("exit %d\n%s", r.code, r.stderr)
+	}
+	// What is wrong stands at the end of its line, so that the columns hold.
+	has(t, d.ok("secret", "ls").stdout, "client  sealed  -        -    -   never      -  ! not set\n", "notes   sealed  -        -    -   never      -  ! not set\n")
+}

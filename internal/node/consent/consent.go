@@ -78,6 +78,9 @@ func (o *Options) account(name string) (connect.Account, error) {
 	a := connect.Account{Spec: *spec}
 	if !spec.Public {
 		s, err := o.Vault.Value(auth.Secrets[0])
+		if errors.Is(err, vault.ErrNotFound) {
+			return connect.Account{}, fmt.Errorf("the secret of the client comes first: sallyport secret set %s", auth.Secrets[0])
+		}
 		if err != nil {
 			return connect.Account{}, fmt.Errorf("the secret of the client: %w", err)
 		}
