@@ -44,7 +44,7 @@ func (s *Sketcher) Service(ctx context.Context, p *action.Peer, host string) (ac
 	with, err := s.Source.Draft(ctx, out.Draft)
 	switch {
 	case err != nil:
-		out.Note("As it stands it would not be taken: " + err.Error())
+		out.Note("As it stands it would not be taken: " + oneLine(err))
 	case with.Resolve(p, host, netip.AddrPortFrom(netip.IPv4Unspecified(), 443)).Service == nil:
 		out.Note("The agent could not use it yet.")
 	default:

@@ -70,6 +70,15 @@ func (s *Sketcher) Rule(ctx context.Context, a *action.Action, at time.Time) (ac
 	return s.tried(ctx, out, a, at), nil
 }
 
+// oneLine puts what does not load, an error a line, into one sentence.
+func oneLine(err error) string {
+	what, list, several := strings.Cut(err.Error(), "\n")
+	if !several {
+		return what
+	}
+	return what + ": " + strings.ReplaceAll(list, "\n", "; ")
+}
+
 // tried says what the rules would come to.
 func (s *Sketcher) tried(ctx context.Context, out action.Sketch, a *action.Action, at time.Time) action.Sketch {
 	if len(out.Draft.Edits) == 0 {
@@ -77,7 +86,7 @@ func (s *Sketcher) tried(ctx context.Context, out action.Sketch, a *action.Actio
 	}
 	with, err := s.Source.Draft(ctx, out.Draft)
 	if err != nil {
-		out.Note("As it stands it would not be taken: " + err.Error())
+		out.Note("As it stands it would not be taken: " + oneLine(err))
 		return out
 	}
 	d, known := with.Replay(a, at)

@@ -149,6 +149,8 @@ func TestARuleForTheLikesOfAnAction(t *testing.T) {
 			nil, "services of several protocols"},
 		{"a limit that is used up", "rule \"few\" {\n  on        = [service.shop]\n  methods   = [\"POST\"]\n  when      = http.query.x == \"1\"\n  verdict   = \"allow\"\n  otherwise = \"ask\"\n}\n",
 			"shop", send("POST", "/v1/x", ""), "ask", nil, "where its own conditions do not hold"},
+		{"a test wants the ask", careful + "test \"two look\" {\n  role    = role.buyer\n  service = service.shop\n  request = \"POST /v1/refunds\"\n  expect  = \"ask\"\n}\n",
+			"shop", send("POST", "/v1/refunds", ""), "", nil, "it would not be taken: the configuration would not load: "},
 		{"refused by now", "rule \"never\" {\n  on      = [service.shop]\n  methods = [\"POST\"]\n  verdict = \"deny\"\n}\n", "shop", send("POST", "/v1/x", ""), "", nil, "a rule refuses it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
