@@ -81,7 +81,7 @@ func TestTenThousandSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if loaded > loadWithin || rotated > rotateWithin {
+	if !raceEnabled && (loaded > loadWithin || rotated > rotateWithin) { // the race detector makes it many times slower
 		t.Errorf("loaded in %s, of %s; rotated in %s, of %s", loaded, loadWithin, rotated, rotateWithin)
 	}
 	t.Logf("loaded in %s, rotated in %s, the slowest of the requests meanwhile took %s", loaded, rotated, slowest)
