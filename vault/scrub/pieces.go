@@ -2,7 +2,7 @@ package scrub
 
 // Pieces masks values in a stream whose bytes come in pieces that may not wait for one
 // another, as the frames of a socket do. Its zero value is ready. It belongs to one
-// goroutine and keeps what came before, as far back as a value reaches.
+// goroutine and keeps what came before, as far back as what may become a value.
 type Pieces struct {
 	past []byte // as it came: what went out and may begin a value, then what is held
 	held int    // bytes at the end of past that are held
@@ -22,6 +22,7 @@ func (p *Pieces) Next(m *Matcher, b []byte, end bool) []byte {
 		return p.out
 	}
 	hold := m.begun(all)
+	keep := len(all) - hold // what makes a value with what comes begins here or later
 	places := m.find(all, nil)
 	if end {
 		if hold >= Least {
@@ -31,11 +32,13 @@ func (p *Pieces) Next(m *Matcher, b []byte, end bool) []byte {
 	}
 	hold = min(hold, len(p.out))
 	for i := range places {
+		if places[i].to > len(all)-hold { // of which a part is held
+			keep = min(keep, places[i].from)
+		}
 		places[i].from, places[i].to = places[i].from-from, places[i].to-from
 	}
 	p.out = p.out[:len(p.out)-hold]
 	cover(p.out, places)
-	keep := all[max(0, len(all)-hold-(m.longest-1)):]
-	p.past, p.held = all[:copy(all, keep)], hold
+	p.past, p.held = all[:copy(all, all[keep:])], hold
 	return p.out
 }

@@ -169,3 +169,14 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// What an origin sends in frames of one byte costs by the byte, however long the values
+// are that are looked for.
+func BenchmarkSmallFrames(b *testing.B) {
+	used := scrub.New(bytes.Repeat([]byte("a-key-in-PEM"), 250))
+	data := bytes.Repeat([]byte("\x02\x01a"), 20_000)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		io.Copy(io.Discard, NewReader(bytes.NewReader(data), func() *scrub.Matcher { return used })) //nolint:errcheck // it is in memory
+	}
+}
