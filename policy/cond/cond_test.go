@@ -542,7 +542,7 @@ func TestT53_ConditionBudget(t *testing.T) {
 		if got, need := compile(t, expr).Eval(env); got != Unknown || need != 0 {
 			t.Errorf("%s is %v", expr, got)
 		}
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > time.Second && !raceEnabled { // which makes expressions many times slower
 			t.Errorf("%s took %v", expr, took)
 		}
 	}
