@@ -25,9 +25,9 @@ export function DocsPage({ name }: { name: string }) {
       <div className="docs-main">
         {list.error ? (
           <Fault problem={list.error} retry={list.reload} />
-        ) : q ? (
+        ) : !list.data ? null : q ? ( // the list above pushes nothing down then
           <Found q={q} />
-        ) : list.data?.length === 0 ? (
+        ) : list.data.length === 0 ? (
           <>
             <PageHead title="Docs" />
             <Empty title="This build has no documentation" />
@@ -177,6 +177,14 @@ function Piece({ b, page, at }: { b: Block; page: string; at: string }): ReactNo
   }
 }
 
+const heights: Record<string, number> = { '1440': 900, '1024': 768, '360': 740 }
+
+/** sizeOf is how large a picture is, by its name, so that its place is kept for it. */
+function sizeOf(name: string): { width?: number; height?: number } {
+  const width = /-(\d+)-\w+\.png$/.exec(name)?.[1] ?? ''
+  return heights[width] ? { width: Number(width), height: heights[width] } : {}
+}
+
 function Words({ list, page }: { list: Inline[]; page: string }): ReactNode {
   return list.map((x, i) => {
     switch (x.kind) {
@@ -189,7 +197,7 @@ function Words({ list, page }: { list: Inline[]; page: string }): ReactNode {
       case 'em':
         return <em key={i}><Words list={x.inside} page={page} /></em>
       case 'image':
-        return /^img\/[\w-]+\.png$/.test(x.to) ? <img key={i} src={`/api/v1/docs/${x.to}`} alt={x.text} loading="lazy" /> : x.text
+        return /^img\/[\w-]+\.png$/.test(x.to) ? <img key={i} src={`/api/v1/docs/${x.to}`} alt={x.text} loading="lazy" {...sizeOf(x.to)} /> : x.text
       case 'link': {
         const to = leads(x.to, page)
         const inside = <Words list={x.inside} page={page} />

@@ -7,11 +7,13 @@ import { useMay } from '../lib/who'
 import { Button, Confirm } from '../ui/kit'
 import { attempt, say } from '../ui/toast'
 
+export const livePath = (id: string) => `/sessions?q=${encodeURIComponent(term('session', id))}`
+
 /** EndSession closes what an agent has open in a session that goes on, or keeps the
  * agent out altogether. */
 export function EndSession({ id, agent }: { id: string; agent: string }) {
   const may = useMay()
-  const { data } = useResource<{ live: boolean }[]>(`/sessions?q=${encodeURIComponent(term('session', id))}`)
+  const { data } = useResource<{ live: boolean }[]>(livePath(id))
   const [asking, setAsking] = useState<'' | 'end' | 'freeze'>('')
   if (!may('editor') || !data?.[0]?.live) return null
   const end = () =>

@@ -15,9 +15,19 @@ export function HomePage() {
   const asks = useResource<Approval[]>('/approvals?past=30')
   const denied = useRecent('verdict:deny since:24h', 200)
   const first = useRecent('', 1)
+  const spent = useResource<Report>(spentToday)
   const s = status.data
   const pending = (asks.data ?? []).filter((a) => a.state === 'pending')
   const steps = s && agents.data && secrets.data && first.rows ? setup(s, agents.data, first.rows.length > 0) : null
+  // All of it at once: what comes later would push down what is read already.
+  if (![status, agents, secrets, asks, spent].every((r) => r.data || r.error) || ![denied, first].every((r) => r.rows || r.error)) {
+    return (
+      <>
+        <PageHead title="Home" />
+        <Skeleton lines={12} />
+      </>
+    )
+  }
   return (
     <>
       <PageHead title="Home" />
@@ -90,9 +100,11 @@ export function HomePage() {
   )
 }
 
+const spentToday = '/usage?since=today&by=total'
+
 /** Spent looks again once a minute while somebody may be looking. */
 function Spent() {
-  const { data, reload } = useResource<Report>('/usage?since=today&by=total')
+  const { data, reload } = useResource<Report>(spentToday)
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === 'visible' && reload(), 60_000)
     return () => clearInterval(timer)

@@ -23,13 +23,16 @@ export function ServicesPage() {
   const known = secrets.data ?? []
   const usedBy = (name: string) => (services.data ?? []).filter((s) => s.secrets?.includes(name)).map((s) => s.name)
   const missing = [...new Set((services.data ?? []).flatMap((s) => s.secrets ?? []))].filter((n) => !known.some((s) => s.name === n && (!s.problem || s.source !== 'sealed')))
+  // All of it at once: what comes later would push down what is read already.
+  const ready = (services.data || services.error) && (secrets.data || secrets.error) && (status.data || status.error)
   return (
     <>
       <PageHead title="Services and secrets">
         {may('admin') && <Button icon="key" onClick={() => setSetting('')}>Set a secret</Button>}
         {may('editor') && <Link className="button main" to="/services/new"><Icon name="plus" />Add a service</Link>}
       </PageHead>
-      {missing.length > 0 && (
+      {!ready && <Skeleton lines={10} />}
+      {ready && missing.length > 0 && (
         <Panel title="Secrets without a value" className="attention">
           <ul className="lines">
             {missing.map((n) => (
@@ -41,7 +44,7 @@ export function ServicesPage() {
           </ul>
         </Panel>
       )}
-      <Panel title="Services">
+      {ready && <Panel title="Services">
         {services.error ? (
           <Fault problem={services.error} retry={services.reload} />
         ) : !services.data ? (
@@ -53,8 +56,8 @@ export function ServicesPage() {
         ) : (
           <ServiceTable list={services.data} warnings={status.data?.account_warnings ?? {}} />
         )}
-      </Panel>
-      <Panel title="Secrets">
+      </Panel>}
+      {ready && <Panel title="Secrets">
         {secrets.error ? (
           <Fault problem={secrets.error} retry={secrets.reload} />
         ) : !secrets.data ? (
@@ -66,7 +69,7 @@ export function ServicesPage() {
         ) : (
           <SecretTable list={known} usedBy={usedBy} set={setSetting} connects={connects} connect={setConnecting} />
         )}
-      </Panel>
+      </Panel>}
       {connecting && (
         <Suspense>
           <ConnectForm name={connecting} onClose={() => setConnecting('')} />

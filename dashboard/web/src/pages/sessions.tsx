@@ -3,10 +3,11 @@ import { get, problem, type Problem } from '../lib/api'
 import { absolute, clock, count, duration, plural } from '../lib/format'
 import { useLive } from '../lib/live'
 import { term } from '../lib/query'
+import { useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
 import type { Row } from '../lib/types'
 import { money, promptOf, took } from '../lib/usage'
-import { EndSession } from './endsession'
+import { EndSession, livePath } from './endsession'
 import { Badge, cx, Empty, Fault, Foreign, Link, PageHead, Skeleton, Time, VerdictBadge } from '../ui/kit'
 
 const reach = 5000 // newest actions that the list of sessions is made of
@@ -108,7 +109,9 @@ export function SessionsPage() {
 const most = 2000
 
 export function SessionPage({ id }: { id: string }) {
-  const { rows, error, load } = useActions(term('session', id), most)
+  const { rows: read, error, load } = useActions(term('session', id), most)
+  const live = useResource<{ live: boolean }[]>(livePath(id))
+  const rows = live.data || live.error ? read : null // its buttons move nothing that is read already
   const list = rows ? [...rows].reverse() : []
   const first = list[0]
   const last = list.at(-1)
