@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,9 +41,11 @@ role "agents" { use = [service.shop] }
 `
 
 const firstRule = `
+# Asked for by the bookkeepers.
 rule "no order is deleted" {
   on      = [service.shop]
-  methods = ["DELETE"]
+  methods = ["DELETE"] # and nothing else
+  unless  = agent.name == "nobody"
   verdict = "deny"
   reason  = "Orders are kept."
 }
@@ -90,6 +93,7 @@ func TestTheFirstDay(t *testing.T) {
 	client := s.enrol(b)
 	b.press("Escape")
 	b.gone(".dialog")
+	s.letsIn(b)
 
 	b.visit("/policy")
 	b.see(".cm-content", "service")
@@ -99,7 +103,19 @@ func TestTheFirstDay(t *testing.T) {
 	b.see(".findings .error", "")
 	b.see(".cm-lintRange-error, .cm-lint-marker-error", "")
 	b.press("Control+a")
-	b.eval(fmt.Sprintf(`document.execCommand('insertText', false, %q)`, fresh+firstRule), nil)
+	b.eval(fmt.Sprintf(`document.execCommand('insertText', false, %q)`, fresh+"\nrule \"x\" {\n  on = [service.shop]\n  "), nil)
+	b.do("type", args{"text": "verd"}, nil)
+	b.see(".cm-completionInfo", "What becomes of the action")
+	b.accessible("completion")
+	b.click(".cm-tooltip-autocomplete li:has-text('verdict')")
+	b.until(`document.querySelector('.cm-content').innerText.includes('  verdict = ""')`)
+	b.press("Control+Space")
+	b.click(".cm-tooltip-autocomplete li:has(.cm-completionLabel:text-is('deny'))")
+	b.until(`document.querySelector('.cm-content').innerText.includes('  verdict = "deny"')`)
+	b.press("Control+a")
+	b.eval(fmt.Sprintf(`document.execCommand('insertText', false, %q)`, fresh+strings.NewReplacer("rule ", "rule   ", "  verdict = ", "verdict =   ").Replace(firstRule)), nil)
+	b.click("button:has-text('Format')")
+	b.until(`document.querySelector('.cm-content').innerText.includes('\n  verdict = "deny"\n')`)
 	b.until(`!document.querySelector('.policy-bar .main').disabled && document.querySelector('.policy-bar').innerText.includes('The draft loads')`)
 	b.click(".policy-bar .main")
 	b.see(".diff .d-in", "no order is deleted")
@@ -110,6 +126,7 @@ func TestTheFirstDay(t *testing.T) {
 	b.see(".toast", "Revision 2 is in force")
 	b.click("[role=tab]:has-text('History')")
 	b.see(".hcl-block", "orders are the books")
+	s.editsInTheForm(b)
 
 	if code := s.request(t.Context(), client, "DELETE", "https://shop.example.com/orders/17", ""); code != http.StatusForbidden {
 		t.Errorf("the rule does not hold: %d", code)
@@ -181,6 +198,54 @@ func TestTheFirstDay(t *testing.T) {
 	b.see("h1", "Settings")
 	s.notices(b)
 	s.Clean("the-shop's-own-token")
+}
+
+// editsInTheForm changes one value of the rule that stands there; all else stays.
+func (s *site) editsInTheForm(b *browser) {
+	s.t.Helper()
+	var before, after string
+	const text = `fetch('/api/v1/policy').then((r) => r.json()).then((p) => p.files[0].text)`
+	b.eval(text, &before)
+	b.click("[role=tab]:has-text('Blocks')")
+	b.click(".hcl-block a:has-text('Edit in the form')")
+	b.see("h1", "Edit rule")
+	b.see(".facts", `agent.name == "nobody"`)
+	b.see(".rule-page", "It stays as it stands")
+	b.see(".rule-page", "Nothing is changed yet")
+	b.fill(field("Reason"), "Orders are kept for the books.")
+	b.see(".diff .d-in", "for the books")
+	b.accessible("a rule that is edited")
+	if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
+		b.shot(filepath.Join(shots, "rule-edited-1280-light.png"), false)
+	}
+	b.click(".review button[type=submit]")
+	b.see(".toast", "Revision 3 is in force")
+	b.eval(text, &after)
+	if want := strings.Replace(before, "Orders are kept.", "Orders are kept for the books.", 1); after != want || before == want {
+		s.t.Errorf("the form left\n%s\nof\n%s", after, before)
+	}
+}
+
+// letsIn lets a node of a tailnet in that has come by and waits. No tailnet is here:
+// the roster is told what its node would tell it.
+func (s *site) letsIn(b *browser) {
+	s.t.Helper()
+	_, err := s.Roster.Meet(s.t.Context(), "nCNTRL17", "build-mac")
+	must(s.t, err)
+	b.visit("/agents")
+	b.see(".attention", "build-mac")
+	b.accessible("a node that waits")
+	b.click(".attention button:has-text('Let in')")
+	b.click(".dialog label:has-text('agents')")
+	b.accessible("letting a node in")
+	b.click(".dialog .main")
+	b.see(".toast", "build-mac is let in")
+	b.gone(".dialog")
+	b.gone(".attention")
+	b.see("tbody tr:has-text('build-mac')", "agents")
+	if a, ok := s.Roster.Get("build-mac"); !ok || !a.Approved || !slices.Equal(a.Roles, []string{"agents"}) {
+		s.t.Errorf("let in as %+v", a)
+	}
 }
 
 // notices has the browser show what a push service would bring it. No push service
