@@ -131,11 +131,17 @@ func number(r *http.Request, name string, usual int) (int, error) {
 	return n, nil
 }
 
-// visible leaves what the caller may look at: a viewer everything, others what they
-// may answer.
+// visible leaves what the caller may look at: a viewer everything but what would be
+// sent, others what they may answer.
 func (b Inbox) visible(r *http.Request, list []approval.Request) []approval.Request {
 	c, _ := route.CallerOf(r.Context())
 	if c.Rights.Has(route.Viewer) {
+		for i := range list {
+			if !c.Rights.Has(route.Approver) && !b.Desk.MayAnswer(list[i], c.Person) {
+				list[i].Hidden += int64(len(list[i].Sample))
+				list[i].Sample = ""
+			}
+		}
 		return list
 	}
 	return slices.DeleteFunc(list, func(a approval.Request) bool { return !b.Desk.MayAnswer(a, c.Person) })
@@ -143,10 +149,11 @@ func (b Inbox) visible(r *http.Request, list []approval.Request) []approval.Requ
 
 func (b Inbox) one(r *http.Request) (approval.Request, error) {
 	got, ok := b.Desk.Get(r.PathValue("id"))
-	if !ok || len(b.visible(r, []approval.Request{got})) == 0 {
+	seen := b.visible(r, []approval.Request{got})
+	if !ok || len(seen) == 0 {
 		return approval.Request{}, route.NotFound("approval %s: %w", r.PathValue("id"), approval.ErrUnknown)
 	}
-	return got, nil
+	return seen[0], nil
 }
 
 func (b Inbox) approve(r *http.Request, a Answer) (approval.Request, error) {

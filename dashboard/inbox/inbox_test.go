@@ -146,6 +146,25 @@ func TestWhoSeesAndAnswersWhat(t *testing.T) {
 	}
 }
 
+// TestT47_WhatWouldBeSentIsForWhoMayAnswer: who only looks sees that an agent asks, and
+// not what is in the body.
+func TestT47_WhatWouldBeSentIsForWhoMayAnswer(t *testing.T) {
+	b := newBench(t)
+	b.file(t, "default", "brass candlestick")
+	b.file(t, "cys", "brass candlestick", "approver.cy")
+	for who, shows := range map[string]bool{"bo": false, "ana": true, "cy": true, "root": true, "ana's token": false} {
+		for _, path := range []string{"", "/cys"} {
+			_, got := b.say(t, who, "GET", "/api/v1/approvals"+path, "")
+			if who == "ana" && path == "/cys" {
+				continue // somebody else is asked, and she is told so above
+			}
+			if strings.Contains(got, "candlestick") != shows || strings.Contains(got, `"hidden_bytes":17`) == shows {
+				t.Errorf("%s reads %s: %s", who, path, got)
+			}
+		}
+	}
+}
+
 // The rules come to want a fresh proof while the ask waits: what they want now holds.
 func TestT41_AYesTakesTheProofThatTheRulesWantNow(t *testing.T) {
 	b := newBench(t)
@@ -279,11 +298,11 @@ func TestALongListIsBrief(t *testing.T) {
 	for i := range 40 {
 		b.file(t, fmt.Sprint("a", i), strings.Repeat("y", 32<<10))
 	}
-	_, body := b.say(t, "bo", "GET", "/api/v1/approvals", "")
+	_, body := b.say(t, "root", "GET", "/api/v1/approvals", "")
 	if strings.Contains(body, "yy") || !strings.Contains(body, `"brief":true`) {
 		t.Errorf("%.200s", body)
 	}
-	if _, body = b.say(t, "bo", "GET", "/api/v1/approvals?limit=3", ""); !strings.Contains(body, "yy") || strings.Contains(body, `"brief"`) {
+	if _, body = b.say(t, "root", "GET", "/api/v1/approvals?limit=3", ""); !strings.Contains(body, "yy") || strings.Contains(body, `"brief"`) {
 		t.Errorf("%.200s", body)
 	}
 }

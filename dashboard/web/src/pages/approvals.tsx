@@ -130,7 +130,7 @@ function Card({ a, back, next }: { a: Approval; back: boolean; next: () => void 
       <div className="card-body">
         {(a.reasons ?? []).some(Boolean) && <p className="reason ask"><Foreign text={a.reasons!.filter(Boolean).map(sentence).join(' ')} /></p>}
         <h3>{service ? 'What the agent says' : 'All that would be sent'}</h3>
-        {a.whole && (a.hidden_bytes ?? 0) > 0 ? <Whole id={a.id} sample={a.sample ?? ''} hidden={a.hidden_bytes ?? 0} /> : a.sample ? <Sample sample={service && may('viewer') ? said(a.sample) : a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">It has no body; the line above is all of it.</p>}
+        {a.whole && (a.hidden_bytes ?? 0) > 0 ? <Whole id={a.id} sample={a.sample ?? ''} hidden={a.hidden_bytes ?? 0} /> : a.sample ? <Sample sample={service && may('viewer') ? said(a.sample) : a.sample} hidden={a.hidden_bytes ?? 0} /> : <p className="quiet">{(a.hidden_bytes ?? 0) > 0 ? 'What it would send is for those who may answer it.' : 'It has no body; the line above is all of it.'}</p>}
         {service && may('viewer') && <Proposal id={a.id} done={!!a.fulfilled} />}
         {a.digest && <p className="quiet small">SHA-256 of what is approved: <code>{a.digest}</code>. Other bytes are not sent.</p>}
         <Facts
