@@ -137,7 +137,7 @@ func (b Inbox) visible(r *http.Request, list []approval.Request) []approval.Requ
 	c, _ := route.CallerOf(r.Context())
 	if c.Rights.Has(route.Viewer) {
 		for i := range list {
-			if !c.Rights.Has(route.Approver) && !b.Desk.MayAnswer(list[i], c.Person) {
+			if !c.Rights.Has(route.Approver) && (c.Person.Via == "token" || !b.Desk.MayAnswer(list[i], c.Person)) {
 				list[i].Hidden += int64(len(list[i].Sample))
 				list[i].Sample = ""
 			}
