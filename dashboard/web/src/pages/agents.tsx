@@ -108,7 +108,7 @@ function ApproveNode({ agent }: { agent: Agent }) {
 function AgentTable({ list }: { list: Agent[] }) {
   return (
     <div className="panel table-box" tabIndex={0} role="region" aria-label="Agents">
-      <table className="table">
+      <table className="table stack">
         <thead>
           <tr>
             <th scope="col">Agent</th><th scope="col">State</th><th scope="col">Roles</th><th scope="col">Address</th>
@@ -119,11 +119,11 @@ function AgentTable({ list }: { list: Agent[] }) {
           {list.map((a) => (
             <tr key={a.id}>
               <th scope="row"><Link to={`/agents/${encodeURIComponent(a.name)}`}><Foreign text={a.name} /></Link></th>
-              <td><StateBadge state={a.state} /></td>
-              <td>{a.roles?.join(', ') || <span className="quiet">{a.node ? 'by tag or user' : 'none'}</span>}</td>
-              <td className="mono">{a.address}</td>
-              <td>{a.node ? <span className="quiet">by the tailnet</span> : <Time at={a.link.last_handshake} />}</td>
-              <td className="num quiet">{a.link.received_bytes + a.link.sent_bytes > 0 ? bytes(a.link.received_bytes + a.link.sent_bytes) : ''}</td>
+              <td data-label="State"><span><StateBadge state={a.state} /></span></td>
+              <td data-label="Roles">{a.roles?.join(', ') || <span className="quiet">{a.node ? 'by tag or user' : 'none'}</span>}</td>
+              <td data-label="Address" className="mono">{a.address}</td>
+              <td data-label="Last seen">{a.node ? <span className="quiet">by the tailnet</span> : <Time at={a.link.last_handshake} />}</td>
+              <td data-label="Traffic" className="num quiet">{a.link.received_bytes + a.link.sent_bytes > 0 ? bytes(a.link.received_bytes + a.link.sent_bytes) : ''}</td>
               <td className="row-tools"><FreezeButton a={a} /></td>
             </tr>
           ))}

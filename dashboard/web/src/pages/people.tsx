@@ -48,7 +48,7 @@ export function OperatorsPanel() {
         <Skeleton lines={3} />
       ) : (
         <div className="table-box" tabIndex={0} role="region" aria-label="Who may do something here">
-          <table className="table">
+          <table className="table stack">
             <thead>
               <tr><th scope="col">Who</th><th scope="col">May</th><th scope="col">By</th><th scope="col"><span className="sr">Do</span></th></tr>
             </thead>
@@ -56,8 +56,8 @@ export function OperatorsPanel() {
               {(data.local ?? []).map((o) => (
                 <tr key={o.name}>
                   <th scope="row"><Foreign text={o.name} /></th>
-                  <td>{(o.rights ?? []).join(', ') || <span className="quiet">nothing more</span>}</td>
-                  <td>{o.password ? 'password' : 'no password'}{(o.passkeys ?? []).length > 0 && `, ${o.passkeys!.length} passkeys`}</td>
+                  <td data-label="May">{(o.rights ?? []).join(', ') || <span className="quiet">nothing more</span>}</td>
+                  <td data-label="By">{o.password ? 'password' : 'no password'}{(o.passkeys ?? []).length > 0 && `, ${o.passkeys!.length} passkeys`}</td>
                   <td className="row-tools">
                     {may('admin') && (
                       <>
@@ -71,8 +71,8 @@ export function OperatorsPanel() {
               {named.map(({ right, who }) => (
                 <tr key={right + who}>
                   <th scope="row"><Foreign text={who} /></th>
-                  <td>{right}</td>
-                  <td className="quiet">the operators block of the configuration</td>
+                  <td data-label="May">{right}</td>
+                  <td data-label="By" className="quiet">the operators block of the configuration</td>
                   <td />
                 </tr>
               ))}
@@ -216,7 +216,7 @@ export function TokensPanel() {
         <p className="quiet">None. A program uses one as <code>SALLYPORT_TOKEN</code>.</p>
       ) : (
         <div className="table-box" tabIndex={0} role="region" aria-label="All tokens">
-          <table className="table">
+          <table className="table stack">
             <thead>
               <tr><th scope="col">Token</th><th scope="col">Of</th><th scope="col">May</th><th scope="col">Made</th><th scope="col">Expires</th><th scope="col"><span className="sr">Do</span></th></tr>
             </thead>
@@ -224,10 +224,10 @@ export function TokensPanel() {
               {data.map((t) => (
                 <tr key={t.id}>
                   <th scope="row"><Foreign text={t.name} /></th>
-                  <td><Foreign text={t.owner.name} /></td>
-                  <td>{(t.scope ?? []).map((r) => <Badge key={r}>{r}</Badge>)}</td>
-                  <td><Time at={t.created} /></td>
-                  <td><Time at={t.expires} /></td>
+                  <td data-label="Of"><Foreign text={t.owner.name} /></td>
+                  <td data-label="May"><span>{(t.scope ?? []).map((r) => <Badge key={r}>{r}</Badge>)}</span></td>
+                  <td data-label="Made"><Time at={t.created} /></td>
+                  <td data-label="Expires"><Time at={t.expires} /></td>
                   <td className="row-tools"><Button onClick={() => void end(t)}>End it</Button></td>
                 </tr>
               ))}
