@@ -109,8 +109,9 @@ func (c *commands) restore() *cobra.Command {
 			if !slices.Contains(names, safe.KeyFile) {
 				note = "Its key is sealed as it was: the same passphrase, or the same Vault, opens it."
 			}
-			return c.Tell(cmd, map[string]any{"state": state, "files": names, "notes": []string{note}},
-				"%s is a state directory again. Start the gateway with its configuration: sallyport serve -c PATH\n%s", state, note)
+			log := fmt.Sprintf("The audit log is in no backup: put the copies of its files into %s first, or it reads as cut off.", filepath.Join(state, "audit"))
+			return c.Tell(cmd, map[string]any{"state": state, "files": names, "notes": []string{note, log}},
+				"%s is a state directory again. Start the gateway with its configuration: sallyport serve -c PATH\n%s\n%s", state, note, log)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "state `DIR` to write to (default: where the configuration says)")
