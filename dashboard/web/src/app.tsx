@@ -333,6 +333,7 @@ function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
     ['↑ ↓ Enter', 'move in the list, open an action'],
     ['j k', 'next and previous (Approvals)'],
     ['a d', 'approve, deny (Approvals)'],
+    ['r', 'make it a rule (Approvals)'],
     ['e', 'write the reason (Approvals)'],
     ['n', 'enrol an agent (Agents)'],
     ['Esc', 'close what is open'],
