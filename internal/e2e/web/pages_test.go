@@ -55,11 +55,12 @@ func TestPictures(t *testing.T) {
 // Every page in every look: no error, no refusal by the policy, nothing that axe
 // finds, and nothing that is wider than the screen.
 func TestPages(t *testing.T) {
-	s := newSite(t, configuration+models)
+	s := newSite(t, configuration+models+tools)
 	s.Postgres("orders.example.com")
 	laptop, ci := s.furnish()
 	s.traffic(laptop, ci)
 	s.think(laptop, ci)
+	s.call(laptop)
 	s.asks(laptop)
 	denied := s.Records("verdict:deny method:DELETE agent:laptop", 1)[0]
 	asked := s.asked("/issues")
@@ -77,6 +78,7 @@ func TestPages(t *testing.T) {
 			{"sessions", "/sessions", "tbody tr", "laptop"},
 			{"session", "/sessions/" + denied.Session, ".moment", "DELETE"},
 			{"session-sql", "/sessions/" + denied.Session + "?kind=sql", ".moment", "SQL"},
+			{"session-tools", "/sessions/" + denied.Session + "?kind=tool", ".moment", "search_issues"},
 			{"docs", "/docs/dashboard", ".prose h1", "The dashboard"},
 			{"trial", "/policy/test?from=" + denied.ID, ".diff .d-in", "DELETE"},
 			{"approvals", "/approvals", ".inbox-item, .card", ""},
@@ -102,9 +104,16 @@ func TestPages(t *testing.T) {
 			what := p.name + " at " + v.name
 			b.visit(p.path)
 			b.see(p.at, p.text)
-			if p.name == "usage" {
+			switch p.name {
+			case "usage":
 				s.sameNumbers(b)
+			case "session-tools":
+				s.onlyTools(b)
+			case "settings":
+				b.see(".facts", "90 days")
+				b.see(".facts", "signed")
 			}
+			b.still(what)
 			file := strings.ReplaceAll(p.name+" "+v.name, " ", "-") + ".png"
 			if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
 				b.shot(filepath.Join(shots, file), false)
@@ -121,4 +130,6 @@ func TestPages(t *testing.T) {
 			b.clean(what)
 		}
 	}
+	s.byKeyboard(b)
+	b.clean("the keyboard")
 }

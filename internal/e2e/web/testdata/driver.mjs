@@ -34,6 +34,15 @@ async function open({ width, height, scheme, motion, cookies }) {
   await context.addInitScript(() => {
     window.__refused = []
     window.__ran = []
+    // What moved by itself under the reader's eyes (Layout Instability, W3C).
+    window.__shift = { score: 0, moved: [] }
+    new PerformanceObserver((list) => {
+      for (const e of list.getEntries()) {
+        if (e.hadRecentInput) continue
+        window.__shift.score += e.value
+        for (const s of e.sources ?? []) window.__shift.moved.push(`${s.node?.nodeName} ${s.node?.className ?? ''} from ${s.previousRect.y} to ${s.currentRect.y}`)
+      }
+    }).observe({ type: 'layout-shift', buffered: true })
     addEventListener('securitypolicyviolation', (e) => window.__refused.push(`${e.effectiveDirective} ${e.blockedURI} ${e.sample} ${e.sourceFile}:${e.lineNumber}`))
   })
   page = await context.newPage()
@@ -74,6 +83,39 @@ const ops = {
   faults: async () => {
     const inside = await page.evaluate(() => ({ refused: window.__refused.splice(0), ran: window.__ran.splice(0) }))
     return { said: said.splice(0), ran: [...ran.splice(0), ...inside.ran].map(String), refused: inside.refused }
+  },
+  // A page by Tab alone: every stop until it begins anew, and whether one sees it.
+  walk: async ({ most }) => {
+    const stops = []
+    for (let begun = false, i = 0; i < most; i++) {
+      await page.keyboard.press('Tab')
+      const look = () =>
+        page.evaluate(() => {
+          const e = document.activeElement
+          if (!e || e === document.body) return null
+          const box = e.getBoundingClientRect()
+          const around = [e, e.parentElement, e.closest('.cm-editor')] // who draws it for a field without a frame
+          return {
+            name: `${e.nodeName.toLowerCase()}.${[...e.classList].join('.')} ${(e.getAttribute('aria-label') ?? e.textContent ?? '').slice(0, 40)}`,
+            ring: around.some((x) => x && getComputedStyle(x).outlineStyle !== 'none' && parseFloat(getComputedStyle(x).outlineWidth) > 0),
+            shown: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
+            first: e.classList.contains('skip'),
+            editor: !!e.closest('.cm-content'),
+          }
+        })
+      let at = await look()
+      // Scripts that draw it themselves do so a moment later.
+      for (let n = 0; at && !at.ring && n < 20; n++) {
+        await new Promise((done) => setTimeout(done, 50))
+        at = await look()
+      }
+      if (!at) continue
+      if (at.first && begun) return { stops, round: true }
+      begun ||= at.first
+      stops.push(at)
+      if (at.editor) await page.keyboard.press('Escape') // the editor takes Tab for itself
+    }
+    return { stops, round: false }
   },
   axe: async () => {
     // It is put in by the debugger's door, which the policy does not cover.
