@@ -85,7 +85,7 @@ func fill(body *hclwrite.Body, b *action.Block, s *shape.Shape, depth int) error
 			return fmt.Errorf("%q is no name of an attribute", name)
 		}
 		if text, ok := kept(b.Attributes[name]); ok {
-			if old := body.GetAttribute(name); old == nil || spelt(old.Expr().BuildTokens(nil)) != text {
+			if old := body.GetAttribute(name); old == nil || squeezed(spelt(old.Expr().BuildTokens(nil))) != squeezed(text) {
 				return fmt.Errorf("%s: what is to be kept does not stand there", name)
 			}
 			continue

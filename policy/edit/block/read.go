@@ -86,6 +86,9 @@ func plain(e hclsyntax.Expression) (any, bool) {
 // spelt is an expression as people read it.
 func spelt(toks hclwrite.Tokens) string { return strings.TrimSpace(string(toks.Bytes())) }
 
+// squeezed is a text without its layout.
+func squeezed(text string) string { return strings.Join(strings.Fields(text), "") }
+
 // kept is the text of what is to stay as it stands.
 func kept(v any) (string, bool) {
 	m, ok := v.(map[string]any)

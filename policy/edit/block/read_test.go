@@ -91,7 +91,7 @@ func TestKeepWritesNothing(t *testing.T) {
 	}
 }
 
-// FuzzRead has a block read and written back: it stays as it is.
+// FuzzRead has a block read and written back: nothing but its layout changes.
 func FuzzRead(f *testing.F) {
 	f.Add(standing)
 	f.Add("rule \"a\" {\n  x = \"$${a}\"\n}\n")
@@ -104,9 +104,8 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return // too large, or no block that the language has
 		}
-		none, err := Rewrite(same, b)
-		if err != nil || string(none) != string(same) {
-			t.Errorf("%v\n%q\nbecame\n%q", err, same, none)
+		if squeezed(string(same)) != squeezed(src) {
+			t.Errorf("%q\nbecame\n%q", src, same)
 		}
 	})
 }
