@@ -135,6 +135,14 @@ func (d *Desk) grave(k *ask) bool {
 	})
 }
 
+// harms reports whether an action destroys something or changes who may do what: a yes
+// to that takes a fresh proof, whatever the approver wants else.
+func harms(a *action.Action) bool {
+	return slices.ContainsFunc(a.Parts, func(p action.Part) bool {
+		return p.Effects&(action.EffectDestructive|action.EffectAdmin) != 0
+	})
+}
+
 // member reports whether a person belongs to an approver as it is declared now.
 func (d *Desk) member(name string, who action.Person) bool {
 	if name == "" {

@@ -100,6 +100,7 @@ type deed struct {
 	id, agent, user, body, alike, host string
 	dst                                netip.AddrPort
 	asks                               []action.Asking
+	effects                            action.Effects
 }
 
 func (e deed) action() (*action.Action, action.Decision) {
@@ -112,6 +113,7 @@ func (e deed) action() (*action.Action, action.Decision) {
 	a := &action.Action{
 		ID: e.id, Peer: &action.Peer{ID: e.agent, Name: e.agent, User: e.user}, Service: &action.Service{Name: "github"},
 		Summary: "DELETE /repos/acme/site", Digest: []byte(e.body), Sample: []byte("{}"), Alike: e.alike, Host: e.host, Dst: e.dst,
+		Parts: []action.Part{{Effects: e.effects}},
 	}
 	return a, action.Decision{Verdict: action.Ask, Rule: e.asks[0].Rule, Asks: e.asks}
 }

@@ -9,15 +9,29 @@ import (
 )
 
 // TestT41_AGraveYesComesByTheDashboardOnly proves that where an approver wants a
-// fresh proof, no channel and no token can say yes, and every one of them no.
+// fresh proof, or the action destroys or administers, no channel and no token can say
+// yes, and every one of them no.
 func TestT41_AGraveYesComesByTheDashboardOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		effects action.Effects
+		wants   bool
+	}{
+		"the approver wants it": {action.EffectWrite, true},
+		"it destroys":           {action.EffectWrite | action.EffectDestructive, false},
+		"it administers":        {action.EffectAdmin, false},
+	} {
+		t.Run(name, func(t *testing.T) { graveYes(t, c.effects, c.wants) })
+	}
+}
+
+func graveYes(t *testing.T, effects action.Effects, wants bool) {
 	for via, ok := range map[string]bool{
 		"slack": false, "webhook": false, "token": false, "": false,
 		"oidc": true, "tailnet": true, "local": true, HostDoor: true,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			d := loaded(t, nil, map[string]Approver{"approver.money": {Members: []string{"ana@acme.dev"}, StepUp: true}})
-			e := deed{id: "1", body: "x", asks: asked("approver.money")}
+			d := loaded(t, nil, map[string]Approver{"approver.money": {Members: []string{"ana@acme.dev"}, StepUp: wants}})
+			e := deed{id: "1", body: "x", asks: asked("approver.money"), effects: effects}
 			got := file(t.Context(), d, e)
 			if r, _ := d.Get("1"); !r.StepUp {
 				t.Error("the request does not say so")
