@@ -48,9 +48,15 @@ func (s *Sum) Add(o Sum) {
 		to   *int64
 		more int64
 	}{
-		{&s.Requests, o.Requests}, {&s.Estimated, o.Estimated}, {&s.Unpriced, o.Unpriced},
-		{&s.Input, o.Input}, {&s.CacheRead, o.CacheRead}, {&s.CacheWrite, o.CacheWrite},
-		{&s.Output, o.Output}, {&s.Reasoning, o.Reasoning}, {&s.Cost, o.Cost},
+		{&s.Requests, o.Requests},
+		{&s.Estimated, o.Estimated},
+		{&s.Unpriced, o.Unpriced},
+		{&s.Input, o.Input},
+		{&s.CacheRead, o.CacheRead},
+		{&s.CacheWrite, o.CacheWrite},
+		{&s.Output, o.Output},
+		{&s.Reasoning, o.Reasoning},
+		{&s.Cost, o.Cost},
 	} {
 		*n.to = plus(*n.to, n.more)
 	}

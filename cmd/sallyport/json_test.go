@@ -260,9 +260,13 @@ func elsewhere(t *testing.T) []said {
 	}))
 	t.Cleanup(at.Close)
 	return []said{
-		{args: "setup tailnet --gateway " + at.URL}, {args: "agent approve laptop --gateway " + at.URL}, {args: "tailnet logout --gateway " + at.URL},
-		{args: "secret connect mail --gateway " + at.URL}, {args: "session kill 1 --gateway " + at.URL},
-		{args: "policy approve 1 --yes --gateway " + at.URL}, {args: "policy reject 1 --gateway " + at.URL},
+		{args: "setup tailnet --gateway " + at.URL},
+		{args: "agent approve laptop --gateway " + at.URL},
+		{args: "tailnet logout --gateway " + at.URL},
+		{args: "secret connect mail --gateway " + at.URL},
+		{args: "session kill 1 --gateway " + at.URL},
+		{args: "policy approve 1 --yes --gateway " + at.URL},
+		{args: "policy reject 1 --gateway " + at.URL},
 	}
 }
 

@@ -301,8 +301,9 @@ func verified(t *testing.T, header, audience string) {
 		t.Fatalf("key of %d bytes, signature of %d", len(point), len(sig))
 	}
 	digest := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	key := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
-	if !ecdsa.Verify(&key, digest[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	must(t, err)
+	if !ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
 		t.Error("the signature of the token does not fit")
 	}
 	head, err := url64.DecodeString(parts[0])

@@ -124,8 +124,10 @@ func BenchmarkUsage(b *testing.B) {
 		rs := make([]audit.Record, 500)
 		for j := range rs {
 			n := i*500 + j
-			rs[j] = audit.Record{ID: fmt.Sprint(n), Time: at.Add(-time.Duration(n) * time.Minute / 5), Kind: "request", Agent: record.Agent{Name: fmt.Sprint("agent ", n%10)}, Service: "openai",
-				Usage: &action.Usage{Provider: "openai", Model: fmt.Sprint("m", n%5), Input: 10, Output: 5, Cost: 3, Price: "x"}}
+			rs[j] = audit.Record{
+				ID: fmt.Sprint(n), Time: at.Add(-time.Duration(n) * time.Minute / 5), Kind: "request", Agent: record.Agent{Name: fmt.Sprint("agent ", n%10)}, Service: "openai",
+				Usage: &action.Usage{Provider: "openai", Model: fmt.Sprint("m", n%5), Input: 10, Output: 5, Cost: 3, Price: "x"},
+			}
 			rs[j].Seal(uint64(n+1), record.Hash{}, at)
 		}
 		if err := s.Append(b.Context(), rs); err != nil {

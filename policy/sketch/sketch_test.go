@@ -132,25 +132,46 @@ func TestARuleForTheLikesOfAnAction(t *testing.T) {
 		hcl                  []string // that stand in it
 		note                 string
 	}{
-		{"what the posture asks about", "", "shop", send("POST", "/v1/refunds", `{"n":1}`), "allow",
-			[]string{`on      = [service.shop]`, `methods = ["POST"]`, `paths   = ["/v1/refunds"]`, `roles   = [role.buyer]`, `verdict = "allow"`}, ""},
+		{
+			"what the posture asks about", "", "shop", send("POST", "/v1/refunds", `{"n":1}`), "allow",
+			[]string{`on      = [service.shop]`, `methods = ["POST"]`, `paths   = ["/v1/refunds"]`, `roles   = [role.buyer]`, `verdict = "allow"`},
+			"",
+		},
 		{"ids become patterns", "", "shop", send("PUT", "/v1/orders/12345678", ""), "allow", []string{`"/v1/orders/*"`}, ""},
-		{"what a rule asks about", careful, "shop", send("POST", "/v1/refunds", ""), "allow",
-			[]string{`verdict = "ask" # two look`, `unless  =`, `http.method == "POST"`, `matches(http.path, "^/v1/refunds$")`, `contains(["buyer"], r)`, `verdict = "allow"`}, `Rule "careful" asks about it today`},
-		{"with an exception already", strings.Replace(careful, "verdict", "unless  = http.path == \"/free\"\n  verdict", 1), "shop", send("POST", "/v1/refunds", ""), "allow",
-			[]string{`(http.path == "/free") || (`}, ""},
-		{"a rule of two services", strings.Replace(careful, "[service.shop]", "[service.shop, service.other]", 1), "shop", send("POST", "/v1/refunds", ""), "allow",
-			[]string{`unless  = service.name == "shop" && anytrue(`}, ""},
+		{
+			"what a rule asks about", careful, "shop", send("POST", "/v1/refunds", ""), "allow",
+			[]string{`verdict = "ask" # two look`, `unless  =`, `http.method == "POST"`, `matches(http.path, "^/v1/refunds$")`, `contains(["buyer"], r)`, `verdict = "allow"`},
+			`Rule "careful" asks about it today`,
+		},
+		{
+			"with an exception already", strings.Replace(careful, "verdict", "unless  = http.path == \"/free\"\n  verdict", 1), "shop", send("POST", "/v1/refunds", ""), "allow",
+			[]string{`(http.path == "/free") || (`},
+			"",
+		},
+		{
+			"a rule of two services", strings.Replace(careful, "[service.shop]", "[service.shop, service.other]", 1), "shop", send("POST", "/v1/refunds", ""), "allow",
+			[]string{`unless  = service.name == "shop" && anytrue(`},
+			"",
+		},
 		{"tables", "", "app_db", query("UPDATE users SET a = 1 WHERE id = 5"), "allow", []string{`verbs   = ["update"]`, `tables  = ["users"]`}, ""},
-		{"tables, by a rule", "rule \"people\" {\n  on      = [service.app_db]\n  tables  = [\"users\"]\n  verdict = \"ask\"\n}\n", "app_db", query("SELECT a FROM users"), "allow",
-			[]string{`alltrue([for x in sql.tables : contains(["users"], x)])`, `contains(["read", "write"], effect)`}, ""},
+		{
+			"tables, by a rule", "rule \"people\" {\n  on      = [service.app_db]\n  tables  = [\"users\"]\n  verdict = \"ask\"\n}\n", "app_db", query("SELECT a FROM users"), "allow",
+			[]string{`alltrue([for x in sql.tables : contains(["users"], x)])`, `contains(["read", "write"], effect)`},
+			"",
+		},
 		{"a tool", "", "shop", send("POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{}}}`), "allow", []string{`tools      = ["pay"]`}, ""},
-		{"a rule about everything", "rule \"all\" {\n  on      = \"*\"\n  effects = [\"write\"]\n  verdict = \"ask\"\n}\n", "shop", send("POST", "/v1/x", ""), "ask",
-			nil, "services of several protocols"},
-		{"a limit that is used up", "rule \"few\" {\n  on        = [service.shop]\n  methods   = [\"POST\"]\n  when      = http.query.x == \"1\"\n  verdict   = \"allow\"\n  otherwise = \"ask\"\n}\n",
-			"shop", send("POST", "/v1/x", ""), "ask", nil, "where its own conditions do not hold"},
-		{"a test wants the ask", careful + "test \"two look\" {\n  role    = role.buyer\n  service = service.shop\n  request = \"POST /v1/refunds\"\n  expect  = \"ask\"\n}\n",
-			"shop", send("POST", "/v1/refunds", ""), "", nil, "it would not be taken: the configuration would not load: "},
+		{
+			"a rule about everything", "rule \"all\" {\n  on      = \"*\"\n  effects = [\"write\"]\n  verdict = \"ask\"\n}\n", "shop", send("POST", "/v1/x", ""), "ask",
+			nil, "services of several protocols",
+		},
+		{
+			"a limit that is used up", "rule \"few\" {\n  on        = [service.shop]\n  methods   = [\"POST\"]\n  when      = http.query.x == \"1\"\n  verdict   = \"allow\"\n  otherwise = \"ask\"\n}\n",
+			"shop", send("POST", "/v1/x", ""), "ask", nil, "where its own conditions do not hold",
+		},
+		{
+			"a test wants the ask", careful + "test \"two look\" {\n  role    = role.buyer\n  service = service.shop\n  request = \"POST /v1/refunds\"\n  expect  = \"ask\"\n}\n",
+			"shop", send("POST", "/v1/refunds", ""), "", nil, "it would not be taken: the configuration would not load: ",
+		},
 		{"refused by now", "rule \"never\" {\n  on      = [service.shop]\n  methods = [\"POST\"]\n  verdict = \"deny\"\n}\n", "shop", send("POST", "/v1/x", ""), "", nil, "a rule refuses it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package llm
 
 import (
 	"bytes"
+	"errors"
 	"encoding/json"
 	"io"
 	"strings"
@@ -70,7 +71,7 @@ func TestHide(t *testing.T) {
 func TestHideBreaksOff(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("data: {\"choices\":[],\"usage\":{"), iotest.ErrReader(io.ErrUnexpectedEOF))
 	got, err := io.ReadAll(Hide(io.NopCloser(broken), New("text/event-stream")))
-	if err != io.ErrUnexpectedEOF || !bytes.HasSuffix(got, []byte(`"usage":{`)) {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !bytes.HasSuffix(got, []byte(`"usage":{`)) {
 		t.Errorf("%q %v", got, err)
 	}
 }

@@ -113,12 +113,18 @@ func TestADryRunTellsAndChangesNothing(t *testing.T) {
 	}
 	const draw = "BEGIN PERFORM nextval(''dry.numbered_id_seq''); RETURN 1; END"
 	for _, c := range []struct{ there, sql string }{
-		{"CREATE FUNCTION strange.of(strange.pair, int) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE OPERATOR strange.+ (LEFTARG = strange.pair, RIGHTARG = int, FUNCTION = strange.of);",
-			"UPDATE dry.plain SET n = ('(' || n || ')')::text::strange.pair + 1"},
-		{"CREATE FUNCTION strange.of(int) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE DOMAIN strange.small AS int CHECK (strange.of(VALUE) > 0);",
-			"UPDATE dry.plain SET n = 5::strange.small"},
-		{"CREATE FUNCTION strange.of(strange.pair) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE CAST (strange.pair AS int) WITH FUNCTION strange.of(strange.pair);",
-			"UPDATE dry.plain SET n = '(1)'::strange.pair::int"},
+		{
+			"CREATE FUNCTION strange.of(strange.pair, int) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE OPERATOR strange.+ (LEFTARG = strange.pair, RIGHTARG = int, FUNCTION = strange.of);",
+			"UPDATE dry.plain SET n = ('(' || n || ')')::text::strange.pair + 1",
+		},
+		{
+			"CREATE FUNCTION strange.of(int) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE DOMAIN strange.small AS int CHECK (strange.of(VALUE) > 0);",
+			"UPDATE dry.plain SET n = 5::strange.small",
+		},
+		{
+			"CREATE FUNCTION strange.of(strange.pair) RETURNS int LANGUAGE plpgsql AS '" + draw + "'; CREATE CAST (strange.pair AS int) WITH FUNCTION strange.of(strange.pair);",
+			"UPDATE dry.plain SET n = '(1)'::strange.pair::int",
+		},
 	} {
 		if out, err := db.psql("app", "SET client_min_messages = error; DROP SCHEMA IF EXISTS strange CASCADE; CREATE SCHEMA strange; GRANT USAGE ON SCHEMA strange TO PUBLIC; CREATE TYPE strange.pair AS (a text); "+c.there); err != nil {
 			t.Fatalf("%v: %s", err, out)

@@ -70,9 +70,10 @@ func TestWhereASecretGoes(t *testing.T) {
 		"another placeholder":          {service("s", home, `placeholder("X_KEY", bearer(secret.x))`), service("s", home, `placeholder("Y_KEY", bearer(secret.x))`), []string{"auth"}},
 		"another token server": {
 			service("s", home, `oauth2({ token_url = "https://a.example.com/t", client_id = "c", client_secret = secret.x })`),
-			service("s", home, `oauth2({ token_url = "https://b.example.com/t", client_id = "c", client_secret = secret.x })`), []string{"auth"},
+			service("s", home, `oauth2({ token_url = "https://b.example.com/t", client_id = "c", client_secret = secret.x })`),
+			[]string{"auth"},
 		},
-		"accounts by role":             {base, service("s", home, "by_role({ role.r = bearer(secret.x) })"), []string{"auth"}},
+		"accounts by role": {base, service("s", home, "by_role({ role.r = bearer(secret.x) })"), []string{"auth"}},
 		"the model of a judge": {
 			service("m", `"m.example.com"`, "") + judge, service("m", `"n.example.com"`, "") + judge, []string{"answers for a judge, and changes its hosts"},
 		},

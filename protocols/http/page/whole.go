@@ -63,11 +63,11 @@ func (t *Transcript) body(out *bufio.Writer) error {
 	fmt.Fprintf(out, "body %d bytes, SHA-256 %x", t.Size, k.sum)
 	switch {
 	case k.text:
-		out.WriteByte('\n')
+		out.WriteByte('\n') //nolint:errcheck // the flush tells
 	case k.mostly:
-		out.WriteString(", not all of it text\n")
+		out.WriteString(", not all of it text\n") //nolint:errcheck // the flush tells
 	default:
-		out.WriteString(", binary\n")
+		out.WriteString(", binary\n") //nolint:errcheck // the flush tells
 		return t.read(func(r io.Reader) error { return hexLines(out, r) })
 	}
 	return t.read(func(r io.Reader) error { return textLines(out, bufio.NewReaderSize(r, 32<<10)) })
@@ -134,9 +134,9 @@ func textLines(out *bufio.Writer, r *bufio.Reader) error {
 	begun := false
 	for {
 		c, n, err := r.ReadRune()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if begun {
-				out.WriteByte('\n')
+				out.WriteByte('\n') //nolint:errcheck // the flush tells
 			}
 			return nil
 		}
@@ -144,19 +144,19 @@ func textLines(out *bufio.Writer, r *bufio.Reader) error {
 			return fmt.Errorf("read the body: %w", err)
 		}
 		if !begun {
-			out.WriteString(action.SampleMargin)
+			out.WriteString(action.SampleMargin) //nolint:errcheck // the flush tells
 		}
 		begun = c != '\n'
 		switch {
 		case c == '\n':
-			out.WriteByte('\n')
+			out.WriteByte('\n') //nolint:errcheck // the flush tells
 		case c == '\r' && next(r) == '\n': // the line ends with both
 		case c == utf8.RuneError && n == 1:
 			r.UnreadRune()       //nolint:errcheck // one was read
 			b, _ := r.ReadByte() // it is there
 			fmt.Fprintf(out, "<0x%02X>", b)
 		case readable(c):
-			out.WriteRune(c)
+			out.WriteRune(c) //nolint:errcheck // the flush tells
 		default:
 			fmt.Fprintf(out, "<U+%04X>", c)
 		}
