@@ -390,6 +390,9 @@ func TestNothingIsLostInAnOutage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	before := r.ask(ctx, "1", "approver.oncall", "x")
 	r.card(0)
+	if err := r.team.Opened(r.within(), 1); err != nil { // the card goes another way
+		t.Fatal(err)
+	}
 	r.team.Down(true)
 	during := r.ask(t.Context(), "2", "approver.oncall", "y")
 	cancel()
@@ -432,6 +435,9 @@ func TestARestartEditsWhatItPosted(t *testing.T) {
 	r := newRig(t)
 	got := r.ask(t.Context(), "1", "approver.oncall", "x")
 	m := r.card(0)
+	if err := r.team.Opened(r.within(), 1); err != nil {
+		t.Fatal(err)
+	}
 	r.stop()
 	r.start()
 	if err := r.team.Opened(r.within(), 2); err != nil {
