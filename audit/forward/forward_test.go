@@ -483,6 +483,29 @@ func TestAWrongCertificateGetsNothing(t *testing.T) {
 	}
 }
 
+// A record that the receiver never takes as it is goes shorter, and holds nothing up.
+func TestALongRecordGoesShorter(t *testing.T) {
+	var got []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if len(body) > 10<<10 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		got = append(got, strings.TrimSuffix(string(body), "\n"))
+	}))
+	defer srv.Close()
+	h := &forward.Hook{Name: "siem", URL: srv.URL, Client: srv.Client(), Sign: sign, Now: time.Now}
+	long := `{"seq":2,"summary":"POST /x","sample":"` + strings.Repeat("x", 60<<10) + `"}`
+	must(t, h.Send(t.Context(), []forward.Record{{Seq: 1, Line: []byte(`{"seq":1}`)}, {Seq: 2, Line: []byte(long)}, {Seq: 3, Line: []byte(`{"seq":3}`)}}))
+	if done, err := h.Arrived(); done != 3 || err != nil {
+		t.Errorf("%d, %v", done, err)
+	}
+	if len(got) != 3 || !strings.Contains(got[1], `"summary":"POST /x"`) || !strings.Contains(got[1], `"left_out":["sample"]`) {
+		t.Errorf("%.300q", got)
+	}
+}
+
 // An address may hold a secret of its own: who does not get through does not tell it.
 func TestAnErrorDoesNotTellTheAddress(t *testing.T) {
 	h := &forward.Hook{Name: "siem", URL: "http://localhost:1/in?key=of-its-own", Sign: sign, Now: time.Now, Client: &http.Client{

@@ -11,7 +11,12 @@ import (
 	"time"
 )
 
-const hookTimeout = 30 * time.Second
+const (
+	hookTimeout = 30 * time.Second
+	// shortest is what is tried of one record that a receiver finds too large: an
+	// agent that writes long requests must not hold up what comes behind them.
+	shortest = 8 << 10
+)
 
 // A Hook is a Sender that posts records as lines of JSON, signed, and counts them
 // as arrived when the receiver says so.
@@ -27,7 +32,8 @@ type Hook struct {
 }
 
 // Send posts a batch. The id of the message names its records, so that a receiver
-// knows one that it has. A batch that is too large for the receiver goes in halves.
+// knows one that it has. A batch that is too large for the receiver goes in halves,
+// one record that is in a shorter form that says what it leaves out.
 func (h *Hook) Send(ctx context.Context, batch []Record) error {
 	status, err := h.post(ctx, batch)
 	switch {
@@ -38,6 +44,12 @@ func (h *Hook) Send(ctx context.Context, batch []Record) error {
 			return err
 		}
 		return h.Send(ctx, batch[len(batch)/2:])
+	case status == http.StatusRequestEntityTooLarge && len(batch[0].Line) > shortest:
+		short, err := fit(batch[0].Line, shortest)
+		if err != nil {
+			return fmt.Errorf("shorten record %d: %w", batch[0].Seq, err)
+		}
+		return h.Send(ctx, []Record{{Seq: batch[0].Seq, Line: short}})
 	case status < 200 || status > 299: // redirects, too
 		return fmt.Errorf("the receiver answers %d", status)
 	}
