@@ -33,7 +33,7 @@ func TestService(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	}))
-	if r := d.call("service", "ls"); r.code != 0 || !strings.Contains(r.stdout, "shop  http      shop.example.com  shop     agents") {
+	if r := d.call("service", "ls"); r.code != 0 || !strings.Contains(r.stdout, "shop  http      shop     agents  shop.example.com") {
 		t.Errorf("%d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	if r := d.call("service", "test", "shop"); r.code != 0 || !strings.Contains(r.stdout, "the upstream takes shop@1") || !strings.Contains(r.stdout, "certificate") {
