@@ -162,3 +162,43 @@ func TestTheEnvironmentForAShell(t *testing.T) {
 		t.Errorf("%s, not %s", b, want)
 	}
 }
+
+// TestT32_APlaceholderIsNothingForADatabase: what holds the place of a key is told of in
+// statements and in their values, too.
+func TestT32_APlaceholderIsNothingForADatabase(t *testing.T) {
+	l := lab.New(t, strings.Replace(dummies, "service.notes]", "service.notes, service.db]", 1)+`
+service "db" {
+  protocol = "postgres"
+  hosts    = ["db.example.com"]
+  auth     = password("postgres", secret.db)
+  posture  = "open"
+  tls      = "disable"
+  insecure_injection = true
+}
+`)
+	l.Secret("db", "upstream-password")
+	l.Postgres("db.example.com")
+	laptop := l.Agent("laptop")
+	mine := environment(t, laptop)["OPENAI_API_KEY"]
+	for i, sql := range []struct {
+		text, where string
+		args        []any
+	}{
+		{"SELECT '" + mine + "'", "statement", nil},
+		{"SELECT $1::text", "values", []any{mine}},
+	} {
+		c, err := laptop.PG(t.Context(), "postgres://x@db.example.com/postgres?sslmode=disable")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Exec(t.Context(), sql.text, sql.args...); err != nil {
+			t.Fatal(err)
+		}
+		c.Close(t.Context()) //nolint:errcheck // it is over
+		r := l.Records("kind:alarm", i+1)
+		want := "the placeholder OPENAI_API_KEY of agent laptop for service openai in the " + sql.where + " of what goes to service db"
+		if len(r) != i+1 || r[i].Summary != want {
+			t.Errorf("%d alarms: %+v, want %q", len(r), r, want)
+		}
+	}
+}

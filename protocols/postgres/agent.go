@@ -361,6 +361,7 @@ func protocolOf(k ledger.Kind) string {
 
 // readInto fills an ask with what a text does, or with why it is refused.
 func (s *session) readInto(ctx context.Context, a *ask, text string) error {
+	s.lookFor(text, "statement")
 	a.act.Summary = statement.Summary(text)
 	if !statement.Plain(text) {
 		set, err := s.ledger.Confirmed(ctx)
@@ -381,4 +382,11 @@ func (s *session) readInto(ctx context.Context, a *ask, text string) error {
 	a.settle(ctx, parts)
 	a.act.Summary = statement.SummaryOf(text, parts)
 	return nil
+}
+
+// lookFor raises an alarm over a placeholder, which has no place in a database.
+func (s *session) lookFor(text, where string) {
+	if token, ok := s.f.Placeholders.In(text); ok {
+		s.f.Placeholders.Raise(token, where)
+	}
 }

@@ -132,6 +132,9 @@ func (a *ask) learnParams(m wire.Message, types []uint32) error {
 	if err != nil {
 		return err
 	}
+	if a.s.f.Placeholders != nil {
+		a.s.lookFor(string(rest), "values")
+	}
 	values, ok := bound.Params(rest, types)
 	if !ok {
 		return nil
