@@ -51,6 +51,3 @@ func bodiless(facts json.RawMessage) json.RawMessage {
 	}
 	return less
 }
-
-// whole gives a record with what was sent, to who has just proved who they are.
-func (a *API) whole(r *http.Request) (audit.Record, error) { return a.find(r) }

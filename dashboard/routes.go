@@ -160,7 +160,7 @@ func (a *API) recordRoutes() route.Table {
 			Doc: "One recorded action, without what was sent in its body.",
 		},
 		{
-			Method: "GET", Pattern: "/api/v1/actions/{id}/whole", Right: route.Viewer, StepUp: true, Watched: true, Do: route.Out(a.whole),
+			Method: "GET", Pattern: "/api/v1/actions/{id}/whole", Right: route.Viewer, StepUp: true, Watched: true, Do: route.Out(a.find),
 			Doc: "One recorded action with what was sent in its body, as far as it is kept.",
 		},
 		{
