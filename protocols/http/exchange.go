@@ -39,6 +39,7 @@ type exchange struct {
 	announced []string // names of trailers
 
 	came    time.Time
+	last    bool         // the agent's connection ends with the answer
 	held    []byte       // the whole body, once it was held; never nil then
 	kept    *stash.Stash // the same for an approval, where held is nil
 	unfit   error        // why it cannot be approved

@@ -24,6 +24,9 @@ func (x *exchange) answer(p *refusal.Problem) {
 		return
 	}
 	x.began = true
+	if x.last {
+		x.w.Header().Set("Connection", "close")
+	}
 	p.Shape = x.Shape(x.r.Header)
 	if !x.isWhole() {
 		x.deadline(drainTimeout)

@@ -82,7 +82,7 @@ func (t *transfer) relay(resp *http.Response) error {
 			h.Add("Trailer", name)
 		}
 	}
-	if t.r.ProtoMajor == 1 && t.body != nil && !t.bodySoonSent() {
+	if t.last || t.r.ProtoMajor == 1 && t.body != nil && !t.bodySoonSent() {
 		h.Set("Connection", "close")
 	}
 	t.site.renewWrite(t.rc, t.r)

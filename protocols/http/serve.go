@@ -36,7 +36,8 @@ type site struct {
 	flow protocols.Flow
 	do   protocols.Do
 
-	writeBy time.Time // deadline in force for writes to the agent; HTTP/1.1 only
+	framing *entry.Framing // of HTTP/1.1
+	writeBy time.Time      // deadline in force for writes to the agent; HTTP/1.1 only
 
 	mu     sync.Mutex
 	closed bool           // no handler may start any more; guarded by mu
@@ -64,7 +65,8 @@ func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do)
 		return fmt.Errorf("%s to %s: %w", f.Peer.Name, f.Service.Name, err)
 	}
 	s.Name, s.Secure = front.Name, front.Secure
-	s.run(ctx, front.Conn)
+	conn, s.framing = front.Watch()
+	s.run(ctx, conn)
 	return s.bug()
 }
 
@@ -150,6 +152,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.active.Done()
 	defer s.abort()
+	last := s.framing.Doubtful(r)
 	shown := mark.Look(s.flow.Placeholders, r)
 	a, p := ask.Read(s.Place, r)
 	a.Act.Shown = shown
@@ -158,7 +161,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		p = a.Crowded()
 	}
-	x := &exchange{Ask: a, site: s, w: w, r: r, came: time.Now()}
+	x := &exchange{Ask: a, site: s, w: w, r: r, came: time.Now(), last: last}
 	x.announce()
 	defer x.done()
 	if p != nil && p.Location != "" {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -258,6 +259,53 @@ func TestT21_Smuggling(t *testing.T) {
 			for _, r := range judged {
 				if len(r.act.Parts) > 0 && !strings.Contains(r.act.Summary, "/first") && !strings.Contains(r.act.Summary, "/evil") {
 					t.Errorf("judged %q", r.act.Summary)
+				}
+			}
+		})
+	}
+}
+
+// A request that says in two ways where it ends is answered, allowed or not, and its
+// connection is over: what comes behind may have been meant for its body.
+func TestT21_TwoFramingsEndTheConnection(t *testing.T) {
+	const second = "GET /second HTTP/1.1\r\nHost: api.example\r\n\r\n"
+	tests := []struct {
+		name, line, fields string
+		verdict            action.Verdict
+		answers            int
+	}{
+		{"chunks", "POST /first HTTP/1.1", "Transfer-Encoding: chunked", action.Allow, 2},
+		{"both", "POST /first HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked", action.Allow, 1},
+		{"both, refused", "POST /first HTTP/1.1", "transfer-encoding: chunked\r\ncontent-length: 5", action.Deny, 1},
+		{"both, unread", "POST /%2F HTTP/1.1", "Transfer-Encoding: chunked\r\nContent-Length: 5", action.Allow, 1},
+		{"HTTP/1.0", "POST /first HTTP/1.0", "Transfer-Encoding: chunked\r\nConnection: keep-alive", action.Allow, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := bareBench(t)
+			b.plainOrigin(http.HandlerFunc(echo))
+			b.decide = func(*action.Action) action.Decision { return action.Decision{Verdict: tt.verdict} }
+			c := b.tlsDial("http/1.1")
+			body := "5\r\nhello\r\n0\r\n\r\n"
+			if tt.name == "HTTP/1.0" {
+				body = ""
+			}
+			io.WriteString(c, tt.line+"\r\nHost: api.example\r\n"+tt.fields+"\r\n\r\n"+body+second)
+			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			br, n := bufio.NewReader(c), 0
+			for ; n < tt.answers; n++ {
+				resp, err := http.ReadResponse(br, nil)
+				if err != nil {
+					t.Fatalf("answer %d: %v", n+1, err)
+				}
+				io.Copy(io.Discard, resp.Body)
+				if last := tt.answers == 1; resp.Close != last && tt.name != "HTTP/1.0" {
+					t.Errorf("Connection: close is %t, want %t", resp.Close, last)
+				}
+			}
+			if tt.answers == 1 {
+				if _, err := br.ReadByte(); !errors.Is(err, io.EOF) {
+					t.Errorf("the connection goes on: %v", err)
 				}
 			}
 		})
