@@ -105,7 +105,7 @@ func TestABrokenStoreOpensNothing(t *testing.T) {
 	store := &empty{}
 	b := newBook(t, store, time.Now)
 	ctx := t.Context()
-	token, err := b.Begin(ctx, action.Person{Name: "ana"}, "", "here", time.Now())
+	token, err := b.Begin(ctx, Session{Person: action.Person{Name: "ana"}, From: "here", Proven: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestABrokenStoreOpensNothing(t *testing.T) {
 	if _, err := b.Add(ctx, "bo", "", 0); !errors.Is(err, broken) || len(b.List()) > 0 {
 		t.Errorf("added: %v, %v", err, b.List())
 	}
-	if _, err := b.Begin(ctx, action.Person{Name: "bo"}, "", "here", time.Now()); !errors.Is(err, broken) || len(b.sessions) != 1 {
+	if _, err := b.Begin(ctx, Session{Person: action.Person{Name: "bo"}, From: "here", Proven: time.Now()}); !errors.Is(err, broken) || len(b.sessions) != 1 {
 		t.Errorf("begun: %v", err)
 	}
 	if err := b.EndAll(ctx, "ana"); !errors.Is(err, broken) {
@@ -140,7 +140,7 @@ func TestSessionsOfOnePersonAreBounded(t *testing.T) {
 	var first string
 	for i := range maxSessions + 5 {
 		clock = clock.Add(time.Second)
-		token, err := b.Begin(t.Context(), action.Person{Name: "ana"}, "", "here", clock)
+		token, err := b.Begin(t.Context(), Session{Person: action.Person{Name: "ana"}, From: "here", Proven: clock})
 		if err != nil {
 			t.Fatal(err)
 		}

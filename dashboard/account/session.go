@@ -35,6 +35,8 @@ type Session struct {
 	Created time.Time     `json:"created"`
 	Used    time.Time     `json:"used"`   // to a few minutes
 	Proven  time.Time     `json:"proven"` // when they last proved who they are
+	// Typed: a password began it, which whoever watches the machine may have seen.
+	Typed bool `json:"typed,omitempty"`
 }
 
 // ID names the session in the audit; it opens nothing.
@@ -62,11 +64,12 @@ func fingerprint(token string) string {
 
 // Begin logs a person in who was last proven at a time, and gives the token of the
 // session, which is in nobody's hands but the caller's. With a node it works only
-// from there.
-func (b *Book) Begin(ctx context.Context, p action.Person, node, from string, proven time.Time) (token string, err error) {
+// from there. Of s it takes Person, Node, From, Proven and Typed.
+func (b *Book) Begin(ctx context.Context, s Session) (token string, err error) {
 	token = newToken()
 	now := b.now().UTC()
-	s := Session{Hash: fingerprint(token), Person: p, Node: node, From: from, Created: now, Used: now, Proven: proven.UTC()}
+	p := s.Person
+	s.Hash, s.Created, s.Used, s.Proven = fingerprint(token), now, now, s.Proven.UTC()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.makeRoom(ctx, p.Name, now); err != nil {

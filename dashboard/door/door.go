@@ -146,7 +146,7 @@ func (d *Door) caller(r *http.Request, v *visit, session sessions) (c route.Call
 		return c, true, nil
 	}
 	trusted := !v.visitor.Agent
-	if s, ok := session(r, v); ok {
+	if s, ok := session(r, v); ok && (trusted || !s.Typed) {
 		v.session = s
 		c.Person, c.Session, c.Fresh = s.Person, s.ID(), s.Fresh(d.Now())
 		c.Rights = d.Rights(s.Person)

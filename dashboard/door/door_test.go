@@ -472,16 +472,20 @@ func TestTheTailnetProvesPeople(t *testing.T) {
 }
 
 func TestT47_WhereAnAgentSpeaksTheAddressProvesNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newKeyHouse(t)
 	h.tailnet()
 	h.operator("ana@acme.dev", route.Admin)
 	laptop := door.Visitor{Node: "n7", Name: "laptop", User: "ana@acme.dev", Grants: []string{"admin"}, Agent: true}
 	h.visitors["100.64.0.7"] = laptop
+	h.visitors["100.64.0.8"] = door.Visitor{Node: "n8", Name: "phone", User: "ana@acme.dev"}
+	key := newAuthenticator(t)
+	h.at("100.64.0.8").login("ana@acme.dev").register(key, "key", 200)
 	agent := h.at("100.64.0.7")
 	agent.want(401, "GET", "/api/v1/look", "")
 	agent.want(401, "POST", "/api/v1/approve", "")
 	agent.want(200, "GET", "/api/v1/session", "")
-	ana := h.at("100.64.0.7").login("ana@acme.dev")
+	ana := h.at("100.64.0.7")
+	ana.sign(key, 200)
 	ana.want(200, "GET", "/api/v1/look", "")
 	ana.want(200, "POST", "/api/v1/approve", "") // the login was a moment ago
 	h.clock = h.clock.Add(6 * time.Minute)
@@ -489,7 +493,7 @@ func TestT47_WhereAnAgentSpeaksTheAddressProvesNothing(t *testing.T) {
 	for _, path := range []string{"/api/v1/approve", "/api/v1/edit", "/api/v1/grave"} {
 		ana.want(403, "POST", path, "")
 	}
-	ana.stepUp()
+	ana.sign(key, 200)
 	ana.want(200, "POST", "/api/v1/approve", "")
 	// A token that lies on the same disk changes nothing there.
 	_, secret, err := h.Book.Issue(t.Context(), action.Person{Name: "ana@acme.dev", Via: "local"}, "bot", route.RightsOf(route.Admin), time.Hour)
@@ -505,6 +509,49 @@ func TestT47_WhereAnAgentSpeaksTheAddressProvesNothing(t *testing.T) {
 	ana.want(403, "GET", "/api/v1/session", "")
 	agent.token = secret
 	agent.want(403, "GET", "/api/v1/look", "")
+}
+
+// An agent with root beside its operator reads what they type, and can say it again
+// when they are gone: a password proves nobody there, be it typed now or before the
+// machine became an agent.
+func TestT47_WhereAnAgentSpeaksNoPasswordIsTaken(t *testing.T) {
+	h := newKeyHouse(t)
+	h.tailnet()
+	laptop := door.Visitor{Node: "n7", Name: "laptop", User: "ana@acme.dev"}
+	h.visitors["100.64.0.8"] = door.Visitor{Node: "n8", Name: "box", User: "bo@acme.dev", Agent: true}
+	h.visitors["100.64.0.9"] = door.Visitor{Node: "n9", Name: "phone", User: "bo@acme.dev"}
+	link := fmt.Sprintf(`{"token":%q,"name":"bo","password":%q}`, h.Book.Invite(), password)
+	h.at("100.64.0.8").want(403, "POST", "/api/v1/setup", link)
+	h.at("100.64.0.9").want(200, "POST", "/api/v1/setup", link)
+	h.operator("ana@acme.dev", route.Admin)
+	h.visitors["100.64.0.7"] = laptop
+	key := newAuthenticator(t)
+	before := h.at("100.64.0.7").login("ana@acme.dev")
+	before.register(key, "key", 200)
+	before.want(200, "POST", "/api/v1/edit", "")
+	signed := h.at("100.64.0.7")
+	signed.sign(key, 200)
+	stood := func(b *browser) (s door.Standing) {
+		must(h, json.NewDecoder(b.want(200, "GET", "/api/v1/session", "").Body).Decode(&s))
+		return s
+	}
+	if s := stood(before); !slices.Contains(s.Login, "password") || !slices.Contains(s.StepUp, "password") {
+		t.Errorf("on a machine of their own: %+v", s)
+	}
+	laptop.Agent = true
+	h.visitors["100.64.0.7"] = laptop
+	before.want(401, "GET", "/api/v1/look", "")
+	signed.want(200, "POST", "/api/v1/edit", "")
+	typed := fmt.Sprintf(`{"name":"ana@acme.dev","password":%q}`, password)
+	h.at("100.64.0.7").want(403, "POST", "/api/v1/session", typed)
+	h.clock = h.clock.Add(6 * time.Minute)
+	signed.want(403, "POST", "/api/v1/session/step-up", fmt.Sprintf(`{"password":%q}`, password))
+	signed.want(403, "POST", "/api/v1/edit", "")
+	if s := stood(signed); !s.Agent || slices.Contains(s.Login, "password") || slices.Contains(s.StepUp, "password") || len(s.Notes) != 1 {
+		t.Errorf("beside an agent: %+v", s)
+	}
+	signed.sign(key, 200)
+	signed.want(200, "POST", "/api/v1/edit", "")
 }
 
 func TestT46_OtherSitesDoNothing(t *testing.T) {

@@ -3,7 +3,6 @@ package door
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/account"
@@ -64,13 +63,16 @@ func (d *Door) loginRoutes() route.Table {
 }
 
 func (d *Door) standing(r *http.Request) (Standing, error) {
-	s := Standing{Login: []string{"password"}, StepUp: []string{}, Setup: d.Book.Invited()}
-	if d.OIDC != nil {
-		s.Login, s.StepUp = append(s.Login, "oidc"), append(s.StepUp, "oidc")
-	}
+	s := Standing{Login: []string{}, StepUp: []string{}, Setup: d.Book.Invited()}
 	v, _ := visitOf(r)
 	if s.Agent = v.visitor.Agent; s.Agent {
-		s.Notes = append(s.Notes, "This machine is an agent too, or was one: log in, and prove anew who you are for every change.")
+		s.Notes = append(s.Notes, "This machine is an agent too, or was one. Log in with a passkey or your provider, and prove anew who you are for every change; "+
+			"a password typed here is the agent's, too. Without either, come from another machine.")
+	} else {
+		s.Login = append(s.Login, "password")
+	}
+	if d.OIDC != nil {
+		s.Login, s.StepUp = append(s.Login, "oidc"), append(s.StepUp, "oidc")
 	}
 	if v.entrance != nil && !v.entrance.Secure && v.entrance.Who != nil {
 		s.Notes = append(s.Notes, "This is plain HTTP inside the tailnet: passkeys and push messages need HTTPS, which the tailnet's admin console turns on.")
@@ -86,7 +88,7 @@ func (d *Door) standing(r *http.Request) (Standing, error) {
 	}
 	s.Caller = &c
 	o, _ := d.Book.Get(c.Person.Name)
-	if o.Password {
+	if o.Password && !s.Agent {
 		s.StepUp = append(s.StepUp, "password")
 	}
 	if len(o.Passkeys) > 0 && passkeysWork {
@@ -94,6 +96,9 @@ func (d *Door) standing(r *http.Request) (Standing, error) {
 	}
 	return s, nil
 }
+
+// errTyped: where an agent runs as well, it can read along, and say it again later.
+var errTyped = route.Forbidden("this machine is an agent too, or was one: a password is not taken here; log in with a passkey or by the identity provider, or from another machine")
 
 var errSocket = errors.New("nobody logs in at admin.sock: whoever may open it owns the gateway")
 
@@ -111,6 +116,9 @@ func (d *Door) busy(v visit, name string) error {
 
 // verify checks a password, keeps the outcome, and turns it into a fault.
 func (d *Door) verify(r *http.Request, v visit, what, name, password string) error {
+	if v.visitor.Agent {
+		return errTyped
+	}
 	if err := d.Deeds.Ready(r.Context()); err != nil {
 		return route.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
@@ -138,28 +146,26 @@ func (d *Door) login(w http.ResponseWriter, r *http.Request, in Credentials) (ro
 	if err := d.verify(r, v, "login", in.Name, in.Password); err != nil {
 		return route.Caller{}, err
 	}
-	return d.begin(w, r, v, action.Person{Name: in.Name, Via: "local"})
+	return d.begin(w, r, v, account.Session{Person: action.Person{Name: in.Name, Via: "local"}, Proven: d.Now(), Typed: true})
 }
 
-// begin opens a session for somebody who was proven just now. A session that the
-// request came with ends: whoever had its token does not get in with them.
-func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, p action.Person) (route.Caller, error) {
-	return d.beginAt(w, r, v, p, d.Now())
-}
-
-// beginAt is begin for somebody who proved at another time who they are.
-func (d *Door) beginAt(w http.ResponseWriter, r *http.Request, v visit, p action.Person, proven time.Time) (route.Caller, error) {
+// begin opens a session for a person, who proved at some time, in some way, who they
+// are. A session that the request came with ends: whoever had its token does not get
+// in with them.
+func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, s account.Session) (route.Caller, error) {
 	if v.session.Hash != "" {
 		if err := d.Book.End(r.Context(), v.session); err != nil {
 			return route.Caller{}, err
 		}
 	}
-	token, err := d.Book.Begin(r.Context(), p, v.visitor.Node, v.source, proven)
+	s.Node, s.From = v.visitor.Node, v.source
+	token, err := d.Book.Begin(r.Context(), s)
 	if err != nil {
 		return route.Caller{}, err
 	}
 	remember(w, v.entrance, token)
-	s, _ := d.Book.Session(r.Context(), token, v.visitor.Node)
+	s, _ = d.Book.Session(r.Context(), token, v.visitor.Node)
+	p := s.Person
 	c := route.Caller{Person: p, Rights: d.Rights(p), From: v.source, Session: s.ID(), Fresh: s.Fresh(d.Now()), Shared: v.visitor.Agent}
 	if v.visitor.User != "" && p.Name == v.visitor.User {
 		c.Rights |= granted(v.visitor.Grants)
@@ -196,13 +202,13 @@ func (d *Door) stepUp(w http.ResponseWriter, r *http.Request, in Proof) (route.C
 	if err := d.verify(r, v, "step-up", c.Person.Name, in.Password); err != nil {
 		return route.Caller{}, err
 	}
-	return d.prove(w, r, v, c)
+	return d.prove(w, r, v, c, true)
 }
 
 // prove makes the caller a fresh one.
-func (d *Door) prove(w http.ResponseWriter, r *http.Request, v visit, c route.Caller) (route.Caller, error) {
+func (d *Door) prove(w http.ResponseWriter, r *http.Request, v visit, c route.Caller, typed bool) (route.Caller, error) {
 	if v.session.Hash == "" {
-		return d.begin(w, r, v, c.Person)
+		return d.begin(w, r, v, account.Session{Person: c.Person, Proven: d.Now(), Typed: typed})
 	}
 	if err := d.Book.Prove(r.Context(), v.session); err != nil {
 		return route.Caller{}, err
@@ -215,6 +221,9 @@ func (d *Door) setup(w http.ResponseWriter, r *http.Request, in Setup) (route.Ca
 	v, ok := visitOf(r)
 	if !ok {
 		return route.Caller{}, route.Conflict("%w", errSocket)
+	}
+	if v.visitor.Agent {
+		return route.Caller{}, errTyped
 	}
 	if err := d.Deeds.Ready(r.Context()); err != nil {
 		return route.Caller{}, route.Fault{Status: http.StatusServiceUnavailable, Err: err}
@@ -233,5 +242,5 @@ func (d *Door) setup(w http.ResponseWriter, r *http.Request, in Setup) (route.Ca
 	if err != nil {
 		return route.Caller{}, err
 	}
-	return d.begin(w, r, v, action.Person{Name: in.Name, Via: "local"})
+	return d.begin(w, r, v, account.Session{Person: action.Person{Name: in.Name, Via: "local"}, Proven: d.Now(), Typed: true})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/account"
 	"sallyport.dev/sallyport/dashboard/oidc"
 	"sallyport.dev/sallyport/dashboard/route"
 )
@@ -100,7 +101,7 @@ func (d *Door) oidcFinish(w http.ResponseWriter, r *http.Request) error {
 	if login.Proven.After(d.Now()) {
 		login.Proven = time.Time{}
 	}
-	if _, err := d.beginAt(w, r, v, login.Person, login.Proven); err != nil {
+	if _, err := d.begin(w, r, v, account.Session{Person: login.Person, Proven: login.Proven}); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)

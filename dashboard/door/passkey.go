@@ -152,9 +152,9 @@ func (d *Door) passkeyLogin(w http.ResponseWriter, r *http.Request, answer json.
 		return route.Caller{}, err
 	}
 	if what == "step-up" && c.Person.Via != "token" {
-		return d.prove(w, r, v, c)
+		return d.prove(w, r, v, c, false)
 	}
-	return d.begin(w, r, v, action.Person{Name: name, Via: "local"})
+	return d.begin(w, r, v, account.Session{Person: action.Person{Name: name, Via: "local"}, Proven: d.Now()})
 }
 
 func (d *Door) passkeys(r *http.Request) ([]PasskeyInfo, error) {
