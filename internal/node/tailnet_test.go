@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"tailscale.com/net/netns"
 	"tailscale.com/tailcfg"
@@ -34,7 +36,7 @@ func TestBothTransportsAtOnce(t *testing.T) {
 	web.Start()
 	t.Cleanup(func() { web.CloseClientConnections(); web.Close() })
 
-	o, logs := options(t, fmt.Sprintf(`
+	rules := fmt.Sprintf(`
 gateway {
   wireguard {
     listen = ":0"
@@ -54,7 +56,8 @@ role "ci" {
   members = ["tag:ci"]
   use     = [service.lan]
 }
-`, web.URL))
+`, web.URL)
+	o, logs := options(t, rules)
 	n := start(t, o)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -79,6 +82,33 @@ role "ci" {
 	}
 	if !slices.Equal(s.Tailnet.Members, []string{"tag:ci"}) {
 		t.Errorf("members %v", s.Tailnet.Members)
+	}
+	for _, words := range []string{"has not approved the routes", "no other node"} {
+		if !slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, words) }) {
+			t.Errorf("no warning that says %q: %q", words, s.Warnings)
+		}
+	}
+
+	// A service comes and goes, and its network with it.
+	lan := netip.MustParsePrefix("10.50.0.0/16")
+	for _, step := range []struct {
+		more string
+		want bool
+	}{{"service \"more\" {\n  hosts = [\"10.50.0.0/16:443\"]\n}\n", true}, {"", false}} {
+		put(t, o.Config, rules+step.more)
+		n.Rules.Reload(t.Context())
+		if got := n.API.Status().Tailnet.Routes; slices.Contains(got, lan.String()) != step.want {
+			t.Fatalf("routes %v\n%s", got, logs)
+		}
+		for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+			told := control.AllNodes()[0].Hostinfo.RoutableIPs().AsSlice()
+			if slices.Contains(told, lan) == step.want {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the tailnet is told of %v\n%s", told, logs)
+			}
+		}
 	}
 	err := filepath.WalkDir(o.State, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

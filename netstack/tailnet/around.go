@@ -3,12 +3,14 @@ package tailnet
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"tailscale.com/client/local"
+	"tailscale.com/ipn/ipnstate"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/dnstype"
 )
@@ -22,10 +24,13 @@ type Nameserver struct {
 
 // nameservers are what the tailnet says about DNS. The node itself does as the
 // host does, and not as it is told here.
-func (n *Node) nameservers(ctx context.Context) []Nameserver {
+func (n *Node) nameservers(ctx context.Context) ([]Nameserver, error) {
 	conf, err := n.client.DNSConfig(ctx)
-	if err != nil || conf == nil {
-		return nil
+	if err != nil {
+		return nil, fmt.Errorf("what the tailnet says about names is not known: %w", err)
+	}
+	if conf == nil {
+		return nil, nil
 	}
 	var list []Nameserver
 	add := func(suffix string, resolvers []*dnstype.Resolver) {
@@ -40,34 +45,48 @@ func (n *Node) nameservers(ctx context.Context) []Nameserver {
 	slices.SortFunc(list, func(a, b Nameserver) int {
 		return cmp.Or(cmp.Compare(a.Suffix, b.Suffix), cmp.Compare(a.Address, b.Address))
 	})
-	return list
+	return list, nil
 }
 
-// wide are the agents that reach everything, of a moment ago: the packet
-// filter, which is the part of the tailnet's policy that concerns this node, names
-// "*" as their destination. A grant from one other node to another concerns only
-// those and is not seen here.
-func (n *Node) wide(ctx context.Context) (names []string) {
-	fresh := false
-	n.note(func() { names, fresh = n.open, time.Since(n.openAt) < n.every })
-	if fresh {
-		return names
+// A neighbourhood is what the tailnet shows of others.
+type neighbourhood struct {
+	wide  []string // agents that reach everything
+	alone bool     // there is nobody else
+	at    time.Time
+}
+
+// look gives the neighbourhood of a moment ago.
+func (n *Node) look(ctx context.Context) (seen neighbourhood, err error) {
+	n.note(func() { seen = n.around })
+	if time.Since(seen.at) < n.every {
+		return seen, nil
 	}
-	names = nil
+	s, err := n.client.Status(ctx)
+	if err == nil {
+		seen = neighbourhood{alone: len(s.Peer) == 0, at: time.Now()}
+		seen.wide, err = n.wide(ctx, s)
+	}
+	if err != nil {
+		return neighbourhood{}, fmt.Errorf("what the tailnet lets agents do is not known: %w", err)
+	}
+	n.note(func() { n.around = seen })
+	return seen, nil
+}
+
+// wide are the agents that reach everything: the packet filter, which is the part of
+// the tailnet's policy that concerns this node, names "*" as their destination. A
+// grant from one other node to another concerns only those and is not seen here.
+func (n *Node) wide(ctx context.Context, s *ipnstate.Status) (names []string, err error) {
 	// The library's narrower calls give the filter of the first netmap for ever.
 	now, err := local.GetDebugResultJSON[struct{ PacketFilterRules []tailcfg.FilterRule }](ctx, n.client, "current-netmap")
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	var sources []string
 	for _, r := range now.PacketFilterRules {
 		if slices.ContainsFunc(r.DstPorts, everything) {
 			sources = append(sources, r.SrcIPs...)
 		}
-	}
-	s, err := n.client.Status(ctx)
-	if err != nil {
-		return nil
 	}
 	for _, p := range s.Peer {
 		if len(p.TailscaleIPs) == 0 || !slices.ContainsFunc(sources, func(src string) bool { return covers(src, p.TailscaleIPs[0]) }) {
@@ -78,8 +97,7 @@ func (n *Node) wide(ctx context.Context) (names []string) {
 		}
 	}
 	slices.Sort(names)
-	n.note(func() { n.open, n.openAt = names, time.Now() })
-	return names
+	return names, nil
 }
 
 // everything reports whether a destination is all addresses and ports.

@@ -69,9 +69,17 @@ func TestDERPGone(t *testing.T) {
 
 // A netmap without nodes: nobody is anybody, and what was open ends.
 func TestEmptyNetmap(t *testing.T) {
-	l := newLab(t, trial.Handler(trial.Echo)).up()
+	var open atomic.Int64
+	l := newLab(t, trial.Handler(func(ctx context.Context, f netstack.Flow) error {
+		open.Add(1)
+		defer open.Add(-1)
+		return trial.Echo(ctx, f)
+	})).up()
 	c := l.join("ci-1", "tag:ci")
 	trial.Line(t, c.dial("1.2.3.4:80"))
+	if got := strings.Join(l.node.Status(t.Context()).Problems, "\n"); strings.Contains(got, "no other node") || open.Load() != 1 {
+		t.Fatalf("%d are open, and the status says %s", open.Load(), got)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := l.control.AwaitNodeInMapRequest(ctx, l.key(l.node)); err != nil {
@@ -90,6 +98,8 @@ func TestEmptyNetmap(t *testing.T) {
 		_, ok := l.node.Lookup(c.Addr)
 		return !ok
 	})
+	trial.Eventually(t, cutWithin, "what was open has ended", func() bool { return open.Load() == 0 })
+	l.says("no other node")
 }
 
 // mint is Tailscale's API that makes auth keys; made counts them.

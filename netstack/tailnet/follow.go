@@ -94,7 +94,7 @@ func (n *Node) hear(ctx context.Context, news ipn.Notify) {
 	}
 	if news.State != nil || news.SelfChange != nil || news.InitialStatus != nil ||
 		len(news.PeersChanged) > 0 || len(news.PeersRemoved) > 0 || len(news.UserProfiles) > 0 {
-		n.note(func() { n.openAt = time.Time{} })
+		n.note(func() { n.around.at = time.Time{} })
 		n.who.heard()
 	}
 }

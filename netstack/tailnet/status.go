@@ -62,7 +62,7 @@ func (n *Node) Status(ctx context.Context) Status {
 		s.Problems = append(s.Problems, n.standstill(now))
 		return s
 	}
-	s.Nameservers, s.Wide = n.nameservers(ctx), n.wide(ctx)
+	s.others(ctx, n)
 	n.note(func() {
 		if n.deaf && !inTouch(n.ts) {
 			s.Problems = append(s.Problems, "the tailnet's control server is silent: agents that are known go on as they are, and nobody new comes in")
@@ -85,6 +85,23 @@ func (s *Status) self(me *ipnstate.PeerStatus) {
 		if me.AllowedIPs == nil || !slices.Contains(me.AllowedIPs.AsSlice(), r) {
 			s.Refused = append(s.Refused, r)
 		}
+	}
+}
+
+// others takes in what the tailnet tells its nodes, and which it shows to this one.
+// What cannot be known is a problem: nobody shall take it for well.
+func (s *Status) others(ctx context.Context, n *Node) {
+	names, err := n.nameservers(ctx)
+	seen, lookErr := n.look(ctx)
+	for _, err := range []error{err, lookErr} {
+		if err != nil {
+			s.Problems = append(s.Problems, err.Error())
+		}
+	}
+	s.Nameservers, s.Wide = names, seen.wide
+	if seen.alone {
+		s.Problems = append(s.Problems, "the tailnet shows the gateway no other node, so that nobody comes in: "+
+			"let agents' machines join, and grant them what `sallyport setup tailnet` prints")
 	}
 }
 

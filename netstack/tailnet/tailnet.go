@@ -81,8 +81,7 @@ type Node struct {
 	trouble []string       // what the library complains of; guarded by mu
 	lost    error          // why the node does not hear of changes; guarded by mu
 	deaf    bool           // its control server was silent at the last look; guarded by mu
-	open    []string       // agents whom the tailnet lets reach everything; guarded by mu
-	openAt  time.Time      // when that was looked at; guarded by mu
+	around  neighbourhood  // guarded by mu
 }
 
 var _ netstack.Source = (*Node)(nil)
