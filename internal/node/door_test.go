@@ -240,7 +240,7 @@ func TestOperatorsComeByTheTailnet(t *testing.T) {
 	if got, _ := ana.ask("POST", base+"/api/v1/agents/freeze", ""); got != 403 {
 		t.Errorf("a viewer freezes: %d", got)
 	}
-	for _, host := range []string{"http://gate:8484", "http://gate.corp.ts.net:8484"} {
+	for _, host := range []string{"http://gate:8484", "http://gate.corp.ts.net:8484", "http://gate", "http://gate.corp.ts.net"} {
 		if got, text := ana.ask("GET", host+"/api/v1/status", ""); got != 200 {
 			t.Errorf("by %s: %d %s", host, got, text)
 		}
@@ -276,6 +276,9 @@ func TestOperatorsComeByTheTailnet(t *testing.T) {
 	f.say(fmt.Sprintf("operators {\n  admins = [%q]\n}\nrole \"dev\" {\n  members = [\"user:%s\"]\n  use     = [service.lan]\n}\n", login, login))
 	if got, text := ana.ask("GET", base+"/api/v1/status", ""); got != 401 {
 		t.Errorf("an agent beside its operator: %d %s", got, text)
+	}
+	if got, text := ana.ask("GET", "http://sallyport.internal/whoami", ""); got != 200 || !strings.Contains(text, `"agent":"laptop@`) {
+		t.Errorf("the pages of agents: %d %s", got, text)
 	}
 	if err := json.Unmarshal([]byte(ana.eventually(200, "GET", base+"/api/v1/session")), &s); err != nil || !s.Agent {
 		t.Errorf("%+v, %v", s, err)
@@ -341,6 +344,12 @@ func TestTheTailnetsNameHasTLS(t *testing.T) {
 	}
 	if got, text := ana.ask("GET", "http://gate:8484/api/v1/session", ""); got != 200 || !strings.Contains(text, s.Caller.Person.Name) {
 		t.Errorf("the plain port leads to %d %s", got, text)
+	}
+	if got, text := ana.ask("GET", "http://gate/api/v1/session", ""); got != 200 || !strings.Contains(text, s.Caller.Person.Name) {
+		t.Errorf("the bare name leads to %d %s", got, text)
+	}
+	if n := len(f.n.Roster.List()); n != 0 {
+		t.Errorf("a visit made %d agents", n)
 	}
 	if got, text := ana.ask("POST", "http://gate:8484/api/v1/session", "{}"); got != 421 || !strings.Contains(text, "use https://gate.corp.ts.net") {
 		t.Errorf("a login at the plain port: %d %s", got, text)

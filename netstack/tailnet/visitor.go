@@ -12,6 +12,9 @@ import (
 	"sallyport.dev/sallyport/netstack/tailnet/front"
 )
 
+// agentsPort is that of the gateway's pages for agents.
+const agentsPort = 80
+
 // A Visitor is a node of the tailnet that calls on the gateway itself, by the
 // tailnet's own word. It is not remembered as an agent that waits.
 type Visitor struct {
@@ -76,8 +79,9 @@ func (n *Node) Names(ctx context.Context) (names []string, https string) {
 }
 
 // Listen takes the connections that people's nodes make to one port of the node's
-// own addresses. Whoever is an agent with a tag, or nobody, does not reach it. It
-// is called before Start; the end of the node ends it.
+// own addresses. Whoever is an agent with a tag, or nobody, does not reach it; at
+// port 80, where agents have pages of their own, no agent does, nor any node with a
+// tag, which may be one to come. It is called before Start; the end of the node ends it.
 func (n *Node) Listen(port uint16) net.Listener {
 	f := front.New(port, func() netip.Addr { v4, _ := n.Gateway(); return v4 })
 	if n.fronts == nil {
@@ -94,6 +98,9 @@ func (n *Node) local(src netip.Addr, port uint16) (take func(netstack.Conn), ok 
 		return nil, false
 	}
 	v, err := n.Visitor(src)
+	if port == agentsPort && (err != nil || v.Agent || len(v.Tags) > 0) {
+		return nil, false
+	}
 	if err != nil || v.Agent && len(v.Tags) > 0 {
 		return nil, true
 	}

@@ -61,11 +61,19 @@ func fragment(t *dashboard.Tailnet) tailnetPolicy {
 	p.Grants = []grant{
 		{Src: agents, Dst: gateway, IP: []string{"tcp:53", "udp:53", "tcp:80"}},
 		{Src: agents, Dst: behind, IP: []string{"*"}},
-		{Src: []string{"autogroup:admin"}, Dst: gateway, IP: []string{"tcp:443", "tcp:80"}, App: map[string][]any{
+		{Src: []string{"autogroup:admin"}, Dst: gateway, IP: doors(t), App: map[string][]any{
 			capability: {map[string]string{"role": "admin"}},
 		}},
 	}
 	return p
+}
+
+// doors are the ports of operators' pages. The first leads to one of the others.
+func doors(t *dashboard.Tailnet) []string {
+	if t.HTTPS {
+		return []string{"tcp:80", "tcp:443"}
+	}
+	return []string{"tcp:80", "tcp:443", "tcp:8484"}
 }
 
 // parties are the tags of the gateway, and the tags and users of agents.
@@ -97,15 +105,15 @@ func headscale(t *dashboard.Tailnet) headscalePolicy {
 	for tag := range p.TagOwners {
 		p.TagOwners[tag] = []string{} // whoever makes the auth keys gives the tags
 	}
-	var doors, behind []string
+	var at, behind []string
 	for _, g := range gateway {
-		doors = append(doors, g+":53,80")
+		at = append(at, g+":53,80")
 	}
 	for _, to := range f.Grants[1].Dst {
 		behind = append(behind, to+":*")
 	}
 	p.ACLs = []acl{
-		{Action: "accept", Src: agents, Dst: doors},
+		{Action: "accept", Src: agents, Dst: at},
 		{Action: "accept", Src: slices.Concat(agents, gateway), Dst: behind},
 	}
 	return p

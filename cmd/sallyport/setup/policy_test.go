@@ -9,8 +9,9 @@ import (
 )
 
 // operators ends the policy.
-const operators = `{"src":["autogroup:admin"],"dst":["tag:sallyport"],"ip":["tcp:443","tcp:80"],` +
-	`"app":{"sallyport.dev/cap/sallyport":[{"role":"admin"}]}}]}`
+func operators(ports string) string {
+	return `{"src":["autogroup:admin"],"dst":["tag:sallyport"],"ip":[` + ports + `],"app":{"sallyport.dev/cap/sallyport":[{"role":"admin"}]}}]}`
+}
 
 func TestTheTailnetsPolicy(t *testing.T) {
 	for _, tc := range []struct {
@@ -27,15 +28,15 @@ func TestTheTailnetsPolicy(t *testing.T) {
 			`{"tagOwners":{"tag:ci":["autogroup:admin"],"tag:sallyport":["autogroup:admin"]},` +
 				`"autoApprovers":{"exitNode":["tag:sallyport"],"routes":{"198.18.0.0/15":["tag:sallyport"]}},` +
 				`"grants":[{"src":["bo@acme.dev","tag:ci"],"dst":["tag:sallyport"],"ip":["tcp:53","udp:53","tcp:80"]},` +
-				`{"src":["bo@acme.dev","tag:ci"],"dst":["autogroup:internet","198.18.0.0/15"],"ip":["*"]},` + operators,
+				`{"src":["bo@acme.dev","tag:ci"],"dst":["autogroup:internet","198.18.0.0/15"],"ip":["*"]},` + operators(`"tcp:80","tcp:443","tcp:8484"`),
 		},
 		{
 			"services only, nothing stated",
-			dashboard.Tailnet{Routes: []string{"198.18.0.0/15", "10.4.0.0/24"}},
+			dashboard.Tailnet{Routes: []string{"198.18.0.0/15", "10.4.0.0/24"}, HTTPS: true},
 			`{"tagOwners":{"tag:agent":["autogroup:admin"],"tag:sallyport":["autogroup:admin"]},` +
 				`"autoApprovers":{"routes":{"10.4.0.0/24":["tag:sallyport"],"198.18.0.0/15":["tag:sallyport"]}},` +
 				`"grants":[{"src":["tag:agent"],"dst":["tag:sallyport"],"ip":["tcp:53","udp:53","tcp:80"]},` +
-				`{"src":["tag:agent"],"dst":["198.18.0.0/15","10.4.0.0/24"],"ip":["*"]},` + operators,
+				`{"src":["tag:agent"],"dst":["198.18.0.0/15","10.4.0.0/24"],"ip":["*"]},` + operators(`"tcp:80","tcp:443"`),
 		},
 	} {
 		got, err := json.Marshal(fragment(&tc.in))

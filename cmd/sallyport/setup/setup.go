@@ -100,6 +100,9 @@ func steps(t *dashboard.Tailnet) []string {
 	if t.Control == "" {
 		list = append(list, "In the admin console, under DNS, turn on MagicDNS and HTTPS certificates, for operators' pages.",
 			"Whoever of the people may operate the gateway stands in the last grant, or in its operators block.")
+	} else {
+		list = append(list, "Whoever operates the gateway stands in its operators block, and needs a line of their own in that policy, as",
+			`{"action": "accept", "src": ["ana@acme.dev"], "dst": ["`+gatewayOf(t)+`:80,443,8484"]}.`)
 	}
 	if slices.ContainsFunc(t.Routes, func(r string) bool { return strings.HasSuffix(r, "/0") }) {
 		return append(list, "Names need no setting: a machine with an exit node asks that one. If the tailnet names a server",
@@ -110,4 +113,10 @@ func steps(t *dashboard.Tailnet) []string {
 	return append(list, "Under DNS, name "+address+" as a nameserver for the domains of services (split DNS).",
 		"On agents' machines: tailscale set --accept-routes. All traffic but that of services stays",
 		"outside: the gateway is no firewall for the rest.")
+}
+
+// gatewayOf is the tag by which the policy knows the gateway.
+func gatewayOf(t *dashboard.Tailnet) string {
+	gateway, _ := parties(t)
+	return gateway[0]
 }

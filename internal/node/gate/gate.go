@@ -4,6 +4,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -28,6 +29,8 @@ const (
 	tlsPort = 443
 	// plainPort is the port on the tailnet's address where there is no HTTPS.
 	plainPort = 8484
+	// namePort is where a browser goes that was told the gateway's bare name.
+	namePort = 80
 	// shutdownTimeout bounds how long requests may go on after the end.
 	shutdownTimeout = 5 * time.Second
 )
@@ -56,7 +59,8 @@ func (g *Gates) Tailnet(ts *tailnet.Node) {
 	secure := tls.NewListener(ts.Listen(tlsPort), config(ts.Certificate))
 	g.list = append(g.list,
 		gate{secure, &door.Entrance{Secure: true, Hosts: g.hosts, Who: g.visitor}, nil},
-		gate{ts.Listen(plainPort), &door.Entrance{Hosts: g.hosts, Who: g.visitor}, g.secureURL})
+		gate{ts.Listen(plainPort), &door.Entrance{Hosts: g.hosts, Who: g.visitor}, g.secureURL},
+		gate{ts.Listen(namePort), &door.Entrance{Hosts: g.hosts, Who: g.visitor}, g.bestURL})
 }
 
 func config(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
@@ -87,6 +91,9 @@ func (g *Gates) secureURL() string {
 	return ""
 }
 
+// bestURL is where people of the tailnet find the pages.
+func (g *Gates) bestURL() string { return cmp.Or(g.secureURL(), g.plainURL()) }
+
 // plainURL is the tailnet's address without HTTPS; "": the node has not joined.
 func (g *Gates) plainURL() string {
 	v4, _ := g.ts.Gateway()
@@ -100,10 +107,7 @@ func (g *Gates) plainURL() string {
 func (g *Gates) URLs() []string {
 	var list []string
 	if g.ts != nil {
-		list = append(list, g.secureURL())
-		if list[0] == "" {
-			list[0] = g.plainURL()
-		}
+		list = append(list, g.bestURL())
 	}
 	list = append(list, g.Local())
 	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
@@ -179,7 +183,7 @@ func (at gate) handler(next http.Handler) http.Handler {
 		case to == "":
 			next.ServeHTTP(w, r)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			http.Redirect(w, r, to+r.URL.RequestURI(), http.StatusPermanentRedirect)
+			http.Redirect(w, r, to+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 		default:
 			http.Error(w, "use "+to, http.StatusMisdirectedRequest)
 		}
