@@ -79,5 +79,6 @@ type Result struct {
 	Received int64  // bytes from the upstream
 	Rows     int64  // rows in the answer, where the protocol has them
 	Duration time.Duration
-	Usage    *Usage // what a language model's answer took; nil: none answered
+	Usage    *Usage  // what a language model's answer took; nil: none answered
+	Answer   *Answer // what the record holds of the answer; nil: nothing
 }

@@ -79,7 +79,7 @@ type ended struct {
 	record *Record
 	running
 
-	size     int64 // of the record, if End made it
+	size     int64 // of the record, if End made it; else of the answer in it
 	reserved bool  // size is counted in pending
 }
 
@@ -156,7 +156,7 @@ func (l *Log) End(a *action.Action, d action.Decision, res action.Result) {
 		return // Begin has counted it as missing
 	}
 	_ = l.journal.End(run.slot, d, res) // the record itself is on its way
-	e := &ended{a: a, d: d, res: res, running: run}
+	e := &ended{a: a, d: d, res: res, running: run, size: res.Answer.Held()}
 	waiting := len(l.queue)
 	if waiting >= min(maxBatch, cap(l.queue)/2) {
 		l.hurry()
@@ -224,7 +224,7 @@ func (e *ended) finished(methods record.Methods) Record {
 func (l *Log) encode(e *ended) {
 	r := e.finished(l.methods)
 	e.record, e.a = &r, nil
-	e.size = int64(record.UsualBody + len(r.Sample) + len(r.Trace))
+	e.size = int64(record.UsualBody+len(r.Sample)+len(r.Trace)) + r.Answer.Held()
 	for _, p := range r.Parts {
 		e.size += int64(len(p.Facts))
 	}

@@ -118,13 +118,18 @@ func TestEndBlocksWhileTheQueueIsFull(t *testing.T) {
 	m.gate = make(chan struct{})
 	l := openLog(t, m, Options{Queue: 1})
 	done := make(chan struct{})
+	answered := ok
+	answered.Answer = &action.Answer{Text: strings.Repeat("x", 1000)}
 	go func() {
 		defer close(done)
 		for range maxBatch + 10 {
-			do(t, l, act("/"), allow, ok)
+			do(t, l, act("/"), allow, answered)
 		}
 	}()
 	eventually(t, "End waits", func() bool { return l.Stats().Blocked > 0 })
+	if n := l.pending.Load(); n < 1000 {
+		t.Errorf("the answer that waits is not counted: %d bytes pend", n)
+	}
 	select {
 	case <-done:
 		t.Fatal("more was queued than the queue holds")

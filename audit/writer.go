@@ -80,11 +80,11 @@ func (l *Log) rest(batch []*ended) ([]*ended, bool) {
 func (l *Log) records(batch []*ended) []Record {
 	l.batch = l.batch[:0]
 	for _, e := range batch {
+		l.unreserve(e)
 		if e.record == nil {
 			l.batch = append(l.batch, e.finished(l.methods))
 			continue
 		}
-		l.unreserve(e)
 		l.batch = append(l.batch, *e.record)
 	}
 	return l.batch

@@ -70,6 +70,11 @@ func (r *Record) appendEnd(b []byte) []byte {
 			b = append(append(b, `,"usage":`...), usage...)
 		}
 	}
+	if r.Answer != nil {
+		if answer, err := marshal(r.Answer); err == nil { // likewise
+			b = append(append(b, `,"answer":`...), answer...)
+		}
+	}
 	b = appendField(b, `,"sample":`, r.Sample)
 	b = appendNumber(b, `,"hidden":`, r.Hidden)
 	b = appendField(b, `,"digest":`, r.Digest)

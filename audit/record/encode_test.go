@@ -60,6 +60,16 @@ func fill(rnd *rand.Rand, v reflect.Value) {
 		case **action.Usage:
 			*f = new(action.Usage)
 			fill(rnd, reflect.ValueOf(*f).Elem())
+		case *int:
+			*f = rnd.Int()
+		case **action.Answer:
+			*f = new(action.Answer)
+			fill(rnd, reflect.ValueOf(*f).Elem())
+		case *[]action.AnswerField:
+			*f = make([]action.AnswerField, rnd.IntN(3))
+			for i := range *f {
+				fill(rnd, reflect.ValueOf(&(*f)[i]).Elem())
+			}
 		case *[]Part:
 			*f = make([]Part, rnd.IntN(3))
 			for i := range *f {

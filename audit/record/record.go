@@ -64,7 +64,8 @@ type Record struct {
 	Received int64           `json:"received,omitempty"`
 	Rows     int64           `json:"rows,omitempty"`
 	Duration time.Duration   `json:"duration_ns,omitempty"`
-	Usage    *action.Usage   `json:"usage,omitempty"` // of a language model; nil: none answered
+	Usage    *action.Usage   `json:"usage,omitempty"`  // of a language model; nil: none answered
+	Answer   *action.Answer  `json:"answer,omitempty"` // of the upstream, as far as it is kept
 	Sample   string          `json:"sample,omitempty"`
 	Hidden   int64           `json:"hidden,omitempty"`  // bytes that Sample left out
 	Digest   string          `json:"digest,omitempty"`  // SHA-256 in hex
@@ -133,6 +134,7 @@ func Decode(body []byte) (Record, error) {
 const (
 	MaxSample = 64 << 10
 	MaxFacts  = 64 << 10 // of all parts together
+	MaxAnswer = 32 << 10 // of its body
 )
 
 // LostFacts is the mark on a record that was made after a crash.
@@ -185,6 +187,7 @@ func (r *Record) Finish(d action.Decision, res action.Result) {
 	r.Status, r.Error, r.Upstream = res.Status, res.Err, res.Upstream
 	r.Injected, r.Secret = res.Injected, res.Secret
 	r.Sent, r.Received, r.Rows, r.Duration, r.Usage = res.Sent, res.Received, res.Rows, res.Duration, res.Usage
+	r.Answer = bounded(res.Answer)
 	switch {
 	case d.Verdict == action.Ask:
 		r.Outcome = Pending
@@ -195,6 +198,19 @@ func (r *Record) Finish(d action.Decision, res action.Result) {
 	default:
 		r.Outcome = Done
 	}
+}
+
+// bounded cuts the text of an answer that is too long as it is encoded.
+func bounded(a *action.Answer) *action.Answer {
+	if a == nil {
+		return nil
+	}
+	if text := cut([]byte(a.Text), MaxAnswer); len(text) < len(a.Text) {
+		b := *a
+		b.Text, b.Cut = text, true
+		return &b
+	}
+	return a
 }
 
 // encodeFacts never fails: a record with a mark in place of its facts is better

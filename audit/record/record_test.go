@@ -72,7 +72,11 @@ func TestActionComesBack(t *testing.T) {
 		Verdict: action.Allow, Rule: "writes", Reason: "Approved by ann.",
 		Asks: []action.Asking{{Rule: "writes", Reason: "Writing asks.", Approvers: []string{"approver.oncall"}}}, Would: []string{"later"},
 	}
-	r := kept(t, a, d, action.Result{Status: "200", Sent: 12, Received: 345, Rows: 6, Duration: time.Second})
+	answer := &action.Answer{Fields: []action.AnswerField{{Name: "Date", Values: []string{"x"}}}, Type: "text/plain", Size: 3, Text: "<&>"}
+	r := kept(t, a, d, action.Result{Status: "200", Sent: 12, Received: 345, Rows: 6, Duration: time.Second, Answer: answer})
+	if !reflect.DeepEqual(r.Answer, answer) {
+		t.Errorf("%+v", r.Answer)
+	}
 	if r.Hidden != 4711 || r.Method != "GET" || r.Outcome != Done || r.Asks[0].Approvers[0] != "approver.oncall" || r.Would[0] != "later" {
 		t.Errorf("%+v", r)
 	}
@@ -141,8 +145,8 @@ func TestT30_AgentsCannotBlowRecordsUp(t *testing.T) {
 		for range 100 {
 			a.Parts = append(a.Parts, action.Part{Facts: &facts{Path: fat[:MaxFacts/4]}})
 		}
-		r := kept(t, a, action.Decision{}, action.Result{})
-		if n := len(r.Body()); n > MaxFacts+MaxSample+16<<10 {
+		r := kept(t, a, action.Decision{}, action.Result{Answer: &action.Answer{Text: fat}})
+		if n := len(r.Body()); n > MaxFacts+MaxSample+MaxAnswer+16<<10 || !r.Answer.Cut || len(r.Answer.Text) == 0 {
 			t.Errorf("%q: a record of %d bytes", text, n)
 		}
 		if len(r.Sample) == 0 || !strings.HasPrefix(strings.ToValidUTF8(fat, "\ufffd"), r.Sample[:1]) && text != "\xff" {

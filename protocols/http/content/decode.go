@@ -68,6 +68,50 @@ func decode(encoding string, raw []byte) ([]byte, bool) {
 	return plain, true
 }
 
+// Unpack undoes one layer of Content-Encoding as far as raw, the beginning of a body
+// or all of it, goes, and gives at most most bytes; whole is true where that is all
+// that a whole body says.
+func Unpack(encoding string, raw []byte, most int, all bool) (plain []byte, whole, ok bool) {
+	var r io.Reader
+	var err error
+	src := bytes.NewReader(raw)
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "gzip", "x-gzip":
+		r, err = gzip.NewReader(src)
+	case "deflate":
+		r, err = zlib.NewReader(src)
+	case "br":
+		if window, ok := brotliWindow(raw); !ok || window > maxWindow {
+			return nil, false, false
+		}
+		r = brotli.NewReader(src)
+	case "zstd":
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err == nil {
+			defer z.Close()
+		}
+		r = z
+	default:
+		return nil, false, false
+	}
+	if err != nil {
+		return nil, false, false
+	}
+	plain, err = io.ReadAll(io.LimitReader(r, int64(most)+1))
+	whole = err == nil && all && len(plain) <= most
+	return plain[:min(len(plain), most)], whole, len(plain) > 0 || whole
+}
+
+// Window is the memory that Unpack takes beside what it gives.
+func Window(encoding string) int64 {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "br", "zstd":
+		return 2 * maxWindow
+	}
+	return 64 << 10
+}
+
 // brotliWindow gives the window that a stream of brotli asks for (RFC 7932, section
 // 9.1); it is false for one that is larger than the format has.
 func brotliWindow(raw []byte) (size int, ok bool) {

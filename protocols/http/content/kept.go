@@ -110,6 +110,7 @@ type masker struct {
 	out    []byte
 	copied int // of text
 	masked bool
+	open   bool // the text breaks off where a value of no secret name begins
 }
 
 // maskJSON masks values of a document; all else stays, byte for byte.
@@ -131,11 +132,12 @@ func (m *masker) value(name string, secret bool, depth int) error {
 		return errUnclear
 	}
 	before := int(m.d.InputOffset())
+	secret = secret || normal.SecretName(name)
 	t, err := m.d.Token()
 	if err != nil {
+		m.open = !secret
 		return err
 	}
-	secret = secret || normal.SecretName(name)
 	switch t := t.(type) {
 	case string:
 		if t != "" && (secret || normal.SecretValue(t) || secretInside(t, depth)) {

@@ -1,0 +1,180 @@
+package content
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+func TestBegin(t *testing.T) {
+	const marked = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+	for _, tt := range []struct {
+		name, typ, body string
+		whole           bool
+		want            string // "!": nothing, for the reason behind it
+		hidden          bool
+	}{
+		{"a document", document, `{"a": 1, "b": [2.50]}`, true, `{"a": 1, "b": [2.50]}`, false},
+		{"a new token", document, `{"id":7,"token":"hunter2"}`, true, `{"id":7,"token":"[hidden]"}`, true},
+		{"a marked one", document, `{"note":"use ` + marked + `"}`, true, `{"note":"[hidden]"}`, true},
+		{"of another kind", "application/problem+json", `{"secret":"hunter2"}`, true, `{"secret":"[hidden]"}`, true},
+		{"a document without its type", "", `{"secret":"hunter2"}`, true, `{"secret":"[hidden]"}`, true},
+		{"a document as text", "text/plain; charset=utf-8", ` {"secret":"hunter2"}`, true, ` {"secret":"[hidden]"}`, true},
+		{"no document, but called one", document, `{'password': 'hunter2', 'a': 1}`, true, `{'password[hidden]`, true},
+		{"broken, but whole", document, `{"a":1,"token":"hunter2`, true, `{"a":1,"token[hidden]`, true},
+
+		{"cut behind a value", document, `{"a":1,"b":"x y",`, false, `{"a":1,"b":"x y",`, false},
+		{"cut inside of a text", document, `{"a":1,"b":"one two thr`, false, `{"a":1,"b":"one two `, false},
+		{"cut inside of a letter", document, "{\"a\":\"one tw\xc3", false, `{"a":"one `, false},
+		{"cut inside of a secret", document, `{"a":1,"token":"one two thr`, false, `{"a":1,"token":`, false},
+		{"cut behind one", document, `{"token":"hunter2","b":[1,`, false, `{"token":"[hidden]","b":[1,`, true},
+		{"cut inside of what holds one", document, `{"credentials":{"user":"bo bo`, false, `{"credentials":{"user":`, false},
+		{"cut inside of a marked one", document, `{"a":"use ` + marked[:25], false, `{"a":"use `, false},
+		{"cut behind a marked one", document, `{"a":"use ` + marked + ` or `, false, `{"a":`, false},
+		{"cut inside of a tool's arguments", document, `{"arguments":"{\"api_key\": \"hunter2 `, false, `{"arguments":`, false},
+		{"cut inside of a name", document, `{"a":1,"passw`, false, `{"a":1,`, false},
+		{"cut inside of a word", document, `{"a":1,"b":tr`, false, `{"a":1,"b":`, false},
+		{"two documents, cut", document, `{"a":1} {"token":"hunter2"`, false, `{"a":1} `, false},
+
+		{"a form", form, "a=1&token=x", true, "a=1&token=%5Bhidden%5D", true},
+		{"a form, cut", form, "a=1&token=x&pass", false, "a=1&token=%5Bhidden%5D&", true},
+
+		{"lines of documents", "application/x-ndjson", "{\"a\":1}\n{\"token\":\"x\"}\n{\"b\":\"y z", false, "{\"a\":1}\n{\"token\":\"[hidden]\"}\n{\"b\":\"y ", true},
+		{"events", "text/event-stream", "event: message\ndata: {\"token\":\"x\",\"n\":1}\n\n: beat\ndata: [DONE]\n\n", true, "event: message\ndata: {\"token\":\"[hidden]\",\"n\":1}\n\n: beat\ndata: [DONE]\n\n", true},
+		{"events, cut", "text/event-stream", "data: {\"n\":1}\n\ndata: {\"n\":2,\"t\":\"some wor", false, "data: {\"n\":1}\n\ndata: {\"n\":2,\"t\":\"some ", false},
+		{"an event over lines", "text/event-stream", "data: {\ndata: \"token\": \"x\"\ndata: }\n\n", true, "data: {\ndata: \"token[hidden]\ndata: }\n\n", true},
+
+		{"text", "text/plain", "All is well.\r\nYour session has expired, log in again\n", true, "All is well.\r\nYour session has expired, log in again\n", false},
+		{"a word of two", "text/plain", "Invalid token", true, "Invalid token", false},
+		{"variables", "text/plain", "HOST=db\nDB_PASSWORD=hunter2\nPORT=1\n", true, "HOST=db\nDB_PASSWORD[hidden]\nPORT=1\n", true},
+		{"a field", "text/plain", "Authorization: Bearer x\n", true, "Authorization[hidden]\n", true},
+		{"without a sign between", "text/plain", "machine x login y password hunter2", true, "machine x login y password[hidden]", true},
+		{"a name above its value", "text/plain", "password:\n  hunter2\n  hunter3\nnext: 1\n", true, "password:\n  [hidden]\n  [hidden]\nnext: 1\n", true},
+		{"a block of YAML", "application/yaml", "data:\n  token: |\n    hunter2\n    more\n  name: x\n", true, "data:\n  token: |\n    [hidden]\n    [hidden]\n  name: x\n", true},
+		{"names above columns", "text/plain", "NAME  TOKEN\nbo    hunter2\nal    hunter3\n\nbye\n", true, "[hidden]\n[hidden]\n[hidden]\n\nbye\n", true},
+		{"a marked one in text", "text/plain", "first\nuse " + marked + " now\n", true, "first\n[hidden]\n", true},
+		{"a private key", "text/plain", "x\n-----BEGIN PRIVATE KEY-----\nMIIE\nabc\n-----END PRIVATE KEY-----\ny\n", true, "x\n[hidden]\n[hidden]\n[hidden]\n[hidden]\ny\n", true},
+		{"a URL with a password", "text/plain", "see postgres://bo:hunter2@db/app", true, "[hidden]", true},
+		{"what is too long for a word", "text/plain", "blob " + strings.Repeat("x", 65) + " end", true, "blob [hidden]", true},
+		{"text, cut inside of a marked one", "text/plain", "use " + marked[:15], false, "use ", false},
+
+		{"a page", "text/html", "<h1>502 Bad Gateway</h1>", true, "<h1>502 Bad Gateway</h1>", false},
+		{"a page with a field", "text/html", `<input value="hunter2" name="csrf_token">`, true, "!" + named, false},
+		{"a list of properties", "application/xml", "<key>password</key><string>hunter2</string>", true, "!" + named, false},
+		{"columns", "text/csv", "name,token\nbo,hunter2\n", true, "!" + columns, false},
+		{"bytes", "application/octet-stream", "abc", true, "!" + noText, false},
+		{"bytes, called a document", document, "{\"a\":\"\xff\"}", true, "!" + noText, false},
+		{"zeros", "text/plain", "a\x00b", true, "!" + noText, false},
+		{"another character set", "text/plain; charset=utf-16", "ab", true, "!" + charset, false},
+		{"parts", "multipart/mixed; boundary=x", "--x\r\n\r\nhunter2\r\n--x--", true, "!" + noText, false},
+		{"nothing", document, "", true, "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var typ []string
+			if tt.typ != "" {
+				typ = []string{tt.typ}
+			}
+			b := Begin(typ, []byte(tt.body), tt.whole)
+			got := b.Text
+			if b.Untold != "" {
+				got += "!" + b.Untold
+			}
+			if got != tt.want || b.Hidden != tt.hidden || b.Cut == tt.whole {
+				t.Errorf("%q %+v\nwant %q", got, b, tt.want)
+			}
+			if strings.Contains(b.Text, "hunter") || strings.Contains(b.Text, marked[:20]) {
+				t.Errorf("a secret is kept: %q", b.Text)
+			}
+		})
+	}
+}
+
+// Of a coding as much is undone as is there, within its bound.
+func TestUnpack(t *testing.T) {
+	text := strings.Repeat(`{"n":12345,"t":"some words"}`+"\n", 200)
+	for coding, z := range map[string]func(io.Writer) io.WriteCloser{
+		"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"BR":      func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) },
+		"zstd":    func(w io.Writer) io.WriteCloser { e, _ := zstd.NewWriter(w); return e },
+		"deflate": deflater,
+	} {
+		packed := squeeze(t, z, text)
+		if plain, whole, ok := Unpack(coding, packed, 16<<10, true); !ok || !whole || string(plain) != text {
+			t.Errorf("%s: %d bytes, %v, %v", coding, len(plain), whole, ok)
+		}
+		if plain, whole, ok := Unpack(coding, packed, 1000, true); !ok || whole || string(plain) != text[:1000] {
+			t.Errorf("%s, bounded: %d bytes, %v, %v", coding, len(plain), whole, ok)
+		}
+		if plain, whole, _ := Unpack(coding, packed[:len(packed)-3], 16<<10, false); whole || !strings.HasPrefix(text, string(plain)) {
+			t.Errorf("%s, cut: %d bytes, %v", coding, len(plain), whole)
+		}
+		bomb := squeeze(t, z, strings.Repeat("x", 8<<20))
+		if plain, whole, ok := Unpack(coding, bomb[:min(len(bomb), 16<<10)], 16<<10, false); ok && (whole || len(plain) > 16<<10) {
+			t.Errorf("%s, a bomb: %d bytes, %v", coding, len(plain), whole)
+		}
+		if _, _, ok := Unpack(coding, []byte("no such thing"), 1000, true); ok && coding != "BR" {
+			t.Errorf("%s: nonsense is undone", coding)
+		}
+	}
+	if _, _, ok := Unpack("rot13", []byte("x"), 100, true); ok {
+		t.Error("an unknown coding is undone")
+	}
+}
+
+// Whatever an answer is, what is kept of it is text, and has no value of the name of
+// a secret and nothing marked as one in it.
+func FuzzBegin(f *testing.F) {
+	f.Add("application/json", true, `{"a":{"b":[1,2.50,"x"]}, "c": "d`)
+	f.Add("text/event-stream", false, "data: {\"a\":1}\n\ndata: {\"b\":")
+	f.Add("text/plain", true, "a: b\n  c\nNAME  TOKEN\n")
+	f.Add("text/html", true, "<a href=x>y</a>")
+	f.Add(form, false, "a=1&b=2")
+	f.Fuzz(func(t *testing.T, typ string, whole bool, body string) {
+		const value = "hunter2-correct-horse"
+		const marked = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+		for _, text := range []string{
+			body, "password=" + value + "\n" + body, `{"password":"` + value + `","x":` + body, body + "\npassword: " + value, body + " " + marked + " x",
+			`{"x":[` + body + `,{"api_key":"` + value + `"}]}`,
+		} {
+			b := Begin([]string{typ}, []byte(text), whole)
+			switch {
+			case !utf8.ValidString(b.Text), b.Untold != "" && b.Text != "":
+				t.Fatalf("%q: %+v", text, b)
+			case strings.Contains(b.Text, value) && !strings.Contains(body, "\"") && !strings.ContainsAny(body, "'`\\"):
+				t.Fatalf("%q keeps %q", text, b.Text)
+			case strings.Contains(b.Text, marked):
+				t.Fatalf("%q keeps what is marked: %q", text, b.Text)
+			case whole && IsJSON(typ) && json.Valid([]byte(text)) && b.Text != "" && !json.Valid([]byte(b.Text)) && !strings.Contains(b.Text, Masked):
+				t.Fatalf("%q becomes %q", text, b.Text)
+			}
+		}
+	})
+}
+
+func FuzzUnpack(f *testing.F) {
+	for coding, z := range map[string]func(io.Writer) io.WriteCloser{"gzip": func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }, "deflate": deflater} {
+		f.Add(coding, squeeze(f, z, "some words"))
+	}
+	f.Add("br", br(f, "some words"))
+	f.Add("zstd", []byte("\x28\xb5\x2f\xfd"))
+	f.Fuzz(func(t *testing.T, coding string, raw []byte) {
+		plain, whole, ok := Unpack(coding, raw, 4096, true)
+		if len(plain) > 4096 || whole && !ok {
+			t.Fatalf("%d bytes, %v, %v", len(plain), whole, ok)
+		}
+		again, _, _ := Unpack(coding, raw, 100, true)
+		if !bytes.HasPrefix(plain, again) {
+			t.Fatalf("%q, then %q", plain, again)
+		}
+	})
+}
+
+func deflater(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }

@@ -1,0 +1,180 @@
+// Package reply takes down what an origin answers, for the record: its head and the
+// beginning of its body, as they go to the agent. It sees them only after injected
+// secrets were taken out, hides what else looks like one, and changes no answer.
+package reply
+
+import (
+	"maps"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/content"
+	"sallyport.dev/sallyport/protocols/http/normal"
+)
+
+// Bounds of the head and the trailers together.
+const (
+	maxFields = 64
+	maxValue  = 1 << 10
+	maxHead   = 8 << 10
+)
+
+// A Taker takes down one answer. On nil, every method does nothing.
+type Taker struct {
+	answer  action.Answer
+	most    int
+	room    int // for fields
+	typ     []string
+	coding  string // that the body still has
+	cookies bool   // it sets some
+	got     []byte
+	whole   bool
+}
+
+// Of takes down an answer that has come from the origin, with at most most bytes of
+// its body; nil where that is none, or reserve has no memory for it. Of what stands
+// in the head nothing is read yet, but whether there are cookies.
+func Of(most int64, h http.Header, reserve func(int64) error) *Taker {
+	if most == 0 || reserve(2*most+2*maxHead) != nil {
+		return nil
+	}
+	return &Taker{most: int(most), room: maxHead, cookies: len(h["Set-Cookie"]) > 0}
+}
+
+// Head takes the head, as the agent gets it.
+func (t *Taker) Head(h http.Header) {
+	if t == nil {
+		return
+	}
+	t.typ, t.coding = h["Content-Type"], textproto.TrimString(strings.Join(h["Content-Encoding"], ","))
+	t.answer.Fields = t.fields(h)
+	if t.cookies && len(h["Set-Cookie"]) == 0 {
+		t.answer.Fields = append(t.answer.Fields, action.AnswerField{Name: "Set-Cookie", Hidden: true})
+	}
+}
+
+// Write takes a piece of the body, as the agent gets it.
+func (t *Taker) Write(b []byte) {
+	if t == nil {
+		return
+	}
+	t.answer.Size += int64(len(b))
+	if room := t.most - len(t.got); room > 0 {
+		t.got = append(t.got, b[:min(len(b), room)]...)
+	}
+}
+
+// End tells that all of the answer came, with these trailers.
+func (t *Taker) End(trailers http.Header) {
+	if t == nil {
+		return
+	}
+	t.whole = true
+	t.answer.Trailers = t.fields(trailers)
+}
+
+// Answer gives what was taken down; nil for the nil Taker. A coding is undone if
+// reserve has the memory for that.
+func (t *Taker) Answer(reserve func(int64) error) *action.Answer {
+	if t == nil {
+		return nil
+	}
+	a := &t.answer
+	if a.Size == 0 {
+		a.Cut = !t.whole
+		return a
+	}
+	a.Type = mediaType(t.typ)
+	whole := t.whole && a.Size == int64(len(t.got))
+	b := content.Coded(whole)
+	if plain, whole, ok := t.plain(whole, reserve); ok {
+		b = content.Begin(t.typ, plain, whole)
+	}
+	t.got = nil
+	a.Text, a.Hidden, a.Cut, a.Untold = b.Text, b.Hidden, b.Cut, b.Untold
+	return a
+}
+
+// plain gives the body without the coding that it went to the agent in.
+func (t *Taker) plain(all bool, reserve func(int64) error) (plain []byte, whole, ok bool) {
+	switch {
+	case t.coding == "" || strings.EqualFold(t.coding, "identity"):
+		return t.got, all, true
+	case reserve(content.Window(t.coding)) != nil:
+		return nil, all, false
+	}
+	return content.Unpack(t.coding, t.got, t.most, all)
+}
+
+// mediaType is the type without its parameters, as it was said.
+func mediaType(typ []string) string {
+	if len(typ) == 0 {
+		return ""
+	}
+	name, _, _ := strings.Cut(typ[0], ";")
+	return strings.ToLower(short(textproto.TrimString(name), 128))
+}
+
+// fields gives what may be kept of a head or of trailers, by name.
+func (t *Taker) fields(h http.Header) []action.AnswerField {
+	var list []action.AnswerField
+	left := maxFields
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		values := h[name]
+		if len(values) == 0 {
+			continue
+		}
+		f := field(name, values)
+		size := len(f.Name)
+		for _, v := range f.Values {
+			size += len(v)
+		}
+		if left == 0 || size > t.room {
+			t.answer.More++
+			continue
+		}
+		left, t.room = left-1, t.room-size
+		list = append(list, f)
+	}
+	return list
+}
+
+// field keeps the values of one field, unless one of them may be a secret.
+func field(name string, values []string) action.AnswerField {
+	f := action.AnswerField{Name: short(name, 128), Hidden: normal.SecretName(name) || normal.CredentialField(name)}
+	for _, v := range values {
+		f.Hidden = f.Hidden || normal.SecretValue(v)
+	}
+	if f.Hidden {
+		return f
+	}
+	for _, v := range values {
+		f.Values = append(f.Values, short(shut(v), maxValue))
+	}
+	return f
+}
+
+// shut hides the secrets among the parameters of a URL, such as that of a redirect.
+func shut(v string) string {
+	before, query, ok := strings.Cut(v, "?")
+	if !ok {
+		return v
+	}
+	query, fragment, found := strings.Cut(query, "#")
+	v = before + "?" + normal.MaskQuery(query, content.Masked, normal.SecretName)
+	if found { // tokens stand there, too (RFC 6749, 4.2.2)
+		v += "#" + normal.MaskQuery(fragment, content.Masked, normal.SecretName)
+	}
+	return v
+}
+
+// short gives the beginning of s, as text.
+func short(s string, most int) string {
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
+}

@@ -1,0 +1,122 @@
+package reply
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+)
+
+func room(int64) error { return nil }
+
+func TestHead(t *testing.T) {
+	taker := Of(100, http.Header{"Set-Cookie": {"sid=hunter2"}}, room)
+	taker.Head(http.Header{ // as it is once an injected secret was looked for
+		"Content-Type": {"text/plain"}, "X-Auth-Token": {"hunter2"}, "X-Api-Key": {"hunter2"}, "X-Note": {"a", "b\xff"}, "X-Long": {strings.Repeat("x", 2000)},
+		"Location":         {"https://a.example/cb?state=1&code=hunter2#access_token=hunter2&x=1"},
+		"X-Dsn":            {"postgres://bo:hunter2@db/app"},
+		"Www-Authenticate": {"Bearer realm=x"},
+	})
+	taker.End(http.Header{"X-Late": {"v"}, "X-Signature": {"hunter2"}})
+	a := taker.Answer(room)
+	got := map[string]string{}
+	for _, f := range append(a.Fields, a.Trailers...) {
+		got[f.Name] = strings.Join(f.Values, "|")
+		if f.Hidden {
+			got[f.Name] = "-" + got[f.Name]
+		}
+	}
+	want := map[string]string{
+		"Content-Type": "text/plain", "X-Auth-Token": "-", "X-Api-Key": "-", "X-Note": "a|b\ufffd", "X-Long": strings.Repeat("x", maxValue) + "…", "Www-Authenticate": "-",
+		"Location": "https://a.example/cb?state=1&code=[hidden]#access_token=[hidden]&x=1", "X-Dsn": "-", "Set-Cookie": "-", "X-Late": "v", "X-Signature": "-",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v\nwant %v", got, want)
+	}
+	if text := fmt.Sprintf("%+v", a); strings.Contains(text, "hunter2") || a.Cut || a.Untold != "" {
+		t.Error(text)
+	}
+}
+
+// T50: what an upstream puts into its head and behind its body does not grow a record.
+func TestT50_HeadsAreBounded(t *testing.T) {
+	h := http.Header{}
+	for i := range 500 {
+		h[fmt.Sprintf("X-%d", i)] = []string{strings.Repeat("y", 500), strings.Repeat("z", 5000)}
+	}
+	taker := Of(100, h, room)
+	taker.Head(h)
+	for range 1000 {
+		taker.Write([]byte(strings.Repeat("some words ", 100)))
+	}
+	taker.End(h)
+	a := taker.Answer(room)
+	if n := a.Held(); n > 12<<10 || len(a.Text) > 100 || a.Size != 1_100_000 || !a.Cut || a.More != 1000-len(a.Fields)-len(a.Trailers) {
+		t.Errorf("%d bytes, %d of text of %d, %d more", n, len(a.Text), a.Size, a.More)
+	}
+}
+
+func TestBody(t *testing.T) {
+	for _, tt := range []struct {
+		name, typ, coding string
+		pieces            []string
+		ends              bool
+		want              action.Answer
+	}{
+		{"whole", "application/json; charset=utf-8", "", []string{`{"a":`, `1}`}, true, action.Answer{Type: "application/json", Size: 7, Text: `{"a":1}`}},
+		{"longer than is kept", "application/json", "identity", []string{`{"a":"` + strings.Repeat("word ", 10)}, true, action.Answer{Type: "application/json", Size: 56, Text: `{"a":"word word word word word `, Cut: true}},
+		{"broken off", "application/json", "", []string{`{"a":1,`}, false, action.Answer{Type: "application/json", Size: 7, Text: `{"a":1,`, Cut: true}},
+		{"a secret", "application/json", "", []string{`{"token":"x"}`}, true, action.Answer{Type: "application/json", Size: 13, Text: `{"token":"[hidden]"}`, Hidden: true}},
+		{"none", "", "", nil, true, action.Answer{}},
+		{"none came", "application/json", "", nil, false, action.Answer{Cut: true}},
+		{"bytes", "image/png", "", []string{"\x89PNG"}, true, action.Answer{Type: "image/png", Size: 4, Untold: "it is no text"}},
+		{"in a coding that is unknown", "application/json", "dcb", []string{"x"}, true, action.Answer{Type: "application/json", Size: 1, Untold: "its coding cannot be undone"}},
+	} {
+		h := http.Header{}
+		if tt.typ != "" {
+			h.Set("Content-Type", tt.typ)
+		}
+		if tt.coding != "" {
+			h.Set("Content-Encoding", tt.coding)
+		}
+		taker := Of(32, h, room)
+		taker.Head(h)
+		for _, p := range tt.pieces {
+			taker.Write([]byte(p))
+		}
+		if tt.ends {
+			taker.End(nil)
+		}
+		a := taker.Answer(room)
+		a.Fields = nil
+		if fmt.Sprintf("%+v", *a) != fmt.Sprintf("%+v", tt.want) {
+			t.Errorf("%s: %+v\nwant %+v", tt.name, *a, tt.want)
+		}
+	}
+}
+
+// Where nothing is kept, or there is no memory for it, nothing is taken down.
+func TestNothingIsTakenDown(t *testing.T) {
+	full := func(int64) error { return errors.New("no") }
+	h := http.Header{"Content-Type": {"text/plain"}}
+	for _, taker := range []*Taker{Of(0, h, room), Of(100, h, full), nil} {
+		taker.Head(h)
+		taker.Write([]byte("x"))
+		taker.End(h)
+		if a := taker.Answer(room); a != nil {
+			t.Errorf("%+v", a)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		taker := Of(0, h, func(n int64) error { return room(n) })
+		taker.Head(h)
+		taker.Write([]byte("x"))
+		taker.End(h)
+		taker.Answer(room)
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
