@@ -23,7 +23,7 @@ func Export(ctx context.Context, store Reader, q Query, f func(line []byte) erro
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	wants := Query{Terms: q.Terms, Before: q.Before}
+	wants := Query{Terms: q.Terms, Before: q.Before, Whole: q.Whole}
 	var line []byte
 	err = store.Scan(ctx, from, func(row Row) error {
 		if !q.Until.IsZero() && row.Recorded.After(q.Until) || row.Recorded.Before(q.Since) || q.Before > 0 && row.Seq >= q.Before {

@@ -7,14 +7,15 @@ import (
 
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 )
 
 // actions gives one page of what a query finds. A limit in the query itself holds
 // where the request states none.
 func (a *API) actions(r *http.Request, p route.Page) ([]audit.Record, string, error) {
-	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
+	q, err := sight.Query(r)
 	if err != nil {
-		return nil, "", route.BadRequest("query: %w", err)
+		return nil, "", err
 	}
 	if q.Limit == 0 || r.URL.Query().Has("limit") {
 		q.Limit = p.Limit
@@ -33,14 +34,18 @@ func (a *API) actions(r *http.Request, p route.Page) ([]audit.Record, string, er
 		next = strconv.FormatUint(got[len(got)-1].Seq, 10)
 	}
 	for i := range got {
-		bare(r, &got[i])
+		if !q.Whole {
+			got[i] = got[i].Bare()
+		}
 	}
 	return got, next, nil
 }
 
 func (a *API) action(r *http.Request) (audit.Record, error) {
 	rec, err := a.find(r)
-	bare(r, &rec)
+	if !sight.All(r) {
+		rec = rec.Bare()
+	}
 	return rec, err
 }
 

@@ -1,21 +1,22 @@
 package dashboard_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/lab"
 )
 
-// TestT47_BodiesTakeAFreshProof: who may look at actions does not read what was sent
-// in their bodies by that alone, whichever way they come.
-func TestT47_BodiesTakeAFreshProof(t *testing.T) {
-	l := lab.New(t, strings.Replace(rules, "gateway {", "gateway {\n  record {\n    bodies = \"4KiB\"\n  }", 1)+`
+// orders is a gateway that keeps the bodies of two orders, of which one has the word
+// kept in it; id is that one's.
+func orders(t *testing.T, kept string) (l *lab.Lab, id string) {
+	t.Helper()
+	l = lab.New(t, strings.Replace(rules, "gateway {", "gateway {\n  record {\n    bodies = \"4KiB\"\n  }", 1)+`
 rule "orders" {
   on      = [service.shop]
   methods = ["POST", "PUT"]
@@ -26,29 +27,41 @@ rule "orders" {
 	l.Secret("shop", "s3cret-of-the-shop")
 	l.HTTPS("shop.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	agent := l.Agent("laptop").HTTP()
-	const kept = "brass-candlestick"
-	resp, err := agent.Post("https://shop.example.com/v1/orders", "application/json", strings.NewReader(`{"what":"`+kept+`"}`))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatal(resp, err)
-	}
-	resp.Body.Close()
-	var id string
-	for deadline := time.Now().Add(10 * time.Second); id == ""; time.Sleep(5 * time.Millisecond) {
-		for _, rec := range l.Records("service:shop", 1) {
-			id = rec.ID
+	for i, what := range []string{"a candle", kept} {
+		resp, err := agent.Post("https://shop.example.com/v1/orders", "application/json", strings.NewReader(`{"what":"`+what+`"}`))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp, err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("nothing is recorded")
-		}
+		resp.Body.Close()
+		id = l.Records("service:shop", i+1)[i].ID
 	}
-	look := func(c route.Caller, path string) (int, string) {
+	return l, id
+}
+
+// looks gives how a caller asks the API of l.
+func looks(t *testing.T, l *lab.Lab) func(c route.Caller, path string) (int, string) {
+	return func(c route.Caller, path string) (int, string) {
 		w := httptest.NewRecorder()
 		l.API.Handler().ServeHTTP(w, httptest.NewRequestWithContext(route.WithCaller(t.Context(), c), "GET", "/api/v1"+path, nil))
 		return w.Code, w.Body.String()
 	}
-	viewer := route.Caller{Person: action.Person{Name: "vic@acme.dev", Via: "password"}, Rights: route.RightsOf(route.Viewer), From: "198.51.100.7"}
-	proved := viewer
+}
+
+// viewers are somebody who may look, and the same one just after a fresh proof.
+func viewers() (viewer, proved route.Caller) {
+	viewer = route.Caller{Person: action.Person{Name: "vic@acme.dev", Via: "password"}, Rights: route.RightsOf(route.Viewer), From: "198.51.100.7"}
+	proved = viewer
 	proved.Fresh = true
+	return viewer, proved
+}
+
+// TestT47_BodiesTakeAFreshProof: who may look at actions does not read what was sent
+// in their bodies by that alone, whichever way they come.
+func TestT47_BodiesTakeAFreshProof(t *testing.T) {
+	const kept = "brass-candlestick"
+	l, id := orders(t, kept)
+	look := looks(t, l)
+	viewer, proved := viewers()
 	for _, c := range []struct {
 		name   string
 		who    route.Caller
@@ -78,4 +91,91 @@ rule "orders" {
 			t.Errorf("%s: more is gone than the body: %s", c.name, body)
 		}
 	}
+}
+
+// TestT47_NoQueryTellsAWordOfABody: whether a word stands in a body that somebody may
+// not read does not show in what they find, in how much of it, in where the next page
+// begins, or in what a stream lets through.
+func TestT47_NoQueryTellsAWordOfABody(t *testing.T) {
+	const kept = "brass-candlestick"
+	l, id := orders(t, kept)
+	look := looks(t, l)
+	viewer, proved := viewers()
+	page := func(c route.Caller, path string) (int, string, string) {
+		w := httptest.NewRecorder()
+		l.API.Handler().ServeHTTP(w, httptest.NewRequestWithContext(route.WithCaller(t.Context(), c), "GET", "/api/v1"+path, nil))
+		return w.Code, w.Body.String(), w.Header().Get("Next-Cursor")
+	}
+	for _, list := range []string{"/actions?limit=1&q=", "/actions/rows?limit=1&q=", "/sessions?q=", "/actions.jsonl?q=", "/actions.har?q="} {
+		_, none, _ := page(viewer, list+"no-such-word")
+		for _, word := range []string{kept, "Brass", "candlestick"} {
+			if status, got, next := page(viewer, list+word); status != 200 || got != none || next != "" {
+				t.Errorf("%s%s: %d, next %q: %s", list, word, status, next, got)
+			}
+			// And what does not hold a word is found by that it does not.
+			_, all, at := page(viewer, list)
+			if _, got, next := page(viewer, list+"!"+word); got != all || next != at {
+				t.Errorf("%s!%s: next %q, not %q: %s", list, word, next, at, got)
+			}
+		}
+		if status, got, _ := page(viewer, list+kept+"&bodies=1"); status != http.StatusForbidden || strings.Contains(got, id) {
+			t.Errorf("%s with bodies and no proof: %d %s", list, status, got)
+		}
+		status, got, _ := page(proved, list+kept+"&bodies=1")
+		if status != 200 || got == none {
+			t.Errorf("%s with bodies and a proof finds nothing: %d %s", list, status, got)
+		}
+		if strings.Contains(list, "rows") && strings.Contains(got, kept) {
+			t.Errorf("a row shows the body: %s", got)
+		}
+		if status, got, _ := page(proved, list+kept); status != 200 || got != none {
+			t.Errorf("%s: a proof alone looks in bodies: %d %s", list, status, got)
+		}
+	}
+	if _, got := look(viewer, "/actions?q=orders"); !strings.Contains(got, id) {
+		t.Errorf("what an answer shows is not found: %s", got)
+	}
+	if _, got := look(route.Host("root"), "/actions?q="+kept); !strings.Contains(got, id) {
+		t.Errorf("the host owns the files, and finds nothing: %s", got)
+	}
+	for _, state := range []string{"q=brass&bodies=1", "bodies=1"} {
+		if status := put(t, l, viewer, "/api/v1/views/mine", `{"state":"`+state+`"}`); status != http.StatusBadRequest {
+			t.Errorf("a saved view keeps %s: %d", state, status)
+		}
+	}
+	seen := func(c route.Caller, params string) string {
+		ctx, stop := context.WithCancel(route.WithCaller(t.Context(), c))
+		defer stop()
+		r := httptest.NewRequestWithContext(ctx, "GET", "/api/v1/events?q="+params, nil)
+		r.Header.Set("Last-Event-ID", "0")
+		w := hangsUp{httptest.NewRecorder(), stop}
+		l.API.Handler().ServeHTTP(w, r)
+		return w.Body.String()
+	}
+	for params, want := range map[string]bool{kept: false, kept + "&view=row": false, "orders": true} {
+		if got := seen(viewer, params); strings.Contains(got, id) != want || strings.Contains(got, "lost") {
+			t.Errorf("a stream of %s: %s", params, got)
+		}
+	}
+	if got := seen(viewer, kept+"&bodies=1"); !strings.Contains(got, "step-up") {
+		t.Errorf("a stream with bodies and no proof: %s", got)
+	}
+	if got := seen(proved, kept+"&bodies=1"); !strings.Contains(got, id) || !strings.Contains(got, kept) {
+		t.Errorf("a stream with bodies and a proof: %s", got)
+	}
+}
+
+// hangsUp ends a stream when it has caught up.
+type hangsUp struct {
+	*httptest.ResponseRecorder
+	stop func()
+}
+
+func (h hangsUp) Flush() { h.stop() }
+
+func put(t *testing.T, l *lab.Lab, c route.Caller, path, body string) int {
+	t.Helper()
+	w := httptest.NewRecorder()
+	l.API.Handler().ServeHTTP(w, httptest.NewRequestWithContext(route.WithCaller(t.Context(), c), "PUT", path, strings.NewReader(body)))
+	return w.Code
 }

@@ -7,6 +7,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 )
 
 // A Service is somewhere agents may go, as operators see it.
@@ -97,7 +98,8 @@ func (a *API) catalogRoutes() route.Table {
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/actions/rows", Right: route.Viewer, Do: route.List(a.rows),
-			Doc: "Recorded actions that a query finds, without what only a page of their own shows.",
+			Doc:   "Recorded actions that a query finds, without what only a page of their own shows.",
+			Query: []string{"q the query, in the language of the log command", sight.Of}, WatchedWith: sight.Param,
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/actions/{id}/why", Right: route.Viewer, Do: route.Out(a.why),

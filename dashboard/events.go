@@ -11,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 )
 
 const (
@@ -27,6 +28,7 @@ type stream struct {
 	a     *API
 	w     io.Writer
 	r     *http.Request
+	whole bool   // with what was sent in bodies
 	rows  bool   // what a list shows, instead of whole records
 	asks  bool   // tells how many asks wait, too
 	since uint64 // the last record that was sent
@@ -38,11 +40,11 @@ type stream struct {
 // changes.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	params := r.URL.Query()
-	q, err := audit.ParseQuery(params.Get("q"))
+	q, err := sight.Query(r)
 	if err != nil {
-		return route.BadRequest("query: %w", err)
+		return err
 	}
-	s := &stream{a: a, w: w, r: r, rows: params.Get("view") == "row", asks: params.Get("with") == "approvals"}
+	s := &stream{a: a, w: w, r: r, whole: q.Whole, rows: params.Get("view") == "row", asks: params.Get("with") == "approvals"}
 	last := r.Header.Get("Last-Event-ID")
 	if last != "" {
 		if s.since, err = strconv.ParseUint(last, 10, 62); err != nil {
@@ -107,7 +109,7 @@ func (s *stream) run(r *http.Request, records <-chan audit.Event) {
 		case <-desk:
 			desk = s.pending()
 		case <-beat.C:
-			if !route.Still(r, route.Viewer) {
+			if !route.Still(r, route.Viewer) || sight.Ended(r) {
 				return
 			}
 			fmt.Fprint(s.w, ": beat\n\n")
@@ -138,11 +140,8 @@ func (s *stream) record(e audit.Event) error {
 	var v any = e.Record
 	if s.rows {
 		v = rowOf(&e.Record)
-	} else if !seesBodies(s.r) {
-		rec := e.Record // followers share its parts
-		rec.Parts = slices.Clone(rec.Parts)
-		bare(s.r, &rec)
-		v = rec
+	} else if !s.whole {
+		v = e.Record.Bare()
 	}
 	b, err := json.Marshal(v)
 	if err != nil {

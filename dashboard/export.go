@@ -2,13 +2,14 @@ package dashboard
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 )
 
 // exportBuffer is what of an export is sent at once.
@@ -17,25 +18,18 @@ const exportBuffer = 64 << 10
 // export sends every record that a query finds, one a line. Where that breaks off,
 // the last line says so.
 func (a *API) export(w http.ResponseWriter, r *http.Request) error {
-	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
+	q, err := sight.Query(r)
 	if err != nil {
-		return route.BadRequest("query: %w", err)
-	}
-	bodies := seesBodies(r)
-	if r.URL.Query().Get("bodies") == "1" {
-		if err := route.Fresh(r); err != nil {
-			return err
-		}
-		bodies = true
+		return err
 	}
 	route.Note(r, "query", r.URL.Query().Get("q"))
-	route.Note(r, "bodies", strconv.FormatBool(bodies))
+	route.Note(r, sight.Param, strconv.FormatBool(q.Whole))
 	w.Header().Set("Content-Type", "application/jsonl")
 	w.Header().Set("Cache-Control", "no-store")
 	out := bufio.NewWriterSize(w, exportBuffer)
 	err = a.Log.Export(r.Context(), q, func(line []byte) error {
-		if !bodies {
-			line = bareLine(r, line)
+		if !q.Whole {
+			line = bareLine(line)
 		}
 		if _, err := out.Write(line); err != nil {
 			return err
@@ -57,16 +51,15 @@ func (a *API) export(w http.ResponseWriter, r *http.Request) error {
 
 // bareLine takes out of a line what was sent in a body. What cannot be read is not
 // given away.
-func bareLine(r *http.Request, line []byte) []byte {
-	if !bytes.Contains(line, []byte(`"sample":`)) && !bytes.Contains(line, []byte(`"body":`)) {
+func bareLine(line []byte) []byte {
+	if !record.Holds(line) {
 		return line
 	}
 	var rec audit.Record
 	if json.Unmarshal(line, &rec) != nil {
 		return []byte(`{"error":"this record cannot be read"}`)
 	}
-	bare(r, &rec)
-	less, err := json.Marshal(&rec)
+	less, err := json.Marshal(rec.Bare())
 	if err != nil {
 		return []byte(`{"error":"this record cannot be written"}`)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"sallyport.dev/sallyport/dashboard/inbox"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -148,12 +149,12 @@ func (a *API) recordRoutes() route.Table {
 	return route.Table{
 		{
 			Method: "GET", Pattern: "/api/v1/actions", Right: route.Viewer, Do: route.List(a.actions),
-			Doc: "Recorded actions that a query finds, without what was sent in bodies.", Query: []string{"q the query, in the language of the log command"},
+			Doc: "Recorded actions that a query finds, without what was sent in bodies.", Query: []string{"q the query, in the language of the log command", sight.Of}, WatchedWith: sight.Param,
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/actions.jsonl", Right: route.Viewer, Watched: true, Do: route.Raw("application/jsonl", a.export),
 			Doc:   "Every recorded action that a query finds, one a line, oldest first; its limit is not looked at, and since is by when it was written. Bodies take a fresh proof of who asks.",
-			Query: []string{"q the query, in the language of the log command", "bodies 1: with what was sent in bodies, as far as it is kept"},
+			Query: []string{"q the query, in the language of the log command", sight.Of},
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/actions/{id}", Right: route.Viewer, Do: route.Out(a.action),
@@ -166,7 +167,7 @@ func (a *API) recordRoutes() route.Table {
 		{
 			Method: "GET", Pattern: "/api/v1/events", Right: route.Viewer, Do: route.Raw("text/event-stream", a.events),
 			Doc:   "Actions as they are recorded, as server-sent events; Last-Event-ID goes on behind that one.",
-			Query: []string{"q the query, in the language of the log command", "view row: what a list shows", "with approvals: tell how many asks wait, too"},
+			Query: []string{"q the query, in the language of the log command", "view row: what a list shows", "with approvals: tell how many asks wait, too", sight.Of}, WatchedWith: sight.Param,
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/audit/verify", Right: route.Viewer, Do: route.Out(a.verify),

@@ -31,11 +31,14 @@ type Query struct {
 	Within time.Duration // "since:1h": Since is that long before now
 	Before uint64        // only smaller Seqs: the Seq of the last record gives the next page; 0: all
 	Limit  int           // 0: DefaultLimit
+	// Whole: text is looked for in what was sent in bodies, too. It is for who may
+	// read them; to everybody else each match would tell a word of one.
+	Whole bool
 }
 
 // A Term is one condition.
 type Term struct {
-	Field  string   // one of Fields; "" is text anywhere in the record
+	Field  string   // one of Fields; "" is text anywhere in the record, see Query.Whole
 	Values []string // any of them
 	Not    bool
 }
@@ -240,16 +243,18 @@ func (q *Query) Match(r *record.Record) bool {
 		return false
 	}
 	for _, t := range q.Terms {
-		if t.match(r) == t.Not {
+		if t.match(r, q.Whole) == t.Not {
 			return false
 		}
 	}
 	return true
 }
 
-func (t Term) match(r *record.Record) bool {
+func (t Term) match(r *record.Record, whole bool) bool {
 	if t.Field == "" {
-		return strings.Contains(strings.ToLower(string(r.Body())), strings.ToLower(record.Needle(t.Values[0])))
+		word := strings.ToLower(record.Needle(t.Values[0]))
+		found := func(text []byte) bool { return strings.Contains(strings.ToLower(string(text)), word) }
+		return found(r.Body()) && (whole || found(r.Text(true)))
 	}
 	return slices.ContainsFunc(t.Values, func(v string) bool {
 		return slices.Contains(fieldOf(r, t.Field), v)

@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 )
 
 // Who reads an archive reads it whole, so that one is bounded.
@@ -43,25 +44,20 @@ func (a Archives) Routes() route.Table {
 	return route.Table{{
 		Method: "GET", Pattern: "/api/v1/actions.har", Right: route.Viewer, Watched: true, Do: route.Raw("application/json", a.serve),
 		Doc:   "The recorded HTTP requests that a query finds as an HTTP Archive (HAR 1.2), oldest first and at most 50,000; its limit is not looked at. Bodies take a fresh proof of who asks.",
-		Query: []string{"q the query, in the language of the log command", "bodies 1: with the bodies that are recorded, which have no secret in them"},
+		Query: []string{"q the query, in the language of the log command", sight.Of},
 	}}
 }
 
 var errFull = errors.New("the archive is full")
 
 func (a Archives) serve(w http.ResponseWriter, r *http.Request) error {
-	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
+	q, err := sight.Query(r)
 	if err != nil {
-		return route.BadRequest("query: %w", err)
+		return err
 	}
-	bodies := r.URL.Query().Get("bodies") == "1"
-	if bodies {
-		if err := route.Fresh(r); err != nil {
-			return err
-		}
-	}
+	bodies := sight.Asked(r)
 	route.Note(r, "query", r.URL.Query().Get("q"))
-	route.Note(r, "bodies", strconv.FormatBool(bodies))
+	route.Note(r, sight.Param, strconv.FormatBool(bodies))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", `attachment; filename="sallyport.har"`)
 	w.Header().Set("Cache-Control", "no-store")

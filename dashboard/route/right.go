@@ -177,13 +177,22 @@ func WithStill(ctx context.Context, look func() (Caller, bool)) context.Context 
 // Still reports whether the caller of a request is one that may have r now: their
 // login, node and rights may have ended since it began.
 func Still(r *http.Request, right Right) bool {
-	look, ok := r.Context().Value(stillKey{}).(func() (Caller, bool))
-	if !ok {
-		c, known := CallerOf(r.Context())
-		return known && c.Rights.Has(right)
-	}
-	c, known := look()
+	c, known := again(r)
 	return known && c.Rights.Has(right)
+}
+
+// StillFresh reports whether what the caller of a request proved is fresh now.
+func StillFresh(r *http.Request) bool {
+	c, known := again(r)
+	return known && c.Fresh
+}
+
+// again gives the caller of a request as they are now.
+func again(r *http.Request) (Caller, bool) {
+	if look, ok := r.Context().Value(stillKey{}).(func() (Caller, bool)); ok {
+		return look()
+	}
+	return CallerOf(r.Context())
 }
 
 // Fresh fails, with a problem that the pages know, unless the caller has proved a

@@ -22,6 +22,7 @@ type Route struct {
 	Quiet           bool     // changes nothing although it is no GET, and stays out of the operators' audit
 	Proves          bool     // is itself how somebody proves who they are, or logs out
 	Watched         bool     // goes into the operators' audit though it changes nothing
+	WatchedWith     string   // and so does a request that has this parameter, whatever it says
 	Doc             string   // one sentence for the API's document
 	Query           []string // parameters it reads: a name, and after a space what it is
 	Do              Endpoint
@@ -170,7 +171,7 @@ func (rt Route) handler(log *slog.Logger, witness Witness) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		err := rt.admit(r)
-		if witness == nil || rt.Right == None || rt.Quiet || !rt.Watched && safe(r.Method) {
+		if witness == nil || rt.Right == None || rt.Quiet || !rt.watched(r) && safe(r.Method) {
 			if err == nil {
 				err = rt.Do.serve(w, r)
 			}
@@ -181,6 +182,10 @@ func (rt Route) handler(log *slog.Logger, witness Witness) http.Handler {
 		}
 		rt.witnessed(w, r, log, witness, err)
 	})
+}
+
+func (rt Route) watched(r *http.Request) bool {
+	return rt.Watched || rt.WatchedWith != "" && r.URL.Query().Has(rt.WatchedWith)
 }
 
 // admit holds a request against its row.

@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 )
 
 // reach is how many of the newest actions the list is made of.
@@ -61,7 +62,7 @@ func (s Sessions) Routes() route.Table {
 	return route.Table{
 		{
 			Method: "GET", Pattern: "/api/v1/sessions", Right: route.Viewer, Do: route.Out(s.list),
-			Doc: "The sessions of the newest actions, newest first.", Query: []string{"q the query that their actions meet, in the language of the log command"},
+			Doc: "The sessions of the newest actions, newest first.", Query: []string{"q the query that their actions meet, in the language of the log command", sight.Of}, WatchedWith: sight.Param,
 		},
 		{
 			Method: "POST", Pattern: "/api/v1/sessions/{id}/end", Right: route.Editor, Do: route.Out(s.end),
@@ -71,9 +72,9 @@ func (s Sessions) Routes() route.Table {
 }
 
 func (s Sessions) list(r *http.Request) ([]*Session, error) {
-	q, err := audit.ParseQuery(r.URL.Query().Get("q"))
+	q, err := sight.Query(r)
 	if err != nil {
-		return nil, route.BadRequest("query: %w", err)
+		return nil, err
 	}
 	if q.Limit == 0 {
 		q.Limit = reach

@@ -33,8 +33,8 @@ var may = map[string][]string{
 
 	// Floor 3
 	"gateway":        {"action", "vault", "vault/placeholder", "netstack", "protocols", "approval", "audit"},
-	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit", "audit/usage"},
-	"dashboard/har":  {"action", "audit", "audit/record", "dashboard/route"}, // it reads records as they are kept
+	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit", "audit/record", "audit/usage"},
+	"dashboard/har":  {"action", "audit", "audit/record", "dashboard/route", "dashboard/sight"}, // it reads records as they are kept
 	"internal/store": {"action", "vault", "vault/seal", "netstack", "netstack/dns", "approval", "audit/..."},
 
 	// Floor 4: node is the wiring, apart from cmd so that the lab runs the same one

@@ -108,6 +108,7 @@ func (l *Lab) Records(query string, n int) []audit.Record {
 	l.t.Helper()
 	q, err := audit.ParseQuery(query)
 	must(l.t, err)
+	q.Whole = true
 	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 	events := l.Journal.Follow(ctx, audit.Query{})

@@ -1,0 +1,58 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+)
+
+// Bare gives r without what was sent in bodies; how many bytes there were stays.
+// It shares nothing with r that either could change.
+func (r *Record) Bare() Record {
+	b := *r
+	b.body = nil
+	b.Hidden += int64(len(r.Sample))
+	b.Sample = ""
+	b.Parts = slices.Clone(r.Parts)
+	for i := range b.Parts {
+		b.Parts[i].Facts = bodiless(b.Parts[i].Facts)
+	}
+	return b
+}
+
+// Holds reports whether a record, as it is kept, may have what was sent in a body:
+// a cheap look before Bare.
+func Holds(body []byte) bool {
+	return bytes.Contains(body, []byte(`"sample":`)) || bytes.Contains(body, []byte(`"body":`))
+}
+
+// Text gives what a query for words looks at: the record as it is kept, or with bare
+// only what Bare leaves of it.
+func (r *Record) Text(bare bool) []byte {
+	if !bare || !Holds(r.body) {
+		return r.body
+	}
+	b := r.Bare()
+	b.Hidden, b.Hash = 0, Hash{} // of these the kept text has others
+	return b.AppendJSON(nil)
+}
+
+// bodiless gives facts without the body that the configuration has kept.
+func bodiless(facts json.RawMessage) json.RawMessage {
+	if !bytes.Contains(facts, []byte(`"body":`)) {
+		return facts
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(facts, &members) != nil {
+		return nil
+	}
+	if _, ok := members["body"]; !ok {
+		return facts
+	}
+	members["body"] = json.RawMessage(`{"text":"","hidden":true}`)
+	less, err := marshal(members)
+	if err != nil {
+		return nil
+	}
+	return less
+}

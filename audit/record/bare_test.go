@@ -1,0 +1,58 @@
+package record
+
+import (
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// sent are facts with a body that the configuration has kept.
+type sent struct {
+	Path string `json:"path"`
+	Body struct {
+		Text string `json:"text"`
+	} `json:"body"`
+	Size int `json:"size"`
+}
+
+// TestBareHasNoBodies: neither a sample nor a kept body is left, and all else is.
+func TestBareHasNoBodies(t *testing.T) {
+	a := act("/v1/orders")
+	f := &sent{Path: "/v1/orders", Size: 7}
+	f.Body.Text = "hunter2"
+	a.Parts = []action.Part{{Facts: f}, {Facts: &facts{Method: "GET", Path: "/body"}}}
+	a.Sample, a.Hidden = []byte("| letmein"), 5
+	r := kept(t, a, action.Decision{}, action.Result{Status: "200"})
+	b := r.Bare()
+	text := string(b.AppendJSON(nil))
+	if strings.Contains(text, "hunter2") || strings.Contains(text, "letmein") || b.Hidden != 5+int64(len("| letmein")) {
+		t.Error(text)
+	}
+	for _, stays := range []string{"/v1/orders", `"size":7`, `"path":"/body"`, `"hidden":true`, `"status":"200"`} {
+		if !strings.Contains(text, stays) {
+			t.Errorf("%s is gone: %s", stays, text)
+		}
+	}
+	if !strings.Contains(string(r.Parts[0].Facts), "hunter2") || r.Sample == "" {
+		t.Error("the record itself was changed")
+	}
+	for _, c := range []struct {
+		word        string
+		whole, bare bool
+	}{{"hunter2", true, false}, {"letmein", true, false}, {"/v1/orders", true, true}, {"nowhere", false, false}} {
+		if got := strings.Contains(string(r.Text(false)), c.word); got != c.whole {
+			t.Errorf("%s stands in the record: %v", c.word, got)
+		}
+		if got := strings.Contains(string(r.Text(true)), c.word); got != c.bare {
+			t.Errorf("%s stands in the bare record: %v", c.word, got)
+		}
+	}
+	plain := kept(t, act("/x"), action.Decision{}, action.Result{})
+	if string(plain.Text(true)) != string(plain.Body()) {
+		t.Error("a record without bodies is read in another form")
+	}
+	if got := bodiless([]byte(`{"body":`)); got != nil {
+		t.Errorf("what cannot be read is given away: %s", got)
+	}
+}
