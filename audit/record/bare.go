@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// Bare gives r without what was sent in bodies; how many bytes there were stays.
+// Bare gives r without what was sent in bodies, there and back; how many bytes there were stays.
 // It shares nothing with r that either could change.
 func (r *Record) Bare() Record {
 	b := *r
 	b.body = nil
 	b.Hidden += int64(len(r.Sample))
-	b.Sample = ""
+	b.Sample, b.Answer = "", r.Answer.Bare()
 	b.Parts = slices.Clone(r.Parts)
 	for i := range b.Parts {
 		b.Parts[i].Facts = bodiless(b.Parts[i].Facts)
@@ -23,7 +23,7 @@ func (r *Record) Bare() Record {
 // Holds reports whether a record, as it is kept, may have what was sent in a body:
 // a cheap look before Bare.
 func Holds(body []byte) bool {
-	return bytes.Contains(body, []byte(`"sample":`)) || bytes.Contains(body, []byte(`"body":`))
+	return bytes.Contains(body, []byte(`"sample":`)) || bytes.Contains(body, []byte(`"body":`)) || bytes.Contains(body, []byte(`"answer":`))
 }
 
 // Text gives what a query for words looks at: the record as it is kept, or with bare
