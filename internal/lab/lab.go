@@ -51,7 +51,7 @@ func New(t testing.TB, hcl string) *Lab {
 	var err error
 	l.Node, err = node.Start(ctx, node.Options{
 		Build: build(l.SQL), Config: l.conf, State: filepath.Join(dir, "state"), Errs: l.Logs, Log: l.log(),
-		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect}, HTTP: new(nethttp.Client), Roots: l.world.roots(),
+		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect}, HTTP: &nethttp.Client{Transport: nethttp.DefaultTransport}, Roots: l.world.roots(),
 	})
 	if err != nil {
 		stop()

@@ -29,13 +29,13 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 	if scheme == "gcp_service_account" {
 		return r.google(e, args)
 	}
-	f := form{needs: []string{"app_id", "installation"}, may: []string{"api"}, secrets: []string{"key"}, one: "key"}
+	f := form{needs: []string{"app_id", "installation"}, may: []string{"api", "ca"}, secrets: []string{"key"}, one: "key"}
 	switch scheme {
 	case "aws_sigv4":
-		f = form{may: []string{"role_arn", "region", "user", "endpoint"}, secrets: []string{"key", "secret"}, one: "secret"}
+		f = form{may: []string{"role_arn", "region", "user", "endpoint", "ca"}, secrets: []string{"key", "secret"}, one: "secret"}
 	case "oauth2":
 		f = form{
-			may:     []string{"token_url", "client_id", "authorize_url", "device_url", "issuer", "resource", "audience", "client_auth", "flow"},
+			may:     []string{"token_url", "client_id", "authorize_url", "device_url", "issuer", "resource", "audience", "client_auth", "flow", "ca"},
 			secrets: []string{"client_secret", "refresh_token"}, lists: []string{"scopes"},
 		}
 	}
@@ -99,6 +99,8 @@ func (r *reader) object(e hcl.Expression, scheme string, f form) (words, secrets
 			}
 		case slices.Contains(f.lists, name):
 			lists[name] = r.words(p.Value)
+		case name == "ca" && slices.Contains(f.may, name):
+			words[name] = r.authority(p.Value)
 		case slices.Contains(f.needs, name), slices.Contains(f.may, name):
 			words[name] = r.word(p.Value)
 			if slices.Contains([]string{"token_url", "authorize_url", "device_url", "issuer", "resource", "api"}, name) {

@@ -20,6 +20,10 @@ func (r *reader) rds(e hcl.Expression, spec map[string]any, a *action.Auth) bool
 		r.fail(e.Range(), "Nothing reads this", `endpoint is where a database of RDS is, and user = "…" who logs in there.`)
 		return false
 	}
+	if text(spec, "ca") != "" && text(spec, "role_arn") == "" {
+		r.fail(e.Range(), "Nothing reads this", "ca is what proves the service that gives roles, and is read with role_arn only.")
+		return false
+	}
 	if user != "" {
 		a.Scheme, a.Name = SchemeRDS, user
 		delete(spec, "user")

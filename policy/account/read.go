@@ -16,11 +16,15 @@ import (
 )
 
 // A reader collects complaints about one auth.
-type reader struct{ diags hcl.Diagnostics }
+type reader struct {
+	diags     hcl.Diagnostics
+	authority func(hcl.Expression) string // complains by itself
+}
 
-// Read reads an auth. The Account is nil if there is none to be had of it.
-func Read(e hcl.Expression) (*Account, hcl.Diagnostics) {
-	var r reader
+// Read reads an auth; authority gives the text of certificates, and complains where
+// there are none. The Account is nil if there is none to be had of it.
+func Read(e hcl.Expression, authority func(hcl.Expression) string) (*Account, hcl.Diagnostics) {
+	r := reader{authority: authority}
 	return r.account(e), r.diags
 }
 

@@ -1,7 +1,6 @@
 package hclconf
 
 import (
-	"crypto/x509"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ func (d *decoder) serviceBody(body *hclsyntax.Body, s *Service) {
 	value.With(body, "hosts", func(e hcl.Expression) { s.Hosts = d.hosts(e) })
 	value.With(body, "upstream", func(e hcl.Expression) { s.Upstream, s.UpstreamHost = d.upstream(e) })
 	value.With(body, "auth", func(e hcl.Expression) {
-		a, diags := account.Read(e)
+		a, diags := account.Read(e, func(e hcl.Expression) string { return d.Authority(e).Value })
 		s.Auth, d.Diags = a, append(d.Diags, diags...)
 	})
 	value.With(body, "databases", func(e hcl.Expression) { s.Databases = d.Words(e) })
@@ -131,10 +130,7 @@ func (d *decoder) tls(e hcl.Expression) TLS {
 		case "mode":
 			mode(value)
 		case "ca":
-			t.CA = d.Text(value)
-			if t.CA.Stated() && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.CA.Value)) {
-				d.Fail(value.Range(), "No certificate", `This holds no PEM certificate; write ca = file("ca.pem").`)
-			}
+			t.CA = d.Authority(value)
 		case "server_name":
 			t.ServerName = d.Word(value).Value
 		case "negotiation":

@@ -107,14 +107,24 @@ func (s *Spec) place(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// ask sends a request by the road that its host may be reached by.
-func (c *Client) ask(ctx context.Context, s *Spec, req *http.Request, want int, out any) error {
-	client := c.found
-	if s.names(req.URL.Hostname()) {
-		client = c.named
+// road gives the client that an address may be reached by. The authority that the
+// operator states vouches for whom they named, and for nobody else.
+func (c *Client) road(s *Spec, to *url.URL) (*http.Client, error) {
+	client, ca := c.found, ""
+	if s.names(to.Hostname()) {
+		client, ca = c.named, s.CA
 	}
 	if client == nil {
-		return fmt.Errorf("%s is not asked: the configuration does not name it", req.URL.Host)
+		return nil, fmt.Errorf("%s is not asked: the configuration does not name it", to.Host)
+	}
+	return answer.Trust(client, ca)
+}
+
+// ask sends a request by the road that its host may be reached by.
+func (c *Client) ask(ctx context.Context, s *Spec, req *http.Request, want int, out any) error {
+	client, err := c.road(s, req.URL)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()

@@ -37,6 +37,7 @@ type Spec struct {
 	Audience     string   `json:"audience,omitempty"`
 	InBody       bool     `json:"in_body,omitempty"` // the client proves itself in the form, not by Basic
 	Public       bool     `json:"public,omitempty"`  // the client has no secret: the only one is a refresh token
+	CA           string   `json:"ca,omitempty"`      // what the servers that are named prove themselves by; "": the host's roots
 	Flow         string   `json:"flow,omitempty"`    // how a person is asked; "": nobody is
 }
 

@@ -122,11 +122,15 @@ func (c *Client) challenge(ctx context.Context, s *Spec, u *url.URL) string {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil || c.named == nil {
+	if err != nil {
+		return ""
+	}
+	client, err := c.road(s, u)
+	if err != nil {
 		return ""
 	}
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	resp, err := c.named.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return ""
 	}

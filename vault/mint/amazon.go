@@ -22,6 +22,7 @@ import (
 type Amazon struct {
 	RoleARN string `json:"role_arn,omitempty"` // "": the key is used itself
 	Region  string `json:"region,omitempty"`   // of the service that gives roles; "": the one for all regions
+	CA      string `json:"ca,omitempty"`       // what that service proves itself by; "": the host's roots
 }
 
 // amazon makes accounts that requests to AWS are signed with: the key itself, or a
@@ -52,7 +53,7 @@ func (a *amazon) account(ctx context.Context, spec Amazon, secrets []vault.Secre
 	if spec.Region != "" {
 		endpoint, region = "https://sts."+spec.Region+".amazonaws.com/", spec.Region
 	}
-	return a.assume(ctx, endpoint, region, spec.RoleARN, own)
+	return a.assume(ctx, endpoint, region, spec, own)
 }
 
 func minted(a vault.AWSAccount, until time.Time) (vault.Minted, error) {
@@ -68,8 +69,8 @@ func minted(a vault.AWSAccount, until time.Time) (vault.Minted, error) {
 }
 
 // assume asks for a session of a role.
-func (a *amazon) assume(ctx context.Context, endpoint, region, role string, own vault.AWSAccount) (vault.AWSAccount, time.Time, error) {
-	form := url.Values{"Action": {"AssumeRole"}, "Version": {"2011-06-15"}, "RoleArn": {role}, "RoleSessionName": {"sallyport"}}.Encode()
+func (a *amazon) assume(ctx context.Context, endpoint, region string, spec Amazon, own vault.AWSAccount) (vault.AWSAccount, time.Time, error) {
+	form := url.Values{"Action": {"AssumeRole"}, "Version": {"2011-06-15"}, "RoleArn": {spec.RoleARN}, "RoleSessionName": {"sallyport"}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form))
 	if err != nil {
 		return vault.AWSAccount{}, time.Time{}, err
@@ -90,7 +91,7 @@ func (a *amazon) assume(ctx context.Context, endpoint, region, role string, own 
 			}
 		}
 	}
-	if err := a.send(req, http.StatusOK, &got); err != nil {
+	if err := a.send(req, spec.CA, http.StatusOK, &got); err != nil {
 		return vault.AWSAccount{}, time.Time{}, err
 	}
 	c := got.AssumeRoleResponse.AssumeRoleResult.Credentials

@@ -22,6 +22,7 @@ type GitHubApp struct {
 	AppID        string `json:"app_id"`
 	Installation string `json:"installation"`
 	API          string `json:"api,omitempty"` // "": https://api.github.com
+	CA           string `json:"ca,omitempty"`  // what it proves itself by; "": the host's roots
 }
 
 // githubApp makes tokens of an installation of a GitHub App
@@ -62,7 +63,7 @@ func (g *githubApp) Mint(ctx context.Context, auth action.Auth, secrets []vault.
 		Token     string    `json:"token"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}
-	if err := g.send(req, http.StatusCreated, &got); err != nil {
+	if err := g.send(req, spec.CA, http.StatusCreated, &got); err != nil {
 		return vault.Minted{}, err
 	}
 	if got.Token == "" {

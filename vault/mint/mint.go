@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/answer"
 	"sallyport.dev/sallyport/vault/grant"
 )
 
@@ -45,8 +46,13 @@ type asker struct {
 	now    func() time.Time
 }
 
-func (a *asker) send(req *http.Request, want int, out any) error {
-	return grant.Send(a.client, req, want, out)
+// send asks a server that proves itself by an authority in ca; "": by the host's roots.
+func (a *asker) send(req *http.Request, ca string, want int, out any) error {
+	client, err := answer.Trust(a.client, ca)
+	if err != nil {
+		return err
+	}
+	return grant.Send(client, req, want, out)
 }
 
 // signed makes a JSON Web Token with RS256 (RFC 7519, RFC 7518).

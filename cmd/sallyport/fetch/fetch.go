@@ -16,6 +16,7 @@ import (
 
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/answer"
 	"sallyport.dev/sallyport/vault/remote"
 )
 
@@ -29,6 +30,11 @@ const (
 // if it is sealed, or read from the environment or a file.
 func Remote(s *policy.SecretConfig) (_ vault.Remote, spec string, err error) {
 	c := client()
+	if s.Vault != nil {
+		if c, err = answer.Trust(c, s.Vault.CA); err != nil {
+			return nil, "", fmt.Errorf("secret %s: %w", s.Name, err)
+		}
+	}
 	var r vault.Remote
 	switch v := s.Vault; {
 	case len(s.Exec) > 0:

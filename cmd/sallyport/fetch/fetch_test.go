@@ -2,11 +2,16 @@ package fetch
 
 import (
 	"context"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sallyport.dev/sallyport/internal/pki"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/hclconf/host"
 )
@@ -82,5 +87,44 @@ func TestEveryPlace(t *testing.T) {
 	}
 	if _, _, err := Remote(&policy.SecretConfig{AWS: "arn:aws:s3:::x"}); err == nil {
 		t.Error("an ARN of something else is taken")
+	}
+}
+
+// T18: a store that only an authority of its own vouches for gets no token, and gives no
+// secret, unless the configuration names that authority.
+func TestT18_AStoreProvesItself(t *testing.T) {
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Vault-Token") != "hvs.1" || r.URL.Path != "/v1/kv/data/db" {
+			http.Error(w, `{"errors":["permission denied"]}`, http.StatusForbidden)
+			return
+		}
+		io.WriteString(w, `{"data":{"data":{"password":"pa55"},"metadata":{"version":3}}}`)
+	}))
+	defer srv.Close()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("hvs.1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other, err := pki.New("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
+	for _, c := range []struct{ name, ca, value, wrong string }{
+		{"by the host's roots", "", "", "unknown authority"},
+		{"by another's", string(other.PEM()), "", "unknown authority"},
+		{"by its own", own, "pa55", ""},
+	} {
+		r, _, err := Remote(&policy.SecretConfig{Vault: &host.Vault{Address: srv.URL, Path: "kv/data/db", Field: "password", TokenFile: token, CA: c.ca}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Fetch(t.Context())
+		if string(got.Value) != c.value || (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+			t.Errorf("%s: %q, %v", c.name, got.Value, err)
+		}
+	}
+	if _, _, err := Remote(&policy.SecretConfig{Vault: &host.Vault{Address: srv.URL, Path: "kv/data/db", TokenFile: token, CA: "none"}}); err == nil {
+		t.Error("no certificate proves it")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -70,7 +71,17 @@ type device struct {
 
 // New makes a Server that listens on loopback until the test ends. now is the clock
 // that devices are held to.
-func New(t testing.TB, now func() time.Time) *Server {
+func New(t testing.TB, now func() time.Time) *Server { return serve(t, now, httptest.NewServer) }
+
+// NewTLS makes a Server that proves itself by an authority that no host knows.
+func NewTLS(t testing.TB, now func() time.Time) *Server { return serve(t, now, httptest.NewTLSServer) }
+
+// Authority is what a Server of NewTLS proves itself by, in PEM.
+func (s *Server) Authority() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+}
+
+func serve(t testing.TB, now func() time.Time, listen func(http.Handler) *httptest.Server) *Server {
 	s := &Server{
 		Clients: map[string]string{}, Back: map[string][]string{}, now: now,
 		codes: map[string]*leave{}, refresh: map[string]*leave{}, access: map[string]*leave{}, devices: map[string]*device{},
@@ -83,7 +94,7 @@ func New(t testing.TB, now func() time.Time) *Server {
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
 	mux.HandleFunc("GET /.well-known/oauth-protected-resource/mcp", s.protected)
 	mux.HandleFunc("/mcp", s.resource)
-	s.Server = httptest.NewServer(mux)
+	s.Server = listen(mux)
 	t.Cleanup(s.Close)
 	return s
 }

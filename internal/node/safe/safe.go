@@ -16,6 +16,7 @@ import (
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/answer"
 	"sallyport.dev/sallyport/vault/keyring"
 	"sallyport.dev/sallyport/vault/remote"
 )
@@ -86,8 +87,15 @@ func (s *Safe) findKey(ctx context.Context, fresh bool) (*keyring.Ring, error) {
 		return keyring.Passphrase(ctx, filepath.Join(s.o.Dir, passphraseFile), fresh, s.o.Ask)
 	case src.Transit != nil:
 		t := src.Transit
+		client := s.o.Client
+		if client != nil {
+			var err error
+			if client, err = answer.Trust(client, t.CA); err != nil {
+				return nil, err
+			}
+		}
 		return keyring.Sealed(ctx, filepath.Join(s.o.Dir, transitFile), fresh, &remote.Transit{Key: t.Field, Hashi: &remote.Hashi{
-			Client: s.o.Client, Address: t.Address, Path: t.Path, Login: remote.HashiLogin{
+			Client: client, Address: t.Address, Path: t.Path, Login: remote.HashiLogin{
 				Mount: t.Mount, TokenFile: t.TokenFile, Role: t.Role, JWTFile: t.JWTFile, RoleID: t.RoleID, SecretIDFile: t.SecretIDFile,
 			},
 		}})

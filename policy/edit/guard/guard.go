@@ -6,6 +6,7 @@ package guard
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -189,13 +190,31 @@ func spell(a action.Auth) string {
 	case a.Scheme == "basic" && a.Spec != "":
 		args = append(args, strconv.Quote(a.Spec))
 	case a.Spec != "":
-		args = append(args, a.Spec)
+		args = append(args, terse(a.Spec))
 	}
 	account := a.Scheme + "(" + strings.Join(args, ", ") + ")"
 	if a.Placeholder != "" { // without it, agents need to show nothing for the secret
 		return fmt.Sprintf("placeholder(%q, %s)", a.Placeholder, account)
 	}
 	return account
+}
+
+// terse is the rest of an account with the digest of an authority in its place.
+func terse(spec string) string {
+	var m map[string]any
+	ca := ""
+	if json.Unmarshal([]byte(spec), &m) == nil {
+		ca, _ = m["ca"].(string)
+	}
+	if ca == "" {
+		return spec
+	}
+	m["ca"] = fmt.Sprintf("%d bytes, SHA-256 %s", len(ca), digest(ca))
+	b, err := json.Marshal(m)
+	if err != nil {
+		return spec
+	}
+	return string(b)
 }
 
 // digest stands for a text that is too long to tell. Whole, it differs where texts

@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/pki"
 	"sallyport.dev/sallyport/policy"
 	"sallyport.dev/sallyport/policy/hclconf"
 	"sallyport.dev/sallyport/protocols/http"
@@ -73,6 +75,11 @@ func TestWhereASecretGoes(t *testing.T) {
 			service("s", home, `oauth2({ token_url = "https://b.example.com/t", client_id = "c", client_secret = secret.x })`),
 			[]string{"auth"},
 		},
+		"another authority of the token server": {
+			service("s", home, `oauth2({ token_url = "https://a.example.com/t", client_id = "c", client_secret = secret.x, ca = `+authority(t)+` })`),
+			service("s", home, `oauth2({ token_url = "https://a.example.com/t", client_id = "c", client_secret = secret.x, ca = `+authority(t)+` })`),
+			[]string{"bytes, SHA-256"},
+		},
 		"accounts by role": {base, service("s", home, "by_role({ role.r = bearer(secret.x) })"), []string{"auth"}},
 		"the model of a judge": {
 			service("m", `"m.example.com"`, "") + judge, service("m", `"n.example.com"`, "") + judge, []string{"answers for a judge, and changes its hosts"},
@@ -103,6 +110,16 @@ func TestWhereASecretGoes(t *testing.T) {
 	if got := Secrets(conf(t, base), nil, func(string) bool { return true }); got != nil {
 		t.Errorf("of none that loads: %+v", got)
 	}
+}
+
+// authority is one that nobody else has, as a value of a configuration.
+func authority(t *testing.T) string {
+	t.Helper()
+	ca, err := pki.New("lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Quote(string(ca.PEM()))
 }
 
 // Two authorities of one length that share the beginning of their digests are two.

@@ -132,7 +132,7 @@ func (d *reader) keySource(e hcl.Expression) KeySource {
 }
 
 // transit reads the address of a Vault, a key of its transit engine, and how to log
-// in there.
+// in there and which authority proves it.
 func (d *reader) transit(args []hcl.Expression) *Vault {
 	v := &Vault{Path: "transit"}
 	if s := d.Word(args[0]); s.Stated() {
@@ -143,7 +143,7 @@ func (d *reader) transit(args []hcl.Expression) *Vault {
 	if v.Field = d.Word(args[1]).Value; strings.ContainsAny(v.Field, "/?#") {
 		d.Fail(args[1].Range(), "Bad name", "%q is no name of a key.", v.Field)
 	}
-	d.vaultLogin(args[2], v)
+	d.vaultLogin(args[2], v, true)
 	return v
 }
 

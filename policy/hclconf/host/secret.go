@@ -46,6 +46,8 @@ func (s *Secret) places() []string {
 type Vault struct {
 	Address, Namespace, Path, Field string
 
+	CA string // certificates in PEM that it proves itself by; "": the host's roots
+
 	Mount, TokenFile, Role, JWTFile, RoleID, SecretIDFile string
 }
 
@@ -103,15 +105,22 @@ func (d *reader) vault(b *hclsyntax.Block) *Vault {
 	value.With(b.Body, "namespace", func(e hcl.Expression) { v.Namespace = d.Word(e).Value })
 	value.With(b.Body, "path", func(e hcl.Expression) { v.Path = d.Word(e).Value })
 	value.With(b.Body, "field", func(e hcl.Expression) { v.Field = d.Word(e).Value })
+	value.With(b.Body, "ca", func(e hcl.Expression) { v.CA = d.Authority(e).Value })
 	d.Required(b, "address", `address = "https://vault.acme.dev"`)
 	d.Required(b, "path", `path = "kv/data/db"`)
 	d.Required(b, "auth", `auth = { role = "sallyport", jwt_file = "/run/token" }`)
-	value.With(b.Body, "auth", func(e hcl.Expression) { d.vaultLogin(e, v) })
+	value.With(b.Body, "auth", func(e hcl.Expression) { d.vaultLogin(e, v, false) })
 	return v
 }
 
-func (d *reader) vaultLogin(e hcl.Expression, v *Vault) {
+// vaultLogin reads how to log in; whole says that nothing but this tells of the server, so
+// that its authority stands here, too.
+func (d *reader) vaultLogin(e hcl.Expression, v *Vault, whole bool) {
 	d.Object(e, func(key string, at hcl.Range, value hcl.Expression) {
+		if whole && key == "ca" {
+			v.CA = d.Authority(value).Value
+			return
+		}
 		switch key {
 		case "mount":
 			v.Mount = d.Word(value).Value

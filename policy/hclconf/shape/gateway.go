@@ -45,7 +45,7 @@ func gateway() *Shape {
 				Attrs: []Attr{
 					{Name: "keep", Type: "duration", Default: `"90d"`, Doc: "Months older than this are dropped."},
 					{Name: "strict", Type: "bool", Default: "false", Doc: "No action runs whose record cannot be kept."},
-					{Name: "bodies", Type: "size", Default: "none", Doc: "Request bodies of JSON and forms are kept up to this size, without what is named or looks like a secret; at most 16KiB."},
+					{Name: "bodies", Type: "size", Default: "none", Doc: "Request bodies of JSON and forms are kept up to this size, and of every answer its head and as much of its text, without what is named or looks like a secret; at most 16KiB."},
 				},
 			},
 			"limits": {

@@ -98,6 +98,7 @@ func secret() *Shape {
 					{Name: "path", Type: "string", Doc: `"kv/data/db", "database/creds/app"; required.`},
 					{Name: "field", Type: "string", Default: "all of it, as JSON", Doc: "The field of the secret."},
 					{Name: "auth", Type: "object", Doc: `{ token_file }, { role, jwt_file } or { role_id, secret_id_file }, each with an optional mount; required.`},
+					{Name: "ca", Type: "string or file", Default: "the host's roots", Doc: `file("ca.pem"): the authority that the server must be proven by.`},
 				},
 			},
 		},

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"crypto/x509"
 	"slices"
 	"strings"
 	"time"
@@ -107,6 +108,16 @@ func (r *Reader) Words(e hcl.Expression) []Str {
 		}
 	}
 	return out
+}
+
+// Authority gives certificates in PEM, that somebody must prove to be who they are by.
+func (r *Reader) Authority(e hcl.Expression) Str {
+	s := r.Text(e)
+	if s.Stated() && !x509.NewCertPool().AppendCertsFromPEM([]byte(s.Value)) {
+		r.Fail(e.Range(), "No certificate", `This holds no PEM certificate; write ca = file("ca.pem").`)
+		return Str{}
+	}
+	return s
 }
 
 // Flag gives true or false.
