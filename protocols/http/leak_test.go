@@ -244,49 +244,66 @@ func TestEventsAreNotHeldUp(t *testing.T) {
 }
 
 // T35: an agent that asks a token endpoint by itself, with the gateway's account, gets
-// no token and no session, however the answer is coded and even where the secret itself
-// is too short to be looked for.
+// no token and no session, in whichever shape and coding the answer comes, cut anywhere,
+// and even where the secret itself is too short to be looked for.
 func TestT35_TokenEndpoints(t *testing.T) {
+	shapes := map[string]struct{ media, text, want string }{
+		"oauth": {
+			"application/json", `{"access_token":"abcdefgh","token_type":"Bearer","refresh_token":"abcdefgh"}`,
+			`{"access_token":"********","token_type":"Bearer","refresh_token":"********"}`,
+		},
+		"github": {"application/x-www-form-urlencoded; charset=utf-8", "access_token=abcdefgh&scope=repo", "access_token=********&scope=repo"},
+		"sts": {
+			"text/xml",
+			"<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\n<SessionToken>\nabcdefgh\n</SessionToken><SecretAccessKey>abcdefgh</SecretAccessKey><Expiration>2026-11-25T00:00:00Z</Expiration><AccessKeyId>ASIA</AccessKeyId></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+			"<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\n<SessionToken>\n********\n</SessionToken><SecretAccessKey>********</SecretAccessKey><Expiration>2026-11-25T00:00:00Z</Expiration><AccessKeyId>ASIA</AccessKeyId></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+		},
+		"sso": {
+			"application/x-amz-json-1.1", `{"roleCredentials":{"accessKeyId":"ASIA","secretAccessKey":"abcdefgh","sessionToken":"abcdefgh","expiration":1}}`,
+			`{"roleCredentials":{"accessKeyId":"ASIA","secretAccessKey":"********","sessionToken":"********","expiration":1}}`,
+		},
+	}
 	for _, secret := range []string{awkward, "short"} {
 		b := injecting(t, func(w http.ResponseWriter, r *http.Request) {
+			shape, coding := shapes[r.URL.Query().Get("as")], r.URL.Query().Get("in")
 			w.Header().Set("Set-Cookie", "session=abcdefgh")
 			w.Header().Set("Trailer", "Set-Cookie")
-			if r.URL.Path == "/form" {
-				w.Header().Set("Content-Type", "application/x-www-form-urlencoded")
-				io.WriteString(w, "access_token=abcdefgh&scope=repo")
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			text := `{"access_token":"abcdefgh","token_type":"Bearer","refresh_token":"abcdefgh"}`
-			if r.URL.Path == "/gzip" {
-				w.Header().Set("Content-Encoding", "gzip")
-				z := gzip.NewWriter(w)
-				io.WriteString(z, text)
+			w.Header().Set("Content-Type", shape.media)
+			whole := []byte(shape.text)
+			if enc := encoders[coding]; enc != nil {
+				var packed bytes.Buffer
+				z := enc(&packed)
+				z.Write(whole)
 				z.Close()
-				return
+				w.Header().Set("Content-Encoding", coding)
+				whole = packed.Bytes()
 			}
-			io.WriteString(w, text)
+			for i := range whole { // one flush between any two bytes
+				w.Write(whole[i : i+1])
+				w.(http.Flusher).Flush()
+			}
 			w.Header().Set("Set-Cookie", "late=abcdefgh")
 		})
 		b.secret = secret
-		for path, want := range map[string]string{
-			"/token": `{"access_token":"********","token_type":"Bearer","refresh_token":"********"}`,
-			"/gzip":  `{"access_token":"********","token_type":"Bearer","refresh_token":"********"}`,
-			"/form":  "access_token=********&scope=repo",
-		} {
-			req, err := http.NewRequest(http.MethodPost, "https://api.example"+path, strings.NewReader("grant_type=client_credentials"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Accept-Encoding", "gzip")
-			resp, err := b.client(path == "/token").Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if err != nil || string(got) != want || len(resp.Header["Set-Cookie"])+len(resp.Trailer["Set-Cookie"]) > 0 {
-				t.Errorf("%s with %q: %s %v %v, %v", path, secret, got, resp.Header, resp.Trailer, err)
+		for _, h2 := range []bool{false, true} {
+			c := b.client(h2)
+			for as, shape := range shapes {
+				for _, in := range []string{"", "gzip", "deflate", "br", "zstd"} {
+					req, err := http.NewRequest(http.MethodPost, fmt.Sprintf("https://api.example/token?as=%s&in=%s", as, in), strings.NewReader("grant_type=client_credentials"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.Header.Set("Accept-Encoding", "gzip, br, zstd, deflate")
+					resp, err := c.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, err := io.ReadAll(resp.Body)
+					resp.Body.Close()
+					if err != nil || string(got) != shape.want || len(resp.Header["Set-Cookie"])+len(resp.Trailer["Set-Cookie"]) > 0 {
+						t.Errorf("%s in %q with %q: %s %v %v, %v", as, in, secret, got, resp.Header, resp.Trailer, err)
+					}
+				}
 			}
 		}
 	}

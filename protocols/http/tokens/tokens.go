@@ -1,7 +1,7 @@
 // Package tokens takes the tokens out of what the token endpoint of a provider answers:
 // an agent that asks there, with the gateway's account, gets stars in their place, which
 // the gateway replaces on the way out as it replaces everything of the kind. It reads
-// JSON and forms as they come and changes no length.
+// JSON, forms and XML as they come and changes no length.
 package tokens
 
 import (
@@ -12,7 +12,7 @@ import (
 
 // reach is how far the name of a token goes back from the quote that ends it, with the
 // byte before the quote that begins it.
-const reach = len(`x"refresh_token`)
+const reach = len(`x"registration_access_token`)
 
 // A Reader reads an answer without tokens. It belongs to one goroutine; Reset makes it
 // ready, and it is not copied then.
@@ -22,6 +22,13 @@ type Reader struct {
 	past []byte          // the last bytes before those that come, in JSON; the name so far, in a form
 	room [2 * reach]byte // past is in it
 	in   place
+
+	media string
+	quote byte  // that ends the value of the attribute
+	slash bool  // the tag may end without an element
+	back  place // where what is aside stands
+	end   byte  // that stands before the > that ends it; 0: nothing does
+	run   int   // how many of these stand right before
 }
 
 // A place is where in the text the next byte stands.
@@ -34,13 +41,22 @@ const (
 	masked          // in the token
 	escaped         // behind a backslash in it
 	unnamed         // in the value of another field of a form
+
+	tag     // in the name of an element
+	inside  // behind it, in the tag
+	quoted  // in the value of an attribute
+	angle   // behind a < in a token
+	bang    // behind a <!
+	aside   // in a comment, a declaration or an instruction
+	literal // in a CDATA section
 )
 
 // Reset begins with the answer src, of a media type.
 func (r *Reader) Reset(src io.Reader, mediaType string) {
 	r.src, r.step, r.past, r.in = src, (*Reader).first, r.room[:0], elsewhere
 	media, _, _ := strings.Cut(mediaType, ";")
-	if strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
+	r.media = strings.ToLower(strings.TrimSpace(media))
+	if r.media == "application/x-www-form-urlencoded" {
 		r.step = (*Reader).form
 	}
 }
@@ -52,7 +68,8 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// first tells JSON, whatever it is called, from what is none.
+// first tells JSON and XML, whatever they are called, from what is none, and forms that
+// are called text.
 func (r *Reader) first(b []byte) {
 	for i, c := range b {
 		switch c {
@@ -63,7 +80,15 @@ func (r *Reader) first(b []byte) {
 			r.json(b[i:])
 			return
 		}
-		r.step = func(*Reader, []byte) {}
+		switch {
+		case c == '<' && !strings.Contains(r.media, "html"):
+			r.step = (*Reader).xml
+		case c != '<' && (r.media == "" || r.media == "text/plain"):
+			r.step = (*Reader).form
+		default:
+			r.step = func(*Reader, []byte) {}
+		}
+		r.step(r, b[i:])
 		return
 	}
 }
@@ -117,7 +142,7 @@ func (r *Reader) search(b []byte, from int) int {
 	}
 	for from = max(from, reach); from < len(b); {
 		q := -1
-		for _, end := range [...]string{`ken"`, `KEN"`} {
+		for _, end := range [...]string{`ken"`, `KEN"`, `Key"`, `key"`, `KEY"`} {
 			if i := bytes.Index(b[from-3:], []byte(end)); i >= 0 && (q < 0 || from+i < q) {
 				q = from + i
 			}
@@ -137,13 +162,27 @@ func begins(b []byte) bool {
 	return i >= 0 && (i == 0 || b[i-1] != '\\') && token(b[i+1:])
 }
 
-// token reports whether a name is that of a token, in whichever way names are written.
+// token reports whether a name is that of a token, in whichever way names are written:
+// of OAuth (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3; RFC 7592, 3) or of AWS (Security
+// Token Service, Credentials).
 func token(name []byte) bool {
-	if len(name) < len("idtoken") || len(name) > len("refresh_token") {
+	if len(name) < len("idtoken") || len(name) > len("registration_access_token") {
 		return false
 	}
-	switch strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(string(name))) {
-	case "accesstoken", "refreshtoken", "idtoken":
+	var plain [reach]byte
+	n := 0
+	for _, c := range name {
+		switch {
+		case c == '_' || c == '-':
+			continue
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		plain[n] = c
+		n++
+	}
+	switch string(plain[:n]) {
+	case "accesstoken", "refreshtoken", "idtoken", "registrationaccesstoken", "sessiontoken", "secretaccesskey":
 		return true
 	}
 	return false
