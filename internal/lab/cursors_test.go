@@ -111,6 +111,82 @@ func TestT37_AReloadTakesTheRestOfTheRowsAway(t *testing.T) {
 	t.Run("between Bind and Execute of a FETCH", func(t *testing.T) { fetchedLate(t, l, open("")) })
 }
 
+// TestT37_AReloadAsksForTheRestOfTheRows: what the rules would ask about by now is
+// asked about once, whoever opened the cursor, and again after a change of the terms.
+func TestT37_AReloadAsksForTheRestOfTheRows(t *testing.T) {
+	const read = "SELECT id FROM people ORDER BY id"
+	asks := valuesJob + strings.ReplaceAll(peopleStay, `"deny"`, `"ask"`)
+	more := []pgproto3.FrontendMessage{&pgproto3.Execute{Portal: "c", MaxRows: 1}, &pgproto3.Sync{}}
+	fetch := []pgproto3.FrontendMessage{say("FETCH 1 FROM c")}
+	l, open := valued(t)
+	for _, c := range []struct {
+		name        string
+		open, fetch []pgproto3.FrontendMessage
+		next        [3]string // the answers to fetch
+	}{
+		{"bound, fetched by SQL", bound("c", read), fetch, [3]string{"2 T", "T", "T"}},
+		{"declared, fetched by SQL", []pgproto3.FrontendMessage{say("DECLARE c CURSOR FOR " + read)}, fetch, [3]string{"1 T", "2 T", "T"}},
+		{"declared, executed", []pgproto3.FrontendMessage{say("DECLARE c CURSOR FOR " + read)}, more, [3]string{"1 more T", "2 more T", "T"}},
+		{"declared in a pipeline", bound("", "DECLARE c CURSOR FOR "+read), fetch, [3]string{"1 T", "2 T", "T"}},
+		{"declared to stay", []pgproto3.FrontendMessage{say("DECLARE c CURSOR WITH HOLD FOR " + read + "; COMMIT; BEGIN")}, fetch, [3]string{"1 T", "2 T", "T"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer l.Reload(valuesJob)
+			conn := open("")
+			talk(t, conn, say("BEGIN"))
+			talk(t, conn, c.open...)
+			l.Reload(asks)
+			if got := answered(t, l, conn, true, c.fetch...); got != c.next[0] {
+				t.Errorf("with a yes: %s, want %s", got, c.next[0])
+			}
+			if got := talk(t, conn, c.fetch...); got != c.next[1] {
+				t.Errorf("after it: %s, want %s", got, c.next[1])
+			}
+			l.Reload(asks + elsewhere(""))
+			if got := talk(t, conn, c.fetch...); got != c.next[2] {
+				t.Errorf("after a change elsewhere: %s, want %s", got, c.next[2])
+			}
+			talk(t, conn, say("ROLLBACK"))
+		})
+	}
+	t.Run("with a no", func(t *testing.T) {
+		defer l.Reload(valuesJob)
+		conn := open("")
+		talk(t, conn, say("BEGIN"))
+		talk(t, conn, say("DECLARE c CURSOR FOR "+read))
+		l.Reload(asks)
+		answered(t, l, conn, true, fetch...)
+		l.Reload(strings.ReplaceAll(asks, "stay where they are", "are asked about"))
+		if got := answered(t, l, conn, false, fetch...); got != "42501 E" {
+			t.Error(got)
+		}
+	})
+	t.Run("asked about from the start", func(t *testing.T) {
+		l.Reload(asks)
+		defer l.Reload(valuesJob)
+		conn := open("")
+		talk(t, conn, say("BEGIN"))
+		if got := answered(t, l, conn, true, say("DECLARE c CURSOR FOR "+read)); got != "T" {
+			t.Fatal(got)
+		}
+		for _, change := range []string{"", elsewhere("")} {
+			l.Reload(asks + change)
+			if got := talk(t, conn, fetch...); got == "42501 E" {
+				t.Errorf("after %q: %s", change, got)
+			}
+		}
+	})
+}
+
+// answered sends messages of which somebody is asked, and answers for them.
+func answered(t *testing.T, l *lab.Lab, c *pgx.Conn, yes bool, messages ...pgproto3.FrontendMessage) string {
+	t.Helper()
+	got := make(chan string, 1)
+	go func() { got <- talk(t, c, messages...) }()
+	l.Answer(yes)
+	return <-got
+}
+
 // anew binds a DECLARE while there is such a cursor and executes it when that is closed.
 func anew(name, text string) []pgproto3.FrontendMessage {
 	run := func(text string) []pgproto3.FrontendMessage {

@@ -229,14 +229,14 @@ func (s *session) execute(ctx context.Context, m wire.Message) error {
 	}
 	d := p.Held.Check(ctx)
 	if d.Verdict == action.Allow {
-		d, err = cursor.Check(ctx, s.do, s.ledger, p.Statement.Parts)
+		d, err = cursor.Check(ctx, s.do, s.ledger, p.Statement.Parts, held.checked)
 	}
 	if err != nil {
 		return err
 	}
 	why := "refused after the rules had changed"
 	// Noted at its Bind, too, but a CLOSE may have come in between.
-	if d.Verdict == action.Allow && !cursor.Declare(s.ledger, held.act.Parts, held.act.Summary) {
+	if d.Verdict == action.Allow && !cursor.Declare(s.ledger, held.act.Parts, held.act.Summary, held) {
 		held.bar, d = refusal.TooManyCursors(), action.Decision{}
 		why = held.bar.Text
 	}

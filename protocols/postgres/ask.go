@@ -45,6 +45,7 @@ type ask struct {
 
 	pushed bool
 	seq    uint64
+	looked bool // for placeholders
 	waited bool
 	fence  ledger.Fence // stands before it
 	held   protocols.Held
@@ -134,6 +135,7 @@ func (a *ask) learnParams(m wire.Message, types []uint32) error {
 	}
 	if a.s.f.Placeholders != nil {
 		a.s.lookFor(string(rest), "values")
+		a.looked = true
 	}
 	values, ok := bound.Params(rest, types)
 	if !ok {
@@ -159,6 +161,9 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	if d, err := a.fetch(ctx); err != nil || d.Verdict != action.Allow {
 		return action.Result{Status: refusal.Denied, Failed: true, Err: "refused by what stands behind its cursor"}, errors.Join(err, a.Refuse(ctx, d))
 	}
+	if skip, err := a.overtaken(ctx); err != nil || skip {
+		return action.Result{Status: "skipped", Failed: true}, errors.Join(err, a.s.in.Drop())
+	}
 	a.item.Kind, a.item.Sent, a.item.Saves = a.kind, a.sent, statement.Saves(a.act.Parts)
 	switch a.kind {
 	case ledger.Parse:
@@ -178,7 +183,17 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 		a.s.drift.Sent(a.act.Parts)
 	}
 	ledger.Deliver(out)
-	return action.Result{}, a.s.in.Pass()
+	return action.Result{}, a.pass()
+}
+
+// pass lets the message through, and looks at values that were not looked at yet.
+func (a *ask) pass() error {
+	if a.s.f.Placeholders == nil || a.looked || a.kind != ledger.Bind && a.kind != ledger.Call {
+		return a.s.in.Pass()
+	}
+	values := a.s.f.Placeholders.Stream("values")
+	defer values.End()
+	return a.s.in.PassSeen(values.Pass)
 }
 
 // fetch judges what stands behind the cursors that the message takes rows from, and
@@ -187,11 +202,26 @@ func (a *ask) fetch(ctx context.Context) (action.Decision, error) {
 	if a.kind == ledger.Parse {
 		return action.Decision{Verdict: action.Allow}, nil // nothing runs yet
 	}
-	d, err := cursor.Check(ctx, a.s.do, a.s.ledger, a.act.Parts)
-	if err == nil && d.Verdict == action.Allow && !cursor.Declare(a.s.ledger, a.act.Parts, a.act.Summary) {
+	d, err := cursor.Check(ctx, a.s.do, a.s.ledger, a.act.Parts, a.checked)
+	if err == nil && d.Verdict == action.Allow && !cursor.Declare(a.s.ledger, a.act.Parts, a.act.Summary, a) {
 		a.bar, d = refusal.TooManyCursors(), action.Decision{}
 	}
 	return d, err
+}
+
+// checked judges again what stands behind a cursor. A wait for that is one of this
+// message.
+func (a *ask) checked(ctx context.Context, behind protocols.Held) action.Decision {
+	b, ok := behind.(*ask)
+	if !ok {
+		return behind.Check(ctx)
+	}
+	b.waited, b.why = false, nil
+	d := b.Check(ctx)
+	if b.waited {
+		a.waited, a.fence, a.why = true, b.fence, b.why
+	}
+	return d
 }
 
 // hold keeps the action open, and ends it on the server if its permission ends.

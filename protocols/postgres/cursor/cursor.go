@@ -13,39 +13,52 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/statement"
 )
 
-// Check judges once more what stands behind the cursors that parts take rows from.
-// It may wait for an approval. An error means the session cannot go on.
-func Check(ctx context.Context, do protocols.Do, l *ledger.Ledger, parts []action.Part) (action.Decision, error) {
+// Check judges once more what stands behind the cursors that parts take rows from,
+// each by check. It may wait for an approval. An error means the session cannot go on.
+func Check(ctx context.Context, do protocols.Do, l *ledger.Ledger, parts []action.Part, check func(context.Context, protocols.Held) action.Decision) (action.Decision, error) {
 	for _, name := range statement.Fetches(parts) {
 		bound, declared := l.Behind(name)
 		for _, p := range bound {
-			if d := p.Held.Check(ctx); d.Verdict != action.Allow {
+			if d := check(ctx, p.Held); d.Verdict != action.Allow {
 				return d, nil
 			}
 		}
 		for _, c := range declared {
-			again := &again{act: action.Action{Kind: "fetch", Summary: c.Summary, Parts: []action.Part{c.Part}, Prelude: true}}
-			if err := do(ctx, again); err != nil {
-				return action.Decision{}, err
+			if d, err := stands(ctx, do, c); err != nil || d.Verdict != action.Allow {
+				return d, err
 			}
-			if again.refused != nil {
-				return *again.refused, nil
+			if d := check(ctx, c.Held); d.Verdict != action.Allow {
+				return d, nil
 			}
 		}
 	}
 	return action.Decision{Verdict: action.Allow}, nil
 }
 
+// stands judges the one statement as if it came now, since some rules look at the
+// clock. What it would have to ask for, the check of its message does.
+func stands(ctx context.Context, do protocols.Do, c ledger.Cursor) (action.Decision, error) {
+	again := &again{act: action.Action{Kind: "fetch", Summary: c.Summary, Parts: []action.Part{c.Part}, Prelude: true}}
+	if err := do(ctx, again); err != nil {
+		return action.Decision{}, err
+	}
+	if again.refused != nil {
+		return *again.refused, nil
+	}
+	return action.Decision{Verdict: action.Allow}, nil
+}
+
 // Declare notes the cursors that are about to be made, of a message with this
-// summary. It reports whether there was room for them.
-func Declare(l *ledger.Ledger, parts []action.Part, summary string) bool {
+// summary, whose action is held by held for as long as one of them may be open. It
+// reports whether there was room for them.
+func Declare(l *ledger.Ledger, parts []action.Part, summary string, held protocols.Held) bool {
 	for _, p := range parts {
 		shape := statement.Shape(p)
 		if shape == nil {
 			continue
 		}
 		for _, name := range shape.Declares {
-			if !l.Declare(name, ledger.Cursor{Part: p, Summary: summary, Keeps: shape.Keeps}) {
+			if !l.Declare(name, ledger.Cursor{Part: p, Held: held, Summary: summary, Keeps: shape.Keeps}) {
 				return false
 			}
 		}
@@ -54,8 +67,7 @@ func Declare(l *ledger.Ledger, parts []action.Part, summary string) bool {
 }
 
 // An again is a statement that was declared and whose rows are fetched now. Its
-// record is closed: of the new judgement only a refusal is written down, and what a
-// rule asks about was answered before.
+// record is closed: of the new judgement only a refusal is written down.
 type again struct {
 	act     action.Action
 	refused *action.Decision

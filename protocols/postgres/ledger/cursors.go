@@ -1,12 +1,16 @@
 package ledger
 
-import "sallyport.dev/sallyport/action"
+import (
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols"
+)
 
 // A Cursor is what a DECLARE in SQL may have made.
 type Cursor struct {
 	Part    action.Part
-	Summary string // of its message
-	Keeps   bool   // it outlives its transaction
+	Held    protocols.Held // the action of its message, which may be over
+	Summary string         // of its message
+	Keeps   bool           // it outlives its transaction
 
 	seq, segment uint64
 }
