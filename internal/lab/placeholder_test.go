@@ -2,15 +2,21 @@ package lab_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"sallyport.dev/sallyport/internal/lab"
 	"sallyport.dev/sallyport/policy/manifest"
+
+	"github.com/gorilla/websocket"
+	"github.com/jackc/pgx/v5"
 )
 
 const dummies = `
@@ -143,6 +149,74 @@ func TestT32_APlaceholderIsGoodInItsPlaceOnly(t *testing.T) {
 	l.Clean("the-real-key-of-notes")
 }
 
+// TestT32_APlaceholderInAWebSocket: what an agent says over a WebSocket is looked at as
+// the body of a request is, to a service without a secret too, and passes unchanged;
+// nothing is compressed on the way.
+func TestT32_APlaceholderInAWebSocket(t *testing.T) {
+	l := lab.New(t, strings.Replace(dummies, "service.notes]", "service.notes, service.open]", 1)+`
+service "open" {
+  hosts   = ["open.example.com"]
+  tls     = { ca = file("upstreams.pem") }
+  posture = "open"
+}
+`)
+	l.Secret("notes", "the-real-key-of-notes")
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := (&websocket.Upgrader{EnableCompression: true}).Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		for {
+			kind, b, err := c.ReadMessage()
+			if err != nil || c.WriteMessage(kind, b) != nil {
+				return
+			}
+		}
+	})
+	l.HTTPS("notes.example.com", echo)
+	l.HTTPS("open.example.com", echo)
+	laptop := l.Agent("laptop")
+	mine := environment(t, laptop)["OPENAI_API_KEY"]
+	alarms := 0
+	for _, host := range []string{"notes", "open"} {
+		d := websocket.Dialer{NetDialContext: laptop.DialContext, TLSClientConfig: laptop.TLS(), HandshakeTimeout: 20 * time.Second, EnableCompression: true, WriteBufferSize: 16}
+		c, resp, err := d.DialContext(t.Context(), "wss://"+host+".example.com/", nil)
+		if err != nil {
+			t.Fatal(err, l.Logs)
+		}
+		defer c.Close()
+		if e := resp.Header.Get("Sec-WebSocket-Extensions"); e != "" {
+			t.Errorf("%s: it speaks %s", host, e)
+		}
+		for _, m := range []struct {
+			kind int
+			text string
+			tell bool
+		}{
+			{websocket.TextMessage, "hello", false},
+			{websocket.TextMessage, `{"key":"` + mine + `"}`, true}, // in frames of 16 bytes
+			{websocket.BinaryMessage, "\x00" + mine + "\xff", true},
+			{websocket.TextMessage, "goodbye", false},
+		} {
+			if err := c.WriteMessage(m.kind, []byte(m.text)); err != nil {
+				t.Fatal(err)
+			}
+			if kind, b, err := c.ReadMessage(); err != nil || kind != m.kind || string(b) != m.text {
+				t.Fatalf("%s: %d %q, %v", host, kind, b, err)
+			}
+			if m.tell {
+				alarms++
+			}
+			r := l.Records("kind:alarm", alarms)
+			want := "the placeholder OPENAI_API_KEY of agent laptop for service openai in the message of what goes to service " + host
+			if len(r) != alarms || alarms > 0 && m.tell && r[alarms-1].Summary != want {
+				t.Errorf("%s, after %q: %d alarms, not %d: %+v", host, m.text, len(r), alarms, r)
+			}
+		}
+	}
+}
+
 // A shell takes the environment as it is.
 func TestTheEnvironmentForAShell(t *testing.T) {
 	l := lab.New(t, dummies)
@@ -180,25 +254,68 @@ service "db" {
 	l.Postgres("db.example.com")
 	laptop := l.Agent("laptop")
 	mine := environment(t, laptop)["OPENAI_API_KEY"]
-	for i, sql := range []struct {
-		text, where string
-		args        []any
-	}{
-		{"SELECT '" + mine + "'", "statement", nil},
-		{"SELECT $1::text", "values", []any{mine}},
-	} {
-		c, err := laptop.PG(t.Context(), "postgres://x@db.example.com/postgres?sslmode=disable")
+	const at = "postgres://x@db.example.com/postgres?sslmode=disable"
+	connect := func(t *testing.T, url string) *pgx.Conn {
+		t.Helper()
+		c, err := laptop.PG(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Exec(t.Context(), sql.text, sql.args...); err != nil {
-			t.Fatal(err)
+		t.Cleanup(func() { c.Close(context.Background()) }) //nolint:errcheck // the test is over
+		return c
+	}
+	c := connect(t, at)
+	if _, err := c.Exec(t.Context(), "CREATE TEMPORARY TABLE notes (a text, b text)"); err != nil {
+		t.Fatal(err)
+	}
+	// what is written in pieces of so many bytes, each a CopyData
+	load := func(how string, size int, data string) func() error {
+		return func() error {
+			src := io.Reader(strings.NewReader(data))
+			if size == 1 {
+				src = iotest.OneByteReader(src)
+			}
+			_, err := c.PgConn().CopyFrom(t.Context(), src, how)
+			return err
 		}
-		c.Close(t.Context()) //nolint:errcheck // it is over
+	}
+	long := strings.Repeat("x", 70<<10)
+	for i, what := range []struct {
+		name, where string
+		do          func() error
+	}{
+		{"a statement", "statement", func() error { _, err := c.Exec(t.Context(), "SELECT '"+mine+"'"); return err }},
+		{"a value", "values", func() error { _, err := c.Exec(t.Context(), "SELECT $1::text", mine); return err }},
+		{"a value that is written", "values", func() error { _, err := c.Exec(t.Context(), "INSERT INTO notes VALUES ($1)", mine); return err }},
+		{"a value behind a long one", "values", func() error {
+			_, err := c.Exec(t.Context(), "INSERT INTO notes VALUES ($1, $2)", long, mine)
+			return err
+		}},
+		{"rows", "copied rows", load("COPY notes FROM STDIN", 100, "a\tb\nc\t"+mine+"\n")},
+		{"rows in pieces of a byte", "copied rows", load("COPY notes FROM STDIN", 1, "a\tb\nc\t"+mine+"\n")},
+		{"many rows", "copied rows", load("COPY notes FROM STDIN", 100, strings.Repeat("a\tb\n", 60_000)+"c\t"+mine+"\n")},
+		{"rows in the binary format", "copied rows", func() error {
+			_, err := c.CopyFrom(t.Context(), pgx.Identifier{"notes"}, []string{"a", "b"}, pgx.CopyFromRows([][]any{{"a", "b"}, {mine, "c"}}))
+			return err
+		}},
+		{"a parameter of the session", "parameters of the session", func() error { return connect(t, at+"&application_name="+mine).Ping(t.Context()) }},
+	} {
+		if err := what.do(); err != nil {
+			t.Fatalf("%s: %v", what.name, err)
+		}
 		r := l.Records("kind:alarm", i+1)
-		want := "the placeholder OPENAI_API_KEY of agent laptop for service openai in the " + sql.where + " of what goes to service db"
+		want := "the placeholder OPENAI_API_KEY of agent laptop for service openai in the " + what.where + " of what goes to service db"
 		if len(r) != i+1 || r[i].Summary != want {
-			t.Errorf("%d alarms: %+v, want %q", len(r), r, want)
+			t.Errorf("%s: %d alarms, %+v, want %q", what.name, len(r), r[len(r)-1], want)
 		}
+	}
+	if _, err := c.Exec(t.Context(), "INSERT INTO notes VALUES ($1, $2)", long, "fine"); err != nil {
+		t.Error(err)
+	}
+	if err := load("COPY notes FROM STDIN", 100, strings.Repeat("a\tb\n", 60_000))(); err != nil {
+		t.Error(err)
+	}
+	if r := l.Records("kind:alarm", 9); len(r) != 9 {
+		t.Errorf("%d alarms: %+v", len(r), r)
 	}
 }

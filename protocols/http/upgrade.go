@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/mark"
 	"sallyport.dev/sallyport/protocols/http/normal"
 	"sallyport.dev/sallyport/protocols/http/origin"
 
@@ -34,6 +35,8 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	conn.SetDeadline(time.Time{}) //nolint:errcheck // the relay sets its own
 	normal.Response(resp.Header)
 	t.leak.Fields(resp.Header)
+	t.reply.Head(resp.Header)
+	t.reply.End(nil)
 	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
 	for name, values := range resp.Header {
 		for _, v := range values {
@@ -46,7 +49,8 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 		return fmt.Errorf("to the agent: %w", err)
 	}
 	t.res.Received -= int64(t.l.Waiting()) // the relay counts them
-	n, err := t.site.p.relay.Run(ctx, protocols.Rewind(conn, rw.Reader), far)
+	near := mark.Messages(t.site.flow.Placeholders, protocols.Rewind(conn, rw.Reader))
+	n, err := t.site.p.relay.Run(ctx, near, far)
 	t.sent += n.Sent
 	t.res.Received += n.Received
 	if protocols.IsPanic(err) || err != nil && context.Cause(ctx) == nil && n.Received+n.Sent == 0 {

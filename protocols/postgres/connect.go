@@ -32,6 +32,9 @@ var (
 )
 
 func (s *session) connect(bar *refusal.Bar) *connect {
+	for _, p := range append([]wire.Parameter{{Value: s.wish.User}, {Value: s.wish.Database}}, s.wish.Parameters...) {
+		s.lookFor(p.Value, "parameters of the session")
+	}
 	c := &connect{s: s, bar: bar, act: action.Action{
 		Kind:    "connect",
 		Summary: statement.Summary(fmt.Sprintf("connect to database %s as %s", s.wish.Database, s.wish.User)),

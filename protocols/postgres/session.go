@@ -125,7 +125,7 @@ func (s *session) begin(g *upstream.Greeting) {
 	if s.sight != nil {
 		s.ledger.Rest = s.sight.Rest
 	}
-	s.copy = copyin.Copy{In: s.in, Ledger: s.ledger, Bounds: &s.f.Service.Session}
+	s.copy = copyin.Copy{In: s.in, Ledger: s.ledger, Bounds: &s.f.Service.Session, Placeholders: s.f.Placeholders}
 	s.in.SetSink(&wire.Mouth{Conn: s.link.Conn})
 	s.link.Stream.SetSink(s.agent)
 	if s.screen != nil {

@@ -62,21 +62,33 @@ func (m *Maker) Of(agent, service, variable string) string {
 // In reports whether a placeholder of this gateway stands in b, in any form that it
 // may be written in, and gives what of it can be read.
 func (m *Maker) In(b []byte) (token string, ok bool) {
-	from, to, ok := m.find.First(b)
+	from, to, ok := m.place(b)
+	return string(b[from:to]), ok
+}
+
+// place gives where a placeholder stands in b, with all that may be a part of it.
+func (m *Maker) place(b []byte) (from, to int, ok bool) {
+	from, to, ok = m.find.First(b)
 	if !ok {
-		return "", false
+		return 0, 0, false
 	}
 	for from > 0 && word(b[from-1]) {
 		from--
 	}
-	for to < len(b) && word(b[to]) {
-		to++
-	}
-	return string(b[from:to]), true
+	return from, to + words(b[to:]), true
 }
 
 // Longest is the length of the longest form of a mark.
 func (m *Maker) Longest() int { return m.find.Longest() }
+
+// words gives how many bytes at the beginning of b may be a part of a placeholder.
+func words(b []byte) int {
+	n := 0
+	for n < len(b) && word(b[n]) {
+		n++
+	}
+	return n
+}
 
 func word(c byte) bool { return c == '_' || c == '-' || strings.IndexByte(letters, c) >= 0 }
 

@@ -77,25 +77,53 @@ func TestIn(t *testing.T) {
 	}
 }
 
-// However a body comes in pieces, what stands in it is found, once.
+// However a body comes in pieces, what stands in it is found, once, and as a whole; one
+// that comes after its end is found as well.
 func TestStream(t *testing.T) {
 	m := maker(1)
-	text := []byte(strings.Repeat("x", 300) + m.Of("a", "s", "OPENAI_API_KEY") + strings.Repeat("y", 300) + m.Of("a", "s", "X"))
-	for size := 1; size < len(text)+1; size++ {
-		alarms := 0
-		s := m.Watch(nil, nil, func(Sighting) { alarms++ }).Stream("body")
-		for rest := text; len(rest) > 0; {
-			n := min(size, len(rest))
-			s.Pass(rest[:n])
-			rest = rest[n:]
-		}
-		if alarms != 1 {
-			t.Fatalf("in pieces of %d: %d alarms", size, alarms)
+	first, other := m.Of("a", "s", "OPENAI_API_KEY"), m.Of("a", "s", "X")
+	for _, around := range []string{strings.Repeat("x", 300), strings.Repeat("-", 300), ""} {
+		text := []byte(around + " " + first + " " + around + other)
+		for size := 1; size < len(text)+1; size++ {
+			var seen []string
+			s := m.Watch(nil, nil, func(s Sighting) { seen = append(seen, s.Token) }).Stream("body")
+			for range 2 {
+				for rest := text; len(rest) > 0; {
+					n := min(size, len(rest))
+					s.Pass(rest[:n])
+					rest = rest[n:]
+				}
+				s.End()
+			}
+			// What stands before the first may be a part of it, and either may be met first.
+			for _, token := range seen {
+				if !strings.Contains(token, first) && !strings.Contains(token, other) {
+					t.Fatalf("in pieces of %d: %q", size, token)
+				}
+			}
+			if len(seen) != 2 {
+				t.Fatalf("in pieces of %d: %d alarms, %q", size, len(seen), seen)
+			}
 		}
 	}
 	var none *Watch
 	s := none.Stream("body")
-	s.Pass(text)
+	s.Pass([]byte(first))
+	s.End()
+}
+
+// What goes on and on is told of without waiting for its end.
+func TestStreamWithoutAnEnd(t *testing.T) {
+	m := maker(1)
+	told := ""
+	s := m.Watch(nil, nil, func(s Sighting) { told = s.Token }).Stream("body")
+	s.Pass([]byte(m.Of("a", "s", "X")))
+	for range 100 {
+		s.Pass([]byte("xxxxxxxxxx"))
+	}
+	if !strings.HasPrefix(told, m.Of("a", "s", "X")) || len(told) != longest {
+		t.Errorf("%q", told)
+	}
 }
 
 func FuzzStream(f *testing.F) {
@@ -111,6 +139,7 @@ func FuzzStream(f *testing.F) {
 			s.Pass(rest[:n])
 			rest = rest[n:]
 		}
+		s.End()
 		if found != whole {
 			t.Fatalf("whole %v, in pieces %v", whole, found)
 		}

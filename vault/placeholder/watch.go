@@ -53,21 +53,32 @@ type Stream struct {
 	where string
 	tail  []byte
 	seen  bool
+	token []byte // of what was seen, while it may go on
 }
 
-// Stream begins to look in a place; it raises at most one alarm.
+// longest bounds what is read of a placeholder; none that is made is as long.
+const longest = 256
+
+// Stream begins to look in a place; it raises at most one alarm until its End.
 func (w *Watch) Stream(where string) Stream { return Stream{w: w, where: where} }
 
 // Pass looks at the next piece, which it neither changes nor keeps.
 func (s *Stream) Pass(p []byte) {
-	if s.w == nil || s.seen || len(p) == 0 {
+	if s.w == nil || len(p) == 0 {
+		return
+	}
+	if len(s.token) > 0 {
+		s.goOn(p)
+		return
+	}
+	if s.seen {
 		return
 	}
 	reach := s.w.maker.Longest() - 1
 	near := p[:min(len(p), reach)]
-	s.look(append(s.tail, near...)) // what stands across the seam
+	s.look(append(s.tail, near...), p[len(near):]) // what stands across the seam
 	if len(p) > len(near) {
-		s.look(p)
+		s.look(p, nil)
 	}
 	if len(p) >= reach {
 		s.tail = append(s.tail[:0], p[len(p)-reach:]...)
@@ -77,12 +88,44 @@ func (s *Stream) Pass(p []byte) {
 	s.tail = s.tail[max(0, len(s.tail)-reach):]
 }
 
-func (s *Stream) look(b []byte) {
+// End says that what was looked at is whole: what may come is something else.
+func (s *Stream) End() {
+	s.raise()
+	if s.seen {
+		s.seen, s.tail = false, s.tail[:0]
+	}
+}
+
+// look looks at b, behind which rest stands.
+func (s *Stream) look(b, rest []byte) {
 	if s.seen {
 		return
 	}
-	if token, ok := s.w.maker.In(b); ok {
-		s.seen = true
-		s.w.Raise(token, s.where)
+	from, to, ok := s.w.maker.place(b)
+	if !ok {
+		return
+	}
+	s.seen, s.token = true, append(s.token, b[from:to]...)
+	if to < len(b) {
+		s.raise()
+		return
+	}
+	s.goOn(rest)
+}
+
+// goOn reads more of a placeholder that was seen: its end says whose it is.
+func (s *Stream) goOn(p []byte) {
+	n := words(p)
+	s.token = append(s.token, p[:n]...)
+	if n < len(p) || len(s.token) >= longest {
+		s.raise()
+	}
+}
+
+// raise tells of what was seen.
+func (s *Stream) raise() {
+	if len(s.token) > 0 {
+		s.w.Raise(string(s.token[:min(len(s.token), longest)]), s.where)
+		s.token = s.token[:0]
 	}
 }

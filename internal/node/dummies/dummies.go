@@ -58,19 +58,28 @@ func (b *Book) Watch(agent string, s *action.Service, alarm func(placeholder.Sig
 	return b.Maker.Watch(own, s.Slots, alarm)
 }
 
-// Owner says whose a placeholder is, by what of it could be read.
+// Owner says whose a placeholder is, by what of it could be read; what fits several is
+// nobody's.
 func (b *Book) Owner(token string) (agent, service, variable string, ok bool) {
+	fits := 0
 	for _, p := range b.Agents() {
 		for _, s := range b.Services() {
 			for _, v := range s.Variables {
 				whole := b.Maker.Of(p.ID, s.Name, v)
-				if strings.Contains(token, whole) || len(token) >= fragment && strings.Contains(whole, token) {
+				if strings.Contains(token, whole) {
 					return p.Name, s.Name, v, true
+				}
+				if len(token) >= fragment && strings.Contains(whole, token) {
+					agent, service, variable = p.Name, s.Name, v
+					fits++
 				}
 			}
 		}
 	}
-	return "", "", "", false
+	if fits != 1 {
+		return "", "", "", false
+	}
+	return agent, service, variable, true
 }
 
 // Page is what an agent reads of itself, with its own placeholders.

@@ -36,6 +36,7 @@ type Guard struct {
 	acts  bool // the request is made with an account
 	used  *scrub.Matcher
 	plain bool
+	heard bool // somebody reads the messages of a WebSocket
 	given tokens.Reader
 	body  scrub.Reader
 }
@@ -48,12 +49,16 @@ func (g *Guard) Watch(used *scrub.Matcher) { g.acts, g.used = true, used }
 // somebody reads it on the way. What cannot be undone then passes as it is.
 func (g *Guard) Plain() { g.plain = true }
 
+// Heard has a WebSocket speak without extensions even where there is no secret, since
+// somebody reads its messages on the way.
+func (g *Guard) Heard() { g.heard = true }
+
 // Sent gives the values of a request's field that go to the origin: no ranges,
 // which could be laid so that a secret is in none of them whole, and only codings
 // that can be undone; of a WebSocket no extensions, which compress its messages.
 func (g *Guard) Sent(name string, values []string) []string {
 	switch {
-	case g.acts && (name == "Range" || name == "If-Range" || name == extensions):
+	case g.acts && (name == "Range" || name == "If-Range"), (g.acts || g.heard) && name == extensions:
 		return nil
 	case (g.acts || g.plain) && name == "Accept-Encoding":
 		return readable(values)
@@ -95,11 +100,11 @@ const extensions = "Sec-Websocket-Extensions"
 // then; used is what Watch was told. It refuses one that speaks an extension, for none
 // was asked for.
 func (g *Guard) Socket(h http.Header, c net.Conn, used func() *scrub.Matcher) (net.Conn, error) {
+	if (g.acts || g.heard) && len(h[extensions]) > 0 {
+		return nil, fmt.Errorf("%w: a WebSocket with extensions", ErrCoding)
+	}
 	if !g.acts {
 		return c, nil
-	}
-	if len(h[extensions]) > 0 {
-		return nil, fmt.Errorf("%w: a WebSocket with extensions", ErrCoding)
 	}
 	return socket.Conn(c, used), nil
 }

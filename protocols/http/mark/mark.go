@@ -5,13 +5,16 @@ package mark
 
 import (
 	"encoding/base64"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/normal"
+	"sallyport.dev/sallyport/protocols/http/socket"
 	"sallyport.dev/sallyport/vault/placeholder"
 )
 
@@ -130,17 +133,61 @@ func target(w *placeholder.Watch, uri string) (shown []action.Shown) {
 // Body looks at a body as it is read.
 func Body(w *placeholder.Watch, r *http.Request) {
 	if w != nil && r.Body != nil && r.ContentLength != 0 {
-		r.Body = &body{ReadCloser: r.Body, stream: w.Stream("body")}
+		r.Body = &body{ReadCloser: r.Body, r: r, w: w, stream: w.Stream("body")}
 	}
 }
 
 type body struct {
 	io.ReadCloser
+	r      *http.Request
+	w      *placeholder.Watch
 	stream placeholder.Stream
+	over   bool
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.stream.Pass(p[:n])
+	if errors.Is(err, io.EOF) && !b.over {
+		b.over = true
+		b.stream.End()
+		trailer(b.w, b.r.Trailer)
+	}
 	return n, err
+}
+
+func (b *body) Close() error {
+	if !b.over {
+		b.stream.End()
+	}
+	return b.ReadCloser.Close()
+}
+
+// trailer looks at what stands behind a body: no key does.
+func trailer(w *placeholder.Watch, h http.Header) {
+	for name, values := range h {
+		for _, v := range values {
+			if token, ok := w.In(v); ok {
+				w.Raise(token, "trailer "+name)
+			}
+		}
+	}
+}
+
+// Messages is c, over which an agent speaks as a WebSocket; what it says is looked at,
+// in whatever frames it comes, and is held up by nothing.
+func Messages(w *placeholder.Watch, c net.Conn) net.Conn {
+	if w == nil {
+		return c
+	}
+	data, control := w.Stream("message"), w.Stream("message")
+	return socket.Sent(c, func(p socket.Piece) {
+		s := &data
+		if p.Control {
+			s = &control
+		}
+		if s.Pass(p.Bytes); p.End {
+			s.End()
+		}
+	})
 }

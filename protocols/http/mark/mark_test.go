@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,10 +69,89 @@ func TestBody(t *testing.T) {
 	if b, err := io.ReadAll(r.Body); err != nil || string(b) != text || !slices.Equal(alarms, []string{"body"}) {
 		t.Errorf("%s, %v, alarms %q", b, err, alarms)
 	}
+	r = &http.Request{Body: io.NopCloser(strings.NewReader("fine")), ContentLength: -1, Trailer: http.Header{"X-Sum": {m.Of("a", "b", "C")}, "X-Other": {"fine"}}}
+	Body(w, r)
+	if b, err := io.ReadAll(r.Body); err != nil || string(b) != "fine" || !slices.Equal(alarms, []string{"body", "trailer X-Sum"}) {
+		t.Errorf("with a trailer: %s, %v, alarms %q", b, err, alarms)
+	}
 	Body(nil, r)
 	if Head(nil, r) != nil {
 		t.Error("nobody looks, and something is shown")
 	}
+}
+
+// T32: a placeholder in a message of a WebSocket is seen in every frame and between
+// them, once a message, and the connection carries what the agent sent.
+func TestT32_Messages(t *testing.T) {
+	m := placeholder.New(vault.NewSecret([]byte("a key of a gateway, as it is made")))
+	token := m.Of("a", "b", "OPENAI_API_KEY")
+	for _, c := range []struct {
+		what  string
+		parts []string // each a frame; the last ends the message
+		binds bool     // binary
+		sees  int
+	}{
+		{"nothing", []string{"hello"}, false, 0},
+		{"text", []string{`{"key":"` + token + `"}`}, false, 1},
+		{"binary", []string{"\x00\x01" + token + "\xff"}, true, 1},
+		{"two in one message", []string{token + " " + token}, false, 1},
+		{"cut in the middle", []string{"a" + token[:20], token[20:] + "b"}, false, 1},
+		{"a byte a frame", strings.Split(token, ""), true, 1},
+		{"long", []string{strings.Repeat("x", 5000), strings.Repeat("y", 1020) + token, strings.Repeat("z", 3000)}, false, 1},
+	} {
+		alarms := 0
+		near, far := net.Pipe()
+		w := m.Watch(nil, nil, func(s placeholder.Sighting) {
+			if alarms++; s.Where != "message" {
+				t.Errorf("%s: in the %s", c.what, s.Where)
+			}
+		})
+		sent := make(chan []byte, 1)
+		go func() {
+			defer near.Close()
+			var all []byte
+			for range 2 { // messages
+				for i, p := range c.parts {
+					code := 0
+					if i == 0 {
+						code = 1 + map[bool]int{true: 1}[c.binds]
+					}
+					all = append(all, frameOf(byte(code), i == len(c.parts)-1, p)...)
+				}
+				all = append(all, frameOf(9, true, "ping")...)
+			}
+			near.Write(all) //nolint:errcheck // the reader takes all
+			sent <- all
+		}()
+		got, err := io.ReadAll(Messages(w, far))
+		if want := <-sent; err != nil || string(got) != string(want) || alarms != 2*c.sees {
+			t.Errorf("%s: %d bytes of %d, %v, %d alarms", c.what, len(got), len(want), err, alarms)
+		}
+	}
+	if c, _ := net.Pipe(); Messages(nil, c) != c {
+		t.Error("nobody looks, and something stands between")
+	}
+}
+
+// frameOf is a frame of an agent (RFC 6455, 5.2).
+func frameOf(code byte, last bool, payload string) []byte {
+	if last {
+		code |= 0x80
+	}
+	b := []byte{code, 0x80}
+	switch n := len(payload); {
+	case n < 126:
+		b[1] |= byte(n)
+	default:
+		b[1] |= 126
+		b = append(b, byte(n>>8), byte(n))
+	}
+	mask := []byte{7, 77, 177, 200}
+	b = append(b, mask...)
+	for i := range payload {
+		b = append(b, payload[i]^mask[i%4])
+	}
+	return b
 }
 
 func FuzzHead(f *testing.F) {

@@ -1,24 +1,19 @@
-// Package socket keeps injected secrets out of what an origin sends over a WebSocket: it
-// reads the frames, masks values in what they carry and leaves the framing as it is. What
-// is no frame ends the connection; what agents send it does not look at.
+// Package socket reads the frames of a WebSocket as they pass: it masks injected secrets
+// in what an origin sends, and shows what an agent sends to whoever looks for something in
+// it. The framing stays as it is; what is no frame ends the connection.
 package socket
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 
 	"sallyport.dev/sallyport/vault/scrub"
 )
 
-// ErrFrame means that an origin sends what is no frame of a WebSocket without
+// ErrFrame means that one side sends what is no frame of a WebSocket without
 // extensions.
 var ErrFrame = errors.New("it sends what is no WebSocket frame")
-
-// maxHead is the longest head of a frame without a mask (RFC 6455, 5.2).
-const maxHead = 10
 
 // keptRoom is how much room for what is not read yet stays while nothing comes.
 const keptRoom = 4 << 10
@@ -91,40 +86,13 @@ func (r *Reader) frames(b []byte) error {
 // begin reads the head of a frame, if it is whole.
 func (r *Reader) begin() error {
 	h := r.head
-	if len(h) < 2 {
-		return nil
-	}
-	code, length, need := h[0]&0x0f, uint64(h[1]&0x7f), 2
-	control := code >= 8
-	switch {
-	case h[0]&0x70 != 0:
-		return fmt.Errorf("%w: an extension that was not agreed on", ErrFrame)
-	case h[1]&0x80 != 0:
-		return fmt.Errorf("%w: it is masked", ErrFrame)
-	case code > 2 && code < 8 || code > 10:
-		return fmt.Errorf("%w: operation %d", ErrFrame, code)
-	case control && (h[0]&0x80 == 0 || length > 125):
-		return fmt.Errorf("%w: a control frame in pieces, or a long one", ErrFrame)
-	case length == 126:
-		need = 4
-	case length == 127:
-		need = maxHead
-	}
-	if len(h) < need {
-		return nil
-	}
-	switch need {
-	case 4:
-		length = uint64(binary.BigEndian.Uint16(h[2:]))
-	case maxHead:
-		length = binary.BigEndian.Uint64(h[2:])
-	}
-	if need == 4 && length < 126 || need == maxHead && (length < 1<<16 || length >= 1<<63) {
-		return fmt.Errorf("%w: a length that is written too long", ErrFrame)
+	f, whole, err := parse(h, false)
+	if err != nil || !whole {
+		return err
 	}
 	r.room = append(r.room, h...)
-	r.head, r.left, r.now = h[:0], length, &r.data
-	if control {
+	r.head, r.left, r.now = h[:0], f.length, &r.data
+	if f.control {
 		r.now = &r.other
 	}
 	return nil
@@ -135,7 +103,7 @@ func Conn(c net.Conn, used func() *scrub.Matcher) net.Conn { return &conn{c, New
 
 type conn struct {
 	net.Conn
-	r *Reader
+	r io.Reader
 }
 
 func (c *conn) Read(p []byte) (int, error) { return c.r.Read(p) }

@@ -20,8 +20,8 @@ func finder() func() *scrub.Matcher {
 	return func() *scrub.Matcher { return m }
 }
 
-// frame is one frame as a server writes it.
-func frame(first byte, payload string) string {
+// framed is one frame as a server writes it.
+func framed(first byte, payload string) string {
 	switch n := len(payload); {
 	case n < 126:
 		return string([]byte{first, byte(n)}) + payload
@@ -65,9 +65,9 @@ func TestT31_SecretsInWebSocketMessages(t *testing.T) {
 	for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret))[:37], strings.ToUpper(secret)} {
 		hides := form != strings.ToUpper(secret)
 		for cut := range len(form) + 1 {
-			sent := frame(text, "hello "+form+" there") +
-				frame(begun, "hello "+form[:cut]) + frame(ping, "still there?") + frame(middle, "") + frame(last, form[cut:]+" there") +
-				frame(bytes2, form) + frame(ping, form) + frame(text, strings.Repeat("x", 300)+form) + frame(bye, "\x03\xe8"+form)
+			sent := framed(text, "hello "+form+" there") +
+				framed(begun, "hello "+form[:cut]) + framed(ping, "still there?") + framed(middle, "") + framed(last, form[cut:]+" there") +
+				framed(bytes2, form) + framed(ping, form) + framed(text, strings.Repeat("x", 300)+form) + framed(bye, "\x03\xe8"+form)
 			for _, src := range []io.Reader{strings.NewReader(sent), iotest.OneByteReader(strings.NewReader(sent)), iotest.HalfReader(strings.NewReader(sent)), iotest.DataErrReader(strings.NewReader(sent))} {
 				got, err := io.ReadAll(NewReader(src, used))
 				if err != nil {
@@ -102,7 +102,7 @@ func TestNothingWaitsForTheNextFrame(t *testing.T) {
 	got := NewReader(r, finder())
 	buf := make([]byte, 100)
 	for _, payload := range []string{"plain", "ends like one: sk-live-0123456789abcdef", "s", "", "sk-"} {
-		f := frame(text, payload)
+		f := framed(text, payload)
 		go w.Write([]byte(f)) //nolint:errcheck // the reader waits for it
 		if n, err := io.ReadFull(got, buf[:len(f)]); err != nil || n != len(f) {
 			t.Fatalf("%q: %d bytes, %v", payload, n, err)
@@ -116,20 +116,20 @@ func TestNothingWaitsForTheNextFrame(t *testing.T) {
 
 func TestWhatIsNoFrame(t *testing.T) {
 	for name, bad := range map[string]string{
-		"compressed":            frame(text|0x40, "x"),
-		"another extension":     frame(text|0x10, "x"),
+		"compressed":            framed(text|0x40, "x"),
+		"another extension":     framed(text|0x10, "x"),
 		"masked":                "\x81\x81abcdx",
-		"operation 3":           frame(0x83, "x"),
-		"operation 15":          frame(0x8f, "x"),
-		"a ping in pieces":      frame(0x09, "x"),
-		"a long ping":           frame(ping, strings.Repeat("x", 126)),
+		"operation 3":           framed(0x83, "x"),
+		"operation 15":          framed(0x8f, "x"),
+		"a ping in pieces":      framed(0x09, "x"),
+		"a long ping":           framed(ping, strings.Repeat("x", 126)),
 		"16 bits for a little":  "\x81\x7e\x00\x01x",
 		"64 bits for a little":  "\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x01x",
 		"a length with a sign":  "\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x01x",
 		"no WebSocket, but TLS": "\x16\x03\x01\x02\x00",
 	} {
-		got, err := io.ReadAll(NewReader(strings.NewReader(frame(text, "fine")+bad), finder()))
-		if !errors.Is(err, ErrFrame) || string(got) != frame(text, "fine") {
+		got, err := io.ReadAll(NewReader(strings.NewReader(framed(text, "fine")+bad), finder()))
+		if !errors.Is(err, ErrFrame) || string(got) != framed(text, "fine") {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
@@ -137,7 +137,7 @@ func TestWhatIsNoFrame(t *testing.T) {
 
 // What is cut off is given on, but no beginning of a secret that tells something.
 func TestAFrameThatIsCutOff(t *testing.T) {
-	f := frame(text, "it is "+secret)
+	f := framed(text, "it is "+secret)
 	got, err := io.ReadAll(NewReader(strings.NewReader(f[:len(f)-3]), finder()))
 	if err != nil || string(got) != f[:8]+strings.Repeat("*", len(secret)-3) {
 		t.Errorf("%q, %v", got, err)
@@ -145,9 +145,9 @@ func TestAFrameThatIsCutOff(t *testing.T) {
 }
 
 func FuzzReader(f *testing.F) {
-	f.Add([]byte(frame(text, "it is "+secret)), uint8(3))
-	f.Add([]byte(frame(begun, secret[:9])+frame(ping, "")+frame(last, secret[9:])), uint8(1))
-	f.Add([]byte(frame(text, strings.Repeat("x", 1<<16))), uint8(200))
+	f.Add([]byte(framed(text, "it is "+secret)), uint8(3))
+	f.Add([]byte(framed(begun, secret[:9])+framed(ping, "")+framed(last, secret[9:])), uint8(1))
+	f.Add([]byte(framed(text, strings.Repeat("x", 1<<16))), uint8(200))
 	used := finder()
 	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
 		r := NewReader(bytes.NewReader(b), used)

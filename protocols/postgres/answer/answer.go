@@ -253,7 +253,7 @@ func (p *Pump) row(m wire.Message) error {
 		if err := p.Stream.Pass(); err != nil {
 			return err
 		}
-		rows, bytes := p.Stream.PassAlike(m.Type)
+		rows, bytes := p.Stream.PassAlike(m.Type, nil)
 		t.rows += int64(rows)
 		t.bytes += int64(m.Size + bytes)
 		return nil

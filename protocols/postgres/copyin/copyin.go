@@ -1,6 +1,6 @@
-// Package copyin passes the data that an agent sends for a COPY FROM STDIN, and
-// ends the COPY where there are more of them than the service allows. It judges
-// nothing: the statement was, before the server asked for data.
+// Package copyin passes the data that an agent sends for a COPY FROM STDIN, looks for
+// placeholders in them, and ends the COPY where there are more than the service allows.
+// It judges nothing: the statement was, before the server asked for data.
 package copyin
 
 import (
@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/load"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
+	"sallyport.dev/sallyport/vault/placeholder"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -22,12 +23,15 @@ type Copy struct {
 	In     *wire.Stream // from the agent
 	Ledger *ledger.Ledger
 	Bounds *action.Session // of the service
+	// Placeholders have no place in a table; nil looks for none.
+	Placeholders *placeholder.Watch
 
 	on     bool   // the server may be reading data
 	simple bool   // for a simple query
 	seq    uint64 // of its item
 	bytes  int64  // of the data
 	rows   load.Meter
+	marks  placeholder.Stream
 }
 
 // On reports whether the server may be reading data: then Hear takes the messages.
@@ -55,6 +59,7 @@ func (c *Copy) Hear(ctx context.Context, m wire.Message) error {
 // by itself; an Execute cannot, and answers at the next Sync.
 func (c *Copy) end(ctx context.Context) error {
 	c.on = false
+	c.marks.End()
 	copies := c.Ledger.Copies()
 	if err := c.In.Pass(); err != nil || !c.simple {
 		return err
@@ -66,10 +71,10 @@ func (c *Copy) end(ctx context.Context) error {
 func (c *Copy) data(m wire.Message) error {
 	b := c.Bounds
 	if b.MaxRows == 0 && b.MaxBytes == 0 {
-		if err := c.In.Pass(); err != nil {
+		if err := c.In.PassSeen(c.see(false)); err != nil {
 			return err
 		}
-		_, more := c.In.PassAlike('d')
+		_, more := c.In.PassAlike('d', c.see(false))
 		c.Ledger.Copied(int64(m.Size + more))
 		return nil
 	}
@@ -81,22 +86,37 @@ func (c *Copy) data(m wire.Message) error {
 		return c.fail()
 	}
 	c.Ledger.Copied(int64(m.Size))
-	if b.MaxRows == 0 {
-		return c.In.Pass()
-	}
-	if err := c.In.PassSeen(c.rows.See); err != nil {
+	count := b.MaxRows > 0
+	if err := c.In.PassSeen(c.see(count)); err != nil {
 		return err
 	}
-	if c.rows.Rows() > b.MaxRows {
+	if count && c.rows.Rows() > b.MaxRows {
 		return c.fail()
 	}
 	return nil
+}
+
+// see gives who looks at the data; nil: nobody.
+func (c *Copy) see(count bool) func([]byte) {
+	switch {
+	case c.Placeholders == nil && !count:
+		return nil
+	case c.Placeholders == nil:
+		return c.rows.See
+	case !count:
+		return c.marks.Pass
+	}
+	return func(b []byte) {
+		c.rows.See(b)
+		c.marks.Pass(b)
+	}
 }
 
 // fail ends a COPY as its agent could: the server undoes it. What the agent still
 // sends of it goes nowhere.
 func (c *Copy) fail() error {
 	c.on = false
+	c.marks.End()
 	raw, err := refusal.TooMuchData().Encode(nil)
 	if err != nil {
 		return fmt.Errorf("limit: %w", err)
@@ -127,6 +147,6 @@ func (c *Copy) Await(ctx context.Context, simple bool, seq, copies uint64) error
 		return err
 	}
 	c.on, c.simple, c.seq, c.bytes = true, simple, seq, 0
-	c.rows = load.Meter{Binary: c.Ledger.CopyBinary()}
+	c.rows, c.marks = load.Meter{Binary: c.Ledger.CopyBinary()}, c.Placeholders.Stream("copied rows")
 	return nil
 }

@@ -188,13 +188,17 @@ func (s *Stream) PassSeen(see func([]byte)) error {
 func isData(typ byte) bool { return typ == 'D' || typ == 'd' }
 
 // PassAlike lets those messages through that follow the one that has just passed,
-// are of its type and are there as a whole already.
-func (s *Stream) PassAlike(typ byte) (messages, bytes int) {
+// are of its type and are there as a whole already, and shows their bodies to see,
+// which may be nil.
+func (s *Stream) PassAlike(typ byte, see func([]byte)) (messages, bytes int) {
 	at := s.pos
 	for s.end-at >= HeaderLen && s.buf[at] == typ {
 		n := int(binary.BigEndian.Uint32(s.buf[at+1:]))
 		if n < 4 || n >= s.end-at {
 			break
+		}
+		if see != nil {
+			see(s.buf[at+HeaderLen : at+n+1])
 		}
 		at += n + 1
 		messages++

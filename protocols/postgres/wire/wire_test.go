@@ -266,7 +266,7 @@ func TestDataKeepTheLargeBuffer(t *testing.T) {
 			t.Fatal(err)
 		}
 		if m.Type == 'D' {
-			more, n := s.PassAlike('D')
+			more, n := s.PassAlike('D', nil)
 			rows += 1 + more
 			if n != more*m.Size {
 				t.Fatalf("%d bytes of %d rows", n, more)
@@ -475,7 +475,7 @@ func FuzzStream(f *testing.F) {
 			if s.Pass() != nil {
 				break
 			}
-			_, more := s.PassAlike(m.Type)
+			_, more := s.PassAlike(m.Type, nil)
 			want += m.Size + more
 		}
 		s.Flush()
