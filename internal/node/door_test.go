@@ -342,6 +342,12 @@ func TestTheTailnetsNameHasTLS(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil || s.Caller == nil || len(s.Notes) != 0 {
 		t.Fatalf("%s, %v", text, err)
 	}
+	if _, err := os.Stat(filepath.Join(f.o.State, "tailnet", "certs")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the key of the certificate lies open: %v", err)
+	}
+	if got, text := ana.ask("GET", "https://gate.corp.ts.net/api/v1/session", ""); got != 200 {
+		t.Errorf("with the sealed one: %d %s", got, text)
+	}
 	if got, text := ana.ask("GET", "http://gate:8484/api/v1/session", ""); got != 200 || !strings.Contains(text, s.Caller.Person.Name) {
 		t.Errorf("the plain port leads to %d %s", got, text)
 	}

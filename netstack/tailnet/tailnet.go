@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/capture"
 	"sallyport.dev/sallyport/netstack/tailnet/front"
+	"sallyport.dev/sallyport/netstack/tailnet/leaf"
 	"sallyport.dev/sallyport/netstack/tun"
 
 	"tailscale.com/client/local"
@@ -60,6 +62,7 @@ type Node struct {
 	ts     *tsnet.Server
 	client *local.Client
 	net    *tun.Net
+	leaves *leaf.Keeper
 	who    *directory
 	cancel context.CancelFunc
 	joined sync.WaitGroup
@@ -115,6 +118,7 @@ func (n *Node) Start(ctx context.Context, srv *netstack.Server) (err error) {
 	inbound.Begin(ctx)
 	n.roster.Subscribe(n.who.rosterChanged)
 	n.joined.Go(func() { n.follow(ctx) })
+	n.joined.Go(func() { n.leaves.Run(ctx) })
 	return nil
 }
 
@@ -145,6 +149,7 @@ func (n *Node) join() error {
 	takeInbound(n.ts)
 	n.client, err = n.ts.LocalClient()
 	if err == nil {
+		n.leaves = &leaf.Keeper{Ask: n.client.CertPair, State: state, Dir: filepath.Join(n.cfg.Dir, "certs"), Now: time.Now, Log: n.log}
 		err = n.advertise(context.Background())
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package tailnet
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -51,8 +52,19 @@ func (n *Node) visitor(addr netip.Addr) (v Visitor, enrolled bool, err error) {
 // Certificate gives the certificate of the node's name, which the tailnet must
 // have been allowed to get. It may take as long as a certificate takes.
 func (n *Node) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return n.client.GetCertificate(hello)
+	name := hello.ServerName
+	if name == "" {
+		return nil, errNoName
+	}
+	if !strings.Contains(name, ".") {
+		if full, ok := n.client.ExpandSNIName(hello.Context(), name); ok {
+			name = full
+		}
+	}
+	return n.leaves.Get(hello.Context(), name)
 }
+
+var errNoName = errors.New("the handshake names no host")
 
 // Names gives what the node is called in its tailnet, names and addresses, and the
 // name that the tailnet has certificates for; "" if it has none.
