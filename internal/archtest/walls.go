@@ -27,10 +27,7 @@ var may = map[string][]string{
 	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
 	"protocols/postgres": {"action", "vault", "vault/scrub", "protocols"},
 	"protocols/tcp":      {"action", "vault", "protocols"},
-
-	// Rows that are copied in are looked at for placeholders as they pass.
-	"protocols/postgres/copyin": {"action", "vault/placeholder"},
-
+	"protocols/postgres/copyin": {"action", "vault/placeholder", "protocols/postgres/..."}, // rows that are copied in are looked at for placeholders
 	"policy":             {"action"},
 	"approval":           {"action"},
 	"audit":              {"action"},

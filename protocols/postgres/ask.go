@@ -161,6 +161,9 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	if d, err := a.fetch(ctx); err != nil || d.Verdict != action.Allow {
 		return action.Result{Status: refusal.Denied, Failed: true, Err: "refused by what stands behind its cursor"}, errors.Join(err, a.Refuse(ctx, d))
 	}
+	if skip, err := a.overtaken(ctx); err != nil || skip {
+		return action.Result{Status: "skipped", Failed: true}, errors.Join(err, a.s.in.Drop())
+	}
 	a.item.Kind, a.item.Sent, a.item.Saves = a.kind, a.sent, statement.Saves(a.act.Parts)
 	switch a.kind {
 	case ledger.Parse:
@@ -199,11 +202,26 @@ func (a *ask) fetch(ctx context.Context) (action.Decision, error) {
 	if a.kind == ledger.Parse {
 		return action.Decision{Verdict: action.Allow}, nil // nothing runs yet
 	}
-	d, err := cursor.Check(ctx, a.s.do, a.s.ledger, a.act.Parts)
-	if err == nil && d.Verdict == action.Allow && !cursor.Declare(a.s.ledger, a.act.Parts, a.act.Summary) {
+	d, err := cursor.Check(ctx, a.s.do, a.s.ledger, a.act.Parts, a.checked)
+	if err == nil && d.Verdict == action.Allow && !cursor.Declare(a.s.ledger, a.act.Parts, a.act.Summary, a) {
 		a.bar, d = refusal.TooManyCursors(), action.Decision{}
 	}
 	return d, err
+}
+
+// checked judges again what stands behind a cursor. A wait for that is one of this
+// message.
+func (a *ask) checked(ctx context.Context, behind protocols.Held) action.Decision {
+	b, ok := behind.(*ask)
+	if !ok {
+		return behind.Check(ctx)
+	}
+	b.waited, b.why = false, nil
+	d := b.Check(ctx)
+	if b.waited {
+		a.waited, a.fence, a.why = true, b.fence, b.why
+	}
+	return d
 }
 
 // hold keeps the action open, and ends it on the server if its permission ends.
