@@ -22,7 +22,8 @@ type document struct {
 	word    [maxWord]byte
 	length  int // of word
 
-	got findings
+	got  findings
+	into *packed // reads the documents in texts of this one; nil: nobody does
 }
 
 // A container is an object or array that is open.
@@ -53,6 +54,7 @@ const (
 	isKey
 	isWord
 	isText
+	isPacked
 )
 
 // read takes in what comes next.
@@ -166,6 +168,9 @@ func (d *document) over() {
 
 func (d *document) begin(s state, c content) {
 	d.state, d.kind, d.length, d.long = s, c, 0, false
+	if c == isPacked && d.into != nil {
+		d.into.begin()
+	}
 }
 
 func (d *document) keep(p []byte) {
@@ -181,6 +186,10 @@ func (d *document) text(p []byte) []byte {
 	case d.state == inDeepString || d.kind == isNothing:
 	case d.kind == isText:
 		d.got.said += int64(n)
+	case d.kind == isPacked:
+		if d.into != nil {
+			d.into.read(p[:n])
+		}
 	default:
 		d.keep(p[:n])
 	}

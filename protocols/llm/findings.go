@@ -35,6 +35,7 @@ type findings struct {
 	counted     bool // and this chunk of it has numbers
 	final       bool // a usage was read to its end that is no interim one
 	audio       bool // of the modality that is read
+	lasting     bool // of the write to a cache that is read
 }
 
 // A saying is a text that is kept.
@@ -79,6 +80,8 @@ func (f *findings) words(p place, word []byte) {
 		f.finished = true
 	case placeModality:
 		f.audio = string(word) == "AUDIO"
+	case placeLife:
+		f.lasting = string(word) == "1h"
 	}
 }
 
@@ -106,6 +109,12 @@ func (f *findings) closed(p, inside place) {
 	switch p {
 	case placeUsage:
 		f.final = f.final || inside == placeRoot || inside == placeResponse
+	case placeMetrics:
+		f.final = true
+	case placeWrites:
+		if f.lasting {
+			f.n[numWriteLong], f.lasting = f.n[numWritten], false
+		}
 	case placeMetadata:
 		f.google, f.counted = true, true
 	case placeRoot:
@@ -180,6 +189,12 @@ func (s *Scanner) End(e End) *action.Usage {
 		return nil
 	}
 	f := &s.doc.got
+	if s.frames != nil {
+		if in := &s.frames.packed.doc.got; in.has != 0 || in.said != 0 {
+			f = in
+		}
+		f.final, e.Cut = f.final && !s.frames.broken, e.Cut || s.frames.broken
+	}
 	if f.has == 0 && f.said == 0 {
 		return nil
 	}

@@ -20,6 +20,8 @@ const (
 	placeCreation   // cache_creation
 	placeAnswer     // what the model says, in any shape
 	placeModalities // promptTokensDetails of Google
+	placeWrites     // cacheDetails of Amazon
+	placeMetrics    // amazon-bedrock-invocationMetrics
 	lastContainer
 
 	// Words
@@ -30,7 +32,9 @@ const (
 	placeTier
 	placeFinish
 	placeModality
-	placeSaid // text of the model
+	placeLife
+	placeSaid   // text of the model
+	placePacked // another document
 
 	// Numbers
 	placeNumbers // the first of fields
@@ -57,6 +61,7 @@ const (
 	numAudioIn
 	numAudioOut
 	numModality // of placeModality
+	numWritten  // of placeWrites
 	numCost     // billionths of a dollar
 	numbers
 )
@@ -68,6 +73,8 @@ func contentOf(p place) content {
 	switch {
 	case p == placeSaid || p == placeAnswer:
 		return isText
+	case p == placePacked:
+		return isPacked
 	case p > lastContainer && p < placeNumbers:
 		return isWord
 	}
@@ -87,6 +94,20 @@ func (p place) at(key []byte) place {
 			return placeModality
 		case "tokenCount":
 			return numModality.place()
+		}
+	case placeWrites:
+		switch string(key) {
+		case "ttl":
+			return placeLife
+		case "inputTokens":
+			return numWritten.place()
+		}
+	case placeMetrics:
+		switch string(key) {
+		case "inputTokenCount":
+			return numInput.place()
+		case "outputTokenCount":
+			return numOutput.place()
 		}
 	case placeInput:
 		switch string(key) {
@@ -147,6 +168,10 @@ func top(p place, key []byte) place {
 		return placeAnswer
 	case "provider":
 		return placeProvider
+	case "bytes":
+		return placePacked
+	case "amazon-bedrock-invocationMetrics":
+		return placeMetrics
 	case "prompt_eval_count":
 		return numInput.place()
 	case "eval_count":
@@ -168,6 +193,8 @@ func usage(key []byte) place {
 		return numWrite.place()
 	case "cache_creation":
 		return placeCreation
+	case "cacheDetails":
+		return placeWrites
 	case "cachedContentTokenCount", "prompt_cache_hit_tokens":
 		return numCached.place()
 	case "thoughtsTokenCount":

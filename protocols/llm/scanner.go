@@ -11,14 +11,16 @@ import (
 )
 
 // A Scanner reads an answer as its bytes come, however they are cut: one JSON
-// document, several behind each other, an array of them, or server-sent events.
+// document, several behind each other, an array of them, server-sent events, or an
+// event stream of Amazon.
 // It is as large at the end as at the beginning. It belongs to one answer.
 type Scanner struct {
 	events bool
 	line   line
 	at     int // bytes of field that the line begins with
 
-	doc document
+	frames *frames // of Amazon
+	doc    document
 }
 
 // New makes a scanner of an answer of that media type; nil if there is nothing in
@@ -29,6 +31,8 @@ func New(mediaType string) *Scanner {
 		return &Scanner{events: true}
 	case "application/json", "application/x-ndjson", "application/jsonl":
 		return new(Scanner)
+	case "application/vnd.amazon.eventstream":
+		return &Scanner{frames: new(frames)}
 	}
 	return nil
 }
@@ -39,6 +43,8 @@ func (s *Scanner) Write(p []byte) {
 	case s == nil:
 	case s.events:
 		s.lines(p)
+	case s.frames != nil:
+		s.frames.read(p, &s.doc)
 	default:
 		s.doc.read(p)
 	}
