@@ -525,6 +525,7 @@ func TestMessages(t *testing.T) {
 		"ask":          {`{"seq":1,"recorded":"2026-11-25T20:00:00Z","kind":"query","verdict":"ask"}`, `<109>1 `},
 		"gap":          {`{"seq":1,"recorded":"2026-11-25T20:00:00Z","kind":"gap","missing":3}`, `<105>1 2026-11-25T20:00:00.000000Z gate sallyport - gap [`},
 		"long trace":   {`{"seq":1,"kind":"x","verdict":"deny","sample":"s","trace":["` + long + `"]}`, `"left_out":["trace"]`},
+		"long answer":  {`{"seq":1,"kind":"x","verdict":"deny","sample":"s","answer":{"text":"` + long + `"}}`, `"left_out":["answer"]`},
 		"long summary": {`{"seq":1,"kind":"x","verdict":"deny","sample":"s","summary":"` + long + `"}`, `"left_out":["sample","summary"]`},
 		"controls":     {`{"seq":1,"kind":"x","summary":"a` + "\u0085\u009b\x7f" + `é"}`, `{"seq":1,"kind":"x","summary":"a\u0085\u009b\u007fé"}`},
 		"odd kind":     {`{"seq":1,"kind":"a b\n"}`, ` - ab [origin`},

@@ -116,7 +116,7 @@ func fit(line []byte, most int) ([]byte, error) {
 		return nil, err
 	}
 	var out []string
-	for _, name := range []string{"trace", "sample", "parts", "asks", "reason", "error", "summary"} {
+	for _, name := range []string{"trace", "answer", "sample", "parts", "asks", "reason", "error", "summary"} {
 		if _, ok := all[name]; !ok {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit/record"
 )
 
@@ -65,6 +66,8 @@ type postData struct {
 type content struct {
 	Size     int64  `json:"size"`
 	MimeType string `json:"mimeType"`
+	Text     string `json:"text,omitempty"`
+	Comment  string `json:"comment,omitempty"`
 }
 
 type timings struct {
@@ -128,6 +131,9 @@ func entryOf(r *record.Record, bodies bool) (entry, bool) {
 		e.Response.Status, e.Response.StatusText = status, http.StatusText(status)
 		e.Response.Content.Size = r.Received
 	}
+	if r.Answer != nil {
+		e.Response.answered(r.Answer, bodies)
+	}
 	if at, err := netip.ParseAddrPort(r.Upstream); err == nil {
 		e.Server = at.Addr().String()
 	}
@@ -135,6 +141,39 @@ func entryOf(r *record.Record, bodies bool) (entry, bool) {
 		e.Request.Body = body(r, f)
 	}
 	return e, true
+}
+
+// answered fills in what is recorded of an answer; trailers stand among its headers,
+// which is all that an archive has.
+func (p *response) answered(a *action.Answer, bodies bool) {
+	for _, list := range [][]action.AnswerField{a.Fields, a.Trailers} {
+		for _, f := range list {
+			got := pairs([]field{{f.Name, f.Values, f.Hidden}})
+			p.Headers = append(p.Headers, got...)
+			if f.Name == "Location" && len(got) == 1 {
+				p.Redirect = got[0].Value
+			}
+		}
+	}
+	p.Content.Size = a.Size
+	if a.Type != "" {
+		p.Content.MimeType = a.Type
+	}
+	if !bodies {
+		return
+	}
+	p.Content.Text = a.Text
+	var said []string
+	if a.Hidden {
+		said = append(said, "values that may be secrets are "+hidden)
+	}
+	if a.Cut {
+		said = append(said, "this is its beginning")
+	}
+	if a.Untold != "" {
+		said = append(said, "not kept: "+a.Untold)
+	}
+	p.Content.Comment = strings.Join(said, "; ")
 }
 
 // body gives what is recorded of a body: what the configuration keeps of it, or

@@ -65,8 +65,9 @@ type (
 			StatusText, HTTPVersion *string
 			Cookies, Headers        *[]pair
 			Content                 *struct {
-				Size     *int
-				MimeType *string
+				Size          *int
+				MimeType      *string
+				Text, Comment string
 			}
 			RedirectURL           *string
 			HeadersSize, BodySize *int
@@ -122,7 +123,7 @@ func ask(l log, query string, fresh bool) *httptest.ResponseRecorder {
 }
 
 const (
-	post  = `{"id":"A1","time":"2026-11-25T20:00:00.123456Z","session":"S","agent":{"name":"ci"},"service":"shop","protocol":"http","host":"shop.test","dst":"198.18.0.1:8443","kind":"request","parts":[{"effects":"write","facts":{"method":"POST","host":"shop.test","path":"/a%2Fb","query":[{"name":"x y","values":["1","2"]},{"name":"token","hidden":true}],"headers":[{"name":"Authorization","hidden":true},{"name":"Accept","values":["*/*"]}],"content_type":"application/json","size":12,"body":{"text":"{\"pin\":\"[hidden]\"}","hidden":true}}}],"verdict":"allow","rule":"r","outcome":"done","status":"201","upstream":"10.0.0.7:443","sent":99,"received":75,"duration_ns":1500000}`
+	post  = `{"id":"A1","time":"2026-11-25T20:00:00.123456Z","session":"S","agent":{"name":"ci"},"service":"shop","protocol":"http","host":"shop.test","dst":"198.18.0.1:8443","kind":"request","parts":[{"effects":"write","facts":{"method":"POST","host":"shop.test","path":"/a%2Fb","query":[{"name":"x y","values":["1","2"]},{"name":"token","hidden":true}],"headers":[{"name":"Authorization","hidden":true},{"name":"Accept","values":["*/*"]}],"content_type":"application/json","size":12,"body":{"text":"{\"pin\":\"[hidden]\"}","hidden":true}}}],"verdict":"allow","rule":"r","outcome":"done","status":"201","upstream":"10.0.0.7:443","sent":99,"received":75,"duration_ns":1500000,"answer":{"fields":[{"name":"Date","values":["today"]},{"name":"Location","values":["/b?code=[hidden]"]},{"name":"Set-Cookie","hidden":true}],"trailers":[{"name":"X-Late","values":["1"]}],"type":"application/json","size":40,"text":"{\"made\":\"it\",","hidden":true,"cut":true}}`
 	deny  = `{"id":"A2","time":"2026-11-25T20:00:01Z","agent":{"name":"ci"},"protocol":"http","host":"shop.test","dst":"198.18.0.1:80","kind":"request","parts":[{"facts":{"method":"DELETE","host":"shop.test","path":"/"}}],"verdict":"deny","reason":"Nobody deletes.","outcome":"refused","sample":"the sample"}`
 	query = `{"id":"A3","time":"2026-11-25T20:00:02Z","agent":{"name":"ci"},"protocol":"postgres","kind":"query","parts":[{"facts":{}}],"verdict":"allow","outcome":"done"}`
 )
@@ -143,10 +144,14 @@ func TestAnArchive(t *testing.T) {
 	if h := *e.Request.Headers; len(h) != 2 || h[0] != (pair{"Authorization", "[hidden]"}) || h[1] != (pair{"Accept", "*/*"}) {
 		t.Errorf("%v", h)
 	}
+	if p := e.Response; len(*p.Headers) != 4 || (*p.Headers)[2] != (pair{"Set-Cookie", "[hidden]"}) || (*p.Headers)[3].Name != "X-Late" || *p.RedirectURL != "/b?code=[hidden]" ||
+		*p.Content.Size != 40 || *p.Content.MimeType != "application/json" || p.Content.Text != "" {
+		t.Errorf("%+v", p)
+	}
 	if e := a.Log.Entries[1]; e.Request.URL != "http://shop.test/" || *e.Response.Status != 0 || e.Comment != "Nobody deletes." || e.Request.PostData != nil {
 		t.Errorf("%+v", e)
 	}
-	if strings.Contains(got.Body.String(), "pin") || strings.Contains(got.Body.String(), "sample") {
+	if strings.Contains(got.Body.String(), "pin") || strings.Contains(got.Body.String(), "made") || strings.Contains(got.Body.String(), "sample") {
 		t.Errorf("it has bodies: %s", got.Body)
 	}
 	if got := ask(log{lines: []string{post}}, "bodies=1", false); got.Code != 403 || !strings.Contains(got.Body.String(), "step-up") || strings.Contains(got.Body.String(), "pin") {
@@ -155,6 +160,9 @@ func TestAnArchive(t *testing.T) {
 	a = read(t, ask(log{lines: []string{post, deny}}, "bodies=1", true).Body.Bytes())
 	if p := a.Log.Entries[0].Request.PostData; p == nil || *p.Text != `{"pin":"[hidden]"}` || *p.MimeType != "application/json" || !strings.Contains(p.Comment, "secrets") {
 		t.Errorf("%+v", p)
+	}
+	if c := a.Log.Entries[0].Response.Content; c.Text != `{"made":"it",` || c.Comment != "values that may be secrets are [hidden]; this is its beginning" {
+		t.Errorf("%+v", c)
 	}
 	if p := a.Log.Entries[1].Request.PostData; p == nil || *p.Text != "the sample" {
 		t.Errorf("%+v", p)

@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/protocols/http/meter"
 	"sallyport.dev/sallyport/protocols/http/origin"
 	"sallyport.dev/sallyport/protocols/http/refusal"
+	"sallyport.dev/sallyport/protocols/http/reply"
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/scrub"
 )
@@ -39,6 +40,7 @@ type transfer struct {
 	body chan error // the result of the pump; nil without one
 
 	meter *meter.Meter // of what a model takes; nil: none answers
+	reply *reply.Taker // for the record; nil: it keeps no answers
 
 	bodyErr error // what came out of body
 }
@@ -50,6 +52,7 @@ func (x *exchange) Forward(ctx context.Context, up protocols.Upstream) (action.R
 	t := &transfer{exchange: x, rc: http.NewResponseController(x.w)}
 	err := t.run(ctx, up)
 	t.keepBody()
+	t.res.Answer = t.reply.Answer(t.reserve)
 	t.res.Usage = t.meter.Bill(t.Facts.Call, t.sent, t.res.Failed, t.site.p.prices)
 	t.res.Duration = time.Since(start)
 	return t.res, err
@@ -172,6 +175,7 @@ func (t *transfer) exchangeOver(ctx context.Context, head []byte) (reusable bool
 		}
 		return false, errors.Join(werr, err)
 	}
+	t.reply = reply.Of(t.Act.Service.RecordBodies, resp.Header, t.reserve)
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return false, t.switched(ctx, resp)
 	}

@@ -85,6 +85,7 @@ func (t *transfer) relay(resp *http.Response) error {
 	if t.last || t.r.ProtoMajor == 1 && t.body != nil && !t.bodySoonSent() {
 		h.Set("Connection", "close")
 	}
+	t.reply.Head(resp.Header)
 	t.site.renewWrite(t.rc, t.r)
 	t.began = true
 	t.w.WriteHeader(resp.StatusCode)
@@ -98,8 +99,11 @@ func (t *transfer) relay(resp *http.Response) error {
 	for name, values := range resp.Trailer {
 		if len(values) > 0 && normal.Trailer(name) && ask.Token(h["Trailer"], name) {
 			h[name] = values
+			continue
 		}
+		delete(resp.Trailer, name)
 	}
+	t.reply.End(resp.Trailer)
 	return nil
 }
 
@@ -150,6 +154,7 @@ func (t *transfer) relayBody(resp *http.Response) error {
 			}
 		}
 		t.meter.Write(buf[:n]) // behind the flush: nobody waits for it
+		t.reply.Write(buf[:n])
 		if rerr == io.EOF {
 			return nil
 		}

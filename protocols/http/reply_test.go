@@ -1,0 +1,171 @@
+package http
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/action"
+)
+
+// answers is a bench that records answers.
+func answers(b *bench) *bench {
+	b.svc.RecordBodies = 1 << 10
+	return b
+}
+
+// got fetches a path, and gives what the record holds of the answer.
+func (b *bench) got(t *testing.T, h2 bool, n int, path string, header ...string) *action.Answer {
+	t.Helper()
+	req, _ := http.NewRequest("GET", "https://api.example"+path, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := b.client(h2).Transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, resp.Body) //nolint:errcheck // some break off
+	resp.Body.Close()
+	return b.waitRecords(n)[n-1].res.Answer
+}
+
+func TestAnswersAreRecorded(t *testing.T) {
+	bothVersions(t, func(t *testing.T, h2 bool) {
+		long := strings.Repeat("some words ", 1000)
+		b := answers(newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", r.URL.Query().Get("as"))
+			w.Header().Set("Set-Cookie", "sid=hunter2")
+			w.Header().Set("Trailer", "X-Late, Authorization")
+			if coding := r.URL.Query().Get("in"); coding != "" {
+				w.Header().Set("Content-Encoding", coding)
+				z := encoders[coding](w)
+				io.WriteString(z, long)
+				z.Close()
+				return
+			}
+			switch r.URL.Path {
+			case "/events":
+				for i := range 3 {
+					fmt.Fprintf(w, "data: {\"n\":%d,\"token\":\"hunter2\"}\n\n", i)
+					w.(http.Flusher).Flush()
+				}
+			case "/long":
+				io.WriteString(w, long)
+			case "/breaks":
+				io.WriteString(w, long)
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			default:
+				fmt.Fprint(w, `{"user":"bo","token":"hunter2"}`)
+			}
+			w.Header().Set("X-Late", "yes")
+			w.Header().Set("Authorization", "hunter2")
+		})))
+		for i, tt := range []struct {
+			path   string
+			size   int64
+			text   string
+			hidden bool
+			cut    bool
+			untold string
+		}{
+			{"/?as=application/json", 31, `{"user":"bo","token":"[hidden]"}`, true, false, ""},
+			{"/events?as=text/event-stream", 99, "data: {\"n\":0,\"token\":\"[hidden]\"}\n\ndata: {\"n\":1,\"token\":\"[hidden]\"}\n\ndata: {\"n\":2,\"token\":\"[hidden]\"}\n\n", true, false, ""},
+			{"/long?as=text/plain", 11000, long[:1023], false, true, ""},
+			{"/breaks?as=text/plain", -1, long[:1023], false, true, ""},
+			{"/?as=image/png", 31, "", false, false, "it is no text"},
+			{"/?as=text/plain&in=gzip", -1, long[:1023], false, true, ""},
+			{"/?as=text/plain&in=br", -1, long[:1023], false, true, ""},
+			{"/?as=text/plain&in=zstd", -1, long[:1023], false, true, ""},
+			{"/?as=text/plain&in=deflate", -1, long[:1023], false, true, ""},
+		} {
+			a := b.got(t, h2, i+1, tt.path, "Accept-Encoding", "gzip, br, zstd, deflate")
+			if a == nil || a.Text != tt.text || a.Hidden != tt.hidden || a.Cut != tt.cut || a.Untold != tt.untold || tt.size >= 0 && a.Size != tt.size {
+				t.Errorf("%s: %+v", tt.path, a)
+				continue
+			}
+			text, _ := json.Marshal(a)
+			if !bytes.Contains(text, []byte(`{"name":"Set-Cookie","hidden":true}`)) || bytes.Contains(text, []byte("hunter2")) {
+				t.Errorf("%s: %s", tt.path, text)
+			}
+			if late := bytes.Contains(text, []byte(`"trailers":[{"name":"X-Late","values":["yes"]}]`)); i < 3 && !late {
+				t.Errorf("%s: %s", tt.path, text)
+			}
+		}
+		if left, _ := b.p.held.Held(""); left != 0 {
+			t.Errorf("%d bytes still held", left)
+		}
+	})
+}
+
+// Whatever way an origin hands an injected secret back, the record does not have it:
+// it is taken out before.
+func TestT31_RecordedAnswersHoldNoSecret(t *testing.T) {
+	texts := echoes(awkward)
+	b := answers(injecting(t, func(w http.ResponseWriter, r *http.Request) {
+		text := "before " + texts[r.URL.Query().Get("as")] + " behind"
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Trailer", "X-Late")
+		w.Header().Set("X-Echo", text)
+		w.Header().Set("X-"+strings.Map(letters, awkward), "a name") // not in the form that is looked for, and harmless
+		w.Header().Set("Set-Cookie", "k="+awkward)
+		whole := []byte(text)
+		if coding := r.URL.Query().Get("in"); coding != "" {
+			var packed bytes.Buffer
+			z := encoders[coding](&packed)
+			io.WriteString(z, text)
+			z.Close()
+			w.Header().Set("Content-Encoding", coding)
+			whole = packed.Bytes()
+		}
+		for i := range whole {
+			w.Write(whole[i : i+1])
+			w.(http.Flusher).Flush()
+		}
+		w.Header().Set("X-Late", text)
+	}))
+	n := 0
+	for as := range texts {
+		for _, in := range []string{"", "gzip", "br", "zstd"} {
+			n++
+			a := b.got(t, n%2 == 0, n, fmt.Sprintf("/echo?as=%s&in=%s", as, in), "Accept-Encoding", "gzip, br, zstd")
+			text, err := json.Marshal(a)
+			if err != nil || a == nil || !strings.HasPrefix(a.Text, "before ") || len(a.Trailers) != 1 || bytes.Count(text, []byte("****")) < 3 {
+				t.Fatalf("%s in %q: %v %s", as, in, err, text)
+			}
+			for _, form := range echoes(awkward) {
+				if strings.Contains(a.Text, form) || bytes.Contains(text, []byte(form)) {
+					t.Errorf("%s in %q is recorded: %s", as, in, text)
+				}
+			}
+			if bytes.Contains(text, []byte(awkward[:9])) {
+				t.Errorf("%s in %q is recorded: %s", as, in, text)
+			}
+		}
+	}
+}
+
+// letters keeps what may stand in the name of a field.
+func letters(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return 'x'
+}
+
+// Nothing is recorded of an answer, and nothing taken for it, where nobody wants it.
+func TestNoAnswerIsRecordedUnasked(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(echo))
+	if a := b.got(t, false, 1, "/"); a != nil {
+		t.Errorf("%+v", a)
+	}
+	b.svc.RecordBodies, b.p.HoldMemory = 1<<10, 1
+	if a := b.got(t, false, 2, "/"); a != nil {
+		t.Errorf("without memory: %+v", a)
+	}
+}
