@@ -32,10 +32,18 @@ type Door struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 	OIDC  Provider // nil: there is no identity provider
-	// Forget is called when somebody's logins are ended; nil: nobody else knows them.
-	Forget func(ctx context.Context, name string) error
+	Bell  Bell     // nil: nobody else knows of logins
 
 	Passkeys *passkey.Ceremonies
+}
+
+// A Bell rings people's browsers; that ends with their logins.
+type Bell interface {
+	// Forget is called when all the logins of somebody are ended.
+	Forget(ctx context.Context, name string) error
+	// Move is called when a login has taken the place of another one, or with none
+	// when somebody has logged out.
+	Move(ctx context.Context, from, to string) error
 }
 
 // A Visitor is who has an address of the tailnet, by the tailnet's own word.

@@ -166,6 +166,9 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, s account.
 	remember(w, v.entrance, token)
 	s, _ = d.Book.Session(r.Context(), token, v.visitor.Node)
 	p := s.Person
+	if err := d.moved(r, v.session, s); err != nil {
+		return route.Caller{}, err
+	}
 	c := route.Caller{Person: p, Rights: d.Rights(p), From: v.source, Session: s.ID(), Fresh: s.Fresh(d.Now()), Shared: v.visitor.Agent}
 	if v.visitor.User != "" && p.Name == v.visitor.User {
 		c.Rights |= granted(v.visitor.Grants)
@@ -173,12 +176,24 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, s account.
 	return c, nil
 }
 
+// moved tells the bell that a login has taken the place of another one in a browser,
+// which is somebody else's now unless both are of one person.
+func (d *Door) moved(r *http.Request, from, to account.Session) error {
+	if d.Bell == nil || from.Hash == "" {
+		return nil
+	}
+	if to.Person.Name != from.Person.Name {
+		return d.Bell.Move(r.Context(), from.ID(), "")
+	}
+	return d.Bell.Move(r.Context(), from.ID(), to.ID())
+}
+
 func (d *Door) logout(w http.ResponseWriter, r *http.Request) error {
 	v, ok := visitOf(r)
 	if !ok || v.session.Hash == "" {
 		return route.Conflict("there is no login to end: %s comes by %s", route.Name(r), via(r))
 	}
-	if err := d.Book.End(r.Context(), v.session); err != nil {
+	if err := errors.Join(d.Book.End(r.Context(), v.session), d.moved(r, v.session, account.Session{})); err != nil {
 		return err
 	}
 	remember(w, v.entrance, "")

@@ -131,10 +131,10 @@ func (d *Door) removeOperator(r *http.Request) (route.Nothing, error) {
 
 // forgotten tells who else knows somebody that their logins are ended.
 func (d *Door) forgotten(r *http.Request, name string) error {
-	if d.Forget == nil {
+	if d.Bell == nil {
 		return nil
 	}
-	return d.Forget(r.Context(), name)
+	return d.Bell.Forget(r.Context(), name)
 }
 
 func (d *Door) setRights(r *http.Request, in NewRights) (account.Operator, error) {

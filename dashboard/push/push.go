@@ -60,6 +60,7 @@ type Subscription struct {
 	Endpoint string        `json:"endpoint"`
 	P256dh   string        `json:"p256dh"`
 	Auth     string        `json:"auth"`
+	Login    string        `json:"login,omitempty"` // it was made from; "": the tailnet said whose it is
 	Created  time.Time     `json:"created"`
 	Seen     time.Time     `json:"seen"` // when the browser last said so
 }
@@ -145,15 +146,20 @@ func (b *Book) Put(ctx context.Context, s Subscription) (Subscription, error) {
 	if err := b.makeRoom(ctx, s); err != nil {
 		return s, err
 	}
+	return s, b.keep(ctx, s)
+}
+
+// keep stores a subscription. The caller holds mu.
+func (b *Book) keep(ctx context.Context, s Subscription) error {
 	raw, err := json.Marshal(s)
 	if err != nil {
-		return s, fmt.Errorf("keep a browser of Web Push: %w", err)
+		return fmt.Errorf("keep a browser of Web Push: %w", err)
 	}
 	if err := b.store.Put(ctx, bucket, s.ID, raw); err != nil {
-		return s, err
+		return err
 	}
 	b.all[s.ID] = s
-	return s, nil
+	return nil
 }
 
 // makeRoom drops what holds no more, and the oldest of somebody who has too many.
@@ -206,6 +212,28 @@ func (b *Book) Forget(ctx context.Context, name string) error {
 	for id, s := range b.all {
 		if strings.EqualFold(s.Person.Name, name) {
 			errs = append(errs, b.drop(ctx, id))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Move puts a login in the place of one that it began after. With none it is over, and
+// the browsers that were subscribed from it are told nothing more.
+func (b *Book) Move(ctx context.Context, from, to string) error {
+	if from == "" {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	for id, s := range b.all {
+		switch {
+		case s.Login != from:
+		case to == "":
+			errs = append(errs, b.drop(ctx, id))
+		default:
+			s.Login = to
+			errs = append(errs, b.keep(ctx, s))
 		}
 	}
 	return errors.Join(errs...)

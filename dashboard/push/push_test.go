@@ -22,6 +22,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,6 +77,7 @@ type desk struct {
 	changed chan struct{}
 	may     map[string]bool
 	looked  int // how many asks there were when the sender last looked
+	judged  int // how often it asked who may answer
 }
 
 func newDesk(may ...string) *desk {
@@ -102,6 +104,7 @@ func (d *desk) First(int) []approval.Request {
 func (d *desk) MayAnswer(_ approval.Request, who action.Person) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.judged++
 	return d.may[who.Name]
 }
 
@@ -599,6 +602,73 @@ func TestBrowsersAreTheirOwners(t *testing.T) {
 		}
 		if got.Code != tt.status || len(st.Browsers) != tt.lists || strings.Contains(got.Body.String(), "abc:def") {
 			t.Errorf("%s %s %s: %d %s", tt.who, tt.method, tt.path, got.Code, got.Body)
+		}
+	}
+}
+
+// TestT47_APushIsForWhoMayAnswerNow: who could answer when the agent asked, and cannot
+// when the message goes out, is not told.
+func TestT47_APushIsForWhoMayAnswerNow(t *testing.T) {
+	d, s := newDesk("ana"), newService(t)
+	first := make(chan struct{})
+	s.answer = func(n int) (int, http.Header) {
+		if n == 0 {
+			<-first
+			return 503, nil
+		}
+		return 201, nil
+	}
+	sender, _ := newSender(t, d, s)
+	ana := newBrowser(t)
+	_, err := sender.Book.Put(t.Context(), ana.subscription("ana", endpoint))
+	must(t, err)
+	run(t, sender)
+	d.put(ask("A1", "DELETE /x"))
+	waitFor(t, func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.judged == 2 }) // as it came, and as it went out
+	d.mu.Lock()
+	d.may["ana"] = false
+	d.mu.Unlock()
+	close(first)
+	s.next(t)
+	waitFor(t, func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.judged == 3 })
+	d.mu.Lock()
+	d.may["ana"] = true
+	d.mu.Unlock()
+	d.put(ask("A2", "DELETE /y"))
+	text, err := ana.open(s.next(t).body)
+	must(t, err)
+	if !strings.Contains(string(text), "A2") {
+		t.Errorf("a message that nobody could answer any more went out: %s", text)
+	}
+}
+
+// A login takes the place of another, and what is subscribed from it ends with it.
+func TestSubscriptionsEndWithTheirLogin(t *testing.T) {
+	store := &memory{}
+	book, err := push.Open(t.Context(), store, push.Known, time.Now)
+	must(t, err)
+	for i, login := range []string{"", "one", "one", "two"} {
+		s := newBrowser(t).subscription("ana", fmt.Sprintf("%s%d", endpoint, i))
+		s.Login = login
+		_, err := book.Put(t.Context(), s)
+		must(t, err)
+	}
+	logins := func(b *push.Book) string {
+		var list []string
+		for _, s := range b.List() {
+			list = append(list, s.Login)
+		}
+		slices.Sort(list)
+		return strings.Join(list, ",")
+	}
+	for _, step := range []struct{ from, to, left string }{
+		{"", "", ",one,one,two"}, {"three", "", ",one,one,two"}, {"two", "four", ",four,one,one"}, {"one", "", ",four"}, {"four", "", ""},
+	} {
+		must(t, book.Move(t.Context(), step.from, step.to))
+		again, err := push.Open(t.Context(), store, push.Known, time.Now)
+		must(t, err)
+		if now, kept := logins(book), logins(again); now != step.left || kept != step.left {
+			t.Errorf("%q to %q: %q, and in the store %q, not %q", step.from, step.to, now, kept, step.left)
 		}
 	}
 }

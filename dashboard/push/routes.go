@@ -35,6 +35,7 @@ type Browse struct {
 	Service string    `json:"service"` // the host of its push service
 	Created time.Time `json:"created"`
 	Seen    time.Time `json:"seen"`
+	Ends    bool      `json:"ends,omitempty"` // it goes with the login that asks
 	Told    time.Time `json:"told,omitzero"`
 	Problem string    `json:"problem,omitempty"` // with the last message
 }
@@ -59,7 +60,7 @@ func (p *Phone) Routes() route.Table {
 		},
 		{
 			Method: "POST", Pattern: "/api/v1/push", Right: route.Known, Do: route.Take(p.subscribe),
-			Doc: "Has this browser told by Web Push when an agent asks what the caller may answer; again, it renews that.",
+			Doc: "Has this browser told by Web Push when an agent asks what the caller may answer, until they log out there; again, it renews that.",
 		},
 		{
 			Method: "DELETE", Pattern: "/api/v1/push/{id}", Right: route.Known, Do: route.Out(p.end),
@@ -91,7 +92,9 @@ func (p *Phone) standing(r *http.Request) (Standing, error) {
 	s := Standing{Why: p.here(r), Browsers: []Browse{}}
 	for _, sub := range p.Book.List() {
 		if sub.Person.Name == c.Person.Name || c.Rights.Has(route.Admin) {
-			s.Browsers = append(s.Browsers, p.view(sub))
+			v := p.view(sub)
+			v.Ends = sub.Login == c.Session
+			s.Browsers = append(s.Browsers, v)
 		}
 	}
 	if s.Why != "" {
@@ -117,7 +120,7 @@ func (p *Phone) subscribe(r *http.Request, in NewBrowser) (Browse, error) {
 	}
 	c, _ := route.CallerOf(r.Context())
 	s, err := p.Book.Put(r.Context(), Subscription{
-		Person: c.Person, Browser: in.Browser, Endpoint: in.Endpoint, P256dh: in.Keys.P256dh, Auth: in.Keys.Auth,
+		Person: c.Person, Login: c.Session, Browser: in.Browser, Endpoint: in.Endpoint, P256dh: in.Keys.P256dh, Auth: in.Keys.Auth,
 	})
 	switch {
 	case errors.Is(err, errEndpoint), errors.Is(err, envelope.ErrKeys):

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -79,10 +80,10 @@ func (s *Sender) Run(ctx context.Context) error {
 			}
 		}
 		known = pending
-		wait := s.flush(pending, func(sub Subscription, n Notice, until time.Time) {
+		wait := s.flush(pending, func(sub Subscription, asks []approval.Request) {
 			work.Go(func() {
 				slots <- struct{}{}
-				s.finish(sub, s.deliver(ctx, sub, n, until))
+				s.finish(sub, s.deliver(ctx, sub, asks))
 				<-slots
 				select {
 				case freed <- struct{}{}:
@@ -129,7 +130,7 @@ func (s *Sender) line(id string) *line {
 
 // flush sends what is due and still waits, and gives how long until there may be
 // more.
-func (s *Sender) flush(pending map[string]bool, send func(Subscription, Notice, time.Time)) time.Duration {
+func (s *Sender) flush(pending map[string]bool, send func(Subscription, []approval.Request)) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, wait := s.Now(), time.Minute
@@ -139,16 +140,7 @@ func (s *Sender) flush(pending map[string]bool, send func(Subscription, Notice, 
 			delete(s.lines, id)
 			continue
 		}
-		var still []approval.Request
-		until := now
-		for _, r := range l.waiting {
-			if pending[r.ID] {
-				still = append(still, r)
-				if r.Expires.After(until) {
-					until = r.Expires
-				}
-			}
-		}
+		still := slices.DeleteFunc(l.waiting, func(r approval.Request) bool { return !pending[r.ID] })
 		l.waiting = still
 		switch due := l.next.Sub(now); {
 		case len(still) == 0 || l.busy:
@@ -156,10 +148,20 @@ func (s *Sender) flush(pending map[string]bool, send func(Subscription, Notice, 
 			wait = min(wait, due)
 		default:
 			l.waiting, l.busy, l.next = nil, true, now.Add(gap)
-			send(sub, notice(still), until)
+			send(sub, still)
 		}
 	}
 	return wait
+}
+
+// theirs gives which of some asks the owner of a browser may answer now; none if the
+// browser is not theirs any more, or not subscribed.
+func (s *Sender) theirs(sub Subscription, asks []approval.Request) []approval.Request {
+	now, holds := s.Book.Get(sub.ID)
+	if !holds || now.Person.Name != sub.Person.Name {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(asks), func(r approval.Request) bool { return !s.Desk.MayAnswer(r, now.Person) })
 }
 
 // finish notes how a message went. A browser that is gone is told nothing more.
@@ -173,6 +175,9 @@ func (s *Sender) finish(sub Subscription, err error) {
 	defer s.mu.Unlock()
 	l := s.line(sub.ID)
 	l.busy, l.problem = false, ""
+	if errors.Is(err, errLost) {
+		return
+	}
 	if err == nil {
 		l.told = s.Now().UTC()
 		return
@@ -193,6 +198,7 @@ func (s *Sender) standing(id string) (told time.Time, problem string) {
 
 var (
 	errGone  = errors.New("the browser has ended its subscription")
+	errLost  = errors.New("nobody there may answer it any more")
 	errFinal = errors.New("the push service refuses it")
 )
 
@@ -205,11 +211,15 @@ type later struct {
 func (l later) Unwrap() error { return l.error }
 
 // deliver posts a notice until the push service takes it, refuses it, or nobody can
-// answer any more.
-func (s *Sender) deliver(ctx context.Context, sub Subscription, n Notice, until time.Time) error {
+// answer any more. Before each attempt it looks whether who is told may answer still.
+func (s *Sender) deliver(ctx context.Context, sub Subscription, asks []approval.Request) error {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		err := s.post(ctx, sub, n, until)
+		if asks = s.theirs(sub, asks); len(asks) == 0 {
+			return errLost
+		}
+		until := slices.MaxFunc(asks, func(x, y approval.Request) int { return x.Expires.Compare(y.Expires) }).Expires
+		err := s.post(ctx, sub, notice(asks), until)
 		if err == nil || errors.Is(err, errGone) || errors.Is(err, errFinal) || attempt == attempts {
 			return err
 		}

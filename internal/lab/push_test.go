@@ -88,8 +88,7 @@ func login(t *testing.T, l *lab.Lab, name string, rights ...route.Right) *operat
 	return o
 }
 
-// An ask that an agent makes reaches a browser through the gateway's one way out;
-// one whose owner is removed hears nothing more.
+// An ask that an agent makes reaches a browser through the gateway's one way out.
 func TestAnAskReachesABrowser(t *testing.T) {
 	l := lab.New(t, pushRules)
 	l.HTTPS("shop.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -146,10 +145,58 @@ func TestAnAskReachesABrowser(t *testing.T) {
 			t.Fatal(text)
 		}
 	}
-	if err := l.API.Door.Forget(t.Context(), "ana"); err != nil {
-		t.Error(err)
+}
+
+// TestT47_ABrowserIsToldUntilItsOwnerLeaves: whoever logs out, gets another password
+// from an admin, is removed, or leaves the browser to somebody else, has nothing more
+// pushed to it; whoever logs in anew there goes on, until they log out.
+func TestT47_ABrowserIsToldUntilItsOwnerLeaves(t *testing.T) {
+	l := lab.New(t, pushRules)
+	boss := login(t, l, "boss", route.Admin)
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	must(t, err)
+	in := func(o *operator, name string) {
+		t.Helper()
+		if status, text := o.call("POST", "/api/v1/session", map[string]string{"name": name, "password": "correct horse battery"}); status != 200 {
+			t.Fatalf("login: %d %s", status, text)
+		}
 	}
-	if _, text := ana.call("GET", "/api/v1/push", nil); strings.Contains(text, "push.acme.dev") {
-		t.Errorf("she is forgotten: %s", text)
+	listed := func() bool {
+		_, text := boss.call("GET", "/api/v1/push", nil)
+		return strings.Contains(text, "push.acme.dev")
+	}
+	for name, ends := range map[string]func(ana *operator) (int, string){
+		"logs-out": func(ana *operator) (int, string) { return ana.call("DELETE", "/api/v1/session", nil) },
+		"logs-out-of-a-later-login": func(ana *operator) (int, string) {
+			in(ana, "logs-out-of-a-later-login")
+			if !listed() {
+				t.Error("it ended with another login of the same person")
+			}
+			return ana.call("DELETE", "/api/v1/session", nil)
+		},
+		"has-another-password": func(*operator) (int, string) {
+			return boss.call("PUT", "/api/v1/operators/has-another-password/password", map[string]string{"password": "battery horse correct"})
+		},
+		"is-removed": func(*operator) (int, string) { return boss.call("DELETE", "/api/v1/operators/is-removed", nil) },
+		"leaves-it-to-another": func(ana *operator) (int, string) {
+			in(ana, "boss")
+			return 200, ""
+		},
+	} {
+		ana := login(t, l, name, route.Approver)
+		if status, text := ana.call("POST", "/api/v1/push", map[string]any{"endpoint": "https://push.acme.dev/" + name, "browser": "a phone", "keys": map[string]string{
+			"p256dh": base64.RawURLEncoding.EncodeToString(key.PublicKey().Bytes()), "auth": "AAAAAAAAAAAAAAAAAAAAAA",
+		}}); status != 200 {
+			t.Fatalf("%s: %d %s", name, status, text)
+		}
+		if !listed() {
+			t.Fatalf("%s: not subscribed", name)
+		}
+		if status, text := ends(ana); status/100 != 2 {
+			t.Fatalf("%s: %d %s", name, status, text)
+		}
+		if listed() {
+			t.Errorf("a browser whose owner %s is told still", name)
+		}
 	}
 }

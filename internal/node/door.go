@@ -74,7 +74,7 @@ func (n *Node) openPhone(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.API.Door.Forget = n.phone.Book.Forget
+	n.API.Door.Bell = n.phone.Book
 	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, session.Sessions{Log: n.Journal, Line: n.Gateway},
 		har.Archives{Log: n.Journal, Version: n.o.Version})
 	return nil

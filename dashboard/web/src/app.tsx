@@ -258,6 +258,7 @@ function SideFoot({ onOut, onHelp }: { onOut: () => void; onHelp: () => void }) 
             <span className="clip" title={who.person.name}><Foreign text={who.person.name} /></span>
             <ThemeButton />
             <Button look="bare" aria-label="Keys and help" title="Keys and help (?)" onClick={onHelp}>?</Button>
+  if ('Notification' in window && Notification.permission === 'granted') await (await import('./lib/push')).leave()
             {who.session && <Button look="bare" icon="out" aria-label="Log out" title="Log out" onClick={() => void attempt(() => leave(), 'Logged out').then(onOut)} />}
           </div>
         )}

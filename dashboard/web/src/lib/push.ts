@@ -10,6 +10,7 @@ export interface Browse {
   created: string
   seen: string
   told?: string
+  ends?: boolean
   problem?: string
 }
 
@@ -69,7 +70,17 @@ export async function turnOff(id: string): Promise<void> {
   await del(`/push/${id}`)
 }
 
-/** renew tells the gateway, once a day, whose browser this is still. */
+/** leave ends the subscription of this browser before its owner logs out. */
+export async function leave(): Promise<void> {
+  try {
+    const id = await here()
+    if (id) await turnOff(id)
+  } catch {
+    // The gateway ends it with the login.
+  }
+}
+
+/** renew tells the gateway, once a day and for each login, whose browser this is still. */
 export async function renew(): Promise<void> {
   try {
     const sub = await current()
@@ -77,7 +88,7 @@ export async function renew(): Promise<void> {
     const id = await idOf(sub.endpoint)
     const { key, browsers } = await get<PushStanding>('/push', { quiet: true })
     const known = browsers.find((b) => b.id === id)
-    if (!key || (known && Date.now() - new Date(known.seen).getTime() < day)) return
+    if (!key || (known?.ends && Date.now() - new Date(known.seen).getTime() < day)) return
     if (!known) await sub.unsubscribe() // the gateway has ended it, or it was somebody else's
     else await tell(sub)
   } catch {
