@@ -12,3 +12,14 @@ func (m *Matcher) Places(b []byte, found func(from, to int)) {
 		found(p.from, p.to)
 	}
 }
+
+// Begun gives how much of the end of b a value begins with that is not whole there.
+func (m *Matcher) Begun(b []byte) int {
+	if m == nil {
+		return 0
+	}
+	return m.begun(b)
+}
+
+// Has reports whether c stands in any form of a value.
+func (m *Matcher) Has(c byte) bool { return m != nil && m.bytes[c] }

@@ -35,6 +35,7 @@ type Matcher struct {
 	nextEnd  []int32               // by pattern
 	nextFrom []int32               // by pattern
 	short    [gram]map[string]bool // beginnings of less than a gram, by length
+	bytes    [256]bool             // those that patterns are made of
 }
 
 // New makes a Matcher of every form of the values; values shorter than Least are
@@ -54,6 +55,9 @@ func New(values ...[]byte) *Matcher {
 	m := &Matcher{patterns: patterns, window: len(patterns[0])}
 	for _, p := range patterns {
 		m.window, m.longest = min(m.window, len(p)), max(m.longest, len(p))
+		for _, c := range p {
+			m.bytes[c] = true
+		}
 	}
 	m.window = min(m.window, 255+gram-1)
 	m.fill()

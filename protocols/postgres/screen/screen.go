@@ -25,6 +25,7 @@ type Screen struct {
 	left   int // bytes of the message at hand that are still to come
 	known  int // so many of those belong to a value, from their beginning
 	places []place
+	copied copied
 }
 
 // A place is where a value stands.
@@ -52,6 +53,10 @@ func (s *Screen) Mask(b []byte, more bool) (hold int) {
 	// All at once: where nothing is found it does not matter where messages end.
 	secrets.Places(b, s.note)
 	verifiers(b, s.note)
+	if s.copied.secrets = secrets; s.copied.found == nil {
+		s.copied.found = s.note
+	}
+	s.copied.look(b, before, last, out, more)
 	if len(s.places) > 0 {
 		s.cover(b, before, out)
 	}

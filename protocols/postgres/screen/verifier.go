@@ -3,6 +3,8 @@ package screen
 import (
 	"bytes"
 	"encoding/hex"
+
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 // What a server keeps of a password (rolpassword of pg_authid), as its
@@ -68,6 +70,7 @@ func digits(b []byte, from, to int, found func(from, to int)) {
 		if from > 0 && b[from-1] == 'm' && text[0] == 'd' && text[1] == '5' {
 			found(from-1, from+whole)
 		}
+	case len(text) == 2*md5Digits+1 && to < len(b) && b[to] == 0: // likewise, and too short
 	case len(text) > 2*md5Digits:
 		inHex(text, scramInHex, scram, 1, func(at, end int) { found(from+at, from+end) })
 		inHex(text, md5InHex, md5, md5Digits, func(at, end int) { found(from+at, from+end) })
@@ -98,9 +101,31 @@ func inHex(digits []byte, mark string, length func([]byte) int, least int, found
 			n = length(plain[:got])
 		}
 		if n >= least {
-			found(at, next+2*n)
+			end := next + 2*n
+			if end == len(digits)-1 { // half of a byte: the rest comes later
+				end++
+			}
+			found(at, end)
 		}
 	}
+}
+
+// begunVerifier gives how much of the end of b an md5 verifier begins with that is not
+// whole there; that of SCRAM counts as one from its count on.
+func begunVerifier(b []byte) int {
+	b = b[max(0, len(b)-len(md5InHex)-2*md5Digits):]
+	from := len(b)
+	for from > 0 && isHex(b[from-1]) {
+		from--
+	}
+	digits := b[from:]
+	if i := bytes.LastIndex(digits, []byte(md5InHex)); i >= 0 && len(digits)-i >= 2*scrub.Least {
+		return len(digits) - i
+	}
+	if from > 0 && b[from-1] == 'm' && bytes.HasPrefix(digits, []byte("d5")) {
+		return 1 + len(digits)
+	}
+	return 0
 }
 
 // nibble is the value of a hex digit.
