@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 )
 
 const (
+	listed     = "2026-05-27" // when the price of the model was found
 	chatAnswer = `{"object":"chat.completion","model":"gpt-4o-2024-08-06","choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":1000,"completion_tokens":100,"prompt_tokens_details":{"cached_tokens":400}}}`
 	chatEvents = "data: {\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":{\"content\":\"hello you\"}}],\"usage\":null}\n\n" +
 		"data: {\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o-2024-08-06\",\"choices\":[],\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":100,\"prompt_tokens_details\":{\"cached_tokens\":400}}}\n\n" +
@@ -34,7 +36,7 @@ func modelBench(t testing.TB, secret bool, h http.HandlerFunc) *bench {
 
 // However an answer comes, the agent has it whole and the record has its numbers.
 func TestUsageOfAnAnswer(t *testing.T) {
-	want := action.Usage{Provider: "openai", Model: "gpt-4o-2024-08-06", Input: 600, CacheRead: 400, Output: 100, Cost: 600*2500 + 400*1250 + 100*10_000, Price: "2025-11-24"}
+	want := action.Usage{Provider: "openai", Model: "gpt-4o-2024-08-06", Input: 600, CacheRead: 400, Output: 100, Cost: 600*2500 + 400*1250 + 100*10_000, Price: listed}
 	for _, secret := range []bool{true, false} {
 		for _, coding := range []string{"", "gzip", "deflate", "br", "zstd"} {
 			for typ, text := range map[string]string{"application/json; charset=utf-8": chatAnswer, "text/event-stream": chatEvents} {
@@ -81,6 +83,33 @@ func TestUsageOfAnAnswer(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// What a model answers over a WebSocket is counted, and its messages stay as they are.
+func TestUsageOverAWebSocket(t *testing.T) {
+	message := func(text string) string {
+		return "\x81\x7e" + string([]byte{byte(len(text) >> 8), byte(len(text))}) + text
+	}
+	one := message(`{"type":"response.completed","response":{"model":"gpt-4o-2024-08-06","usage":{"input_tokens":1000,"input_tokens_details":{"cached_tokens":400},"output_tokens":100}},"padding":"` + strings.Repeat(" ", 60) + `"}`)
+	for _, secret := range []bool{true, false} {
+		b := modelBench(t, secret, nil)
+		b.rawOrigin(func(c net.Conn) {
+			fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n%s\x89\x02{\"%s", one, one)
+		})
+		c := b.tlsDial("http/1.1")
+		if _, err := c.Write([]byte(handshake)); err != nil {
+			t.Fatal(err)
+		}
+		got := until(t, c, one+"\x89\x02{\""+one)
+		c.CloseWrite() //nolint:errcheck // it may be over
+		if !strings.HasSuffix(got, "\r\n\r\n"+one+"\x89\x02{\""+one) {
+			t.Errorf("the agent has %q", got)
+		}
+		want := action.Usage{Provider: "openai", Model: "gpt-4o-2024-08-06", Input: 1200, CacheRead: 800, Output: 200, Cost: 2 * (600*2500 + 400*1250 + 100*10_000), Price: listed}
+		if u := b.waitRecords(1)[0].res.Usage; u == nil || *u != want {
+			t.Errorf("the record has %+v, want %+v", u, want)
 		}
 	}
 }

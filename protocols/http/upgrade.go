@@ -50,7 +50,7 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	}
 	t.res.Received -= int64(t.l.Waiting()) // the relay counts them
 	near := mark.Messages(t.site.flow.Placeholders, protocols.Rewind(conn, rw.Reader))
-	n, err := t.site.p.relay.Run(ctx, near, far)
+	n, err := t.site.p.relay.Run(ctx, near, t.meter.Socket(resp.Header, far, t.site.p.prices))
 	t.sent += n.Sent
 	t.res.Received += n.Received
 	if protocols.IsPanic(err) || err != nil && context.Cause(ctx) == nil && n.Received+n.Sent == 0 {

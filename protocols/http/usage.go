@@ -12,7 +12,7 @@ import (
 // askUsage has a model's answer read, and where the service wants that, asked to say
 // what it took. What was approved goes as it is, and so does what cannot be held.
 func (t *transfer) askUsage(ctx context.Context) error {
-	if t.meter = meter.Of(t.Act.Service, t.r.Method, t.Path); t.meter == nil {
+	if t.meter = meter.Of(t.Act.Service, t.r.Method, t.Path, t.Facts.WebSocket); t.meter == nil {
 		return nil
 	}
 	t.leak.Plain()

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -79,7 +80,7 @@ func (f *findings) words(p place, word []byte) {
 	case placeFinish:
 		f.finished = true
 	case placeModality:
-		f.audio = string(word) == "AUDIO"
+		f.audio = strings.EqualFold(string(word), "AUDIO")
 	case placeLife:
 		f.lasting = string(word) == "1h"
 	}
@@ -180,6 +181,7 @@ type End struct {
 	Asked    string // the model of the request; "": it was not read
 	Sent     int64  // bytes of the request
 	Cut      bool   // the answer did not come to its end
+	Tier     string // as its head says; "": it says none
 }
 
 // End gives what the answer took, without a price; nil if no model answered. What
@@ -195,10 +197,15 @@ func (s *Scanner) End(e End) *action.Usage {
 		}
 		f.final, e.Cut = f.final && !s.frames.broken, e.Cut || s.frames.broken
 	}
+	return f.usage(e)
+}
+
+// usage is what was found, as one answer; nil if there is none.
+func (f *findings) usage(e End) *action.Usage {
 	if f.has == 0 && f.said == 0 {
 		return nil
 	}
-	u := &action.Usage{Provider: e.Provider, Asked: e.Asked, Model: f.model.String(), Tier: f.level()}
+	u := &action.Usage{Provider: e.Provider, Asked: e.Asked, Model: f.model.String(), Tier: f.level(e.Tier)}
 	if u.Provider == "" {
 		u.Provider = Generic
 	}
@@ -233,9 +240,10 @@ func Provider(preset string) string {
 	return ""
 }
 
-// level is the tier, where it is not the usual one.
-func (f *findings) level() string {
-	switch t := strings.ToLower(f.tier.String()); t {
+// level is the tier, where it is not the usual one; head is what the head of the answer
+// says.
+func (f *findings) level(head string) string {
+	switch t := strings.ToLower(cmp.Or(f.tier.String(), head)); t {
 	case "default", "auto", "standard", "on_demand":
 		return ""
 	default:

@@ -2,8 +2,8 @@ package llm
 
 // A place is where in a document something stands, as far as that matters. The
 // names are those of the providers' references: Anthropic's Messages, OpenAI's
-// Chat Completions and Responses, Google's generateContent, Amazon's Converse, and
-// of OpenRouter, DeepSeek and Ollama what they add.
+// Chat Completions, Responses and Realtime, Google's generateContent and Interactions,
+// Amazon's Converse, and of OpenRouter, DeepSeek and Ollama what they add.
 type place uint8
 
 const (
@@ -12,7 +12,7 @@ const (
 	// Objects and arrays, which hold other places
 	placeRoot
 	placeMessage    // of Anthropic's message_start
-	placeResponse   // of an event of OpenAI's Responses
+	placeResponse   // of an event of OpenAI's Responses or Realtime, or of Google's Interactions
 	placeUsage      // usage of each of these three
 	placeMetadata   // usageMetadata of Google
 	placeInput      // prompt_tokens_details, input_tokens_details
@@ -92,7 +92,7 @@ func (p place) at(key []byte) place {
 		switch string(key) {
 		case "modality":
 			return placeModality
-		case "tokenCount":
+		case "tokenCount", "tokens":
 			return numModality.place()
 		}
 	case placeWrites:
@@ -160,9 +160,9 @@ func top(p place, key []byte) place {
 	switch string(key) {
 	case "message":
 		return placeMessage
-	case "response":
+	case "response", "interaction", "session":
 		return placeResponse
-	case "choices", "candidates":
+	case "choices", "candidates", "steps":
 		return placeAnswer
 	case "delta": // an object of Anthropic's, a text of OpenAI's
 		return placeAnswer
@@ -183,9 +183,9 @@ func top(p place, key []byte) place {
 // usage is a key of usage or usageMetadata.
 func usage(key []byte) place {
 	switch string(key) {
-	case "input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens":
+	case "input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens", "total_input_tokens":
 		return numInput.place()
-	case "output_tokens", "completion_tokens", "candidatesTokenCount", "outputTokens":
+	case "output_tokens", "completion_tokens", "candidatesTokenCount", "outputTokens", "total_output_tokens":
 		return numOutput.place()
 	case "cache_read_input_tokens", "cacheReadInputTokens":
 		return numRead.place()
@@ -195,19 +195,19 @@ func usage(key []byte) place {
 		return placeCreation
 	case "cacheDetails":
 		return placeWrites
-	case "cachedContentTokenCount", "prompt_cache_hit_tokens":
+	case "cachedContentTokenCount", "prompt_cache_hit_tokens", "total_cached_tokens":
 		return numCached.place()
-	case "thoughtsTokenCount":
+	case "thoughtsTokenCount", "total_thought_tokens":
 		return numThoughts.place()
-	case "toolUsePromptTokenCount":
+	case "toolUsePromptTokenCount", "total_tool_use_tokens":
 		return numToolPrompt.place()
-	case "prompt_tokens_details", "input_tokens_details":
+	case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 		return placeInput
-	case "completion_tokens_details", "output_tokens_details":
+	case "completion_tokens_details", "output_tokens_details", "output_token_details":
 		return placeOutput
-	case "promptTokensDetails", "candidatesTokensDetails":
+	case "promptTokensDetails", "candidatesTokensDetails", "input_tokens_by_modality", "output_tokens_by_modality":
 		return placeModalities
-	case "service_tier", "trafficType":
+	case "service_tier", "serviceTier", "trafficType":
 		return placeTier
 	case "cost":
 		return numCost.place()

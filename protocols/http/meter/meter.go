@@ -4,6 +4,7 @@
 package meter
 
 import (
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
+	"sallyport.dev/sallyport/protocols/http/socket"
 	"sallyport.dev/sallyport/protocols/llm"
 	"sallyport.dev/sallyport/protocols/llm/price"
 )
@@ -20,13 +22,15 @@ type Meter struct {
 	svc    *action.Service
 	path   string
 	asked  bool // the answer is asked for what the agent did not ask for
+	tier   string
 	answer *llm.Scanner
+	socket *llm.Session
 }
 
 // Of gives the meter of a request; nil if no model answers it: the service says that
-// there are some, and asking one is a POST with every provider.
-func Of(svc *action.Service, method, path string) *Meter {
-	if len(svc.Readings) == 0 || method != http.MethodPost || !slices.Contains(svc.Readings, "llm") {
+// there are some, and asking one is a POST with every provider, or a WebSocket.
+func Of(svc *action.Service, method, path string, socket bool) *Meter {
+	if len(svc.Readings) == 0 || method != http.MethodPost && !socket || !slices.Contains(svc.Readings, "llm") {
 		return nil
 	}
 	return &Meter{svc: svc, path: path}
@@ -58,12 +62,35 @@ func (m *Meter) Answer(resp *http.Response, mediaType string) {
 	if m == nil || resp.StatusCode != http.StatusOK || len(resp.Header["Content-Encoding"]) > 0 {
 		return
 	}
-	m.answer = llm.New(mediaType)
+	m.answer, m.tier = llm.New(mediaType), resp.Header.Get(tierField)
 	if m.asked && m.answer != nil && mediaType == "text/event-stream" {
 		delete(resp.Header, "Content-Length")
 		resp.ContentLength = -1
 		resp.Body = llm.Hide(resp.Body, m.answer)
 	}
+}
+
+// tierField says in which tier Gemini has answered (ai.google.dev, "Priority inference").
+const tierField = "X-Gemini-Service-Tier"
+
+// Socket has the messages of an origin read as they go by, unless they are compressed.
+func (m *Meter) Socket(h http.Header, c net.Conn, prices *price.Table) net.Conn {
+	if m == nil || len(h["Sec-Websocket-Extensions"]) > 0 {
+		return c
+	}
+	m.socket = llm.NewSession(llm.End{Provider: llm.Provider(m.svc.Preset), Asked: llm.PathModel(m.path)}, func(u *action.Usage) {
+		prices.Charge(u, m.svc.Prices)
+	})
+	return socket.Received(c, func(p socket.Piece) {
+		switch {
+		case p.Control:
+		case p.End:
+			m.socket.Write(p.Bytes)
+			m.socket.Next()
+		default:
+			m.socket.Write(p.Bytes)
+		}
+	})
 }
 
 // Write takes in a piece of the answer.
@@ -79,7 +106,10 @@ func (m *Meter) Bill(c *call.Call, sent int64, cut bool, prices *price.Table) *a
 	if m == nil {
 		return nil
 	}
-	e := llm.End{Provider: llm.Provider(m.svc.Preset), Asked: llm.PathModel(m.path), Sent: sent, Cut: cut}
+	if m.socket != nil {
+		return m.socket.End()
+	}
+	e := llm.End{Tier: m.tier, Provider: llm.Provider(m.svc.Preset), Asked: llm.PathModel(m.path), Sent: sent, Cut: cut}
 	if c != nil {
 		if model, state := c.LLM.Asked(); state == action.Known {
 			e.Asked = model

@@ -9,7 +9,7 @@ import (
 // plainRoom is how much is shown at once.
 const plainRoom = 1 << 10
 
-// A Piece is some of what an agent's frame carries, without its mask.
+// A Piece is some of what a frame carries, without its mask.
 type Piece struct {
 	Bytes   []byte // until see returns
 	Control bool   // of a ping, a pong or a close, which may stand inside a message
@@ -20,10 +20,18 @@ type Piece struct {
 // the goroutine that reads. No byte waits for another.
 func Sent(c net.Conn, see func(Piece)) net.Conn { return &conn{c, newSender(c, see)} }
 
-// A sender reads frames of an agent, which are masked.
+// Received does so with c where an origin's frames come from, which have no mask.
+func Received(c net.Conn, see func(Piece)) net.Conn {
+	s := newSender(c, see)
+	s.bare = true
+	return &conn{c, s}
+}
+
+// A sender reads frames, which are masked but for those of an origin.
 type sender struct {
-	src io.Reader
-	see func(Piece)
+	src  io.Reader
+	see  func(Piece)
+	bare bool
 
 	head  []byte // of the frame that begins
 	now   frame
@@ -64,7 +72,7 @@ func (s *sender) frames(b []byte) (good int, err error) {
 			continue
 		}
 		s.head, b = append(s.head, b[0]), b[1:]
-		f, whole, err := parse(s.head, true)
+		f, whole, err := parse(s.head, !s.bare)
 		if err != nil {
 			return max(0, all-len(b)-len(s.head)), err
 		}

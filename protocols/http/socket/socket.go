@@ -1,5 +1,5 @@
 // Package socket reads the frames of a WebSocket as they pass: it masks injected secrets
-// in what an origin sends, and shows what an agent sends to whoever looks for something in
+// in what an origin sends, and shows what either side sends to whoever looks for something in
 // it. The framing stays as it is; what is no frame ends the connection.
 package socket
 

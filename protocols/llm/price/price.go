@@ -27,7 +27,7 @@ const Unstated = -1
 
 // A Table is a dated list of prices.
 type Table struct {
-	Date string // 2025-11-24
+	Date string // of its newest row: 2026-10-24
 	rows map[key][]row
 }
 
@@ -37,6 +37,7 @@ type key struct{ provider, model string }
 // the largest.
 type row struct {
 	above int64
+	date  string // when it was found
 	action.Price
 }
 
@@ -51,16 +52,8 @@ func Builtin() *Table {
 
 func parse(text string) (*Table, error) {
 	t := &Table{rows: map[key][]row{}}
-	for line := range strings.Lines(text) {
-		if date, ok := strings.CutPrefix(strings.TrimSpace(line), "# as of "); ok {
-			t.Date = date
-		}
-	}
-	if _, err := time.Parse(time.DateOnly, t.Date); err != nil {
-		return nil, fmt.Errorf("the list says no date: %w", err)
-	}
 	r := csv.NewReader(strings.NewReader(text))
-	r.Comment, r.FieldsPerRecord = '#', 8
+	r.Comment, r.FieldsPerRecord = '#', 9
 	lines, err := r.ReadAll()
 	if err != nil {
 		return nil, fmt.Errorf("prices: %w", err)
@@ -84,7 +77,11 @@ func (t *Table) add(line []string) error {
 	if err != nil {
 		return err
 	}
-	r := row{above: int64(above)}
+	if _, err := time.Parse(time.DateOnly, line[8]); err != nil {
+		return fmt.Errorf("the row says no date: %w", err)
+	}
+	r := row{above: int64(above), date: line[8]}
+	t.Date = max(t.Date, r.date)
 	for i, p := range []*int64{&r.Input, &r.CacheRead, &r.CacheWrite, &r.CacheWriteLong, &r.Output} {
 		if *p = Unstated; line[3+i] == "" {
 			continue
@@ -121,17 +118,17 @@ func (t *Table) Charge(u *action.Usage, own map[string]action.Price) {
 		return
 	}
 	for _, model := range []string{u.Model, u.Asked} {
-		if p, ok := t.find(u.Provider, model, u.Prompt()); ok {
-			u.Cost, u.Price = cost(p, u), t.Date
+		if r, ok := t.find(u.Provider, model, u.Prompt()); ok {
+			u.Cost, u.Price = cost(r.Price, u), r.date
 			return
 		}
 	}
 }
 
 // find gives the price of a model for a prompt of that size.
-func (t *Table) find(provider, model string, prompt int64) (action.Price, bool) {
+func (t *Table) find(provider, model string, prompt int64) (row, bool) {
 	if t == nil || model == "" {
-		return action.Price{}, false
+		return row{}, false
 	}
 	model = strings.TrimPrefix(model, "models/")
 	rows := t.rows[key{provider, model}]
@@ -140,10 +137,10 @@ func (t *Table) find(provider, model string, prompt int64) (action.Price, bool) 
 	}
 	for _, r := range rows {
 		if prompt > r.above || r.above == 0 {
-			return r.Price, true
+			return r, true
 		}
 	}
-	return action.Price{}, false
+	return row{}, false
 }
 
 // undated takes the date of a version off a name.

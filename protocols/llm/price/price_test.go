@@ -1,7 +1,6 @@
 package price
 
 import (
-	"strings"
 	"testing"
 
 	"sallyport.dev/sallyport/action"
@@ -32,12 +31,12 @@ func TestTheList(t *testing.T) {
 	}
 }
 
-const shelf = `# as of 2026-01-02
-provider,model,above,input,cache_read,cache_write,cache_write_long,output
-p,m,0,3,0.30,3.75,6,15
-p,m,200000,6,0.60,7.50,12,22.50
-p,bare,0,2,,,,
-p,m-2026-01-01,0,1,,,,1
+const shelf = `# of nobody
+provider,model,above,input,cache_read,cache_write,cache_write_long,output,as_of
+p,m,0,3,0.30,3.75,6,15,2026-01-02
+p,m,200000,6,0.60,7.50,12,22.50,2026-01-02
+p,bare,0,2,,,,,2026-01-02
+p,m-2026-01-01,0,1,,,,1,2026-01-02
 `
 
 func TestCharge(t *testing.T) {
@@ -106,13 +105,14 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"no date":      strings.Replace(shelf, "# as of", "# of", 1),
-		"twice":        shelf + "p,m,0,1,,,,1\n",
-		"long only":    shelf + "p,x,5,1,,,,1\n",
-		"no input":     shelf + "p,x,0,,,,,1\n",
-		"no number":    shelf + "p,x,0,a,,,,1\n",
+		"no date":      shelf + "p,x,0,1,,,,1,\n",
+		"no such date": shelf + "p,x,0,1,,,,1,2026-13-01\n",
+		"twice":        shelf + "p,m,0,1,,,,1,2026-01-02\n",
+		"long only":    shelf + "p,x,5,1,,,,1,2026-01-02\n",
+		"no input":     shelf + "p,x,0,,,,,1,2026-01-02\n",
+		"no number":    shelf + "p,x,0,a,,,,1,2026-01-02\n",
 		"few columns":  shelf + "p,x\n",
-		"no threshold": shelf + "p,x,-1,1,,,,1\n",
+		"no threshold": shelf + "p,x,-1,1,,,,1,2026-01-02\n",
 	} {
 		if _, err := parse(text); err == nil {
 			t.Errorf("%s: the list is read", name)
