@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"golang.org/x/net/http/httpguts"
 )
 
 func (d *decoder) service(b *hclsyntax.Block) {
@@ -69,15 +70,36 @@ func (d *decoder) variables(e hcl.Expression) []Str {
 	return names
 }
 
-// probe reads "GET /path": nothing that changes something, and no other host.
+// probe reads "GET /path": nothing that changes something, and no other host; in a list
+// with the fields behind it that the API wants of every request.
 func (d *decoder) probe(e hcl.Expression) string {
-	s := d.Word(e)
+	list := d.Words(e)
+	if len(list) == 0 {
+		return ""
+	}
+	s := list[0]
 	method, path, _ := strings.Cut(s.Value, " ")
-	if u, err := url.ParseRequestURI(path); s.Stated() && (err != nil || u.Host != "" || path[0] != '/' || strings.HasPrefix(path, "//") || method != "GET" && method != "HEAD") {
+	if u, err := url.ParseRequestURI(path); err != nil || u.Host != "" || path[0] != '/' || strings.HasPrefix(path, "//") || method != "GET" && method != "HEAD" {
 		d.Fail(s.Range, "Bad probe", `%q is no probe: "GET /path" or "HEAD /path", of something that is there for everybody who has the secret.`, s.Value)
 		return ""
 	}
-	return s.Value
+	for _, f := range list[1:] {
+		name, value, ok := strings.Cut(f.Value, ": ")
+		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) || framing(name) {
+			d.Fail(f.Range, "Bad probe", `%q is no field that goes with a probe; write it like "anthropic-version: 2023-06-01".`, f.Value)
+			return ""
+		}
+	}
+	return strings.Join(value.Texts(list), "\n")
+}
+
+// framing reports whether a field says where a request goes or where it ends.
+func framing(name string) bool {
+	switch strings.ToLower(name) {
+	case "host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect":
+		return true
+	}
+	return false
 }
 
 func (d *decoder) hosts(e hcl.Expression) []Host {

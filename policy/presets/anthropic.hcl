@@ -7,7 +7,8 @@ service "anthropic" {
   auth        = header("x-api-key", secret.anthropic)
   env         = ["ANTHROPIC_API_KEY"]
   posture     = "guarded"
-  probe       = "GET /v1/models"
+  # Every request says its version (platform.claude.com/docs/en/api/versioning).
+  probe = ["GET /v1/models", "anthropic-version: 2023-06-01"]
 
   # Inference: nothing outlives the answer but what the vendor keeps of it.
   operation "messages" {

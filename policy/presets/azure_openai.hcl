@@ -7,6 +7,7 @@ service "azure_openai" {
   auth        = header("api-key", secret.azure_openai)
   env         = ["AZURE_OPENAI_API_KEY"]
   posture     = "guarded"
+  probe       = "GET /openai/v1/models"
   # Azure does not tell /OpenAI from /openai.
   case_insensitive_paths = true
 

@@ -1,6 +1,6 @@
 # Amazon Bedrock's runtime, by an API key of Bedrock. Which region is asked is the
 # host's matter: state hosts = ["bedrock-runtime.eu-central-1.amazonaws.com"] and
-# preset = "bedrock".
+# preset = "bedrock". For an IAM account state auth = aws_sigv4({ … }).
 service "bedrock" {
   description = "Amazon Bedrock"
   protocol    = "http"
@@ -18,6 +18,12 @@ service "bedrock" {
   }
   operation "invoke" {
     match  = ["POST /model/*/invoke", "POST /model/*/invoke-with-response-stream"]
+    effect = "read"
+    as     = "llm"
+  }
+  # What is compatible with OpenAI's API
+  operation "openai" {
+    match  = ["POST /openai/v1/chat/completions", "POST /openai/v1/responses"]
     effect = "read"
     as     = "llm"
   }

@@ -20,6 +20,13 @@ service "gemini" {
     effect = "read"
     as     = "llm"
   }
+  # What an interaction keeps for the next one is of the answer (ai.google.dev/api,
+  # "Interactions").
+  operation "interactions" {
+    match  = ["POST /v1beta/interactions", "POST /v1beta/interactions/*/cancel"]
+    effect = "read"
+    as     = "llm"
+  }
   operation "openai" {
     match  = ["POST /v1beta/openai/chat/completions", "POST /v1beta/openai/embeddings"]
     effect = "read"
@@ -46,8 +53,18 @@ service "gemini" {
     match  = ["POST /v1beta/cachedContents", "PATCH /v1beta/cachedContents/*"]
     effect = "write"
   }
+  operation "file_search" {
+    match = [
+      "POST /v1beta/fileSearchStores", "POST /v1beta/fileSearchStores/*:importFile",
+      "POST /upload/v1beta/fileSearchStores/*:uploadToFileSearchStore",
+    ]
+    effect = "write"
+  }
   operation "batches" {
-    match  = ["POST /v1beta/models/*:batchGenerateContent", "POST /v1beta/batches/*:cancel"]
+    match = [
+      "POST /v1beta/models/*:batchGenerateContent", "POST /v1beta/models/*:asyncBatchEmbedContent",
+      "POST /v1beta/batches/*:cancel",
+    ]
     effect = "write"
   }
   operation "videos" {
@@ -57,6 +74,11 @@ service "gemini" {
   # A token for someone else's session is a credential.
   operation "tokens" {
     match  = ["POST /v1alpha/auth_tokens", "POST /v1beta/auth_tokens"]
+    effect = "admin"
+  }
+  # Who is told; the answer holds the key that their messages are signed with.
+  operation "webhooks" {
+    match  = ["POST /v1beta/webhooks", "POST /v1beta/webhooks/*", "PATCH /v1beta/webhooks/*", "DELETE /v1beta/webhooks/*"]
     effect = "admin"
   }
   operation "permissions" {

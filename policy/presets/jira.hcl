@@ -7,7 +7,7 @@ service "jira" {
   protocol    = "http"
   env         = ["JIRA_API_TOKEN"]
   posture     = "guarded"
-  probe       = "GET /rest/api/3/myself"
+  probe       = "GET /rest/api/2/myself"
 
   # Searches are reads, though they may be sent by POST.
   operation "search" {

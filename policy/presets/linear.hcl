@@ -1,10 +1,12 @@
 # Linear, a GraphQL API. Queries pass, mutations ask; what deletes, and what hands
 # out access, is refused by the names of the mutations. The header takes a personal
-# API key as it is; for an OAuth token state auth = bearer(secret.linear).
+# API key as it is; for an OAuth token state auth = bearer(secret.linear). Files stand on
+# a host of their own, which takes the same header (linear.app/developers, "File storage
+# authentication").
 service "linear" {
   description = "Linear"
   protocol    = "http"
-  hosts       = ["api.linear.app"]
+  hosts       = ["api.linear.app", "uploads.linear.app"]
   auth        = header("Authorization", secret.linear)
   env         = ["LINEAR_API_KEY"]
   posture     = "guarded"
@@ -24,10 +26,5 @@ service "linear" {
     as     = "graphql"
     when   = graphql.type != "query" && anytrue([for f in graphql.fields : matches(f, "^(apiKey|organization|user|team(Create|Update|Delete|Membership)|integration|oauth|webhook|emailUserAccount|emailToken|googleUser|logout|passkey|workflowDefinition|airbyte)")])
     effect = "admin"
-  }
-  # A session of the GraphQL server in which its answers come later
-  operation "files" {
-    match  = "* /uploads/**"
-    effect = "unknown"
   }
 }

@@ -6,6 +6,8 @@ service "notion" {
   auth        = bearer(secret.notion)
   env         = ["NOTION_TOKEN"]
   posture     = "guarded"
+  # Every request says its version (developers.notion.com/reference/versioning).
+  probe = ["GET /v1/users/me", "Notion-Version: 2022-06-28"]
 
   operation "search" {
     match  = "POST /v1/search"

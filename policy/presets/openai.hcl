@@ -54,7 +54,8 @@ service "openai" {
   operation "realtime.secrets" {
     match = [
       "POST /v1/realtime/client_secrets", "POST /v1/realtime/sessions",
-      "POST /v1/realtime/transcription_sessions", "POST /v1/chatkit/sessions",
+      "POST /v1/realtime/transcription_sessions", "POST /v1/realtime/*/client_secrets",
+      "POST /v1/chatkit/sessions",
     ]
     effect = "admin"
   }

@@ -127,6 +127,7 @@ func TestEffects(t *testing.T) {
 		{"openai", "GET /v1/organization/users", "admin organization"},
 		{"openai", "POST /v1/organization/admin_api_keys", "admin organization"},
 		{"openai", "POST /v1/realtime/client_secrets", "admin realtime.secrets"},
+		{"openai", "POST /v1/realtime/translations/client_secrets", "admin realtime.secrets"},
 		{"openai", "POST /v1/new", "write"},
 
 		{"anthropic", "POST /v1/messages", "read messages"},
@@ -160,11 +161,16 @@ func TestEffects(t *testing.T) {
 		{"gemini", "POST /v1beta/models/text-embedding-004:batchEmbedContents", "read embed"},
 		{"gemini", "POST /v1beta/models/veo-3:predictLongRunning", "write videos"},
 		{"gemini", "GET /v1beta/models", "read"},
+		{"gemini", "POST /v1beta/interactions", "read interactions"},
+		{"gemini", "DELETE /v1beta/interactions/v1_a", "destructive"},
+		{"gemini", "POST /v1beta/fileSearchStores/s:importFile", "write file_search"},
+		{"gemini", "POST /v1beta/webhooks", "admin webhooks"},
 		{"gemini", "DELETE /v1beta/files/f", "destructive"},
 		{"gemini", "POST /v1alpha/auth_tokens", "admin tokens"},
 
 		{"bedrock", "POST /model/anthropic.claude-v2/converse-stream", "read converse"},
 		{"bedrock", "POST /model/anthropic.claude-v2/invoke", "read invoke"},
+		{"bedrock", "POST /openai/v1/chat/completions", "read openai"},
 		{"bedrock", "POST /async-invoke", "write async"},
 		{"bedrock", "POST /new", "write"},
 

@@ -21,7 +21,7 @@ func Service() *Shape {
 			{Name: "insecure_injection", Type: "bool", Default: "false", Doc: "Send the secret over a connection without TLS."},
 			{Name: "passthrough", Type: "bool", Default: "false", Doc: "Splice TLS unseen: no facts, no secret."},
 			{Name: "env", Type: "list of strings", Default: "the preset's, or none", Doc: "http: environment variables that clients take their key from; /manifest gives each agent a dummy for them."},
-			{Name: "probe", Type: "string", Default: "the preset's, or none", Doc: `http: "GET /path", a harmless request by which an operator can try whether the secret is taken.`},
+			{Name: "probe", Type: "string or list of strings", Default: "the preset's, or none", Doc: `http: "GET /path", a harmless request by which an operator can try whether the secret is taken; in a list with the fields that the API wants of it: ["GET /path", "x-version: 2"].`},
 			{Name: "usage", Type: "inject", Default: "estimated, where a stream does not say it", Doc: "Ask streams of OpenAI's Chat Completions for what they take, and hide the answer from a client that did not ask. For services with an operation as llm."},
 			{Name: "description", Type: "string", Doc: "For the manifest that agents read."},
 			{Name: "mode", Type: "enforce or observe", Default: "enforce", Doc: "observe: the posture is recorded, not enforced; rules hold."},

@@ -153,7 +153,7 @@ func approver() *Shape {
 			{Name: "require", Type: "number", Default: "1", Doc: "How many distinct people must say yes."},
 			{Name: "hold", Type: "duration", Default: "1m", Doc: "How long an agent's connection waits before it is told to come back; at most timeout."},
 			{Name: "timeout", Type: "duration", Default: "10m", Doc: "How long the ask lives; then it is denied. At most a day."},
-			{Name: "step_up", Type: "bool", Default: "false", Doc: "A yes takes a fresh proof of who gives it, which only the dashboard asks for: Slack, webhooks and tokens can only say no. One to what destroys or administers always does."},
+			{Name: "step_up", Type: "bool", Default: "false", Doc: "A yes takes a fresh proof of who gives it, which only the dashboard asks for: Slack, webhooks and tokens can only say no. One to what destroys or administers, or whose effect is unknown, always does."},
 			{Name: "notify", Type: `list of slack("#channel") and webhook("https://…", secret.NAME)`, Default: "nobody", Doc: "Where an ask is told. Webhooks are signed; answers come back the same way."},
 		},
 	}

@@ -59,27 +59,32 @@ func account(ctx context.Context, c net.Conn, svc *action.Service, base string, 
 	if err != nil {
 		return action.Failed("account", err)
 	}
-	method, target, ok := strings.Cut(svc.Probe, " ")
+	line, fields, _ := strings.Cut(svc.Probe, "\n")
+	method, target, ok := strings.Cut(line, " ")
 	if !ok {
 		step.Says = `the service names no harmless request to try its secret with: probe = "GET /path"`
 		return step
 	}
 	begun := time.Now()
-	status, err := send(ctx, c, method, base+target, cred)
+	status, err := send(ctx, c, method, base+target, fields, cred)
 	if err != nil {
 		return action.Failed("account", err)
 	}
-	return judged(status, svc.Probe, cred, time.Since(begun))
+	return judged(status, line, cred, time.Since(begun))
 }
 
 // send gives the status of one request.
-func send(ctx context.Context, c net.Conn, method, url string, cred *vault.Credential) (int, error) {
+func send(ctx context.Context, c net.Conn, method, url, fields string, cred *vault.Credential) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return 0, fmt.Errorf("the probe cannot be sent: %w", err)
 	}
 	r.Header.Set("User-Agent", "sallyport")
 	r.Header.Set("Accept", "application/json, */*;q=0.5")
+	for field := range strings.Lines(fields) {
+		name, value, _ := strings.Cut(strings.TrimSpace(field), ": ")
+		r.Header.Set(name, value)
+	}
 	r.Close = true
 	if cred != nil {
 		if err := cred.Authorize(r); err != nil {
