@@ -103,14 +103,16 @@ export function LoginPage({ standing, onDone }: { standing: Standing; onDone: ()
     <Gate title="Log in to Sallyport" notes={standing.notes}>
       {standing.setup && <p>No operator is there yet. Open the one-time link that <code>sallyport serve</code> printed.</p>}
       {standing.login.includes('oidc') && <p><a className="button main" href="/api/v1/login/oidc">Log in with your provider</a></p>}
-      <Form
-        verb="Log in"
-        act={login}
-        fields={[
-          { name: 'name', label: 'Name', type: 'text', auto: 'username' },
-          { name: 'password', label: 'Password', type: 'password', auto: 'current-password' },
-        ]}
-      />
+      {standing.login.includes('password') && (
+        <Form
+          verb="Log in"
+          act={login}
+          fields={[
+            { name: 'name', label: 'Name', type: 'text', auto: 'username' },
+            { name: 'password', label: 'Password', type: 'password', auto: 'current-password' },
+          ]}
+        />
+      )}
       {standing.login.includes('passkey') && canPasskey() && <PasskeyButton label="Use a passkey" onDone={onDone} />}
     </Gate>
   )
@@ -165,7 +167,7 @@ export function StepUp({ open, ways, onEnd }: StepUpProps) {
       {ways.includes('password') ? (
         <Form verb="Go on" act={prove} fields={[{ name: 'password', label: 'Your password', type: 'password', auto: 'current-password' }]} />
       ) : ways.length > 0 ? null : (
-        <p>You have neither a password nor a passkey here. An admin can give you one: <code>sallyport operator passwd NAME</code></p>
+        <p>There is no way to prove it here: you have no passkey, and no password that counts on this machine. An admin can give you one (<code>sallyport operator passwd NAME</code>); where an agent runs as well, take another machine.</p>
       )}
     </Modal>
   )

@@ -52,6 +52,8 @@ export function SettingsPage() {
                 ['Not approved', s.tailnet.refused?.join(', ')],
                 ['Key expires', s.tailnet.expiry && <Time key="e" at={s.tailnet.expiry} />],
                 ['HTTPS', s.tailnet.https ? 'on' : 'off; passkeys and Web Push need it'],
+                ['Past the gateway', s.tailnet.wide_open && <span key="w" className="bad">its policy lets <Foreign text={s.tailnet.wide_open.join(', ')} /> reach every address</span>],
+                ['Problems', s.tailnet.problems && <Problems key="p" list={s.tailnet.problems} />],
               ]} />
             ) : (
               !s.wireguard && <p className="quiet">None.</p>
@@ -69,6 +71,11 @@ export function SettingsPage() {
       )}
     </>
   )
+}
+
+/** Problems are in the words of whoever has them. */
+function Problems({ list }: { list: string[] }) {
+  return <>{list.map((p) => <span key={p} className="sub warn-line"><Foreign text={p} /></span>)}</>
 }
 
 function AuditPanel() {
