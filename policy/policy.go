@@ -247,6 +247,20 @@ func (library) List() []string                 { return presets.List() }
 // like a secret is hidden, see package veil.
 func Veiled(f *Files, diags hcl.Diagnostics) (*Files, hcl.Diagnostics) { return veil.Over(f, diags) }
 
+// VeiledText is Veiled for texts by any names.
+func VeiledText(texts map[string]string) map[string]string {
+	f := &Files{HCL: make(map[string]*hcl.File, len(texts))}
+	for name, text := range texts {
+		f.HCL[name] = &hcl.File{Bytes: []byte(text)}
+	}
+	f, _ = veil.Over(f, nil)
+	safe := make(map[string]string, len(texts))
+	for name := range texts {
+		safe[name] = string(f.HCL[name].Bytes)
+	}
+	return safe
+}
+
 // WriteDiagnostics writes every diagnostic as file:line:column, the line itself
 // with a caret under what is meant, and the cure.
 func WriteDiagnostics(w io.Writer, f *Files, diags hcl.Diagnostics, color bool) error {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -183,10 +184,13 @@ func (b *Book) Add(ctx context.Context, name, password string, rights route.Righ
 	return b.add(ctx, r)
 }
 
-// add keeps a new operator. The caller holds mu.
+// add keeps a new operator, unless there is one whose name differs in capitals only.
+// The caller holds mu.
 func (b *Book) add(ctx context.Context, r record) (Operator, error) {
-	if _, ok := b.people[r.Name]; ok {
-		return Operator{}, fmt.Errorf("operator %s: %w", r.Name, ErrExists)
+	for name := range b.people { // a configuration that names one means the other, too
+		if strings.EqualFold(name, r.Name) {
+			return Operator{}, fmt.Errorf("operator %s: %w", name, ErrExists)
+		}
 	}
 	if err := b.put(ctx, bucketOperators, r.Name, r); err != nil {
 		return Operator{}, err

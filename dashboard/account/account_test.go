@@ -167,3 +167,23 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+// Two operators whose names differ in capitals only would be one to a configuration
+// that names either.
+func TestNamesThatDifferInCapitalsAreOne(t *testing.T) {
+	b := newBook(t, empty{}, time.Now)
+	if _, err := b.Add(t.Context(), "ana@acme.dev", "", route.RightsOf(route.Viewer)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Ana@acme.dev", "ANA@ACME.DEV", "ana@acme.dev"} {
+		if _, err := b.Add(t.Context(), name, "", route.RightsOf(route.Admin)); !errors.Is(err, ErrExists) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := b.SetPasskeys(t.Context(), name, func(p []Passkey) []Passkey { return p }); (err == nil) != (name == "ana@acme.dev") {
+			t.Errorf("passkeys of %s: %v", name, err)
+		}
+	}
+	if len(b.List()) != 1 {
+		t.Errorf("%+v", b.List())
+	}
+}

@@ -44,6 +44,7 @@ type Book struct {
 	Replayer Replayer
 	Aid      Aid
 	Reader   Reader
+	Veil     Veil  // for who may look and not edit
 	Pair     *Pair // nil: one person is enough
 }
 
@@ -106,8 +107,8 @@ func (b *Book) Routes() route.Table {
 	const at = "/api/v1/policy"
 	return append(append(b.pairRoutes(at), b.aidRoutes(at)...), route.Table{
 		{
-			Method: "GET", Pattern: at, Right: route.Viewer, Do: route.Out(b.text),
-			Doc: "The configuration as text: every file, and every block with where it stands.",
+			Method: "GET", Pattern: at, Right: route.Viewer, Do: route.Out(b.source),
+			Doc: "The configuration as text: every file, and every block with where it stands. A key that somebody typed into it is shown to who may edit it only.",
 		},
 		{
 			Method: "POST", Pattern: at + "/check", Right: route.Editor, Quiet: true, Do: route.Take(b.check),
@@ -160,11 +161,6 @@ func (b *Book) Routes() route.Table {
 	}...)
 }
 
-func (b *Book) text(r *http.Request) (action.SourceText, error) {
-	t, err := b.Editor.Text(r.Context())
-	return t, told(err, nil)
-}
-
 func (b *Book) check(r *http.Request, d action.Draft) (action.Preview, error) {
 	p, err := b.Editor.Preview(r.Context(), d, func(list []action.Guarded) error { return permit(r, list) })
 	return p, told(err, nil)
@@ -173,9 +169,9 @@ func (b *Book) check(r *http.Request, d action.Draft) (action.Preview, error) {
 func (b *Book) apply(r *http.Request, p Proposal) (Taken, error) { return b.take(r, p.Draft, p.Note) }
 
 func (b *Book) blocks(r *http.Request) ([]action.Declared, error) {
-	t, err := b.Editor.Text(r.Context())
+	t, err := b.source(r)
 	if err != nil {
-		return nil, told(err, nil)
+		return nil, err
 	}
 	list := []action.Declared{}
 	kind := r.URL.Query().Get("kind")
@@ -188,9 +184,9 @@ func (b *Book) blocks(r *http.Request) ([]action.Declared, error) {
 }
 
 func (b *Book) block(r *http.Request) (Standing, error) {
-	t, err := b.Editor.Text(r.Context())
+	t, err := b.source(r)
 	if err != nil {
-		return Standing{}, told(err, nil)
+		return Standing{}, err
 	}
 	kind, name := r.PathValue("kind"), r.PathValue("name")
 	for _, d := range t.Blocks {
@@ -218,9 +214,9 @@ func (b *Book) removeBlock(r *http.Request, why Reason) (Taken, error) {
 func one(e action.Edit) action.Draft { return action.Draft{Edits: []action.Edit{e}} }
 
 func (b *Book) file(r *http.Request) (action.SourceFile, error) {
-	t, err := b.Editor.Text(r.Context())
+	t, err := b.source(r)
 	if err != nil {
-		return action.SourceFile{}, told(err, nil)
+		return action.SourceFile{}, err
 	}
 	for _, f := range t.Files {
 		if f.Name == r.PathValue("file") {
@@ -244,6 +240,7 @@ func (b *Book) history(r *http.Request) ([]action.Revision, error) {
 		return nil, err
 	}
 	list, err := b.Editor.Revisions(r.Context(), before, limit)
+	b.past(r, list...)
 	return list, told(err, nil)
 }
 
@@ -264,8 +261,10 @@ func (b *Book) revision(r *http.Request) (action.Revision, error) {
 	if err != nil {
 		return action.Revision{}, err
 	}
-	rev, err := b.Editor.Revision(r.Context(), n)
-	return rev, told(err, nil)
+	rev := make([]action.Revision, 1)
+	rev[0], err = b.Editor.Revision(r.Context(), n)
+	b.past(r, rev...)
+	return rev[0], told(err, nil)
 }
 
 func (b *Book) rollback(r *http.Request, why Reason) (Taken, error) {

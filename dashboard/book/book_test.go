@@ -254,3 +254,33 @@ func TestAnEditDecidesTheNextRequest(t *testing.T) {
 		t.Errorf("%+v", taken.Preview)
 	}
 }
+
+// TestT47_AKeyInTheConfigurationIsForEditors: where somebody typed a key into a file,
+// whoever may look and not edit reads stars, in what is in force and in what was.
+func TestT47_AKeyInTheConfigurationIsForEditors(t *testing.T) {
+	const typed, later = "ghp_0123456789abcdefghijklmnopqrstuvwxyz", "glpat-abcdefghijklmnopqrst"
+	h := &house{t, lab.New(t, strings.Replace(rules, "# Nobody deletes.", "# Nobody deletes with "+typed+".", 1))}
+	var taken book.Taken
+	rule := strings.Replace(moreDeletions, "{", "{\n  reason = \"Ask for "+later+".\"", 1)
+	h.as("editor", "PUT", "/blocks/rule/no%20deletions", h.etag(), hcl("# Not with "+typed+".\n"+rule)).into(t, &taken)
+	var text action.SourceText
+	h.as("editor", "GET", "", "", "").into(t, &text)
+	last := fmt.Sprintf("/history/%d", taken.Revision.Number)
+	for _, path := range []string{"", "/blocks", "/blocks/rule/no%20deletions", "/files/" + text.Files[0].Name, "/history", last} {
+		for who, sees := range map[string]bool{"viewer": false, "approver": false, "editor": true, "admin": true} {
+			got := h.as(who, "GET", path, "", "")
+			if got.status != 200 || strings.Contains(got.body, later) != sees || strings.Contains(got.body, typed) && !sees {
+				t.Errorf("%s of %s: %d %s", path, who, got.status, got.body)
+			}
+			if !strings.Contains(got.body, "no deletions") || !strings.Contains(got.body, "PURGE") && path != "/history/1" {
+				t.Errorf("%s of %s: more is gone than the key: %s", path, who, got.body)
+			}
+		}
+	}
+	var seen, real action.SourceText
+	h.as("viewer", "GET", "", "", "").into(t, &seen)
+	h.as("editor", "GET", "", "", "").into(t, &real)
+	if a, b := seen.Files[0].Text, real.Files[0].Text; len(a) != len(b) || seen.Revision != real.Revision {
+		t.Errorf("what is hidden moves what is not:\n%s\n%s", a, b)
+	}
+}

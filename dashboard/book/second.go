@@ -98,7 +98,7 @@ func (b *Book) propose(r *http.Request, d action.Draft, by Author) (Taken, error
 	return Taken{Preview: p, Waits: &kept}, nil
 }
 
-func (b *Book) proposals(*http.Request) ([]pair.Proposal, error) {
+func (b *Book) proposals(r *http.Request) ([]pair.Proposal, error) {
 	if b.Pair == nil {
 		return []pair.Proposal{}, nil
 	}
@@ -106,6 +106,7 @@ func (b *Book) proposals(*http.Request) ([]pair.Proposal, error) {
 	for i := range list {
 		list[i].Draft, list[i].Touches = action.Draft{}, nil // one by itself has them
 	}
+	b.drafts(r, list)
 	return list, nil
 }
 

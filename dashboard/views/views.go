@@ -74,8 +74,9 @@ func (s *Shelf) Routes() route.Table {
 	}
 }
 
-// of gives the key of the caller's views.
-func of(r *http.Request) string { return strings.ToLower(route.Name(r)) }
+// of gives the key of the caller's views: their name as it is. Two names that differ
+// in a capital only may be of two people.
+func of(r *http.Request) string { return route.Name(r) }
 
 func (s *Shelf) read(ctx context.Context, key string) ([]View, error) {
 	b, ok, err := s.Store.Get(ctx, bucket, key)

@@ -83,7 +83,7 @@ func (n *Node) newBook(ctx context.Context) (*paper.Drafter, *book.Book) {
 		Desk: n.Desk, Current: n.Roster.Current,
 		Sketcher: &sketch.Sketcher{Source: e, Rules: n.Rules.Current, Tables: n.o.Build.Policy.Tables},
 	}
-	return drafter, &book.Book{Editor: author{e}, Aid: author{e}, Reader: author{e}, Replayer: recorded.New(recorded.Replayer{
+	return drafter, &book.Book{Veil: policy.VeiledText, Editor: author{e}, Aid: author{e}, Reader: author{e}, Replayer: recorded.New(recorded.Replayer{
 		Draft: e.Draft, Current: n.Rules.Current, Export: n.Journal.Export, Tables: n.o.Build.Policy.Tables,
 	})}
 }
