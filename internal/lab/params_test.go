@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // valuesJob has rules that only the values of a statement can decide.
@@ -150,8 +151,37 @@ func TestT37_ValuesAreJudgedWhenTheyAreBound(t *testing.T) {
 			run("", askFor, "ann")
 		})
 	}
+	t.Run("SQL's own", func(t *testing.T) { valuesOfExecute(t, open("")) })
 	t.Run("pipeline", func(t *testing.T) { valuesInAPipeline(t, open("")) })
 	t.Run("reload", func(t *testing.T) { valuesAfterAReload(t, l, open("")) })
+}
+
+// valuesOfExecute gives values to what SQL prepared, in SQL and by the protocol.
+func valuesOfExecute(t *testing.T, c *pgx.Conn) {
+	talk(t, c, say("PREPARE p(text) AS "+askFor))
+	by := func(name string) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{
+			&pgproto3.Bind{PreparedStatement: "p", Parameters: [][]byte{[]byte(name)}}, &pgproto3.Execute{}, &pgproto3.Sync{},
+		}
+	}
+	for _, step := range []struct {
+		messages []pgproto3.FrontendMessage
+		want     string
+	}{
+		{[]pgproto3.FrontendMessage{say("EXECUTE p('ann')")}, "1 I"},
+		{[]pgproto3.FrontendMessage{say("EXECUTE p('bob')")}, "42501 I"},
+		{[]pgproto3.FrontendMessage{say("EXECUTE p('bob'::text)")}, "42501 I"},
+		{[]pgproto3.FrontendMessage{say("EXECUTE p('b' || 'ob')")}, "42501 I"},
+		{[]pgproto3.FrontendMessage{say("EXPLAIN ANALYZE EXECUTE p('bob')")}, "42501 I"},
+		{bound("", "EXECUTE p('ann')"), "1 more I"},
+		{bound("", "EXECUTE p('bob')"), "42501 I"},
+		{by("ann"), "1 I"},
+		{by("bob"), "42501 I"},
+	} {
+		if got := talk(t, c, step.messages...); got != step.want {
+			t.Errorf("%+v: %s, want %s", step.messages[0], got, step.want)
+		}
+	}
 }
 
 // valuesInAPipeline sends one after the other without waiting.

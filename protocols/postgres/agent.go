@@ -194,6 +194,9 @@ func (s *session) bind(ctx context.Context, m wire.Message) error {
 		if err := s.readInto(ctx, a, "EXECUTE "+statement.Quote(name)); err != nil {
 			return err
 		}
+		if err := a.learnParams(m, nil); err != nil {
+			return err
+		}
 		st = &ledger.Statement{Name: name, Parts: a.plain, Summary: a.act.Summary}
 	}
 	a.portal = ledger.Portal{Name: portal, Statement: st}

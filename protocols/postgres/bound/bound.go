@@ -51,7 +51,7 @@ func Params(rest []byte, types []uint32) (values []string, ok bool) {
 			typ = types[i]
 		}
 		if !v.Binary {
-			values[i], ok = string(v.Bytes), asWritten(typ, v.Bytes)
+			values[i], ok = string(v.Bytes), AsWritten(typ, v.Bytes)
 		} else {
 			values[i], ok = text(typ, v.Bytes)
 		}
@@ -62,10 +62,10 @@ func Params(rest []byte, types []uint32) (values []string, ok bool) {
 	return values, true
 }
 
-// asWritten reports whether a text is written as the server writes it: 07 and +7 are 7
-// to it, true is t, and another text to a rule. What the agent keeps the type of is
+// AsWritten reports whether a text is written as the server writes it: 07 and +7 are 7
+// to it, true is t, and another text to a rule. What the agent keeps the type of, 0, is
 // taken for whatever it may be.
-func asWritten(typ uint32, b []byte) bool {
+func AsWritten(typ uint32, b []byte) bool {
 	text := string(b)
 	switch typ {
 	case typeText, typeVarchar, typeBPChar, typeName, typeJSON, typeJSONB:

@@ -95,7 +95,7 @@ func FuzzParams(f *testing.F) {
 		}
 		values, _ := Params(rest, list)
 		for i, v := range values {
-			if i < len(list) && v != "" && !asWritten(list[i], []byte(v)) && utf8.ValidString(v) {
+			if i < len(list) && v != "" && !AsWritten(list[i], []byte(v)) && utf8.ValidString(v) {
 				t.Errorf("%q of type %d", v, list[i])
 			}
 		}

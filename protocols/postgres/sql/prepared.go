@@ -91,6 +91,9 @@ func execute(p action.Part, f *Facts, behind []action.Part) action.Part {
 	s.ReadOnly = p.Effects == action.EffectRead && !s.Opaque && !s.ReadWrite
 	joined := *f
 	joined.Shape = &s
+	if s.MaxParam > 0 && len(f.Given) >= s.MaxParam {
+		joined.Params = f.Given
+	}
 	p.Facts = &joined
 	return p
 }
@@ -114,6 +117,7 @@ func add(s, o *Shape, first bool) {
 	s.Settings = union(s.Settings, o.Settings)
 	s.Sets = slices.Concat(s.Sets, o.Sets)
 	s.HasWhere = s.HasWhere && o.HasWhere
+	s.MaxParam = max(s.MaxParam, o.MaxParam)
 	s.CopyIn, s.CopyOut = s.CopyIn || o.CopyIn, s.CopyOut || o.CopyOut // the protocol prepares any statement
 	s.Opaque = s.Opaque || o.Opaque
 	s.Declares, s.Keeps = union(s.Declares, o.Declares), s.Keeps || o.Keeps

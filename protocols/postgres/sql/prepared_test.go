@@ -3,6 +3,7 @@
 package sql
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -73,6 +74,57 @@ func TestT36_ExecuteIsNeverHarmlessByItself(t *testing.T) {
 	a := New(0)
 	for _, text := range []string{"EXECUTE q", "EXECUTE q(1)", "EXPLAIN EXECUTE q", "EXPLAIN ANALYZE EXECUTE q", "CREATE TABLE t AS EXECUTE q"} {
 		mustBe(t, a, text, action.EffectUnknown)
+	}
+}
+
+// TestT37_ExecuteTellsItsValues: what EXECUTE gives is known where it stands there as
+// it is, and never taken for nothing.
+func TestT37_ExecuteTellsItsValues(t *testing.T) {
+	a := New(1 << 20)
+	parse := func(text string) []action.Part {
+		t.Helper()
+		parts, err := a.Parse(text, confirmed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parts
+	}
+	prepared := parse("PREPARE p AS SELECT id FROM people WHERE name = $1 AND age = $2")
+	if v, state := params(prepared[0].Facts.(*Facts)); state != action.Absent {
+		t.Errorf("a PREPARE has %q, %v", v, state)
+	}
+	lookup := func(string) []action.Part { return prepared }
+	for _, tt := range []struct{ text, want string }{
+		{"EXECUTE p('bob', 7)", `["bob" "7"]`},
+		{"EXECUTE p('o''hara', -7)", `["o'hara" "-7"]`},
+		{"EXECUTE p($$bob$$, NULL)", `["bob" ""]`},
+		{"EXPLAIN ANALYZE EXECUTE p('bob', 7)", `["bob" "7"]`},
+		{"CREATE TABLE t AS EXECUTE p('bob', 7)", `["bob" "7"]`},
+		{"EXECUTE p('bob', 7, 8)", `["bob" "7" "8"]`},
+		{"EXECUTE p('bob')", "unknown"},
+		{"EXECUTE p", "unknown"},
+		{"EXECUTE p('bob', '07')", "unknown"},
+		{"EXECUTE p('bob', 1.5)", "unknown"},
+		{"EXECUTE p('bob', true)", "unknown"},
+		{"EXECUTE p('bob'::text, 7)", "unknown"},
+		{"EXECUTE p('b' || 'ob', 7)", "unknown"},
+		{"EXECUTE p(B'1', 7)", "unknown"},
+		{"EXECUTE p((SELECT 'bob'), 7)", "unknown"},
+	} {
+		parts, err := Resolve(parse(tt.text), lookup)
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		got := "unknown"
+		if v, state := params(parts[0].Facts.(*Facts)); state == action.Known {
+			got = fmt.Sprintf("%q", v)
+		} else if state != action.Unknown {
+			got = fmt.Sprint(state)
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.text, got, tt.want)
+		}
 	}
 }
 

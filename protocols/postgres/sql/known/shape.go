@@ -44,6 +44,7 @@ type Shape struct {
 	// What the wire needs to follow the session.
 	Prepares    string   `json:"prepares,omitempty"`    // PREPARE: the name
 	Executes    string   `json:"executes,omitempty"`    // EXECUTE: the name, also inside EXPLAIN and CREATE TABLE AS
+	Given       []string `json:"-"`                     // to it, in text form, "" for NULL; nil: nothing, or not all is constant
 	Deallocates string   `json:"deallocates,omitempty"` // DEALLOCATE: the name; "*" for all, as DISCARD ALL does
 	Declares    []string `json:"-"`                     // DECLARE: the cursor
 	Keeps       bool     `json:"-"`                     // it outlives its transaction: WITH HOLD

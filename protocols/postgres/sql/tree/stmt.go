@@ -8,6 +8,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/postgres/sql/known"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree/clause"
+	"sallyport.dev/sallyport/protocols/postgres/sql/tree/constant"
 	"sallyport.dev/sallyport/protocols/postgres/sql/tree/ident"
 
 	pgquery "github.com/pganalyze/pg_query_go/v6"
@@ -135,7 +136,7 @@ func (w *walker) wrapper(m protoreflect.Message, sc *scope) bool {
 		w.shape.Prepares = n.Name
 		w.query(n.Query, sc)
 	case *pgquery.ExecuteStmt:
-		w.shape.Executes = n.Name
+		w.shape.Executes, w.shape.Given = n.Name, constant.List(n.Params)
 		w.children(m, sc)
 	case *pgquery.DeclareCursorStmt:
 		w.shape.Declares, w.shape.Keeps = []string{n.Portalname}, n.Options&cursorHold != 0
