@@ -56,6 +56,9 @@ type Decision struct {
 	Asks    []Asking `json:"asks,omitempty"`   // each must be answered; only with Ask
 	Would   []string `json:"would,omitempty"`  // rules in observe mode that would have made it stricter
 	Counts  []Count  `json:"counts,omitempty"` // rules whose limit it needs room in before it is sent
+	// Effects are all that the action may have, as the operations of its service tell
+	// them; 0 where nobody has judged it so far as that.
+	Effects Effects `json:"-"`
 	// Approval is the id of the ask that waits for an answer, or had one; "" where
 	// nobody was asked.
 	Approval string `json:"approval,omitempty"`

@@ -135,12 +135,17 @@ func (d *Desk) grave(k *ask) bool {
 	})
 }
 
-// harms reports whether an action destroys something or changes who may do what: a yes
-// to that takes a fresh proof, whatever the approver wants else.
-func harms(a *action.Action) bool {
-	return slices.ContainsFunc(a.Parts, func(p action.Part) bool {
-		return p.Effects&(action.EffectDestructive|action.EffectAdmin) != 0
-	})
+// harms reports whether an action may destroy something or change who may do what, as
+// what nothing classifies may: a yes to that takes a fresh proof, whatever the
+// approver wants else. The service's operations know that better than its protocol.
+func harms(a *action.Action, dec action.Decision) bool {
+	does := dec.Effects
+	for _, p := range a.Parts {
+		if dec.Effects == 0 {
+			does |= p.Effects
+		}
+	}
+	return does&(action.EffectDestructive|action.EffectAdmin|action.EffectUnknown) != 0
 }
 
 // member reports whether a person belongs to an approver as it is declared now.

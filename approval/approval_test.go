@@ -100,7 +100,7 @@ type deed struct {
 	id, agent, user, body, alike, host string
 	dst                                netip.AddrPort
 	asks                               []action.Asking
-	effects                            action.Effects
+	effects, judged                    action.Effects // by the protocol, by the rules
 }
 
 func (e deed) action() (*action.Action, action.Decision) {
@@ -115,7 +115,7 @@ func (e deed) action() (*action.Action, action.Decision) {
 		Summary: "DELETE /repos/acme/site", Digest: []byte(e.body), Sample: []byte("{}"), Alike: e.alike, Host: e.host, Dst: e.dst,
 		Parts: []action.Part{{Effects: e.effects}},
 	}
-	return a, action.Decision{Verdict: action.Ask, Rule: e.asks[0].Rule, Asks: e.asks}
+	return a, action.Decision{Verdict: action.Ask, Rule: e.asks[0].Rule, Asks: e.asks, Effects: e.judged}
 }
 
 func asked(names ...string) []action.Asking {

@@ -62,7 +62,7 @@ func (d *Desk) file(a *action.Action, q *question) (*ask, error) {
 	var lives time.Duration
 	k.hold, lives = d.terms(k.asks)
 	k.req.Created, k.req.Expires = now, now.Add(lives)
-	k.req.Needs, k.req.StepUp = d.count(&k.req, k), d.grave(k) || harms(a)
+	k.req.Needs, k.req.StepUp = d.count(&k.req, k), d.grave(k) || harms(a, q.dec)
 	k.step.Lock()
 	defer k.step.Unlock()
 	if other, err := d.place(k, now); err != nil || other != nil {

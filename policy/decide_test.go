@@ -320,6 +320,12 @@ rule "keys may be read" {
 			t.Errorf("%s: %s need %d (%s), want %s", req, d.Verdict, d.Need, d.Reason, want)
 		}
 	}
+	for req, want := range map[string]string{"POST /search": "read", "POST /searches": "write", "GET /other": "read"} {
+		method, path, _ := strings.Cut(req, " ")
+		if d := p.Decide(request(p, "api", method, path)); d.Effects.String() != want && d.Verdict != action.Deny {
+			t.Errorf("%s: it does %s, want %s", req, d.Effects, want)
+		}
+	}
 	if checks := checksOf(p.Explain(request(p, "api", "GET", "/keys")).Parts[0].Rules, "keys may be read"); !strings.Contains(checks, "operations=list, keys/partly") {
 		t.Errorf("checks: %s", checks)
 	}

@@ -44,6 +44,7 @@ type ruling struct {
 	would   []string
 	need    action.Need
 	counts  []*Rule // rules with a limit that matched
+	effects action.Effects
 }
 
 // Decide says what the rules of the service have to say about an action of an
@@ -83,12 +84,13 @@ func (j *judge) decide() action.Decision {
 			return action.Decision{Verdict: action.Deny, Rule: r.by, Reason: r.reason, Would: r.would}
 		}
 		j.total.join(r)
+		j.total.effects |= j.effects
 	}
 	t := &j.total
 	if t.need != 0 {
 		return action.Decision{Need: t.need}
 	}
-	return action.Decision{Verdict: t.verdict, Rule: t.by, Reason: t.reason, Asks: t.asks, Would: t.would, Counts: j.counts()}
+	return action.Decision{Verdict: t.verdict, Rule: t.by, Reason: t.reason, Asks: t.asks, Would: t.would, Counts: j.counts(), Effects: t.effects}
 }
 
 // join adds the ruling on one more part.
