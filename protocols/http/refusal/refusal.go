@@ -169,7 +169,7 @@ type document struct {
 // Write answers a request with p, in the shape of RFC 9457 and of p.
 func (p *Problem) Write(w http.ResponseWriter, method string) {
 	d := document{
-		Type: problemBase + p.Kind, Title: p.Title, Status: p.Status, Rule: p.Rule, Reason: p.Reason, Detail: p.Reason,
+		Type: problemBase + p.Kind, Title: p.Title, Status: p.Status, Rule: p.Rule, Reason: p.Reason, Detail: p.detail(),
 		ID: p.ID, Next: p.Next, Ask: p.Ask, URL: p.operation(),
 	}
 	media := p.shape(&d)

@@ -43,7 +43,7 @@ func TestARefusalInEveryShape(t *testing.T) {
 		{refusal.Google, refusal.Unreachable("I"), "application/problem+json", "https://sallyport.dev/problems/upstream-failed", map[string]any{"code": 502.0, "status": "UNAVAILABLE"}, nil},
 	} {
 		media, doc := answer(c.p, c.shape)
-		if media != c.media || doc["type"] != c.typ || doc["reason"] != c.p.Reason || doc["detail"] != c.p.Reason || doc["status"] != float64(c.p.Status) {
+		if media != c.media || doc["type"] != c.typ || doc["reason"] != c.p.Reason || doc["detail"] != c.p.Reason+" "+c.p.Next || c.p.Next == "" || doc["status"] != float64(c.p.Status) {
 			t.Errorf("shape %d: %s %v", c.shape, media, doc)
 		}
 		for name, want := range c.top {

@@ -83,6 +83,10 @@ func (p *Problem) word(forbidden, tooMany, wrong, failed string) string {
 	return wrong
 }
 
+// detail says what a client needs that shows nothing else (RFC 9457, section 3.1.4): why,
+// and what would put it right. The members reason and next_step are the two for programs.
+func (p *Problem) detail() string { return strings.TrimSpace(p.Reason + " " + p.Next) }
+
 // words say in one line why, and what the agent may do now.
 func (p *Problem) words() string {
 	parts := []string{p.Title + ":", p.Reason}
