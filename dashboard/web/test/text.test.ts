@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asCurl, asPsql, readSample, shell } from '../src/lib/command'
-import { cell, csv } from '../src/lib/export'
+import { cell, csv, ndjson } from '../src/lib/export'
 import { bytes, countdown, duration } from '../src/lib/format'
-import { prettyJSON, prettySQL, tokensOfJSON, tokensOfSample, tokensOfSQL, type Token } from '../src/lib/highlight'
+import { marksOf, prettyEvents, prettyJSON, prettySQL, tokensOfEvents, tokensOfJSON, tokensOfSample, tokensOfSQL, type Token } from '../src/lib/highlight'
 import { hidden, pieces } from '../src/lib/reveal'
 import type { ActionRecord } from '../src/lib/types'
 
@@ -39,6 +39,23 @@ test('a CSV has one line for each record', () => {
   assert.match(lines[1]!, /"GET ""a"""/)
 })
 
+test('tokens and cost are columns, and what has no price has no cost', () => {
+  const row = { seq: 1, id: 'A', time: '2026-01-01T00:00:00Z', agent: { name: 'x' }, kind: 'request' }
+  const usage = { provider: 'openai', asked: 'gpt', model: 'gpt-1', input: 600, cache_read: 400, output: 100, reasoning: 40, cost_nano: 2500000 }
+  const [head, priced, free, other] = csv([{ ...row, usage: { ...usage, price: '2026-11' } }, { ...row, usage }, row]).trimEnd().split('\r\n')
+  const of = (line: string) => Object.fromEntries(line.split(',').map((v, i) => [head!.split(',')[i], v]))
+  assert.deepEqual(
+    ['provider', 'model', 'input_tokens', 'cached_tokens', 'output_tokens', 'reasoning_tokens', 'estimated', 'cost_usd'].map((n) => of(priced!)[n]),
+    ['openai', 'gpt-1', '1000', '400', '100', '40', 'false', '0.0025'],
+  )
+  assert.equal(of(free!).cost_usd, '')
+  assert.equal(of(other!).input_tokens, '')
+  const lines = ndjson([{ ...row, usage: { ...usage, price: '2026-11' } }, row]).trimEnd().split('\n').map((l) => JSON.parse(l))
+  assert.equal(lines[0].cost_usd, 0.0025)
+  assert.equal(lines[0].input_tokens, 1000)
+  assert.equal('cost_usd' in lines[1], false)
+})
+
 test('letters that are not seen are marked, and nothing is lost', () => {
   const all = 'a\u202eb\u200bc\u0000d\u{e0041}e\ud800f\n\tg\u00e9\u4e2d\u{1f600}'
   assert.equal(pieces(all).map((p) => p.text).join(''), all)
@@ -51,8 +68,25 @@ test('colouring changes no letter', () => {
     assert.equal(joined(tokensOfJSON(s)), s)
     assert.equal(joined(tokensOfSQL(s)), s)
     assert.equal(joined(tokensOfSample(s)), s)
+    for (const t of [s, `data: ${s}`, `event: x\n: note\ndata: ${s}\n\n`]) assert.equal(joined(tokensOfEvents(t)), t)
+    assert.equal(marksOf(`a[hidden]${s}`).map((m) => m.text).join(''), `a[hidden]${s}`)
   }
   assert.deepEqual(tokensOfSample('a<U+202E>b').map((t) => t.kind), ['', 'mark', ''])
+})
+
+test('what came back is laid out as far as it goes, and what was taken out is marked', () => {
+  for (const [s, want] of [
+    ['{"a":[1,{"b":"x', '{\n  "a": [\n    1,\n    {\n      "b": "x'],
+    ['{"a":', '{\n  "a": '],
+    ['{"a":"x\\', '{\n  "a": "x\\'],
+    ['[ ', '[\n  '],
+    ['{', '{\n  '],
+    ['no', null],
+  ] as const) {
+    assert.equal(prettyJSON(s, true), want, s)
+  }
+  assert.equal(prettyEvents('event: x\ndata: {"a":1}\n\ndata: [DONE]\n{"b":[]}\n{"c":'), 'event: x\ndata: {\n  "a": 1\n}\n\ndata: [DONE]\n{\n  "b": []\n}\n{"c":')
+  assert.deepEqual(marksOf('"[hidden]" ************ *** token=%5Bhidden%5D').filter((m) => m.gone).map((m) => m.text), ['[hidden]', '************', '%5Bhidden%5D'])
 })
 
 test('JSON is laid out as it stands', () => {
@@ -92,6 +126,6 @@ test('facts become a command', () => {
 
 test('figures are said as people say them', () => {
   assert.deepEqual([900, 1_500_000, 12_000_000, 61_000_000_000].map(duration), ['1 µs', '1.5 ms', '12 ms', '1 min 1 s'])
-  assert.deepEqual([0, 999, 1500, 25_000_000].map(bytes), ['0 B', '999 B', '1.5 kB', '25 MB'])
+  assert.deepEqual([0, 1023, 1536, 25_000_000].map(bytes), ['0 B', '1023 B', '1.5 KiB', '23.8 MiB'])
   assert.deepEqual([countdown(61_000, 0), countdown(0, 5), countdown(3_661_000, 0)], ['1:01', '0:00', '1:01:01'])
 })

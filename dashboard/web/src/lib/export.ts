@@ -1,4 +1,5 @@
 import type { Row } from './types'
+import { promptOf } from './usage'
 
 // What leaves the browser as a file. A spreadsheet takes a cell that begins with
 // one of these for a formula; an agent chooses what stands in many cells.
@@ -31,7 +32,26 @@ const columns: [string, (r: Row) => unknown][] = [
   ['sent', (r) => r.sent],
   ['received', (r) => r.received],
   ['session', (r) => r.session],
+  ['provider', (r) => r.usage?.provider],
+  ['model', (r) => r.usage && (r.usage.model || r.usage.asked)],
+  ['input_tokens', (r) => r.usage && promptOf(r.usage)],
+  ['cached_tokens', (r) => r.usage && (r.usage.cache_read ?? 0)],
+  ['output_tokens', (r) => r.usage && (r.usage.output ?? 0)],
+  ['reasoning_tokens', (r) => r.usage && (r.usage.reasoning ?? 0)],
+  ['estimated', (r) => r.usage && Boolean(r.usage.estimated)],
+  ['cost_usd', (r) => (r.usage?.price ? dollars(r.usage.cost_nano ?? 0) : '')], // empty: it has no price
 ]
+
+/** dollars writes billionths of a dollar as a number that a spreadsheet adds up. */
+const dollars = (nano: number) => Number((nano / 1e9).toFixed(9))
+
+/** flat is a row with its tokens and its cost beside the rest, under the names that
+ * the columns have. */
+const flat = (r: Row) => {
+  if (!r.usage) return r
+  const own = columns.slice(columns.findIndex(([name]) => name === 'input_tokens')).map(([name, of]) => [name, of(r)])
+  return { ...r, ...Object.fromEntries(own.filter(([, v]) => v !== '')) }
+}
 
 export function csv(rows: Iterable<Row>): string {
   const lines = [columns.map(([name]) => name).join(',')]
@@ -41,7 +61,7 @@ export function csv(rows: Iterable<Row>): string {
 
 export function ndjson(rows: Iterable<Row>): string {
   let out = ''
-  for (const r of rows) out += JSON.stringify(r) + '\n'
+  for (const r of rows) out += JSON.stringify(flat(r)) + '\n'
   return out
 }
 
