@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -146,7 +147,7 @@ func TestDoctorMeasuresThePath(t *testing.T) {
 }
 
 func TestDoctorOnATailnet(t *testing.T) {
-	s, m, _, _ := inTailnet(t)
+	s, m, control, _ := inTailnet(t)
 	m.believe()
 	internet(t)
 	wall(t)
@@ -155,9 +156,11 @@ func TestDoctorOnATailnet(t *testing.T) {
 		"local networks go through it, too", "the routes of services are taken", "the tailnet's word on names is taken", "no other node of the tailnet is in sight") {
 		expect(t, found, check, "ok")
 	}
-	out, _ := exec.Command(s.binary(), "doctor", "--json", "--gateway", filepath.Join(s.dir, "state/admin.sock")).Output() //nolint:errcheck // something is wrong
+	cmd := exec.Command(s.binary(), "doctor", "--json", "--gateway", filepath.Join(s.dir, "state/admin.sock"))
+	cmd.Env = append(os.Environ(), control.trust)
+	out, _ := cmd.Output() //nolint:errcheck // something is wrong
 	found = findings(t, string(out))
-	for _, check := range []string{"the node runs in the tailnet", "every route is approved", "the node has its tags", "the tailnet gives certificates", "agents are told to ask the gateway for names"} {
+	for _, check := range []string{"the node runs in the tailnet", "every route is approved", "the node has its tags", "the tailnet gives certificates", "agents are told to ask the gateway for names", "the clock is right"} {
 		expect(t, found, check, "ok")
 	}
 	// The test control server lets everybody reach everything.
