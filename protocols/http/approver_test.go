@@ -28,7 +28,7 @@ func asksFor(t *testing.T, svc *action.Service, r *http.Request, body string) *a
 func amazon(t *testing.T, uri, scope, payload string, fields http.Header) *ask.Ask {
 	t.Helper()
 	h := http.Header{
-		"Authorization":        {"AWS4-HMAC-SHA256 Credential=AKIADUMMY/20260101/" + scope + "/aws4_request, SignedHeaders=host, Signature=0"},
+		"Authorization":        {"AWS4-HMAC-SHA256 Credential=AKIADUMMY/20260101/" + scope + "/aws4_request, SignedHeaders=host, Signature=" + strings.Repeat("0", 64)},
 		"X-Amz-Date":           {"20260101T000000Z"},
 		"X-Amz-Content-Sha256": {payload},
 		"X-Amz-Security-Token": {canary},

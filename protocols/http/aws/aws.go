@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,19 +42,19 @@ var (
 )
 
 // Read takes the scope out of the signature that an agent put on a request, in its
-// header or, presigned, in its query. Who signed, and whether rightly, is of no
-// matter: nothing of it is sent.
+// header or, presigned, in its query. It must have the shape of one; who signed, and
+// whether rightly, is of no matter: nothing of it is sent.
 func Read(header http.Header, query string) (*Scope, error) {
-	credential, err := credential(header, query)
+	sig, err := read(header, query)
 	if err != nil {
 		return nil, err
 	}
-	parts := strings.Split(credential, "/") // KEY/DATE/REGION/SERVICE/aws4_request
-	if len(parts) < 5 || parts[len(parts)-1] != "aws4_request" {
+	parts := strings.Split(sig.credential, "/") // KEY/DATE/REGION/SERVICE/aws4_request
+	if len(parts) < 5 || parts[0] == "" || parts[len(parts)-1] != "aws4_request" {
 		return nil, errShape
 	}
 	s := &Scope{Region: parts[len(parts)-3], Service: parts[len(parts)-2]}
-	if !name(s.Region) || !name(s.Service) {
+	if !name(s.Region) || !name(s.Service) || !sig.whole(parts[len(parts)-4]) {
 		return nil, errShape
 	}
 	switch values := header[contentSHA256]; {
@@ -71,31 +70,6 @@ func Read(header http.Header, query string) (*Scope, error) {
 		return nil, errChunks
 	}
 	return nil, errShape
-}
-
-// credential gives the Credential of a signature.
-func credential(header http.Header, query string) (string, error) {
-	switch values := header["Authorization"]; {
-	case len(values) > 1:
-		return "", errShape
-	case len(values) == 1:
-		rest, ok := strings.CutPrefix(values[0], algorithm+" ")
-		if !ok {
-			return "", errShape
-		}
-		for part := range strings.SplitSeq(rest, ",") {
-			if c, ok := strings.CutPrefix(textproto.TrimString(part), "Credential="); ok {
-				return c, nil
-			}
-		}
-		return "", errShape
-	}
-	for pair := range strings.SplitSeq(query, "&") {
-		if c, ok := strings.CutPrefix(pair, "X-Amz-Credential="); ok {
-			return url.QueryUnescape(c)
-		}
-	}
-	return "", errUnsigned
 }
 
 // name reports whether s can be the name of a region or a service.
