@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
 
 	"sallyport.dev/sallyport/internal/lab"
+	"sallyport.dev/sallyport/internal/sigv4"
 	"sallyport.dev/sallyport/policy/manifest"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/gorilla/websocket"
 	"github.com/jackc/pgx/v5"
 )
@@ -147,6 +151,103 @@ func TestT32_APlaceholderIsGoodInItsPlaceOnly(t *testing.T) {
 	}
 	l.Clean(canary)
 	l.Clean("the-real-key-of-notes")
+}
+
+// TestT32_APlaceholderInASignature: an agent signs with the keys that its environment
+// names, in the header or in the query, and the gateway with the account's; the id of
+// another agent, one in another field and at another service are refused and told of.
+func TestT32_APlaceholderInASignature(t *testing.T) {
+	l := lab.New(t, strings.Replace(dummies, "service.notes]", "service.notes, service.aws]", 1)+`
+service "aws" {
+  hosts   = ["s3.eu-central-1.amazonaws.com"]
+  tls     = { ca = file("upstreams.pem") }
+  posture = "open"
+  env     = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+  auth    = placeholder("AWS_ACCESS_KEY_ID", aws_sigv4({ key = secret.aws_id, secret = secret.aws_key }))
+}
+`)
+	const id, key = "AKIAREALREALREALREAL", "the-real-secret-key-of-aws-0123456789abc"
+	l.Secret("aws_id", id)
+	l.Secret("aws_key", key)
+	l.Secret("notes", "the-real-key-of-notes")
+	l.HTTPS("s3.eu-central-1.amazonaws.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = sigv4.Verify(r, body, id, key, "s3")
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		fmt.Fprint(w, err)
+	}))
+	l.HTTPS("notes.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	laptop := l.Agent("laptop")
+	mine, theirs := environment(t, laptop), environment(t, l.Agent("other"))
+	account := func(env map[string]string) aws.Credentials {
+		return aws.Credentials{AccessKeyID: env["AWS_ACCESS_KEY_ID"], SecretAccessKey: env["AWS_SECRET_ACCESS_KEY"]}
+	}
+	if got := account(mine); len(got.AccessKeyID) != 20 || len(got.SecretAccessKey) != 40 || got.AccessKeyID == theirs["AWS_ACCESS_KEY_ID"] {
+		t.Fatalf("the manifest says %v", mine)
+	}
+	const nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	signed := func(by aws.Credentials) func(*http.Request) error {
+		return func(r *http.Request) error {
+			r.Header.Set("X-Amz-Content-Sha256", nothing)
+			return v4.NewSigner().SignHTTP(t.Context(), by, r, nothing, "s3", "eu-central-1", time.Now())
+		}
+	}
+	alarms := 0
+	for _, c := range []struct {
+		what, host string
+		prepare    func(*http.Request) error
+		status     int
+		alarm      string
+	}{
+		{"its own", "s3.eu-central-1.amazonaws.com", signed(account(mine)), 200, ""},
+		{"its own, presigned", "s3.eu-central-1.amazonaws.com", func(r *http.Request) error {
+			at, _, err := v4.NewSigner().PresignHTTP(t.Context(), account(mine), r, "UNSIGNED-PAYLOAD", "s3", "eu-central-1", time.Now())
+			if err == nil {
+				r.URL, err = url.Parse(at)
+			}
+			return err
+		}, 200, ""},
+		{"any dummy", "s3.eu-central-1.amazonaws.com", signed(aws.Credentials{AccessKeyID: "AKIDAGENT", SecretAccessKey: "dummy"}), 401, ""},
+		{"another agent's", "s3.eu-central-1.amazonaws.com", signed(account(theirs)), 401, "AWS_ACCESS_KEY_ID of agent other for service aws in the header Authorization of what goes to service aws"},
+		{"in another field", "s3.eu-central-1.amazonaws.com", func(r *http.Request) error {
+			r.Header.Set("X-Amz-Meta-Note", "see "+mine["AWS_ACCESS_KEY_ID"])
+			return signed(aws.Credentials{AccessKeyID: "AKIDAGENT", SecretAccessKey: "dummy"})(r)
+		}, 401, "AWS_ACCESS_KEY_ID of agent laptop for service aws in the header X-Amz-Meta-Note of what goes to service aws"},
+		{"the secret half of it", "s3.eu-central-1.amazonaws.com", func(r *http.Request) error {
+			r.Header.Set("X-Amz-Meta-Note", mine["AWS_SECRET_ACCESS_KEY"]+".")
+			return signed(account(mine))(r)
+		}, 200, "AWS_SECRET_ACCESS_KEY of agent laptop for service aws in the header X-Amz-Meta-Note of what goes to service aws"},
+		{"at another service", "notes.example.com", signed(account(mine)), 200, "AWS_ACCESS_KEY_ID of agent laptop for service aws in the header Authorization of what goes to service notes"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+c.host+"/bucket/name?list-type=2", nil)
+		if err == nil {
+			err = c.prepare(r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := laptop.HTTP().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %s %s", c.what, resp.Status, text)
+		}
+		if c.alarm != "" {
+			alarms++
+		}
+		got := l.Records("kind:alarm", alarms)
+		if len(got) != alarms || c.alarm != "" && got[alarms-1].Summary != "the placeholder "+c.alarm {
+			t.Errorf("%s: %d alarms, not %d; the last: %+v", c.what, len(got), alarms, got[max(0, len(got)-1):])
+		}
+	}
+	l.Clean(key)
 }
 
 // TestT32_APlaceholderInAWebSocket: what an agent says over a WebSocket is looked at as

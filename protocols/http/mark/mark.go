@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/aws"
 	"sallyport.dev/sallyport/protocols/http/normal"
 	"sallyport.dev/sallyport/protocols/http/socket"
 	"sallyport.dev/sallyport/vault/placeholder"
@@ -43,7 +44,7 @@ func Head(w *placeholder.Watch, r *http.Request) []action.Shown {
 			}
 			slot := "header " + name
 			variable, mine := own(w, v)
-			if !mine || !normal.CredentialField(name) && !w.Declared(slot) {
+			if !mine || (!normal.CredentialField(name) || aws.Speaks(name)) && !w.Declared(slot) {
 				w.Raise(token, slot)
 				continue
 			}
@@ -120,6 +121,10 @@ func target(w *placeholder.Watch, uri string) (shown []action.Shown) {
 		name, value, _ := strings.Cut(pair, "=")
 		slot := "query " + name
 		plain, err := url.QueryUnescape(value)
+		if name == "X-Amz-Credential" { // a signature that stands in the query
+			plain, _, _ = strings.Cut(plain, "/")
+			slot = "header Authorization"
+		}
 		variable, mine := w.Own(plain)
 		if err != nil || !mine || !normal.CredentialParam(name) && !w.Declared(slot) {
 			w.Raise(token, "query")
