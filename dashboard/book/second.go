@@ -1,6 +1,7 @@
 package book
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -61,6 +62,9 @@ func (b *Book) waits(c route.Caller) bool {
 // taken now.
 func (b *Book) propose(r *http.Request, d action.Draft, by Author) (Taken, error) {
 	c, _ := route.CallerOf(r.Context())
+	if c.Person.Via == "token" {
+		return Taken{}, route.Forbidden("a token is neither of two persons; log in to propose it")
+	}
 	t, err := b.Editor.Text(r.Context())
 	if err != nil {
 		return Taken{}, told(err, nil)
@@ -117,7 +121,7 @@ func (b *Book) waiting(r *http.Request) (pair.Proposal, error) {
 	}
 	p, err := b.Pair.Get(r.PathValue("id"))
 	if err != nil {
-		return p, route.NotFound("proposal %s: %w", r.PathValue("id"), err)
+		return p, gone(r.PathValue("id"), err)
 	}
 	return p, nil
 }
@@ -154,6 +158,10 @@ func (b *Book) second(r *http.Request) (Taken, error) {
 		return Taken{}, route.Stale(err)
 	}
 	by := Author{Name: p.By.Name, Base: tag, Note: p.Note, Approved: c.Person.Name, BreakGlass: c.Person.Via == route.HostVia}
+	back, err := b.Pair.Take(p.ID)
+	if err != nil {
+		return Taken{}, gone(p.ID, err)
+	}
 	rev, preview, err := b.Editor.Apply(r.Context(), p.Draft, by, func(list []action.Guarded) error {
 		for _, g := range list {
 			if !slices.Contains(p.Guarded, g) || !p.Granted && !b.Pair.May(p.By, route.Admin) {
@@ -162,12 +170,25 @@ func (b *Book) second(r *http.Request) (Taken, error) {
 		}
 		return permit(r, list)
 	})
+	ctx := context.WithoutCancel(r.Context()) // what was applied must not wait any more
 	if err != nil {
+		back(ctx, false) //nolint:errcheck // nothing is written
 		return Taken{}, told(err, preview)
 	}
 	noteTaken(r, rev)
 	rev.Files = nil
-	return Taken{Revision: rev, Preview: preview}, b.Pair.Drop(r.Context(), p.ID)
+	return Taken{Revision: rev, Preview: preview}, back(ctx, true)
+}
+
+// gone says that a proposal is not there to be had, and why.
+func gone(id string, err error) error {
+	switch {
+	case errors.Is(err, pair.ErrNone):
+		return route.NotFound("proposal %s: %w", id, err)
+	case errors.Is(err, pair.ErrBusy):
+		return route.Conflict("proposal %s: %w", id, err)
+	}
+	return err
 }
 
 // mayPair says why the caller cannot be the second person; nil if they can.
@@ -191,5 +212,5 @@ func (b *Book) reject(r *http.Request, why Reason) (route.Nothing, error) {
 	}
 	route.Note(r, "author", p.By.Name)
 	route.Note(r, "note", strings.TrimSpace(why.Note))
-	return route.Nothing{}, b.Pair.Drop(r.Context(), p.ID)
+	return route.Nothing{}, gone(p.ID, b.Pair.Drop(r.Context(), p.ID))
 }

@@ -46,6 +46,9 @@ func TestT48_AnEditTakesTwoPeople(t *testing.T) {
 	h := &house{t, lab.New(t, twoPeople)}
 	tag := h.etag()
 	var taken book.Taken
+	if got := h.person("ana's key", "token", "PUT", "/blocks/rule/no%20deletions", tag, hcl(moreDeletions), route.Editor); got.status != 403 || !strings.Contains(got.body, "neither of two persons") {
+		t.Errorf("a token proposes: %d %s", got.status, got.body)
+	}
 	got := h.person("ana@acme.dev", "oidc", "PUT", "/blocks/rule/no%20deletions", tag, hcl(moreDeletions), route.Editor)
 	got.into(t, &taken)
 	if taken.Waits == nil || taken.Revision.Number != 0 || got.etag != tag || h.etag() != tag {
@@ -81,6 +84,18 @@ func TestT48_AnEditTakesTwoPeople(t *testing.T) {
 	}
 	if h.etag() != tag {
 		t.Fatal("something was changed")
+	}
+	back, err := h.API.Book.Pair.Take(taken.Waits.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range [][2]string{{"POST", at + "/apply"}, {"DELETE", at}} {
+		if got := h.person("cy@acme.dev", "oidc", to[0], to[1], tag, "", route.Editor); got.status != 409 || !strings.Contains(got.body, "right now") {
+			t.Errorf("%s while somebody applies it: %d %s", to[0], got.status, got.body)
+		}
+	}
+	if err := back(t.Context(), false); err != nil {
+		t.Fatal(err)
 	}
 	var look book.Pending
 	got = h.person("bo@acme.dev", "oidc", "GET", at, "", "", route.Editor)

@@ -31,6 +31,8 @@ var (
 	ErrFull = fmt.Errorf("%d proposals wait already; apply or reject some", most)
 	// ErrSame means that the second person would be the first one.
 	ErrSame = errors.New("a second person applies it: you wrote it yourself")
+	// ErrBusy means that somebody applies it at this moment.
+	ErrBusy = errors.New("somebody applies that proposal right now")
 	// ErrStale means that what a proposal touches has changed since it was made.
 	ErrStale = errors.New("what it touches was changed since it was made; propose it again")
 )
@@ -67,11 +69,13 @@ type Shelf struct {
 
 	mu  sync.Mutex
 	all map[string]Proposal // guarded by mu
+	// busy are those that somebody has taken to apply; guarded by mu
+	busy map[string]bool
 }
 
 // Open reads what store has.
 func Open(ctx context.Context, store Store, now func() time.Time) (*Shelf, error) {
-	s := &Shelf{store: store, now: now, all: map[string]Proposal{}}
+	s := &Shelf{store: store, now: now, all: map[string]Proposal{}, busy: map[string]bool{}}
 	err := store.Each(ctx, bucket, func(_ string, value []byte) error {
 		var p Proposal
 		if err := json.Unmarshal(value, &p); err != nil {
@@ -88,7 +92,7 @@ func (s *Shelf) Add(ctx context.Context, p Proposal) (Proposal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, old := range s.all {
-		if s.holds(old) {
+		if s.holds(old) || s.busy[id] {
 			continue
 		}
 		if err := s.drop(ctx, id); err != nil {
@@ -121,11 +125,45 @@ func (s *Shelf) drop(ctx context.Context, id string) error {
 	return nil
 }
 
-// Drop takes a proposal away.
+// Drop takes a proposal away that nobody applies.
 func (s *Shelf) Drop(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.free(id); err != nil {
+		return err
+	}
 	return s.drop(ctx, id)
+}
+
+// Take keeps a proposal for whoever applies it: until they give it back nobody else
+// applies it or takes it away. Applied, it is gone.
+func (s *Shelf) Take(id string) (back func(ctx context.Context, applied bool) error, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.free(id); err != nil {
+		return nil, err
+	}
+	s.busy[id] = true
+	return func(ctx context.Context, applied bool) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.busy, id)
+		if !applied {
+			return nil
+		}
+		return s.drop(ctx, id)
+	}, nil
+}
+
+// free says why nobody may have a proposal; the caller holds mu.
+func (s *Shelf) free(id string) error {
+	switch _, ok := s.all[id]; {
+	case !ok:
+		return ErrNone
+	case s.busy[id]:
+		return ErrBusy
+	}
+	return nil
 }
 
 // Get gives one that waits.
