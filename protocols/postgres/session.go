@@ -136,7 +136,7 @@ func (s *session) begin(g *upstream.Greeting) {
 		LocalNames: g.Setting["server_encoding"] != "UTF8",
 		Conversation: &sql.Conversation{
 			Database: s.wish.Database, User: s.wish.User, Role: g.Setting["session_authorization"],
-			Application: g.Setting["application_name"], ServerVersion: g.Setting["server_version"],
+			Application: g.Setting["application_name"], ServerVersion: s.screen.Words(g.Setting["server_version"]),
 		},
 	}
 	s.heard.Store(time.Now().UnixNano())
@@ -165,7 +165,7 @@ func (s *session) pumpServer() {
 	b := &s.f.Service.Session
 	pump := answer.Pump{
 		Stream: s.link.Stream, Ledger: s.ledger, MaxRows: b.MaxRows, MaxBytes: b.MaxBytes,
-		Cancel: s.cancelRunning, Done: s.work.Done(),
+		Cancel: s.cancelRunning, Done: s.work.Done(), Words: s.screen.Words,
 	}
 	s.live.Lose(pump.Run())
 }

@@ -12,17 +12,19 @@ import (
 	"strings"
 	"time"
 
+	"sallyport.dev/sallyport/protocols/postgres/hearsay"
 	"sallyport.dev/sallyport/protocols/postgres/ledger"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 const (
 	// maxError is as much of an error as is looked at; SQLSTATE and message stand
 	// at its beginning.
 	maxError = 4 << 10
-	// maxTag is as much of a command tag as is kept.
-	maxTag = 64
+	// maxTag is as much of a command tag as is looked at, its end included.
+	maxTag = 65
 	// maxStatus bounds a ParameterStatus.
 	maxStatus = 16 << 10
 )
@@ -49,6 +51,8 @@ type Pump struct {
 	// taken it.
 	Cancel func(why string) <-chan struct{}
 	Done   <-chan struct{} // closed when nothing more is waited for
+	// Words gives a text without the secrets in it, for the record.
+	Words func(text string) string
 
 	meter    meter
 	outcomes []ledger.Outcome
@@ -109,10 +113,8 @@ func (p *Pump) answer(m wire.Message) error {
 		if err != nil {
 			return err
 		}
-		if i := bytes.IndexByte(tag, 0); i >= 0 {
-			tag = tag[:i]
-		}
-		return p.settle(m, ledger.Event{Type: 'C', Text: string(tag)})
+		word, _, _ := bytes.Cut(tag, []byte{0})
+		return p.settle(m, ledger.Event{Type: 'C', Text: p.tag(string(word))})
 	case 'Z':
 		body, err := in.Peek(1)
 		if err != nil {
@@ -154,6 +156,16 @@ func (p *Pump) answer(m wire.Message) error {
 		return in.Pass()
 	}
 	return fmt.Errorf("%w from the database: message type %q", wire.ErrMalformed, m.Type)
+}
+
+// tag is what is kept of a command tag. One that is too short for a secret is not
+// searched for any.
+func (p *Pump) tag(said string) string {
+	said = hearsay.Tag(said)
+	if len(said) < scrub.Least {
+		return said
+	}
+	return p.Words(said)
 }
 
 // called passes what a function call gives, unless it is more than the service
@@ -215,7 +227,7 @@ func (p *Pump) failure(m wire.Message) error {
 	if err != nil {
 		return err
 	}
-	code := wire.Field(body, 'C')
+	code := hearsay.Code(wire.Field(body, 'C'))
 	if v := wire.Field(body, 'V'); v == "FATAL" || v == "PANIC" {
 		p.parted = true
 	}

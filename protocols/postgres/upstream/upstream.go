@@ -15,6 +15,7 @@ import (
 	"net"
 	"time"
 
+	"sallyport.dev/sallyport/protocols/postgres/hearsay"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 	"sallyport.dev/sallyport/vault"
 
@@ -68,8 +69,8 @@ func (g *Greeting) Encode(b, secret []byte) ([]byte, error) {
 // A Refusal is the server's own error, to be passed on as it stands.
 type Refusal struct {
 	Raw  []byte // the whole ErrorResponse
-	Code string // SQLSTATE
-	Text string
+	Code string // SQLSTATE, or hearsay.Unclear
+	Text string // on one line
 }
 
 func (r *Refusal) Error() string { return fmt.Sprintf("the server says %s: %s", r.Code, r.Text) }
@@ -192,6 +193,9 @@ func greeting(s *wire.Stream, g *Greeting) (*Greeting, error) {
 		case 'S':
 			if name, value, ok := wire.Pair(body); ok {
 				g.Setting[name] = value
+				if name == "server_version" { // for people; every other means what it is byte by byte
+					g.Setting[name] = hearsay.Line(value)
+				}
 			}
 			g.Before = append(g.Before, raw...)
 		case 'N':
@@ -236,7 +240,7 @@ func next(s *wire.Stream) (wire.Message, []byte, error) {
 	if m.Type == 'E' {
 		body := raw[wire.HeaderLen:]
 		return m, nil, &Refusal{
-			Raw: append([]byte(nil), raw...), Code: wire.Field(body, 'C'), Text: wire.Field(body, 'M'),
+			Raw: append([]byte(nil), raw...), Code: hearsay.Code(wire.Field(body, 'C')), Text: hearsay.Line(wire.Field(body, 'M')),
 		}
 	}
 	return m, raw, nil

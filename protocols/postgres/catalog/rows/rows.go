@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 
+	"sallyport.dev/sallyport/protocols/postgres/hearsay"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -110,7 +111,7 @@ func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.
 			}
 			each(row)
 		case 'E':
-			failed = fmt.Errorf("%w %s: %s", ErrSaid, wire.Field(body, 'C'), wire.Field(body, 'M'))
+			failed = fmt.Errorf("%w %s: %s", ErrSaid, hearsay.Code(wire.Field(body, 'C')), hearsay.Line(wire.Field(body, 'M')))
 		case 'Z':
 			if err := s.In.Drop(); err != nil {
 				return fmt.Errorf("read: %w", err)
