@@ -46,6 +46,7 @@ func TestValues(t *testing.T) {
 		{one("expr", ""), "(no expression)"},
 		{one("expr", "1 # x"), "(a comment)"},
 		{one("expr", "a = 1"), "(no expression)"},
+		{one("expr", "a &&\n  b ==="), "(no expression (line 2, column 7))"},
 		{one("expr", strings.Repeat("(", 1000)), "(too deeply)"},
 	} {
 		b := &action.Block{Attributes: map[string]any{"reason": tt.v}}

@@ -145,11 +145,11 @@ func Expression(src string) (hclwrite.Tokens, error) {
 		return nil, err
 	}
 	if _, diags := hclsyntax.ParseExpression([]byte(src), "", hcl.InitialPos); diags.HasErrors() {
-		return nil, fmt.Errorf("it is no expression: %s", diags[0].Detail)
+		return nil, noExpression(diags)
 	}
 	tokens, diags := hclsyntax.LexExpression([]byte(src), "", hcl.InitialPos)
 	if diags.HasErrors() {
-		return nil, fmt.Errorf("it is no expression: %s", diags[0].Detail)
+		return nil, noExpression(diags)
 	}
 	var out hclwrite.Tokens
 	end, lines := 0, false
@@ -174,4 +174,13 @@ func Expression(src string) (hclwrite.Tokens, error) {
 		out = append(out, &hclwrite.Token{Type: hclsyntax.TokenCParen, Bytes: []byte(")")})
 	}
 	return out, nil
+}
+
+// noExpression says why, and where in the text; forms mark the place.
+func noExpression(diags hcl.Diagnostics) error {
+	d := diags[0]
+	if d.Subject == nil {
+		return fmt.Errorf("it is no expression: %s", d.Detail)
+	}
+	return fmt.Errorf("it is no expression (line %d, column %d): %s", d.Subject.Start.Line, d.Subject.Start.Column, d.Detail)
 }
