@@ -1,6 +1,6 @@
 import { lazy, Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from 'react'
 import { del, get, problem, whenRefused, type Problem } from './lib/api'
-import { useKeys } from './lib/keys'
+import { typing, useKeys } from './lib/keys'
 import { startLive, stopLive, useLiveState } from './lib/live'
 import { forget, useResource } from './lib/resource'
 import { go, match, usePlace } from './lib/router'
@@ -12,7 +12,6 @@ import { Boundary } from './ui/boundary'
 import { Icon } from './ui/icons'
 import { Button, cx, Fault, Foreign, Link, Modal, PageHead } from './ui/kit'
 import { attempt, Toasts } from './ui/toast'
-import { ActivityPage } from './pages/activity'
 import { HomePage } from './pages/home'
 import { nav } from './nav'
 
@@ -21,6 +20,7 @@ const SetupPage = lazy(() => import('./pages/login').then((m) => ({ default: m.S
 const NoRight = lazy(() => import('./pages/login').then((m) => ({ default: m.NoRight })))
 const StepUp = lazy(() => import('./pages/login').then((m) => ({ default: m.StepUp })))
 const Palette = lazy(() => import('./palette').then((m) => ({ default: m.Palette })))
+const ActivityPage = lazy(() => import('./pages/activity').then((m) => ({ default: m.ActivityPage })))
 const ActionPage = lazy(() => import('./pages/action').then((m) => ({ default: m.ActionPage })))
 const ApprovalsPage = lazy(() => import('./pages/approvals').then((m) => ({ default: m.ApprovalsPage })))
 const AgentsPage = lazy(() => import('./pages/agents').then((m) => ({ default: m.AgentsPage })))
@@ -158,16 +158,7 @@ function Shell({ onOut }: { onOut: () => void }) {
     if ('Notification' in window && Notification.permission === 'granted') void import('./lib/push').then((m) => m.renew())
     return whenClicked((url) => go(url))
   }, [])
-  useEffect(() => {
-    const press = (e: KeyboardEvent) => {
-      if ((e.metaKey || e.ctrlKey) && e.key.toLowerCase() === 'k') {
-        e.preventDefault()
-        setPalette((p) => !p)
-      }
-    }
-    addEventListener('keydown', press)
-    return () => removeEventListener('keydown', press)
-  }, [])
+  const typed = usePaletteKeys(palette, setPalette)
   // A page that was gone to begins at its top, and so does the keyboard.
   useEffect(() => {
     setMenu(false)
@@ -203,7 +194,7 @@ function Shell({ onOut }: { onOut: () => void }) {
         <Nav path={path} />
         <SideFoot onOut={onOut} onHelp={() => { setMenu(false); setHelp(true) }} />
       </Modal>
-      {palette && <Later><Palette open onClose={() => setPalette(false)} onHelp={() => setHelp(true)} /></Later>}
+      {palette && <Later><Palette open first={typed} onClose={() => setPalette(false)} onHelp={() => setHelp(true)} /></Later>}
       <Help open={help} onClose={() => setHelp(false)} />
     </div>
   )
@@ -258,7 +249,6 @@ function SideFoot({ onOut, onHelp }: { onOut: () => void; onHelp: () => void }) 
             <span className="clip" title={who.person.name}><Foreign text={who.person.name} /></span>
             <ThemeButton />
             <Button look="bare" aria-label="Keys and help" title="Keys and help (?)" onClick={onHelp}>?</Button>
-  if ('Notification' in window && Notification.permission === 'granted') await (await import('./lib/push')).leave()
             {who.session && <Button look="bare" icon="out" aria-label="Log out" title="Log out" onClick={() => void attempt(() => leave(), 'Logged out').then(onOut)} />}
           </div>
         )}
@@ -268,6 +258,7 @@ function SideFoot({ onOut, onHelp }: { onOut: () => void; onHelp: () => void }) 
 }
 
 async function leave() {
+  if ('Notification' in window && Notification.permission === 'granted') await (await import('./lib/push')).leave()
   try {
     await del('/session')
   } catch (err) {
@@ -288,6 +279,39 @@ function ThemeButton() {
       onClick={() => setTheme(next)}
     />
   )
+}
+
+/** usePaletteKeys opens the palette, and keeps for it what is typed while it is still
+ * on its way. */
+function usePaletteKeys(open: boolean, set: (open: boolean) => void) {
+  const early = useRef('')
+  const is = useRef(open)
+  is.current = open
+  useEffect(() => {
+    if (!open) early.current = ''
+  }, [open])
+  useEffect(() => {
+    const press = (e: KeyboardEvent) => {
+      if ((e.metaKey || e.ctrlKey) && e.key.toLowerCase() === 'k') {
+        e.preventDefault()
+        e.stopPropagation()
+        early.current = ''
+        is.current = !is.current
+        set(is.current)
+        return
+      }
+      if (!is.current || e.metaKey || e.ctrlKey || e.altKey || document.querySelector('.palette')) return
+      if (e.key === 'Backspace') early.current = early.current.slice(0, -1)
+      else if (e.key === 'Escape') set(false)
+      else if (e.key.length === 1) early.current += e.key
+      else return
+      e.preventDefault()
+      e.stopPropagation()
+    }
+    addEventListener('keydown', press, true)
+    return () => removeEventListener('keydown', press, true)
+  }, [set])
+  return () => early.current
 }
 
 /** useGoKeys goes to a page by g and its letter. */
@@ -311,10 +335,13 @@ function useGoKeys() {
       // Letters that a page also takes are this one's only behind a g.
       const inTime = Date.now() - armed.current < 1200
       if (e.key !== 'g' && !inTime) return
-      if (e.metaKey || e.ctrlKey || e.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test((e.target as HTMLElement).tagName)) return
+      if (e.metaKey || e.ctrlKey || e.altKey || typing(e)) return
       if (document.querySelector('[role=dialog]')) return
       const act = keys[e.key]
-      if (!act) return
+      if (!act) {
+        armed.current = 0 // it was another key
+        return
+      }
       e.preventDefault()
       e.stopImmediatePropagation()
       act()

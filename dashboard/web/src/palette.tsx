@@ -7,7 +7,7 @@ import { setTheme } from './lib/theme'
 import type { Agent, Answer, View } from './lib/types'
 import { nav } from './nav'
 import { Icon, type IconName } from './ui/icons'
-import { Foreign } from './ui/kit'
+import { Foreign, useReturn } from './ui/kit'
 import { attempt } from './ui/toast'
 
 interface Entry {
@@ -18,22 +18,23 @@ interface Entry {
 }
 
 /** Palette goes anywhere and does what needs no page. */
-export function Palette({ open, onClose, onHelp }: { open: boolean; onClose: () => void; onHelp: () => void }) {
+export function Palette({ open, first, onClose, onHelp }: { open: boolean; first: () => string; onClose: () => void; onHelp: () => void }) {
+  const back = useReturn(open)
   return (
     <D.Root open={open} onOpenChange={(o) => !o && onClose()}>
       <D.Portal>
         <D.Overlay className="veil" />
-        <D.Content className="palette" aria-describedby={undefined}>
+        <D.Content className="palette" aria-describedby={undefined} onCloseAutoFocus={back}>
           <D.Title className="sr">Go to or do</D.Title>
-          <Finder onClose={onClose} onHelp={onHelp} />
+          <Finder first={first} onClose={onClose} onHelp={onHelp} />
         </D.Content>
       </D.Portal>
     </D.Root>
   )
 }
 
-function Finder({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
-  const [text, setText] = useState('')
+function Finder({ first, onClose, onHelp }: { first: () => string; onClose: () => void; onHelp: () => void }) {
+  const [text, setText] = useState(first)
   const [at, setAt] = useState(0)
   const { data: agents } = useResource<Agent[]>('/agents')
   const { data: views } = useResource<View[]>('/views')

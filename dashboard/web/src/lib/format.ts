@@ -46,13 +46,14 @@ export function countdown(then: number, now: number): string {
   return `${Math.floor(s / 60)}:${two(s % 60)}`
 }
 
+/** bytes says a size as the command line does, in powers of 1024. */
 export function bytes(n: number): string {
-  if (n < 1000) return `${n} B`
-  const units = ['kB', 'MB', 'GB', 'TB']
-  let v = n / 1000
+  if (n < 1024) return `${n} B`
+  const units = ['KiB', 'MiB', 'GiB', 'TiB']
+  let v = n / 1024
   let i = 0
-  for (; v >= 1000 && i < units.length - 1; i++) v /= 1000
-  return `${v < 10 ? v.toFixed(1) : Math.round(v)} ${units[i]}`
+  for (; v >= 1024 && i < units.length - 1; i++) v /= 1024
+  return `${v.toFixed(1)} ${units[i]}`
 }
 
 const plain = new Intl.NumberFormat('en')

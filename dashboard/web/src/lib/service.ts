@@ -1,3 +1,4 @@
+import { account, authOf, byRole, isName, kindOf, wants, type Account } from './account'
 import type { Draft, Preset, SourceText } from './types'
 
 // What a person fills in to have a service, and the draft that it becomes.
@@ -7,35 +8,26 @@ export interface ServiceForm {
   name: string
   hosts: string
   ca: string // a file beside the configuration; '' where its certificate is publicly signed
-  scheme: string // 'preset': as it says; 'none', or a word of the configuration
-  user: string // or the header, or the parameter
-  secret: string
+  account: Account // of every role, or of none
+  each: boolean // every role has an account of its own
+  accounts: Record<string, Account> // by role, where each has its own
   databases: string
   posture: string
   roles: string[] // that use it
   newRole: string // '': none is made
 }
 
-export const schemes: [string, string, string][] = [
-  ['none', 'None', ''],
-  ['bearer', 'Bearer token', ''],
-  ['header', 'A header', 'Header'],
-  ['basic', 'User and password', 'User'],
-  ['query', 'A parameter of the query', 'Parameter'],
-]
-
 export function begin(preset: Preset, roles: string[], taken: string[]): ServiceForm {
   let name = preset.name === 'http' || preset.name === 'postgres' ? '' : preset.name
   for (let i = 2; taken.includes(name) && name !== ''; i++) name = `${preset.name}_${i}`
-  const postgres = preset.protocol === 'postgres'
   return {
     preset,
     name,
     hosts: '',
     ca: '',
-    scheme: preset.auth ? 'preset' : postgres ? 'password' : 'none',
-    user: '',
-    secret: preset.secrets?.[0] ?? '',
+    account: account(preset.auth ? 'preset' : preset.protocol === 'postgres' ? 'password' : 'none', { secret: preset.auth ? (preset.secrets?.[0] ?? '') : '' }),
+    each: false,
+    accounts: {},
     databases: '',
     posture: preset.posture || 'guarded',
     roles: roles.length === 1 ? [...roles] : [],
@@ -45,33 +37,41 @@ export function begin(preset: Preset, roles: string[], taken: string[]): Service
 
 export const words = (s: string) => s.split(/[,\s]+/).filter(Boolean)
 
-const nameRule = /^[a-zA-Z_][a-zA-Z0-9_-]*$/
+/** users are the roles that will use it. */
+export const users = (f: ServiceForm) => [...f.roles, ...(f.newRole ? [f.newRole] : [])]
+
+/** ownOf is the account of a role, where each has its own. */
+export const ownOf = (f: ServiceForm, role: string) => f.accounts[role] ?? account(f.preset.protocol === 'postgres' ? 'password' : 'bearer')
 
 /** lacks says what is still to be filled in; '' when nothing is. */
 export function lacks(f: ServiceForm): string {
   if (!f.name) return 'Give it a name.'
-  if (!nameRule.test(f.name)) return 'A name is made of letters, digits, _ and -, and begins with a letter.'
+  if (!isName(f.name)) return 'A name is made of letters, digits, _ and -, and begins with a letter.'
   if ((f.preset.hosts ?? []).length === 0 && words(f.hosts).length === 0) return 'Say where it is.'
-  if (f.scheme !== 'none' && f.scheme !== 'preset' && !f.secret) return 'Name the secret that it takes.'
-  if (['header', 'basic', 'query', 'password'].includes(f.scheme) && !f.user) return `Name the ${f.scheme === 'password' || f.scheme === 'basic' ? 'user' : f.scheme === 'query' ? 'parameter' : 'header'}.`
+  if (f.newRole && !isName(f.newRole)) return 'The name of the new role is made of letters, digits, _ and -, and begins with a letter.'
+  if (!f.each) return wants(f.account, f.name)
+  if (users(f).length === 0) return 'Say which roles use it: each of them has its account.'
+  for (const role of users(f)) {
+    const lack = wants(ownOf(f, role), `${f.name}_${role}`)
+    if (lack) return `${role}: ${lack}`
+  }
   return ''
 }
 
 /** own reports whether another secret than the preset's is put where it says. */
-const own = (f: ServiceForm) => f.scheme === 'preset' && f.secret !== '' && f.secret !== f.preset.secrets?.[0]
+const own = (f: ServiceForm) => f.account.kind === 'preset' && f.account.values.secret !== '' && f.account.values.secret !== f.preset.secrets?.[0]
 
-/** simple reads a credential such as basic("user", secret.s). */
-const simple = (auth: string) => /^(\w+)\((?:"([^"\\]*)", )?secret\.[\w-]+\)$/.exec(auth)
+/** simple reads a credential such as basic("user", secret.s, "Header"). */
+const simple = (auth: string) => /^(\w+)\((?:"([^"\\]*)", )?secret\.[\w-]+(?:, "([^"\\]*)")?\)$/.exec(auth)
 
 export const canRename = (p: Preset) => !!p.auth && simple(p.auth) !== null
 
-function authOf(f: ServiceForm): unknown {
-  const ref = { ref: `secret.${f.secret}` }
-  if (f.scheme === 'none') return undefined
-  if (f.scheme === 'bearer') return { call: 'bearer', args: [ref] }
-  if (f.scheme !== 'preset') return { call: f.scheme, args: [f.user, ref] }
+function accountOf(f: ServiceForm): unknown {
+  if (f.each) return byRole(users(f).map((role) => [role, ownOf(f, role)]), f.name)
+  if (kindOf(f.account)) return authOf(f.account, f.name)
   const m = own(f) ? simple(f.preset.auth ?? '') : null
-  return m ? { call: m[1], args: m[2] === undefined ? [ref] : [m[2], ref] } : undefined
+  const ref = { ref: `secret.${f.account.values.secret}` }
+  return m ? { call: m[1], args: [m[2], ref, m[3]].filter((x) => x !== undefined) } : undefined
 }
 
 /** extend gives the text of a role with one more service that it uses; null where
@@ -98,7 +98,7 @@ export function draftOf(f: ServiceForm, source: SourceText): Draft {
   if (hosts.length > 0) attributes.hosts = hosts
   else if (f.name !== f.preset.name) attributes.hosts = f.preset.hosts
   if (f.ca.trim()) attributes.tls = { object: { ca: { call: 'file', args: [f.ca.trim()] } } }
-  const auth = authOf(f)
+  const auth = accountOf(f)
   if (auth) attributes.auth = auth
   if (f.preset.protocol === 'postgres' && words(f.databases).length > 0) attributes.databases = words(f.databases)
   if (f.posture !== (f.preset.posture || 'guarded')) attributes.posture = f.posture

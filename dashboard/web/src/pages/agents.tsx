@@ -138,14 +138,15 @@ function FreezeButton({ a }: { a: Agent }) {
   const what = frozen ? 'unfreeze' : 'freeze'
   return (
     <Button
-      look="bare"
       icon={frozen ? 'play' : 'freeze'}
       aria-label={`${frozen ? 'Unfreeze' : 'Freeze'} ${a.name}`}
       title={frozen ? 'Unfreeze' : 'Freeze: its connections end at once'}
       onClick={() =>
         void attempt(() => post(`/agents/${encodeURIComponent(a.name)}/${what}`), `${a.name} is ${frozen ? 'no longer frozen' : 'frozen'}`).then(() => changed('/agents'))
       }
-    />
+    >
+      {frozen ? 'Unfreeze' : 'Freeze'}
+    </Button>
   )
 }
 
@@ -234,9 +235,9 @@ function ServiceAccess({ s }: { s: ManifestService }) {
       <p className="mono small">{(s.hosts ?? []).join('  ')}</p>
       <p className="access-line">{say('allow', s.allowed)}{say('ask', s.asked)}{say('deny', s.denied)}</p>
       {(s.rules ?? []).length > 0 && (
-        <ul className="lines small">
+        <ul className="access-rules small">
           {s.rules!.map((r) => (
-            <li key={r.name}><Badge tone={r.verdict === 'allow' || r.verdict === 'deny' ? r.verdict : 'ask'}>{r.verdict}</Badge> <strong>{r.name}</strong> <span className="quiet">{r.about}</span></li>
+            <li key={r.name}><Badge tone={r.verdict === 'allow' || r.verdict === 'deny' ? r.verdict : 'ask'}>{r.verdict}</Badge> <Link to={`/policy/new?rule=${encodeURIComponent(r.name)}`}>{r.name}</Link> <span className="quiet">{r.about}</span></li>
           ))}
         </ul>
       )}

@@ -238,18 +238,18 @@ function Answered({ list }: { list: Approval[] }) {
     <section className="panel">
       <header className="panel-head"><h2>Answered lately</h2></header>
       <div className="table-box" tabIndex={0} role="region" aria-label="Answers">
-        <table className="table">
+        <table className="table stack">
           <thead>
             <tr><th scope="col">Answer</th><th scope="col">Action</th><th scope="col">Agent</th><th scope="col">By</th><th scope="col">When</th></tr>
           </thead>
           <tbody>
             {list.map((a) => (
               <tr key={a.id}>
-                <td><Badge tone={outcomes[a.state] ?? 'plain'}>{a.fulfilled ? 'done' : a.state}</Badge></td>
-                <td className="mono"><Link to={a.kind === 'service' ? `/approvals?id=${encodeURIComponent(a.id)}` : `/actions/${encodeURIComponent(a.id)}`}><Foreign text={a.summary} /></Link></td>
-                <td><Foreign text={a.agent} /></td>
-                <td><Foreign text={a.by ?? ''} /></td>
-                <td><Time at={a.answered} /></td>
+                <td data-label="Answer"><Badge tone={outcomes[a.state] ?? 'plain'}>{a.fulfilled ? 'done' : a.state}</Badge></td>
+                <td data-label="Action" className="mono"><Link to={a.kind === 'service' ? `/approvals?id=${encodeURIComponent(a.id)}` : `/actions/${encodeURIComponent(a.id)}`}><Foreign text={a.summary} /></Link></td>
+                <td data-label="Agent"><Foreign text={a.agent} /></td>
+                <td data-label="By">{a.by ? <Foreign text={a.by} /> : <span className="quiet">nobody</span>}</td>
+                <td data-label="When" className="when"><Time at={a.answered} /></td>
               </tr>
             ))}
           </tbody>

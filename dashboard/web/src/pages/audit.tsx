@@ -31,7 +31,7 @@ export function AuditPage() {
       {!list && !error ? (
         <Skeleton lines={10} />
       ) : list && list.length === 0 ? (
-        <Empty title="No operator has done anything yet">Logins, answers, edits and secrets that were set are written down here.</Empty>
+        <Empty title="No operator has done anything yet" command="sallyport operator log">Logins, answers, edits and secrets that were set are written down here.</Empty>
       ) : list && (
         <div className="panel table-box" tabIndex={0} role="region" aria-label="What operators did">
           <table className="table stack">

@@ -5,7 +5,7 @@ import { useLive } from '../lib/live'
 import { useResource } from '../lib/resource'
 import { money, tokensOf, type Report } from '../lib/usage'
 import type { Agent, Approval, Row, Secret, Status } from '../lib/types'
-import { Badge, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton, StateBadge, Time } from '../ui/kit'
+import { Badge, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton, StateBadge, Time, sentence } from '../ui/kit'
 import { Icon } from '../ui/icons'
 
 export function HomePage() {
@@ -53,7 +53,7 @@ export function HomePage() {
         <Panel title="Look at this" className="attention">
           <ul className="lines">
             {s!.warnings!.map((w) => (
-              <li key={w} className="line"><span><Foreign text={w} /></span></li>
+              <li key={w} className="line"><span><Foreign text={sentence(w)} /></span>{/^secret /.test(w) && <Link to="/services">Services and secrets</Link>}</li>
             ))}
           </ul>
         </Panel>

@@ -2,7 +2,7 @@ import { post } from '../lib/api'
 import { count } from '../lib/format'
 import { changed, useResource } from '../lib/resource'
 import { useMay } from '../lib/who'
-import { Badge, Button, Fault, Foreign, Panel, Skeleton, Time } from '../ui/kit'
+import { Badge, Button, Fault, Foreign, Link, Panel, Skeleton, Time } from '../ui/kit'
 import { attempt } from '../ui/toast'
 
 interface Outlet {
@@ -27,10 +27,13 @@ export function OutletsPanel() {
   return (
     <Panel title="Alerts and forwarding" tools={<Button onClick={reload}>Look again</Button>}>
       {error ? <Fault problem={error} retry={reload} /> : !data ? <Skeleton lines={3} /> : data.length === 0 ? (
-        <p className="quiet">Nobody is told but by these pages. <code>notify</code> of an approver shows asks elsewhere; a <code>forward</code> block of the gateway hands every record on.</p>
+        <>
+          <p className="quiet">Nobody is told but by these pages. An approver with <code>notify</code> is told of asks by Slack or a signed webhook; a <code>forward</code> block of the gateway hands every record to a SIEM.</p>
+          <p><Link to="/docs/channels">How to be told elsewhere</Link></p>
+        </>
       ) : (
         <div className="table-box" tabIndex={0} role="region" aria-label="Whom the gateway tells">
-          <table className="table">
+          <table className="table stack">
             <thead>
               <tr><th scope="col">To</th><th scope="col">What</th><th scope="col">State</th><th scope="col">Last arrived</th><th scope="col"><span className="sr">Do</span></th></tr>
             </thead>
@@ -38,12 +41,12 @@ export function OutletsPanel() {
               {data.map((o) => (
                 <tr key={o.kind + o.name}>
                   <th scope="row"><Foreign text={o.name} /> <span className="quiet"><Foreign text={o.target} /></span></th>
-                  <td>{kinds[o.kind]}{o.of && <span className="quiet"> of {o.of.join(', ')}</span>}</td>
-                  <td>
+                  <td data-label="What">{kinds[o.kind]}{o.of && <span className="quiet"> of {o.of.join(', ')}</span>}</td>
+                  <td data-label="State">
                     <State o={o} />
                     {o.problem && <span className="reason-line"><Foreign text={o.problem} /></span>}
                   </td>
-                  <td>{o.delivered ? <Time at={o.delivered} /> : <span className="quiet">not yet</span>}</td>
+                  <td data-label="Last arrived">{o.delivered ? <Time at={o.delivered} /> : <span className="quiet">not yet</span>}</td>
                   <td className="row-tools">{o.can_test && may('editor') && <Button onClick={() => void test(o)}>Try it</Button>}</td>
                 </tr>
               ))}

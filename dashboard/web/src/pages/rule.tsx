@@ -1,28 +1,16 @@
-import { useEffect, useMemo, useState } from 'react'
+import { useEffect, useMemo, useState, type ReactNode } from 'react'
 import { useResource } from '../lib/resource'
 import { go, usePlace } from '../lib/router'
-import type { ActionRecord, Draft, Service, SourceText, Sketch, StandingBlock } from '../lib/types'
+import { blank, draftOf, effects, elements, fields, formOf, hidden, lacks, misspelt, onlyFor, remarksOn, shows, type Edit, type Field as Attribute, type Form } from '../lib/rule'
+import type { ActionRecord, Agent, BlockValues, Preview, Role, Service, SourceText, Sketch, StandingBlock } from '../lib/types'
 import { useMay } from '../lib/who'
-import { Findings, Review, usePreview } from '../ui/draft'
+import { Condition, Only } from '../ui/condition'
+import { Findings, Review, useChecked } from '../ui/draft'
 import { Button, Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
 import { Handed, Notes, sketchPath } from '../ui/sketch'
 import { say } from '../ui/toast'
-
-type Edit = Extract<Draft, { edits: unknown }>['edits'][number]
-
-interface Form {
-  name: string
-  service: string
-  verdict: string
-  first: string // methods, or verbs
-  second: string // paths, or tables
-  reason: string
-  rest: Record<string, unknown> // attributes of a draft that have no field here
-  others: Edit[] // what else it changes: exceptions in the rules that ask
-  old?: StandingBlock // the rule that is edited; rest may then hold what has a field, but not such a value
-}
-
-const blank: Form = { rest: {}, others: [], name: '', service: '', verdict: 'ask', first: '', second: '', reason: '' }
+import { WordsField } from '../ui/words'
+import './rule.css'
 
 /** RulePage writes a rule by its parts, perhaps from an action that was recorded, or
  * edits one.
@@ -58,71 +46,39 @@ export function RulePage() {
       ) : services.data.length === 0 ? (
         <Empty title="A rule needs a service" command='service "github" {}'>Add one to the policy first:</Empty>
       ) : (
-        <RuleForm key={rule ?? ''} source={source.data} services={services.data} begin={old.data ? formOfBlock(old.data, services.data) : sketch.data ? formOfSketch(sketch.data) : formOf(action.data)} sketch={sketch.data} ask={ask} />
+        <RuleForm key={rule ?? ''} source={source.data} services={services.data} begin={old.data ? formOf(old.data.name ?? '', old.data.block?.attributes ?? {}, { old: old.data.block as BlockValues }) : sketch.data ? ofSketch(sketch.data) : ofAction(action.data)} stands={old.data} sketch={sketch.data} ask={ask} />
       )}
     </>
   )
 }
 
-/** formOf proposes a rule for the likes of an action. */
-function formOf(r: ActionRecord | undefined): Form {
+const refs = (kind: string, ...names: string[]) => names.map((n) => ({ ref: `${kind}.${n}` }))
+
+/** ofAction proposes a rule for the likes of an action. */
+function ofAction(r: ActionRecord | undefined): Form {
   if (!r) return blank
   const facts = r.parts?.[0]?.facts ?? {}
   const path = typeof facts.path === 'string' ? facts.path : ''
-  const tables = Array.isArray(facts.tables) ? (facts.tables as string[]).join(', ') : ''
   const verb = (r.method ?? '').replace(/[^\w-]/g, '')
   // A rule loosens what destroys or administers only where it names that.
-  const effects = [...new Set((r.parts ?? []).flatMap((p) => list(p.effects ?? '')))]
-  const strong = effects.some((e) => /^(destructive|admin|unknown)$/.test(e))
-  return {
-    ...blank,
-    rest: strong ? { effects } : {},
-    name: `${verb.toLowerCase() || r.kind} on ${r.service ?? ''}`.trim(),
-    service: r.service ?? '',
+  const all = [...new Set((r.parts ?? []).flatMap((p) => (p.effects ?? '').split(/[,\s]+/).filter(Boolean)))]
+  const sql = r.protocol === 'postgres'
+  const stated: Record<string, unknown> = {
+    on: refs('service', r.service ?? ''),
     verdict: r.verdict === 'deny' ? 'allow' : 'deny',
-    first: r.protocol === 'postgres' ? verb.toLowerCase() : verb,
-    second: r.protocol === 'postgres' ? tables : path,
+    [sql ? 'verbs' : 'methods']: verb ? [sql ? verb.toLowerCase() : verb] : [],
+    [sql ? 'tables' : 'paths']: sql ? (Array.isArray(facts.tables) ? facts.tables : []) : path ? [path] : [],
+    effects: all.some((e) => /^(destructive|admin|unknown)$/.test(e)) ? all : [],
   }
+  return formOf(`${verb.toLowerCase() || r.kind} on ${r.service ?? ''}`.trim(), Object.fromEntries(Object.entries(stated).filter(([, v]) => !Array.isArray(v) || v.length > 0)))
 }
 
-/** formOfSketch takes a drafted rule apart. What has no field stays as it is. */
-function formOfSketch(s: Sketch): Form {
+/** ofSketch takes a drafted rule apart. */
+function ofSketch(s: Sketch): Form {
   const edits = (s.draft.edits ?? []) as Edit[]
   const add = edits.find((e) => e.op === 'add' && e.kind === 'rule')
-  const f: Form = { ...blank, others: edits.filter((e) => e !== add) }
-  if (!add?.block) return f
-  const { on, verdict, methods, paths, verbs, tables, ...rest } = (add.block.attributes ?? {}) as Record<string, unknown>
-  const words = (v: unknown) => (Array.isArray(v) ? v.join(', ') : '')
-  const service = Array.isArray(on) ? String((on[0] as { ref?: string })?.ref ?? '').replace(/^service\./, '') : ''
-  return { ...f, name: add.name, service, verdict: String(verdict), first: words(methods ?? verbs), second: words(paths ?? tables), rest }
-}
-
-/** formOfBlock takes a rule apart that stands there. A value that no field can show
- * goes back as it came. */
-function formOfBlock(old: StandingBlock, services: Service[]): Form {
-  const rest: Record<string, unknown> = { ...old.block?.attributes }
-  const take = (key: string, fits: (v: unknown) => boolean): unknown => {
-    const v = rest[key]
-    if (v === undefined || !fits(v)) return undefined
-    delete rest[key]
-    return v
-  }
-  const refOf = (v: unknown) => (Array.isArray(v) && v.length === 1 ? String((v[0] as { ref?: string })?.ref ?? '') : '')
-  const words = (v: unknown) => Array.isArray(v) && v.length > 0 && v.every((w) => typeof w === 'string' && /^[^,\s]+$/.test(w))
-  const joined = (v: unknown) => (v as string[] | undefined)?.join(', ') ?? ''
-  const service = refOf(take('on', (v) => services.some((s) => refOf(v) === `service.${s.name}`))).replace(/^service\./, '')
-  const sql = service ? services.find((s) => s.name === service)?.protocol === 'postgres' : 'verbs' in rest || 'tables' in rest
-  return {
-    ...blank,
-    name: old.name ?? '',
-    service,
-    verdict: String(take('verdict', (v) => /^(allow|ask|deny)$/.test(String(v))) ?? 'ask'),
-    first: joined(take(sql ? 'verbs' : 'methods', words)),
-    second: joined(take(sql ? 'tables' : 'paths', words)),
-    reason: String(take('reason', (v) => typeof v === 'string' && v !== '' && v.trim() === v && !/[\r\n]/.test(v)) ?? ''),
-    rest,
-    old,
-  }
+  const others = edits.filter((e) => e !== add)
+  return add?.block ? formOf(add.name, (add.block.attributes ?? {}) as Record<string, unknown>, { others }) : { ...blank, others }
 }
 
 /** told says an attribute without a field in words. */
@@ -132,125 +88,241 @@ function told(v: unknown): string {
   return String(v)
 }
 
-const list = (s: string) => s.split(/[,\s]+/).filter(Boolean)
-
-function draftOf(f: Form, protocol: string): Draft {
-  const attributes: Record<string, unknown> = { ...f.rest }
-  const set = (key: string, v: unknown, stated = true) => {
-    if (stated && !(f.old && key in f.rest)) attributes[key] = v
-  }
-  const [first, second] = protocol === 'postgres' ? ['verbs', 'tables'] : ['methods', 'paths']
-  set('on', [{ ref: `service.${f.service}` }])
-  set('verdict', f.verdict)
-  set(first!, list(f.first), list(f.first).length > 0)
-  set(second!, list(f.second), list(f.second).length > 0)
-  set('reason', f.reason.trim(), f.reason.trim() !== '')
-  if (f.old) return { edits: [{ op: 'replace', kind: 'rule', name: f.name, block: { ...f.old.block, attributes } }] }
-  const add: Edit[] = f.name.trim() ? [{ op: 'add', kind: 'rule', name: f.name.trim(), block: { attributes } }] : []
-  return { edits: [...f.others, ...add] }
-}
-
 interface RuleFormProps {
   source: SourceText
   services: Service[]
   begin: Form
+  stands?: StandingBlock
   sketch?: Sketch
   ask: string | null
 }
 
-function RuleForm({ source, services, begin, sketch, ask }: RuleFormProps) {
-  const [f, setForm] = useState<Form>({ ...begin, service: begin.service || (begin.old ? '' : services[0]!.name) })
-  const set = (patch: Partial<Form>) => setForm({ ...f, ...patch })
-  const shows = (key: string) => !(f.old && key in f.rest)
-  const protocol = services.find((s) => s.name === f.service)?.protocol ?? ('verbs' in f.rest || 'tables' in f.rest ? 'postgres' : 'http')
-  const sql = protocol === 'postgres'
-  const fixed = f.old && source.files.find((x) => x.name === f.old?.file)?.fixed
-  const alone = begin.others.length > 0 && !begin.name // nothing but exceptions
-  const complete = (f.name.trim() !== '' && (f.service !== '' || !shows('on'))) || alone
-  const draft = useMemo(() => (complete ? draftOf(f, protocol) : null), [f, protocol, complete])
-  const { preview, fault } = usePreview(draft, source.revision)
-  const [shown, setShown] = useState(preview)
-  useEffect(() => {
-    if (preview) setShown(preview) // the last one stays until the next is there
-  }, [preview])
+function RuleForm({ source, services, begin, stands, sketch, ask }: RuleFormProps) {
+  const [f, setForm] = useState<Form>(() => (begin.texts.on || begin.old || !shows(begin, 'on') || services.length > 1 ? begin : { ...begin, texts: { ...begin.texts, on: `service.${services[0]!.name}` } }))
+  const fixed = stands && source.files.find((x) => x.name === stands.file)?.fixed
+  const alone = f.others.length > 0 && !begin.name // nothing but exceptions
+  const lack = lacks(f)
+  const draft = useMemo(() => (lack ? null : draftOf(f)), [f, lack])
+  const { preview, fault, shown, stale } = useChecked(draft, source.revision)
   return (
     <>
-    {sketch && (
-      <div className="from-ask">
-        <p>Somebody is asked about an action; this would let its likes pass from now on. <Link to={`/approvals?id=${encodeURIComponent(ask ?? '')}`}>The ask itself</Link> stays, and you answer it there.</p>
-        <Notes sketch={sketch} />
-      </div>
-    )}
-    <div className="rule-page">
-      {!alone && <Panel title="The rule">
-        <Field label="Name" note={f.old ? 'Another name is another rule: write it in the text.' : 'What records and refusals call it.'}>
-          {(id, by) => <input id={id} aria-describedby={by} value={f.name} readOnly={!!f.old} onChange={(e) => set({ name: e.target.value })} autoComplete="off" />}
-        </Field>
-        <div className="card-row bare">
-          {shows('on') && <Field label="Service">
-            {(id, by) => (
-              <select id={id} aria-describedby={by} value={f.service} onChange={(e) => set({ service: e.target.value })}>
-                {services.map((s) => <option key={s.name}>{s.name}</option>)}
-              </select>
-            )}
-          </Field>}
-          {shows('verdict') && <Field label="Verdict">
-            {(id, by) => (
-              <select id={id} aria-describedby={by} value={f.verdict} onChange={(e) => set({ verdict: e.target.value })}>
-                <option>allow</option>
-                <option>ask</option>
-                <option>deny</option>
-              </select>
-            )}
-          </Field>}
+      {sketch && (
+        <div className="from-ask">
+          <p>Somebody is asked about an action; this would let its likes pass from now on. <Link to={`/approvals?id=${encodeURIComponent(ask ?? '')}`}>The ask itself</Link> stays, and you answer it there.</p>
+          <Notes sketch={sketch} />
         </div>
-        {protocol !== 'tcp' && (
-          <>
-            {shows(sql ? 'verbs' : 'methods') && <Field label={sql ? 'Verbs' : 'Methods'} note={sql ? 'select, insert, update, delete, …; empty is any' : 'GET, POST, DELETE, …; empty is any'}>
-              {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.first} onChange={(e) => set({ first: e.target.value })} autoComplete="off" spellCheck={false} />}
-            </Field>}
-            {shows(sql ? 'tables' : 'paths') && <Field label={sql ? 'Tables' : 'Paths'} note={sql ? 'shop.orders, shop.*; empty is any' : '/repos/acme/*, /repos/**; empty is any'}>
-              {(id, by) => <input id={id} aria-describedby={by} className="mono" value={f.second} onChange={(e) => set({ second: e.target.value })} autoComplete="off" spellCheck={false} />}
-            </Field>}
-          </>
-        )}
-        {f.old && Object.keys(f.rest).length > 0 && <p className="quiet small">This form does not show the following. It stays as it stands, and so do comments.</p>}
-        {Object.keys(f.rest).length > 0 && <Facts rows={Object.entries(f.rest).map(([k, v]) => [k, <Foreign key={k} text={told(v)} className="mono" />])} />}
-        {shows('reason') && <Field label="Reason" note="The agent reads it when it is refused.">
-          {(id, by) => <input id={id} aria-describedby={by} value={f.reason} onChange={(e) => set({ reason: e.target.value })} autoComplete="off" />}
-        </Field>}
-      </Panel>}
-      <Panel title="What it does">
-        {fixed ? (
-          <p>{f.old!.file} cannot be changed here: {fixed}.</p>
-        ) : fault ? (
-          <Fault problem={fault} />
-        ) : !draft ? (
-          <p className="quiet">Give it a name.</p>
-        ) : !shown ? (
-          <Skeleton lines={4} />
-        ) : !shown.ok ? (
-          <>
-            <Findings list={shown.findings ?? []} />
-            <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
-          </>
-        ) : f.old && !shown.diff ? (
-          <p className="quiet">Nothing is changed yet.</p>
-        ) : (
-          <Review
-            draft={draft}
-            preview={shown}
-            base={source.revision}
-            back="Cancel"
-            onBack={() => go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy')}
-            onTaken={(n) => {
-              say(ask ? `Revision ${n} is in force; the ask still waits for your answer` : `Revision ${n} is in force`)
-              go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy?view=history')
-            }}
-          />
-        )}
-      </Panel>
-    </div>
+      )}
+      <div className="rule-page">
+        {!alone && <Attributes f={f} set={setForm} services={services} source={source} check={{ preview, fault: fault?.detail ?? '' }} />}
+        <Panel title="What it does">
+          {fixed ? (
+            <p>{stands!.file} cannot be changed here: {fixed}.</p>
+          ) : fault ? (
+            <>
+              <Fault problem={fault} />
+              <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
+            </>
+          ) : lack ? (
+            <p className="quiet">{lack}</p>
+          ) : !draft || !shown ? (
+            <Skeleton lines={4} />
+          ) : !shown.preview.ok ? (
+            <>
+              <Findings list={shown.preview.findings ?? []} />
+              <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
+            </>
+          ) : f.old && !shown.preview.diff ? (
+            <p className="quiet">Nothing is changed yet.</p>
+          ) : (
+            <Review
+              draft={shown.draft}
+              preview={shown.preview}
+            stale={stale}
+              base={source.revision}
+              back="Cancel"
+              onBack={() => go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy')}
+              onTaken={(n) => {
+                say(ask ? `Revision ${n} is in force; the ask still waits for your answer` : `Revision ${n} is in force`)
+                go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy?view=history')
+              }}
+            />
+          )}
+        </Panel>
+      </div>
     </>
+  )
+}
+
+interface AttributesProps {
+  f: Form
+  set: (f: Form) => void
+  services: Service[]
+  source: SourceText
+  check: { preview: Preview | null; fault: string }
+}
+
+/** Attributes are the fields, a group for each thing that one decides. */
+function Attributes({ f, set, services, source, check }: AttributesProps) {
+  const roles = useResource<Role[]>('/roles')
+  const agents = useResource<Agent[]>('/agents')
+  const text = (key: string) => f.texts[key] ?? ''
+  const put = (key: string, v: string) => set({ ...f, texts: { ...f.texts, [key]: v } })
+  const on = elements(attribute('on'), text('on'))
+  const chosen = services.filter((s) => on.includes('*') || on.includes(`service.${s.name}`))
+  const speaks = new Set(chosen.map((s) => s.protocol))
+  const around = on.length === 0 || on.includes('*') ? '"*"' : `[${on.join(', ')}]`
+  const any = speaks.size === 0
+  // What is stated already stays in sight, whatever the services speak.
+  const fits = (a: Attribute) => a.on === 'all' || any || speaks.has(a.on) || text(a.key) !== ''
+  const listed = fields.filter((a) => (a.is === 'words' || a.is === 'items') && a.key !== 'hours' && shows(f, a.key) && fits(a))
+  const wordsField = (a: Attribute) => (
+    <WordsField key={`${a.key} ${around}`} name={a.key} label={a.label} note={a.note} text={text(a.key)} set={(v) => put(a.key, v)} on={around} divider={a.key === 'hours' ? ';' : ','} />
+  )
+  const names = (kind: string) => source.blocks.flatMap((b) => (b.kind === kind && b.name ? [`${kind}.${b.name}`] : []))
+  const remarks = (key: string) => (check.fault ? misspelt(check.fault, key, text(key)) : remarksOn(check.preview, f.name.trim(), key, text(key)))
+  const conditional = ['when', 'unless', 'hours', 'limit', 'otherwise'].some((k) => text(k) !== '')
+  const rest = hidden(f)
+  return (
+    <Panel title="The rule">
+      <div className="card-row bare">
+        <Field label="Name" note={f.old ? 'Another name is another rule: write it in the text.' : 'What records and refusals call it.'}>
+          {(id, by) => <input id={id} aria-describedby={by} value={f.name} readOnly={!!f.old} onChange={(e) => set({ ...f, name: e.target.value })} autoComplete="off" />}
+        </Field>
+        <Choice f={f} put={put} name="verdict" />
+      </div>
+      {shows(f, 'on') && <Refs label="Services" text={text('on')} put={(v) => put('on', v)} all={services.map((s) => `service.${s.name}`)} every="every service" />}
+      {shows(f, 'roles') && <Refs label="Only agents in these roles" text={text('roles')} put={(v) => put('roles', v)} all={(roles.data ?? []).map((r) => `role.${r.name}`)} note="None is every role." />}
+      {shows(f, 'approvers') && (text('verdict') === 'ask' || text('otherwise') === 'ask' || text('approvers') !== '') && (
+        <Refs label="Who is asked" text={text('approvers')} put={(v) => put('approvers', v)} all={[...names('judge'), ...names('approver')]} note="None is any operator who may approve. Judges come first; every approver must say yes." />
+      )}
+      {shows(f, 'effects') && <Effects text={text('effects')} put={(v) => put('effects', v)} loosens={text('verdict') !== 'deny'} />}
+      {listed.filter((a) => !a.rare).map(wordsField)}
+      {listed.some((a) => a.rare) && (
+        <Group title={listed.filter((a) => a.rare).map((a) => a.label.toLowerCase()).join(', ')} open={listed.some((a) => a.rare && text(a.key) !== '')}>
+          {listed.filter((a) => a.rare).map(wordsField)}
+        </Group>
+      )}
+      <Group title="conditions: when, unless, hours" open={['when', 'unless', 'hours'].some((k) => text(k) !== '')}>
+        {shows(f, 'when') && <Condition label="When" note='Must be true: http.json.amount > 100. Facts are proposed as you type.' text={text('when')} set={(v) => put('when', v)} remarks={remarks('when')} on={around} />}
+        {shows(f, 'when') && <Only agents={agents.data ?? []} onChoose={(fact, v) => put('when', onlyFor(text('when'), fact, v))} />}
+        {shows(f, 'unless') && <Condition label="Unless" note='The exception: agent.name == "release".' text={text('unless')} set={(v) => put('unless', v)} remarks={remarks('unless')} on={around} />}
+        {shows(f, 'hours') && wordsField(attribute('hours'))}
+      </Group>
+      <Group title="how often, and until when" open={['limit', 'per', 'until'].some((k) => text(k) !== '')}>
+        <div className="card-row bare">
+          <Line f={f} put={put} name="limit" />
+          {text('limit') !== '' && <Choice f={f} put={put} name="per" none="agent (as usual)" />}
+        </div>
+        <Line f={f} put={put} name="until" />
+      </Group>
+      {conditional && <Choice f={f} put={put} name="otherwise" none="the rule is silent" note="Where the rest matches, but a condition, the hours or the limit does not hold." />}
+      {rest.length > 0 && (
+        <>
+          <p className="quiet small">This form does not show the following. It stays as it stands, and so do comments.</p>
+          <Facts rows={rest.map(([k, v]) => [k, <Foreign key={k} text={told(v)} className="mono" />])} />
+        </>
+      )}
+      <Line f={f} put={put} name="reason" />
+      {shows(f, 'mode') && (
+        <label className="check">
+          <input type="checkbox" checked={text('mode') === 'observe'} onChange={(e) => put('mode', e.target.checked ? 'observe' : f.was.mode === 'enforce' ? 'enforce' : '')} />
+          <span>Only observe: record what it would do, enforce nothing</span>
+        </label>
+      )}
+    </Panel>
+  )
+}
+
+const attribute = (key: string) => fields.find((x) => x.key === key)!
+
+interface Part {
+  f: Form
+  put: (key: string, v: string) => void
+  name: string
+}
+
+function Choice({ f, put, name, none, note }: Part & { none?: string; note?: string }) {
+  if (!shows(f, name)) return null
+  const a = attribute(name)
+  return (
+    <Field label={a.label} note={note ?? a.note}>
+      {(id, by) => (
+        <select id={id} aria-describedby={by} value={f.texts[name] ?? ''} onChange={(e) => put(name, e.target.value)}>
+          {none !== undefined && <option value="">{none}</option>}
+          {a.choices!.map((c) => <option key={c}>{c}</option>)}
+        </select>
+      )}
+    </Field>
+  )
+}
+
+function Line({ f, put, name }: Part) {
+  if (!shows(f, name)) return null
+  const a = attribute(name)
+  return (
+    <Field label={a.label} note={a.note}>
+      {(id, by) => <input id={id} aria-describedby={by} className={name === 'reason' ? undefined : 'mono'} value={f.texts[name] ?? ''} onChange={(e) => put(name, e.target.value)} autoComplete="off" spellCheck={name === 'reason'} />}
+    </Field>
+  )
+}
+
+/** Refs are things of the policy, of which several may be chosen. */
+function Refs({ label, text, put, all, every, note }: { label: string; text: string; put: (v: string) => void; all: string[]; every?: string; note?: string }) {
+  const has = text === '*' ? [] : elements(attribute('on'), text)
+  // What is named and not there any more is shown, too.
+  const list = [...all, ...has.filter((r) => !all.includes(r))]
+  if (list.length === 0) return null
+  return (
+    <fieldset className="field">
+      <legend>{label}</legend>
+      <div className="checks-row">
+        {every && (
+          <label className="check">
+            <input type="checkbox" checked={text === '*'} onChange={(e) => put(e.target.checked ? '*' : '')} />
+            {every}
+          </label>
+        )}
+        {text !== '*' && list.map((r) => (
+          <label key={r} className="check">
+            <input type="checkbox" checked={has.includes(r)} onChange={(e) => put((e.target.checked ? [...has, r] : has.filter((x) => x !== r)).join(' '))} />
+            {r.slice(r.indexOf('.') + 1)}
+          </label>
+        ))}
+      </div>
+      {note && <p className="field-note">{note}</p>}
+    </fieldset>
+  )
+}
+
+function Effects({ text, put, loosens }: { text: string; put: (v: string) => void; loosens: boolean }) {
+  const has = text.split(/\s+/).filter(Boolean)
+  return (
+    <fieldset className="field">
+      <legend>Effects</legend>
+      <div className="checks-row">
+        {effects.map((e) => (
+          <label key={e} className="check">
+            <input type="checkbox" checked={has.includes(e)} onChange={(x) => put(effects.filter((y) => (y === e ? x.target.checked : has.includes(y))).join(' '))} />
+            {e}
+          </label>
+        ))}
+      </div>
+      <p className="field-note">{loosens ? 'None: read and write are loosened, and all of them are held to an ask.' : 'None is any effect.'}</p>
+    </fieldset>
+  )
+}
+
+/** Group is what few rules state: closed, and not loaded, until somebody opens it or
+ * something stands in it. */
+function Group({ title, open, children }: { title: string; open: boolean; children: ReactNode }) {
+  const [is, setIs] = useState(open)
+  useEffect(() => {
+    if (open) setIs(true)
+  }, [open])
+  return (
+    <details className="rule-group" open={is} onToggle={(e) => setIs(e.currentTarget.open)}>
+      <summary>{title[0]!.toUpperCase() + title.slice(1)}</summary>
+      {is && children}
+    </details>
   )
 }

@@ -4,7 +4,7 @@ import { changed } from '../lib/resource'
 import type { Secret } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Button, Confirm, Field, Foreign, Modal, Time } from '../ui/kit'
-import { attempt } from '../ui/toast'
+import { attempt, say } from '../ui/toast'
 
 const at = (name: string) => `/secrets/${encodeURIComponent(name)}`
 
@@ -89,10 +89,21 @@ export function SecretTable({ list, usedBy, set, connects, connect }: Props) {
   )
 }
 
+const mostBytes = 64 << 10
+
 /** SecretValue takes a value, which nobody sees again. */
 export function SecretValue({ name, onSet, children }: { name: string; onSet: () => void; children?: (busy: boolean, empty: boolean) => ReactNode }) {
   const [value, setValue] = useState('')
   const [busy, setBusy] = useState(false)
+  const [file, setFile] = useState('')
+  const read = async (from: HTMLInputElement) => {
+    const chosen = from.files?.[0]
+    from.value = ''
+    if (!chosen) return
+    if (chosen.size > mostBytes) return say(`${chosen.name} is larger than 64 KiB; that is no secret.`, 'failed')
+    setValue((await chosen.text()).trimEnd())
+    setFile(`read from ${chosen.name}`)
+  }
   const submit = async () => {
     setBusy(true)
     const ok = await attempt(() => put(at(name), { value }), `${name} has its new value`)
@@ -100,6 +111,7 @@ export function SecretValue({ name, onSet, children }: { name: string; onSet: ()
     changed('/secrets', '/status')
     if (ok) {
       setValue('')
+      setFile('')
       onSet()
     }
   }
@@ -113,6 +125,10 @@ export function SecretValue({ name, onSet, children }: { name: string; onSet: ()
       <Field label="Value">
         {(id, by) => <textarea id={id} aria-describedby={by} className="mono veiled" rows={3} value={value} onChange={(e) => setValue(e.target.value)} autoComplete="off" spellCheck={false} required />}
       </Field>
+      <p className="quiet small from-file">
+        <label className="linkish">or read it from a file<input type="file" className="sr" onChange={(e) => void read(e.target)} /></label>
+        {file && <> <Foreign text={file} /></>}
+      </p>
       {children ? children(busy, !name || !value) : <Button look="main" type="submit" busy={busy} disabled={!name || !value}>Save</Button>}
     </form>
   )

@@ -106,7 +106,10 @@ function ServiceTable({ list, warnings }: { list: Service[]; warnings: Record<st
                 <td data-label="Without a rule" className="small"><Posture tone="allow" list={s.allowed} /><Posture tone="ask" list={s.asked} /><Posture tone="deny" list={s.denied} /></td>
                 <td data-label="Secret" className="mono small">{s.secrets?.join(', ') ?? <span className="quiet">none</span>}</td>
                 <td data-label="Roles" className="small">{s.roles?.join(', ') ?? <span className="quiet">none</span>}</td>
-                <td className="row-tools">{may('editor') && <Button aria-label={`Test ${s.name}`} onClick={() => setTesting(s)}>Test</Button>}</td>
+                <td className="row-tools">
+                  {may('editor') && s.protocol !== 'tcp' && <Link className="button" aria-label={`Account of ${s.name}`} to={`/services/new?account=${encodeURIComponent(s.name)}`}>Account</Link>}
+                  {may('editor') && <Button aria-label={`Test ${s.name}`} onClick={() => setTesting(s)}>Test</Button>}
+                </td>
               </tr>
             ))}
           </tbody>

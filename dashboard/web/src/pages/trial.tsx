@@ -1,10 +1,10 @@
-import { useEffect, useMemo, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { heldBack } from '../lib/command'
 import { useResource } from '../lib/resource'
 import { go, usePlace } from '../lib/router'
 import { beginTrial, trialDraft, trialOf, type TrialForm } from '../lib/trial'
 import type { ActionRecord, Explanation, Role, SourceText, Verdict } from '../lib/types'
-import { Findings, Review, usePreview } from '../ui/draft'
+import { Findings, Review, useChecked } from '../ui/draft'
 import { Button, Empty, Fault, Field, Link, PageHead, Panel, Skeleton, VerdictBadge } from '../ui/kit'
 import { say } from '../ui/toast'
 
@@ -56,11 +56,7 @@ function Form({ r, attributes, short, source, all, had }: Props) {
   const set = (patch: Partial<TrialForm>) => setForm({ ...f, ...patch })
   const complete = f.name.trim() !== '' && f.roles.length > 0
   const draft = useMemo(() => (complete ? trialDraft(f, r, attributes) : null), [f, complete, r, attributes])
-  const { preview, fault } = usePreview(draft, source.revision)
-  const [shown, setShown] = useState(preview)
-  useEffect(() => {
-    if (preview) setShown(preview) // the last one stays until the next is there
-  }, [preview])
+  const { fault, shown, stale } = useChecked(draft, source.revision)
   return (
     <div className="rule-page">
       <Panel title="The test" tools={<span className="quiet small">{(r.asks ?? []).length > 0 && 'it was asked, and '}it came to <VerdictBadge verdict={r.verdict} /> then</span>}>
@@ -101,15 +97,16 @@ function Form({ r, attributes, short, source, all, had }: Props) {
           <p className="quiet">{f.roles.length === 0 ? 'Choose a role.' : 'Give it a name.'}</p>
         ) : !shown ? (
           <Skeleton lines={4} />
-        ) : !shown.ok ? (
+        ) : !shown.preview.ok ? (
           <>
-            <Findings list={shown.findings ?? []} />
+            <Findings list={shown.preview.findings ?? []} />
             <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
           </>
         ) : (
           <Review
-            draft={draft}
-            preview={shown}
+            draft={shown.draft}
+            preview={shown.preview}
+            stale={stale}
             base={source.revision}
             back="Cancel"
             onBack={() => go(`/actions/${encodeURIComponent(r.id)}`)}

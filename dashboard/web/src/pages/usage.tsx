@@ -37,7 +37,7 @@ export function UsagePage() {
       <div className="usage-bar">
         <label>Time<select value={since} onChange={(e) => setQuery({ since: e.target.value })}>{ranges.map(([v, name]) => <option key={v} value={v}>{name}</option>)}</select></label>
         <div className="chips" role="group" aria-label="Group by">
-          {kinds.map((k) => <button key={k} type="button" className="chip" aria-pressed={by === k} onClick={() => setQuery({ by: k })}>{k}</button>)}
+          {kinds.map((k) => <button key={k} type="button" className="chip" aria-pressed={by === k} onClick={() => setQuery({ by: k })}>{k[0]!.toUpperCase() + k.slice(1)}</button>)}
         </div>
         <div className="chips" role="group" aria-label="Show">
           {(Object.keys(shows) as Show[]).map((k) => <button key={k} type="button" className="chip" aria-pressed={show === k} onClick={() => setQuery({ show: k })}>{shows[k]}</button>)}
@@ -107,7 +107,7 @@ function Sums({ data, by, show }: { data: Report; by: string; show: Show }) {
   const list = [...data.groups].sort((a, b) => (a.rest ?? 0) - (b.rest ?? 0) || whole(b) - whole(a))
   return (
     <div className="panel table-box" tabIndex={0} role="region" aria-label={`Usage by ${by}`}>
-      <table className="table">
+      <table className="table stack">
         <thead>
           <tr>
             <th scope="col">{by[0]!.toUpperCase() + by.slice(1)}</th><th scope="col" className="num">Requests</th><th scope="col" className="num">In</th><th scope="col" className="num">From a cache</th>
@@ -118,13 +118,13 @@ function Sums({ data, by, show }: { data: Report; by: string; show: Show }) {
           {list.map((g) => (
             <tr key={g.key.join('\0') + (g.rest ?? '')}>
               <th scope="row"><Name g={g} by={by} /></th>
-              <td className="num">{count(g.requests)}</td>
-              <td className="num">{count(promptOf(g))}</td>
-              <td className="num">{share(g.cache_read, promptOf(g))}</td>
-              <td className="num">{count(g.output)}</td>
-              <td className="num">{count(g.reasoning)}</td>
-              <td className={cx('num', g.unpriced === g.requests && 'quiet')}>{costOf(g)}</td>
-              <td className="bar-cell"><meter min={0} max={most} value={whole(g)} aria-label={`${nameOf(g, by)}: share of ${shows[show].toLowerCase()}`} /></td>
+              <td data-label="Requests" className="num">{count(g.requests)}</td>
+              <td data-label="In" className="num">{count(promptOf(g))}</td>
+              <td data-label="From a cache" className="num">{share(g.cache_read, promptOf(g))}</td>
+              <td data-label="Out" className="num">{count(g.output)}</td>
+              <td data-label="Reasoning" className="num">{count(g.reasoning)}</td>
+              <td data-label="Cost" className={cx('num', g.unpriced === g.requests && 'quiet')}>{costOf(g)}</td>
+              <td data-label="Share" className="bar-cell"><meter min={0} max={most} value={whole(g)} aria-label={`${nameOf(g, by)}: share of ${shows[show].toLowerCase()}`} /></td>
             </tr>
           ))}
         </tbody>

@@ -44,7 +44,7 @@ export default function Chart({ label, times, step, lines, say }: Props) {
   return (
     <>
       <div className="chart" ref={box} role="img" aria-label={label} />
-      <div className="legend-head quiet small">{at === null ? 'all of the time' : moment(times[at]!, step)}</div>
+      <div className="legend-head quiet small">{at === null ? 'The whole range' : moment(times[at]!, step)}</div>
       <ul className="legend" ref={legend}>
         {lines.map((l, i) => (
           <li key={l.name}>

@@ -2,7 +2,7 @@ import { useState } from 'react'
 import { post, problem, type Problem } from '../lib/api'
 import { absolute, duration } from '../lib/format'
 import type { Contact } from '../lib/types'
-import { Button, Facts, Fault, Field, Foreign, Modal, Skeleton } from './kit'
+import { Button, Facts, Fault, Field, Foreign, Link, Modal, Skeleton } from './kit'
 import { Icon, type IconName } from './icons'
 import './contact.css'
 
@@ -90,7 +90,7 @@ export function ConnectionTest({ service, hosts, roles }: { service: string; hos
         <Button look="main" type="submit" busy={busy} disabled={roles.length === 0}>{contact || fault ? 'Test again' : 'Test the connection'}</Button>
       </div>
       <div aria-live="polite">
-        {roles.length === 0 && <p className="quiet">No role uses it, so nobody gets there. Give it to a role in the policy first.</p>}
+        {roles.length === 0 && <p className="quiet">No role uses it, so nobody gets there. Give it to a role in the <Link to="/policy">policy</Link> first.</p>}
         {fault && <Fault problem={fault} />}
         {busy && !contact ? <Skeleton lines={4} /> : contact && <Steps c={contact} />}
       </div>

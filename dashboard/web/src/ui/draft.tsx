@@ -31,6 +31,17 @@ export function usePreview(draft: Draft | null, base = ''): { preview: Preview |
   return { preview, fault }
 }
 
+/** useChecked is usePreview for who writes on: what was checked last stays, with the
+ * draft that it is of, until the next is there. */
+export function useChecked(draft: Draft | null, base: string) {
+  const { preview, fault } = usePreview(draft, base)
+  const [shown, setShown] = useState<{ draft: Draft; preview: Preview } | null>(null)
+  useEffect(() => {
+    if (preview && draft) setShown({ draft, preview })
+  }, [preview])
+  return { preview, fault, shown, stale: preview === null }
+}
+
 export function Findings({ list }: { list: Finding[] }) {
   return (
     <ul className="findings" aria-label="What is to be said about the draft">
@@ -137,12 +148,13 @@ interface ReviewProps {
   onBack: () => void
   back: string
   onTaken: (n: number) => void
+  stale?: boolean // it is not what stands in the form now
   /** onLost: somebody else was faster, and what they did must be merged by hand. */
   onLost?: () => void
 }
 
 /** Review shows what a draft does, and takes it. */
-export function Review({ draft, preview, base, onBack, back, onTaken, onLost }: ReviewProps) {
+export function Review({ draft, preview, base, onBack, back, onTaken, stale, onLost }: ReviewProps) {
   const [note, setNote] = useState('')
   const [busy, setBusy] = useState(false)
   const [waits, setWaits] = useState(false)
@@ -211,7 +223,7 @@ export function Review({ draft, preview, base, onBack, back, onTaken, onLost }: 
         </Field>
         <footer className="dialog-foot">
           <Button onClick={onBack}>{back}</Button>
-          <Button look="main" type="submit" busy={busy} disabled={waits || !preview.ok || (guarded.length > 0 && !may('admin'))}>Apply</Button>
+          <Button look="main" type="submit" busy={busy} disabled={waits || stale || !preview.ok || (guarded.length > 0 && !may('admin'))}>Apply</Button>
         </footer>
       </form>
     </div>

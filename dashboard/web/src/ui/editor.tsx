@@ -17,11 +17,14 @@ interface Props {
   findings: Finding[]
   propose: (text: string, line: number, column: number, signal: AbortSignal) => Promise<Proposals>
   at?: number // line to begin at
+  /** a field of a form: as high as its text, and Tab leaves it */
+  slim?: boolean
+  label?: string // "Text of NAME" where none is given
   onChange: (text: string) => void
-  onSave: () => void
-  onFormat: () => void
+  onSave?: () => void
+  onFormat?: () => void
   /** is told how to put another text in place of what stands there */
-  onReady: (put: (text: string) => void) => void
+  onReady?: (put: (text: string) => void) => void
 }
 
 const colours = HighlightStyle.define([
@@ -56,6 +59,8 @@ const theme = EditorView.theme({
   '.cm-matchingBracket': { backgroundColor: 'var(--accent-soft)' },
 })
 
+const slimTheme = EditorView.theme({ '&': { height: 'auto' }, '.cm-content': { padding: '5px 0', minHeight: '30px' }, '.cm-line': { padding: '0 9px' } })
+
 const types: Record<string, string> = { attribute: 'property', block: 'class', function: 'function', fact: 'variable', reference: 'constant', word: 'enum' }
 
 /** option is a proposal as the editor takes it. */
@@ -89,6 +94,8 @@ export default function Editor(p: Props) {
     const complete = async (c: CompletionContext): Promise<CompletionResult | null> => {
       if (now.current.readOnly || (!c.explicit && !c.matchBefore(/[\w.\-"[]$/))) return null
       const line = c.state.doc.lineAt(c.pos)
+      const quotes = line.text.slice(0, c.pos - line.from).match(/(?<!\\)"/g)?.length ?? 0
+      if (!c.explicit && quotes > 0 && quotes % 2 === 0 && c.matchBefore(/"$/)) return null // a string that ends
       const stop = new AbortController()
       c.addEventListener('abort', () => stop.abort())
       try {
@@ -105,25 +112,26 @@ export default function Editor(p: Props) {
         doc: p.text,
         extensions: [
           EditorView.cspNonce.of(nonce()),
-          lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightSelectionMatches(),
-          hcl, syntaxHighlighting(colours), theme, lintGutter(),
+          history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), highlightSelectionMatches(),
+          p.slim ? [EditorView.lineWrapping, slimTheme] : [lineNumbers(), highlightActiveLine(), lintGutter()],
+          hcl, syntaxHighlighting(colours), theme,
           autocompletion({ override: [complete] }),
           writable.current.of(EditorState.readOnly.of(p.readOnly)),
           EditorState.tabSize.of(2),
-          EditorView.contentAttributes.of({ 'aria-label': `Text of ${p.name}`, tabindex: '0' }),
+          EditorView.contentAttributes.of({ 'aria-label': p.label ?? `Text of ${p.name}`, tabindex: '0' }),
           keymap.of([
-            { key: 'Shift-Alt-f', run: () => (now.current.onFormat(), true) },
-            { key: 'Mod-s', run: () => (now.current.onSave(), true) },
+            { key: 'Shift-Alt-f', run: () => (now.current.onFormat?.(), true) },
+            { key: 'Mod-s', run: () => (now.current.onSave?.(), true) },
             ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, ...lintKeymap,
             { key: 'Escape', run: (e) => (e.contentDOM.blur(), true) },
-            indentWithTab,
+            ...(p.slim ? [] : [indentWithTab]),
           ]),
           EditorView.updateListener.of((u) => u.docChanged && now.current.onChange(u.state.doc.toString())),
         ],
       }),
     })
     view.current = v
-    now.current.onReady((text) => put(v, text))
+    now.current.onReady?.((text) => put(v, text))
     if (p.at && p.at <= v.state.doc.lines) {
       v.dispatch({ effects: EditorView.scrollIntoView(v.state.doc.line(p.at).from, { y: 'start', yMargin: 20 }) })
     }
@@ -151,5 +159,5 @@ export default function Editor(p: Props) {
     v.dispatch(setDiagnostics(v.state, list))
   }, [p.findings, p.text, p.name])
 
-  return <div className="editor" ref={box} />
+  return <div className={p.slim ? 'editor slim' : 'editor'} ref={box} />
 }

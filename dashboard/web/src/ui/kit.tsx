@@ -1,6 +1,7 @@
 import {
   useEffect,
   useId,
+  useRef,
   useState,
   useSyncExternalStore,
   type ButtonHTMLAttributes,
@@ -218,12 +219,44 @@ interface ModalProps {
   wide?: boolean
 }
 
+/** begin puts the keyboard where somebody goes on: the first field, else the button
+ * that does what the dialog is for, unless that cannot be taken back. */
+function begin(e: Event) {
+  const box = e.currentTarget as HTMLElement | null
+  const first = ['[data-first]', 'input:not([readonly], [type=file], [type=checkbox]), textarea:not([readonly]), select', '.dialog-foot .main', '.dialog-foot .button', 'button, a[href]']
+    .map((at) => box?.querySelector<HTMLElement>(at))
+    .find(Boolean)
+  if (!first) return
+  e.preventDefault()
+  first.focus()
+}
+
+/** useReturn gives the keyboard back to what opened a dialog, or to the page that it
+ * led to. */
+export function useReturn(open: boolean) {
+  const was = useRef<Element | null>(null)
+  const page = useRef('')
+  const before = useRef(false)
+  if (open && !before.current) {
+    was.current = document.activeElement
+    page.current = location.pathname
+  }
+  before.current = open
+  return (e: Event) => {
+    e.preventDefault()
+    const stays = page.current === location.pathname && was.current instanceof HTMLElement && was.current.isConnected && was.current !== document.body
+    const back = stays ? (was.current as HTMLElement) : document.getElementById('main')
+    back?.focus({ preventScroll: true })
+  }
+}
+
 export function Modal({ title, note, open, onClose, children, side, wide }: ModalProps) {
+  const back = useReturn(open)
   return (
     <D.Root open={open} onOpenChange={(o) => !o && onClose()}>
       <D.Portal>
         <D.Overlay className="veil" />
-        <D.Content className={cx(side ? 'sheet' : 'dialog', wide && 'wide')} {...(note ? {} : { 'aria-describedby': undefined })}>
+        <D.Content className={cx(side ? 'sheet' : 'dialog', wide && 'wide')} onOpenAutoFocus={begin} onCloseAutoFocus={back} {...(note ? {} : { 'aria-describedby': undefined })}>
           <header className="dialog-head">
             <D.Title className="dialog-title">{title}</D.Title>
             <D.Close asChild>
