@@ -105,8 +105,13 @@ func writeSpot(w io.Writer, s action.Spot) {
 	fmt.Fprintf(w, "%4d | %s\n     | %s^\n", s.Line, text, lead)
 }
 
+// verdictLine is a verdict, with its reason where it has one.
+func verdictLine(w io.Writer, v action.Verdict, reason string) string {
+	return strings.TrimRight(cli.VerdictText(w, v)+"  "+cli.Printable(reason), " ")
+}
+
 func writeExplanation(w io.Writer, e policy.Explanation) error {
-	fmt.Fprintf(w, "%s  %s\n", cli.VerdictText(w, e.Decision.Verdict), cli.OrDash(cli.Printable(e.Decision.Reason)))
+	fmt.Fprintln(w, verdictLine(w, e.Decision.Verdict, e.Decision.Reason))
 	if e.Wrong != nil {
 		writeSpot(w, *e.Wrong)
 	}

@@ -131,7 +131,7 @@ func (r *root) again(cmd *cobra.Command, rec *audit.Record, got *past) error {
 // write tells a past for people.
 func (g *past) write(w io.Writer) error {
 	verdict, _ := action.ParseVerdict(g.Verdict)
-	fmt.Fprintf(w, "%s\nthen: %s  %s\n", cli.Printable(g.Summary), cli.VerdictText(w, verdict), cli.OrDash(cli.Printable(g.Reason)))
+	fmt.Fprintf(w, "%s\nthen: %s\n", cli.Printable(g.Summary), verdictLine(w, verdict, g.Reason))
 	cli.WriteTrace(w, g.Trace)
 	if g.Now == nil {
 		fmt.Fprintf(w, "now:  %s\n", cli.Printable(g.Untold))

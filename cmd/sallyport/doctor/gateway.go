@@ -30,7 +30,7 @@ func diagnose(s dashboard.Status) []finding {
 	t := s.Tailnet
 	for _, w := range s.Warnings {
 		if t == nil || !slices.Contains(t.Problems, w) {
-			found = append(found, wrong("nothing is missing", w))
+			found = append(found, wrong("the gateway has no warning", w))
 		}
 	}
 	if t == nil {

@@ -42,18 +42,31 @@ func (r *commands) log() *cobra.Command {
 	return cmd
 }
 
-// line tells one deed.
-func line(e deeds.Entry) string {
-	what := e.What
-	for name, value := range e.On {
-		what = strings.ReplaceAll(what, "{"+name+"}", value)
-	}
-	text := fmt.Sprintf("%s  %s from %s: %s", e.Time.Local().Format(time.DateTime), e.Who, e.From, what)
-	for _, name := range slices.Sorted(maps.Keys(e.Notes)) {
-		if value := e.Notes[name]; value != "" {
+// pairs lists what is named, each behind a comma.
+func pairs(list map[string]string) string {
+	text := ""
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		if value := list[name]; value != "" {
 			text += fmt.Sprintf(", %s %s", name, value)
 		}
 	}
+	return text
+}
+
+// line tells one deed.
+func line(e deeds.Entry) string {
+	what, known := inWords(e)
+	if !known {
+		what = e.What
+		for name, value := range e.On {
+			what = strings.ReplaceAll(what, "{"+name+"}", value)
+		}
+	}
+	text := fmt.Sprintf("%s  %s from %s: %s", e.Time.Local().Format(time.DateTime), e.Who, e.From, what)
+	if known {
+		text += pairs(e.On)
+	}
+	text += pairs(e.Notes)
 	if e.Status >= 400 || e.Err != "" {
 		text += "  -- " + e.Err
 	}
