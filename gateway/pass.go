@@ -214,7 +214,7 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	}
 	l, err := p.g.pool.Link(ctx, want)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reach %s: %w", p.act.Service.Name, err)
+		return nil, nil, fmt.Errorf("reach %s: %w", p.act.Service.Name, &protocols.Unreached{Err: err})
 	}
 	p.address.Store(&l.Wire.At)
 	p.route.Store(route)

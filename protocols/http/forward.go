@@ -143,7 +143,7 @@ func (t *transfer) failed(err error) error {
 	if t.began {
 		return err
 	}
-	p := refusal.Unreachable(t.Act.ID)
+	p := refusal.Unreachable(t.Act.ID, protocols.Cause(err))
 	if errors.Is(err, vault.ErrNotFound) {
 		p = refusal.Penniless(t.Act.ID)
 	}

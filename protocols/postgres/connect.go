@@ -87,7 +87,7 @@ func (c *connect) Forward(ctx context.Context, up protocols.Upstream) (action.Re
 		return action.Result{Status: c.s.screen.Words(said.Code), Failed: true, Err: c.s.screen.Words(err.Error())}, c.s.agent.Say(said.Raw)
 	case err != nil:
 		return action.Result{Status: "08006", Failed: true, Err: c.s.screen.Words(err.Error())},
-			c.s.agent.Tell(refusal.Fatal("08006", "sallyport cannot log in to the database", "An operator finds the cause in sallyport's log."))
+			c.s.agent.Tell(refusal.Unreached(protocols.Cause(err)))
 	}
 	return action.Result{Status: "connected"}, c.s.greet(greeting)
 }

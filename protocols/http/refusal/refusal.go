@@ -71,13 +71,18 @@ func Crowded() *Problem {
 	}
 }
 
-// Unreachable is for an allowed request that got no answer.
-func Unreachable(id string) *Problem {
-	return &Problem{
+// Unreachable is for an allowed request that got no answer, for a cause in words of
+// protocols.Cause.
+func Unreachable(id, cause string) *Problem {
+	p := &Problem{
 		Status: http.StatusBadGateway, Kind: "upstream-failed", Title: "No answer from the service",
 		Reason: "The request was allowed, but no usable answer came from the service.", ID: id,
 		Next: "Try again later; if it stays, tell the operator the action_id.",
 	}
+	if cause != "" {
+		p.Reason = "The request was allowed, but the service was not reached: " + cause + "."
+	}
+	return p
 }
 
 // Penniless is for an allowed request to a service whose secret has no value.

@@ -40,7 +40,7 @@ func TestARefusalInEveryShape(t *testing.T) {
 		{refusal.Anthropic, refusal.Pending(d, "I", false), "application/json", "error", map[string]any{"type": "invalid_request_error"}, map[string]string{"problem": "https://sallyport.dev/problems/approval-pending"}},
 		{refusal.Anthropic, refusal.Crowded(), "application/json", "error", map[string]any{"type": "rate_limit_error"}, nil},
 		{refusal.Google, refusal.Denied(d, "I"), "application/problem+json", "https://sallyport.dev/problems/denied", map[string]any{"code": 403.0, "status": "PERMISSION_DENIED"}, nil},
-		{refusal.Google, refusal.Unreachable("I"), "application/problem+json", "https://sallyport.dev/problems/upstream-failed", map[string]any{"code": 502.0, "status": "UNAVAILABLE"}, nil},
+		{refusal.Google, refusal.Unreachable("I", ""), "application/problem+json", "https://sallyport.dev/problems/upstream-failed", map[string]any{"code": 502.0, "status": "UNAVAILABLE"}, nil},
 	} {
 		media, doc := answer(c.p, c.shape)
 		if media != c.media || doc["type"] != c.typ || doc["reason"] != c.p.Reason || doc["detail"] != c.p.Reason+" "+c.p.Next || c.p.Next == "" || doc["status"] != float64(c.p.Status) {

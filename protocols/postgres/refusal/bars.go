@@ -84,6 +84,16 @@ func Elsewhere() *Bar {
 	}
 }
 
+// Unreached is for a session that could not be opened, for a cause in words of
+// protocols.Cause.
+func Unreached(cause string) *pgproto3.ErrorResponse {
+	text := "sallyport cannot log in to the database"
+	if cause != "" {
+		text = "sallyport cannot reach the database: " + cause
+	}
+	return Fatal("08006", text, "An operator finds the cause in sallyport's log.")
+}
+
 // TooMuchData is for a COPY that sends more than the service allows.
 func TooMuchData() *pgproto3.ErrorResponse {
 	return Error("54000", "the data are more than the service allows", "Send less in one COPY; nothing of this one has been kept.")
