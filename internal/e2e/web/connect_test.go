@@ -51,7 +51,81 @@ role "everyone" { use = [service.notes] }
 	b.visit("/services")
 	b.see("tbody td", "by ana@acme.dev")
 	b.see("button", "Connect again")
+	s.everyKind(b)
+	s.takesAnOAuthAccount(b, as.URL)
 	if wrong := as.Wrong(); len(wrong) > 0 {
 		t.Errorf("the server complains of %q", wrong)
 	}
+}
+
+// everyKind fills in every kind of account; each comes to a draft that loads.
+func (s *site) everyKind(b *browser) {
+	s.t.Helper()
+	for _, protocol := range []struct {
+		preset, host string
+		kinds        []string
+	}{
+		{"http", "shop.example.com", []string{"bearer", "header", "basic", "query", "cookie", "oauth_client", "oauth_refresh", "oauth_code", "oauth_device", "mtls", "aws", "github_app", "gcp"}},
+		{"postgres", "db.x.eu-central-1.rds.amazonaws.com", []string{"password", "pg_mtls", "rds"}},
+	} {
+		b.to("/services/new?preset=" + protocol.preset)
+		b.fill(field("Name"), "shop")
+		b.fill(field("Hosts"), protocol.host)
+		for _, kind := range protocol.kinds {
+			b.choose(field("Account"), kind)
+			// Each field gets what it shows as an example, and a word where it shows none.
+			b.eval(`document.querySelectorAll('.account-parts input').forEach((i) => {
+				if (i.value || ['none', ''].includes(i.placeholder) && !/User|Client id/.test(i.labels[0].textContent)) return
+				if (/Audience|dummy|Scopes|Resource|Client secret|API|Region|Endpoint|assume|kept as|^Secret/.test(i.labels[0].textContent)) return
+				Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(i, i.placeholder || 'somebody')
+				i.dispatchEvent(new Event('input', { bubbles: true }))
+			})`, nil)
+			b.see(".diff .d-in", map[string]string{
+				"oauth_client": `"client_credentials"`, "oauth_refresh": `"refresh_token"`, "oauth_code": `"authorization_code"`, "oauth_device": `"device_code"`,
+				"pg_mtls": `mtls("`, "aws": "aws_sigv4(", "rds": "aws_sigv4({", "gcp": "gcp_service_account(",
+			}[kind])
+			b.until(`!document.querySelector('.review button[type=submit]').disabled`)
+		}
+	}
+	b.accessible("an account that is filled in")
+	b.clean("every kind of account", "status of 422")
+}
+
+// takesAnOAuthAccount sets a service up whose account somebody agrees to, and gives
+// its roles accounts of their own afterwards.
+func (s *site) takesAnOAuthAccount(b *browser, issuer string) {
+	s.t.Helper()
+	b.to("/services/new?preset=http")
+	b.fill(field("Name"), "wiki")
+	b.fill(field("Hosts"), "wiki.example.com")
+	b.choose(field("Account"), "oauth_code")
+	b.fill(field("Issuer"), issuer)
+	b.fill(field("Client id"), "gateway")
+	b.see(".diff .d-in", `oauth2({`)
+	b.click(".checks-row label:text-is('everyone')")
+	b.see(".diff .d-in", `[service.notes, service.wiki]`)
+	b.until(`!document.querySelector('.review button[type=submit]').disabled`)
+	b.click(".review button[type=submit]")
+	b.see("h1", "Set up wiki")
+	b.click(".finish button:has-text('Connect')")
+	b.click(".dialog button:has-text('Begin')")
+	b.see(".dialog", "must know this address")
+	var link string
+	b.eval(`document.querySelector('.dialog a.main').href`, &link)
+	b.clean("a service with OAuth")
+	b.do("goto", args{"url": link}, nil)
+	b.visit("/services/new?made=wiki")
+	b.see(".finish h2", "Its secret is set")
+
+	b.to("/services")
+	b.click("[aria-label='Account of wiki']")
+	b.see(".facts", "oauth2({")
+	b.see(".rule-page", "Nothing is changed yet")
+	b.choose(field("Account"), "header")
+	b.see(".rule-page", "Fill in: Header")
+	b.fill(field("Header"), "X-Api-Key")
+	b.see(".diff .d-in", `header("X-Api-Key", secret.wiki)`)
+	b.see(".warn-box", "Only an admin")
+	b.accessible("another account")
+	b.clean("another account")
 }

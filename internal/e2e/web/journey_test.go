@@ -209,21 +209,69 @@ func (s *site) editsInTheForm(b *browser) {
 	b.click("[role=tab]:has-text('Blocks')")
 	b.click(".hcl-block a:has-text('Edit in the form')")
 	b.see("h1", "Edit rule")
-	b.see(".facts", `agent.name == "nobody"`)
-	b.see(".rule-page", "It stays as it stands")
+	b.see(".condition", `agent.name == "nobody"`)
 	b.see(".rule-page", "Nothing is changed yet")
 	b.fill(field("Reason"), "Orders are kept for the books.")
 	b.see(".diff .d-in", "for the books")
 	b.accessible("a rule that is edited")
+	s.narrows(b)
 	if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
 		b.shot(filepath.Join(shots, "rule-edited-1280-light.png"), false)
 	}
 	b.click(".review button[type=submit]")
 	b.see(".toast", "Revision 3 is in force")
 	b.eval(text, &after)
-	if want := strings.Replace(before, "Orders are kept.", "Orders are kept for the books.", 1); after != want || before == want {
+	want := strings.NewReplacer(
+		"Orders are kept.", "Orders are kept for the books.",
+		`  methods = ["DELETE"] # and nothing else
+  unless  = agent.name == "nobody"
+  verdict = "deny"
+`, `  methods   = ["DELETE"] # and nothing else
+  unless    = contains(["nobody", "robot"], agent.name)
+  verdict   = "deny"
+`, "  reason  = ", "  reason    = ", "  on      = ", "  on        = ").Replace(before)
+	want = strings.Replace(want, `for the books."
+`, `for the books."
+  roles     = [role.agents]
+  otherwise = "ask"
+  hours     = ["mon-sun", "sat 10:00-12:00,13:00-14:00 Europe/Berlin"]
+`, 1)
+	if after != want {
 		s.t.Errorf("the form left\n%s\nof\n%s", after, before)
 	}
+}
+
+// narrows states in the form what few rules state. What is wrong with a condition is
+// said where it stands.
+func (s *site) narrows(b *browser) {
+	s.t.Helper()
+	write := func(text string) {
+		b.click("[aria-label=Unless]")
+		b.press("Control+a")
+		b.press("Delete")
+		b.eval(fmt.Sprintf(`document.execCommand('insertText', false, %q)`, text), nil)
+	}
+	write("")
+	b.do("type", args{"text": "agent."}, nil) // whose letters are keys elsewhere
+	b.see(".cm-tooltip-autocomplete", "agent.name")
+	b.see("h1", "Edit rule")
+	write(`agent.nam == "nobody"`)
+	b.see(".field-remarks .bad", "did you mean agent.name?")
+	b.until(`document.querySelector('.cm-lintRange-error')?.textContent === 'agent.nam'`)
+	write(`agent.name == "nobody" &&`)
+	b.see(".field-remarks .bad", "No expression")
+	write(`agent.name == "nobody"`)
+	b.gone(".field-remarks")
+	write(`contains(["nobody", "robot"], agent.name)`)
+	b.click(".checks-row label:text-is('agents')")
+	b.fill(field("Hours"), "mon-sun; sat 10:00-12:00,13:00-14:00 Europe/Berlin")
+	b.choose(field("Otherwise"), "ask")
+	b.click(".check:has-text('Only observe')")
+	b.see(".diff .d-in", `"observe"`)
+	b.accessible("a rule with conditions")
+	b.click(".check:has-text('Only observe')")
+	b.until(`!document.querySelector('.diff').innerText.includes('observe') && !document.querySelector('.review button[type=submit]').disabled`)
+	b.clean("a rule with conditions", "status of 400", "status of 422") // a draft that does not load
 }
 
 // letsIn lets a node of a tailnet in that has come by and waits. No tailnet is here:

@@ -76,8 +76,8 @@ func (s *site) byKeyboard(b *browser) {
 	b.until(`!!document.activeElement.closest('[role=dialog]')`)
 	b.press("Escape")
 	b.gone(".dialog")
-	b.press("Control+k")
-	b.see(".palette input", "")
+	s.returns(b)
+	b.press("Control+k") // and on, before the palette is there
 	b.do("type", args{"text": "approv"}, nil)
 	b.see(".palette-item", "Approvals")
 	b.press("Enter")
@@ -113,6 +113,34 @@ func (s *site) byKeyboard(b *browser) {
 	if now := len(pending()); now != had-2 {
 		s.t.Errorf("%d asks wait after two answers, of %d", now, had)
 	}
+}
+
+// returns opens dialogs by keyboard, leaves them, and is where it was.
+func (s *site) returns(b *browser) {
+	s.t.Helper()
+	b.press("g")
+	b.press("g")
+	b.see("h1", "Agents")
+	const freeze = "[...document.querySelectorAll('.page-tools button')].find((x) => x.textContent.includes('Freeze all'))"
+	b.eval(freeze+".focus()", nil)
+	b.press("Enter")
+	b.see(".dialog", "Freeze every agent?")
+	b.until(`document.activeElement.textContent === 'Cancel'`) // Enter does nothing that cannot be taken back
+	b.press("Enter")
+	b.gone(".dialog")
+	b.until("document.activeElement === " + freeze)
+	b.press("n")
+	b.see(".dialog input", "")
+	b.until(`document.activeElement === document.querySelector('.dialog input')`)
+	b.press("Escape")
+	b.gone(".dialog")
+	b.until("document.activeElement === " + freeze)
+	b.press("Control+k")
+	b.do("type", args{"text": "usag"}, nil)
+	b.see(".palette-item", "Usage")
+	b.press("Escape")
+	b.gone(".palette")
+	b.until("document.activeElement === " + freeze)
 }
 
 func quoted(text string) string {
