@@ -65,6 +65,7 @@ type Row struct {
 	Usage    *action.Usage `json:"usage,omitempty"` // of a language model
 	Asked    bool          `json:"asked,omitempty"` // somebody was, before it came to its verdict
 	Turn     *Turn         `json:"turn,omitempty"`  // what its body asks for
+	Kept     bool          `json:"kept,omitempty"`  // some of what was sent or came back is recorded, and takes a fresh proof to be read
 	Missing  uint64        `json:"missing,omitempty"`
 }
 
@@ -81,7 +82,7 @@ func rowOf(r *audit.Record) Row {
 		Seq: r.Seq, ID: r.ID, Time: r.Time, Session: r.Session, Agent: RowAgent{r.Agent.ID, r.Agent.Name, r.Agent.User},
 		Service: r.Service, Protocol: r.Protocol, Host: r.Host, Dst: r.Dst, Kind: r.Kind, Method: r.Method, Summary: r.Summary,
 		Verdict: r.Verdict, Rule: r.Rule, Reason: r.Reason, Would: r.Would, Outcome: r.Outcome, Status: r.Status, Error: r.Error,
-		Sent: r.Sent, Received: r.Received, Rows: r.Rows, Duration: r.Duration, Usage: r.Usage, Asked: len(r.Asks) > 0, Turn: turnOf(r), Missing: r.Missing,
+		Sent: r.Sent, Received: r.Received, Rows: r.Rows, Duration: r.Duration, Usage: r.Usage, Asked: len(r.Asks) > 0, Turn: turnOf(r), Kept: r.Keeps(), Missing: r.Missing,
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/inbox"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/dashboard/services"
+	"sallyport.dev/sallyport/dashboard/session"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/vault"
 
@@ -63,6 +64,8 @@ type API struct {
 	Book    *book.Book
 	Drafter inbox.Drafter // of edits that answer an ask for good
 	Shelf   services.Shelf
+	// Audience is told who follows one session; nil: nobody is.
+	Audience *session.Audience
 	// Parts bring rows of their own to the table of routes.
 	Parts []Part
 	// Config makes the client configuration of an agent whose private key it is;

@@ -51,6 +51,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 			return route.BadRequest("Last-Event-ID %q is none that the gateway gave", last)
 		}
 	}
+	defer a.Audience.Join(sessionOf(q), route.Name(r))()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	records := a.Log.Follow(r.Context(), q) // before the look back, so that nothing falls between
@@ -63,6 +64,16 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.run(r, records)
 	return nil
+}
+
+// sessionOf is the one session that a query is about; "" where it is about more.
+func sessionOf(q audit.Query) string {
+	for _, t := range q.Terms {
+		if t.Field == "session" && !t.Not && len(t.Values) == 1 {
+			return t.Values[0]
+		}
+	}
+	return ""
 }
 
 // resume sends what was kept since the last record that the client has.

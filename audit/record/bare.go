@@ -26,6 +26,20 @@ func Holds(body []byte) bool {
 	return bytes.Contains(body, []byte(`"sample":`)) || bytes.Contains(body, []byte(`"body":`)) || bytes.Contains(body, []byte(`"answer":`))
 }
 
+// Keeps reports whether r has what was sent in a body or came back in one, or says as a
+// bare one that there is such a thing.
+func (r *Record) Keeps() bool {
+	if r.Sample != "" || r.Hidden > 0 || r.Answer != nil && (r.Answer.Text != "" || r.Answer.Withheld) {
+		return true
+	}
+	for _, p := range r.Parts {
+		if bytes.Contains(p.Facts, []byte(`"body":`)) && !bytes.Contains(p.Facts, []byte(`"body":{"text":""}`)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Text gives what a query for words looks at: the record as it is kept, or with bare
 // only what Bare leaves of it.
 func (r *Record) Text(bare bool) []byte {
@@ -46,7 +60,7 @@ func bodiless(facts json.RawMessage) json.RawMessage {
 	if json.Unmarshal(facts, &members) != nil {
 		return nil
 	}
-	if _, ok := members["body"]; !ok {
+	if body, ok := members["body"]; !ok || string(body) == `{"text":""}` {
 		return facts
 	}
 	members["body"] = json.RawMessage(`{"text":"","hidden":true}`)

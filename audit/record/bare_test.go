@@ -48,6 +48,19 @@ func TestBareHasNoBodies(t *testing.T) {
 			t.Errorf("%s stands in the bare record: %v", c.word, got)
 		}
 	}
+	empty := &sent{Path: "/"}
+	for _, c := range []struct {
+		facts action.Facts
+		keeps bool
+	}{{f, true}, {empty, false}, {&facts{Path: "\"body\":{"}, false}} {
+		a := act("/v1/orders")
+		a.Parts = []action.Part{{Facts: c.facts}}
+		r := kept(t, a, action.Decision{}, action.Result{})
+		b := r.Bare()
+		if r.Keeps() != c.keeps || b.Keeps() != c.keeps {
+			t.Errorf("%s keeps a body: %v, and bare %v", r.Body(), r.Keeps(), b.Keeps())
+		}
+	}
 	plain := kept(t, act("/x"), action.Decision{}, action.Result{})
 	if string(plain.Text(true)) != string(plain.Body()) {
 		t.Error("a record without bodies is read in another form")

@@ -50,7 +50,7 @@ type Manual struct {
 
 // order is how somebody reads them; what is not listed comes last.
 func order() []string {
-	return []string{"agents", "configuration", "dashboard", "changing", "channels", "operations", "security", "editors", "performance", "bench", "reference"}
+	return []string{"agents", "configuration", "dashboard", "changing", "channels", "operations", "security", "reference", "editors", "performance", "bench"}
 }
 
 // New reads the documentation from files; nil is none.

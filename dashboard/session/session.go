@@ -34,8 +34,9 @@ type Line interface {
 
 // Sessions answers operators about sessions.
 type Sessions struct {
-	Log  Log
-	Line Line
+	Log      Log
+	Line     Line
+	Audience *Audience // nil: nobody is known to look
 }
 
 // A Session is one run of an agent.
@@ -49,7 +50,8 @@ type Session struct {
 	Asked    int       `json:"asked,omitempty"`
 	Failed   int       `json:"failed,omitempty"`
 	Services []string  `json:"services,omitempty"`
-	Live     bool      `json:"live"` // it goes on: the agent's next action is one of it
+	Live     bool      `json:"live"`               // it goes on: the agent's next action is one of it
+	Watchers []string  `json:"watchers,omitempty"` // who else has it open
 }
 
 // An Ended session is over.
@@ -83,7 +85,11 @@ func (s Sessions) list(r *http.Request) ([]*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sessions: %w", err)
 	}
-	return group(records, s.Line.Sessions()), nil
+	list := group(records, s.Line.Sessions())
+	for _, one := range list {
+		one.Watchers = s.Audience.Of(one.ID, route.Name(r))
+	}
+	return list, nil
 }
 
 // group makes sessions of records, which come newest first.

@@ -9,6 +9,7 @@ import (
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/dashboard/manual"
 	"sallyport.dev/sallyport/dashboard/services"
+	"sallyport.dev/sallyport/dashboard/session"
 	"sallyport.dev/sallyport/dashboard/spend"
 	"sallyport.dev/sallyport/dashboard/views"
 	"sallyport.dev/sallyport/gateway/probe"
@@ -39,7 +40,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	tries := reach.New(n.Rules.Current, &probe.Prober{Dialer: n.Gateway.Dialer, Vault: n.Vault, Tries: n.o.Build.Tries, Mask: n.Vault.Mask})
 	drafter, book := n.newBook(context.Background())
 	a := &dashboard.API{
-		Shelf:   services.Shelf{Presets: presets, Reach: tries.Reach},
+		Shelf: services.Shelf{Presets: presets, Reach: tries.Reach}, Audience: &session.Audience{},
 		Version: n.o.Version, Started: n.started, Connect: n.consent,
 		Book: book, Drafter: drafter, Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}, pages, n.holding},

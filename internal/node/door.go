@@ -75,7 +75,7 @@ func (n *Node) openPhone(ctx context.Context) (err error) {
 		return err
 	}
 	n.API.Door.Bell = n.phone.Book
-	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, session.Sessions{Log: n.Journal, Line: n.Gateway},
+	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, session.Sessions{Log: n.Journal, Line: n.Gateway, Audience: n.API.Audience},
 		har.Archives{Log: n.Journal, Version: n.o.Version})
 	return nil
 }

@@ -72,3 +72,6 @@ export function complete(q: string, known: Record<string, string[]>): Completion
     .slice(0, 8)
     .map((v) => ({ text: `${head}${not}${field}:${typed.slice(0, comma)}${quote(v)} `, label: `${not}${field}:${v}` }))
 }
+
+/** worded reports whether a query looks for words, beside fields. */
+export const worded = (q: string) => words(q).some((w) => !/^!?[a-z]+:/.test(w) || /^!?[a-z]+:\/\//.test(w))

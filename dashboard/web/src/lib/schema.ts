@@ -17,6 +17,23 @@ export interface Schemas {
     owner: Schemas['action.Person']
     scope: ('viewer' | 'approver' | 'editor' | 'admin')[]
   }
+  'action.Answer': {
+    cut?: boolean
+    fields?: Schemas['action.AnswerField'][]
+    hidden?: boolean
+    more?: number
+    size?: number
+    text?: string
+    trailers?: Schemas['action.AnswerField'][]
+    type?: string
+    untold?: string
+    withheld?: boolean
+  }
+  'action.AnswerField': {
+    hidden?: boolean
+    name: string
+    values?: string[]
+  }
   'action.Block': {
     attributes?: Record<string, unknown>
     blocks?: Schemas['action.Inner'][]
@@ -333,6 +350,7 @@ export interface Schemas {
     error?: string
     host?: string
     id: string
+    kept?: boolean
     kind: string
     method?: string
     missing?: number
@@ -589,6 +607,7 @@ export interface Schemas {
   'push.Browse': {
     browser: string
     created: string
+    ends?: boolean
     id: string
     name: string
     problem?: string
@@ -629,6 +648,7 @@ export interface Schemas {
   }
   'record.Record': {
     agent: Schemas['record.Agent']
+    answer?: Schemas['action.Answer']
     asks?: Schemas['record.Ask'][]
     digest?: string
     dst?: string
@@ -774,6 +794,7 @@ export interface Schemas {
     live: boolean
     services?: string[]
     to: string
+    watchers?: string[]
   }
   'usage.Group': {
     cache_read: number

@@ -5,7 +5,7 @@ import { absolute, clock, count, duration, plural } from '../lib/format'
 import { useKeys } from '../lib/keys'
 import { useLive, useLiveState } from '../lib/live'
 import { useNarrow, useMedia } from '../lib/media'
-import { quote, valueOf, withTerm } from '../lib/query'
+import { quote, valueOf, withTerm, worded } from '../lib/query'
 import { go, setQuery, usePlace } from '../lib/router'
 import { Rows } from '../lib/rows'
 import { took } from '../lib/usage'
@@ -45,7 +45,7 @@ export function ActivityPage() {
   const until = query.get('until') ?? ''
   const sel = query.get('sel') ?? ''
   const asked = whole(q, since, until)
-  return <Activity q={q} since={since} until={until} sel={sel} asked={asked} />
+  return <Activity q={q} since={since} until={until} sel={sel} asked={asked} bodies={query.get('bodies') === '1'} />
 }
 
 interface Props {
@@ -54,10 +54,11 @@ interface Props {
   until: string
   sel: string
   asked: string
+  bodies: boolean // words are looked for in what was sent in bodies, too
 }
 
-function useRows(asked: string, isLive: boolean) {
-  const rows = useMemo(() => new Rows(), [asked])
+function useRows(asked: string, isLive: boolean, bodies: boolean) {
+  const rows = useMemo(() => new Rows(), [asked, bodies])
   const version = useSyncExternalStore(rows.subscribe, () => rows.version)
   const [fault, setFault] = useState<Problem | null>(null)
   const [state, setState] = useState<'loading' | 'ready' | 'more' | 'end'>('loading')
@@ -68,14 +69,14 @@ function useRows(asked: string, isLive: boolean) {
       setState('loading')
       setFault(null)
       try {
-        const page = await fetchPage(asked, 0, signal)
+        const page = await fetchPage(asked, 0, bodies, signal)
         rows.reset(page)
         setState(page.length < pageSize ? 'end' : 'ready')
       } catch (err) {
         if (!signal?.aborted) setFault(problem(err))
       }
     },
-    [asked, rows],
+    [asked, rows, bodies],
   )
 
   useEffect(() => {
@@ -98,7 +99,7 @@ function useRows(asked: string, isLive: boolean) {
     busy.current = true
     setState('more')
     try {
-      const page = await fetchPage(asked, rows.oldest)
+      const page = await fetchPage(asked, rows.oldest, bodies)
       rows.append(page)
       setState(page.length < pageSize ? 'end' : 'ready')
     } catch (err) {
@@ -107,14 +108,14 @@ function useRows(asked: string, isLive: boolean) {
     } finally {
       busy.current = false
     }
-  }, [asked, rows, state])
+  }, [asked, rows, state, bodies])
 
   return { rows, version, fault, state, load, more }
 }
 
-function fetchPage(asked: string, before: number, signal?: AbortSignal): Promise<Row[]> {
+function fetchPage(asked: string, before: number, bodies = false, signal?: AbortSignal): Promise<Row[]> {
   const q = `${asked} limit:${pageSize}${before ? ` before:${before}` : ''}`
-  return get<Row[]>(`/actions/rows?q=${encodeURIComponent(q)}`, signal ? { signal } : {})
+  return get<Row[]>(`/actions/rows?q=${encodeURIComponent(q)}${bodies ? '&bodies=1' : ''}`, signal ? { signal } : {})
 }
 
 /** catchUp fetches what a broken stream did not bring; after a long break the list
@@ -125,9 +126,9 @@ async function catchUp(asked: string, rows: Rows) {
   else rows.add(page.reverse())
 }
 
-function Activity({ q, since, until, sel, asked }: Props) {
-  const isLive = until === ''
-  const { rows, fault, state, load, more } = useRows(asked, isLive)
+function Activity({ q, since, until, sel, asked, bodies }: Props) {
+  const isLive = until === '' && !bodies // a proof is fresh for minutes, a stream lasts
+  const { rows, fault, state, load, more } = useRows(asked, isLive, bodies)
   const live = useLiveState()
   const narrow = useNarrow()
   const wide = useMedia('(min-width: 1180px)')
@@ -154,20 +155,20 @@ function Activity({ q, since, until, sel, asked }: Props) {
   return (
     <div className="activity">
       <PageHead title="Activity">
-        <LiveMark live={isLive} paused={holds} state={live.state} />
+        <LiveMark live={isLive} past={bodies ? 'as it was' : 'a past range'} paused={holds} state={live.state} />
         {isLive && (
           <Button icon={paused ? 'play' : 'pause'} aria-pressed={paused} hint={narrow ? undefined : 'p'} onClick={() => setPaused(!paused)}>
             {paused ? 'Resume' : 'Pause'}
           </Button>
         )}
-        <ExportButton rows={rows} asked={asked} />
+        <ExportButton rows={rows} asked={asked} bodies={bodies} />
       </PageHead>
       <div className="bar">
         <QueryBar q={q} />
         <RangePicker since={since} until={until} />
         <Views />
       </div>
-      <Chips q={q} />
+      <Chips q={q} bodies={bodies} />
       <div className={cx('split', sel !== '' && wide && 'open')}>
         <div className="split-main">
           {fault ? (
@@ -240,8 +241,8 @@ function NoRows({ filtered }: { filtered: boolean }) {
   )
 }
 
-function LiveMark({ live, paused, state }: { live: boolean; paused: boolean; state: string }) {
-  if (!live) return <Badge>a past range</Badge>
+function LiveMark({ live, past, paused, state }: { live: boolean; past: string; paused: boolean; state: string }) {
+  if (!live) return <Badge>{past}</Badge>
   if (state === 'lost') return <Badge tone="deny">connection lost, trying again</Badge>
   return (
     <span className={cx('live', paused && 'paused')} role="status">
@@ -267,7 +268,7 @@ function Views() {
   )
 }
 
-function Chips({ q }: { q: string }) {
+function Chips({ q, bodies }: { q: string; bodies: boolean }) {
   const now = valueOf(q, 'verdict')
   const set = (v: string) => setQuery({ q: withTerm(q, 'verdict', v), sel: '' }, 'push')
   return (
@@ -277,6 +278,11 @@ function Chips({ q }: { q: string }) {
           {v === '' ? 'all' : v}
         </button>
       ))}
+      {(bodies || worded(q)) && (
+        <button type="button" className="chip" aria-pressed={bodies} title="It takes a proof of who you are, and is kept in the operators’ audit" onClick={() => setQuery({ bodies: bodies ? '' : '1', sel: '' }, 'push')}>
+          in bodies, too
+        </button>
+      )}
     </div>
   )
 }
@@ -309,7 +315,7 @@ function RangePicker({ since, until }: { since: string; until: string }) {
   )
 }
 
-function ExportButton({ rows, asked }: { rows: Rows; asked: string }) {
+function ExportButton({ rows, asked, bodies }: { rows: Rows; asked: string; bodies: boolean }) {
   const [open, setOpen] = useState(false)
   const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '-')
   const shown = (kind: 'csv' | 'ndjson') => {
@@ -319,7 +325,7 @@ function ExportButton({ rows, asked }: { rows: Rows; asked: string }) {
   }
   const wholeRecords = () =>
     attempt(async () => {
-      const got = await get<Row[]>(`/actions?q=${encodeURIComponent(`${asked} limit:10000`)}`)
+      const got = await get<Row[]>(`/actions?q=${encodeURIComponent(`${asked} limit:10000`)}${bodies ? '&bodies=1' : ''}`)
       save(`sallyport-records-${stamp()}.ndjson`, 'application/x-ndjson', ndjson(got))
       setOpen(false)
     })

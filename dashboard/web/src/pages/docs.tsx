@@ -1,4 +1,4 @@
-import { createElement, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { createElement, lazy, Suspense, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { leads, parse, type Block, type Inline } from '../lib/markdown'
 import { useResource } from '../lib/resource'
 import { go, usePlace } from '../lib/router'
@@ -8,7 +8,12 @@ import { Icon } from '../ui/icons'
 import { cx, Empty, Fault, Link, PageHead, Skeleton } from '../ui/kit'
 import './docs.css'
 
+const ApiPage = lazy(() => import('./api'))
+
 type Listed = Answer<'GET /docs'>
+
+const api = 'api' // the page that is made of the API's own document
+const apiPage: Listed[number] = { name: api, title: 'HTTP API', sections: [] }
 
 /** DocsPage shows the documentation of this version, which the gateway holds. */
 export function DocsPage({ name }: { name: string }) {
@@ -27,6 +32,8 @@ export function DocsPage({ name }: { name: string }) {
           <Fault problem={list.error} retry={list.reload} />
         ) : !list.data ? null : q ? ( // the list above pushes nothing down then
           <Found q={q} />
+        ) : page === api ? (
+          <Suspense fallback={<Skeleton lines={14} />}><ApiPage /></Suspense>
         ) : list.data.length === 0 ? (
           <>
             <PageHead title="Docs" />
@@ -62,7 +69,7 @@ function Contents({ list, page }: { list: Listed; page: string }) {
   return (
     <nav aria-label="Docs">
       <ul>
-        {list.map((p) => (
+        {list.map((p) => p.name === 'reference' ? [p, apiPage] : [p]).flat().map((p) => (
           <li key={p.name}>
             <Link to={`/docs/${p.name}`} className={cx('nav-item', p.name === page && 'here')} aria-current={p.name === page ? 'page' : undefined}>{p.title}</Link>
             {p.name === page && (
