@@ -126,3 +126,49 @@ role "ci" {
 		t.Error(err)
 	}
 }
+
+// With capture = "services" only what stands for services leads to the gateway. It
+// needs no control server to know that, and says what is missing.
+func TestServicesAloneAreAdvertised(t *testing.T) {
+	netns.SetEnabled(false)
+	o, logs := options(t, `
+gateway {
+  tailnet {
+    capture     = "services"
+    control_url = "http://127.0.0.1:1"
+  }
+}
+service "lan" {
+  hosts = ["10.40.0.0/16:443", "[fd12:3456::/48]:443"]
+}
+role "ci" {
+  members = ["tag:ci"]
+  use     = [service.lan]
+}
+`)
+	s := start(t, o).API.Status()
+	if s.Tailnet == nil {
+		t.Fatalf("no tailnet\n%s", logs)
+	}
+	var names int
+	for _, r := range s.Tailnet.Routes {
+		p := netip.MustParsePrefix(r)
+		if p.Bits() == 0 {
+			t.Errorf("%s is advertised", r)
+		}
+		if p.Bits() == 64 && p.Addr().Is6() {
+			names++
+		}
+	}
+	for _, route := range []string{"10.40.0.0/16", "fd12:3456::/48", "198.18.0.0/15"} {
+		if !slices.Contains(s.Tailnet.Routes, route) {
+			t.Errorf("%s is not advertised: %v", route, s.Tailnet.Routes)
+		}
+	}
+	if len(s.Tailnet.Routes) != 4 || names != 1 {
+		t.Errorf("routes %v", s.Tailnet.Routes)
+	}
+	if s.Tailnet.State == "Running" || !slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.HasPrefix(w, "the node is not ") }) {
+		t.Errorf("without a control server: %s, %q", s.Tailnet.State, s.Warnings)
+	}
+}
