@@ -13,17 +13,30 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/connect"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/lab"
+	"sallyport.dev/sallyport/internal/lab/idp"
+	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/policy"
+	"sallyport.dev/sallyport/policy/account"
+	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/mint"
+	"sallyport.dev/sallyport/vault/remote"
+	"sallyport.dev/sallyport/vault/scrub"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -38,12 +51,17 @@ gateway {
   wireguard {
     listen = ":0"
   }
+  dashboard {
+    listen = "localhost:0"
+  }
   record {
     bodies = "16KiB"
   }
 }
 secret "k_env" { env = "LAB_CANARY" }
 secret "k_file" { file = %q }
+secret "k_manager" { aws = "arn:aws:secretsmanager:eu-central-1:1:secret:one" }
+secret "k_google_manager" { gcp = "projects/p/secrets/s" }
 service "s_bearer" {
   hosts = ["bearer.example.com"]
   auth  = bearer(secret.k_bearer)
@@ -89,6 +107,43 @@ service "s_oauth" {
   auth  = oauth2({ token_url = "%[3]s/token", client_id = "c", client_secret = secret.k_client, refresh_token = secret.k_refresh })
   %[2]s
 }
+service "s_code" {
+  hosts = ["code.example.com"]
+  auth  = oauth2({ authorize_url = "%[4]s/authorize", token_url = "%[4]s/token", client_id = "gateway", client_secret = secret.k_code_client, refresh_token = secret.k_code })
+  %[2]s
+}
+service "s_device" {
+  hosts = ["device.example.com"]
+  auth  = oauth2({ issuer = %[4]q, flow = "device_code", client_id = "gateway", client_secret = secret.k_code_client, refresh_token = secret.k_device })
+  %[2]s
+}
+service "s_registered" {
+  hosts = ["registered.example.com"]
+  auth  = oauth2({ resource = "%[4]s/mcp", refresh_token = secret.k_registered })
+  %[2]s
+}
+service "s_sts" {
+  hosts = ["dynamodb.eu-central-1.amazonaws.com"]
+  auth  = aws_sigv4({ key = secret.k_awsid, secret = secret.k_aws, role_arn = "arn:aws:iam::1:role/agent", region = "eu-central-1" })
+  %[2]s
+}
+service "s_rds" {
+  protocol = "postgres"
+  hosts    = ["app.abc.eu-central-1.rds.amazonaws.com"]
+  tls      = { ca = file("upstreams.pem") }
+  posture  = "open"
+  auth     = aws_sigv4({ user = "agent", key = secret.k_rdsid, secret = secret.k_rds })
+}
+service "s_manager" {
+  hosts = ["manager.example.com"]
+  auth  = bearer(secret.k_manager)
+  %[2]s
+}
+service "s_google_manager" {
+  hosts = ["googlemanager.example.com"]
+  auth  = bearer(secret.k_google_manager)
+  %[2]s
+}
 service "s_app" {
   hosts = ["app.example.com"]
   auth  = github_app({ app_id = "1", installation = "2", api = %[3]q, key = secret.k_app })
@@ -111,7 +166,13 @@ service "s_pg" {
   tls      = { ca = file("upstreams.pem") }
   posture  = "open"
 }
-role "everyone" { use = [service.s_bearer, service.s_header, service.s_basic, service.s_query, service.s_cookie, service.s_placeholder, service.s_roles, service.s_aws, service.s_oauth, service.s_app, service.s_google, service.s_mtls, service.s_pg] }
+role "everyone" {
+  use = [
+    service.s_bearer, service.s_header, service.s_basic, service.s_query, service.s_cookie, service.s_placeholder, service.s_roles,
+    service.s_aws, service.s_sts, service.s_rds, service.s_oauth, service.s_code, service.s_device, service.s_registered,
+    service.s_app, service.s_google, service.s_mtls, service.s_pg, service.s_manager, service.s_google_manager,
+  ]
+}
 `
 
 // echo answers with all that it got, in the forms that servers write it in: in the
@@ -123,8 +184,10 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		for _, v := range values {
 			fmt.Fprintf(&all, "%s: %s\n", name, v)
 			if _, token, ok := strings.Cut(v, " "); ok {
-				plain, _ := base64.StdEncoding.DecodeString(token)
-				fmt.Fprintf(&all, "%s: %s %s\n", name, token, plain)
+				fmt.Fprintf(&all, "%s: %s\n", name, token)
+				if plain, err := base64.StdEncoding.DecodeString(token); err == nil {
+					fmt.Fprintf(&all, "%s: %s\n", name, plain)
+				}
 			}
 		}
 	}
@@ -165,6 +228,106 @@ func keyPEM(t *testing.T) (text, line string) {
 	return text, strings.Split(text, "\n")[5]
 }
 
+// outside is what the gateway itself asks, by the name of the host.
+type outside map[string]http.HandlerFunc
+
+func (o outside) RoundTrip(r *http.Request) (*http.Response, error) {
+	h, ok := o[r.URL.Hostname()]
+	if !ok {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	w := httptest.NewRecorder()
+	h(w, r)
+	return w.Result(), nil
+}
+
+// says answers with a text that is made of arguments.
+func says(format string, args ...any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, format, args...) }
+}
+
+// A breaking protocol has a bug: it dies with a secret in its hands.
+type breaking struct{ protocols.Protocol }
+
+func (b breaking) Serve(ctx context.Context, f protocols.Flow, do protocols.Do) error {
+	return b.Protocol.Serve(ctx, f, func(ctx context.Context, ex protocols.Exchange) error {
+		if strings.Contains(ex.Action().Summary, "/breaks") {
+			ex = broken{ex}
+		}
+		return do(ctx, ex)
+	})
+}
+
+type broken struct{ protocols.Exchange }
+
+func (b broken) Forward(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+	l, cred, err := up.Link(ctx, protocols.Open{Dress: func(ctx context.Context, w protocols.Wire) (protocols.Link, error) {
+		_, err := w.Secure(ctx)
+		return &idle{w}, err
+	}})
+	if err != nil {
+		return action.Result{}, err
+	}
+	r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
+	if err := cred.Authorize(r); err != nil {
+		return action.Result{}, err
+	}
+	panic(fmt.Sprintf("%v was about to send %v over %v", cred, r.Header, l))
+}
+
+// An idle link is of no use.
+type idle struct{ protocols.Wire }
+
+func (*idle) Take() bool { return false }
+func (*idle) Retire()    {}
+
+// connected has a person agree to what a service asks for.
+func connected(t *testing.T, c *consent, secret string) {
+	t.Helper()
+	var at connect.Connection
+	if code, text := post(t, c.desk, "/api/v1/secrets/"+secret+"/connect", connect.Wish{}, &at); code != http.StatusOK {
+		t.Fatalf("connect %s: %d %s", secret, code, text)
+	}
+	if at.Flow == "device_code" {
+		c.idp.Agree(true)
+	} else if code, text, _ := page(t, browser(t), at.Link); code != http.StatusOK {
+		t.Fatalf("connect %s: the person sees %d %s", secret, code, text)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		got := c.look(t, at.ID, connect.Brought{})
+		if got.State == "connected" {
+			return
+		}
+		if got.State != "waiting" || time.Now().After(deadline) {
+			t.Fatalf("connect %s: %+v", secret, got)
+		}
+	}
+}
+
+// A canary stands for a kind of account, or for a way in which tokens are made.
+func TestEveryKindHasACanary(t *testing.T) {
+	for _, kind := range account.Kinds() {
+		if !regexp.MustCompile(`\b` + kind + `\(`).MatchString(everyKind) {
+			t.Errorf("no service of the search for secrets has auth = %s(…)", kind)
+		}
+	}
+	ways := map[string][]string{
+		"oauth2":     {"refresh_token", "authorize_url", `flow = "device_code"`, "resource"},
+		"github_app": {"installation"}, "gcp_service_account": {"k_google"},
+		"aws_sigv4": {"s_aws", "role_arn"}, "aws_rds_iam": {`user = "agent"`},
+	}
+	for scheme := range mint.All(http.DefaultClient, nil, time.Now) {
+		if len(ways[scheme]) == 0 {
+			t.Errorf("nobody looks for the tokens of %s", scheme)
+		}
+		for _, words := range ways[scheme] {
+			if !strings.Contains(everyKind, words) {
+				t.Errorf("nobody looks for the tokens of %s with %s", scheme, words)
+			}
+		}
+	}
+}
+
 // A secret of any kind, from any source, stands nowhere but in what the gateway sent to
 // its service.
 func TestNoSecretAnywhere(t *testing.T) {
@@ -174,12 +337,39 @@ func TestNoSecretAnywhere(t *testing.T) {
 		fmt.Fprintf(w, `{"access_token":%[1]q,"token":%[1]q,"token_type":"Bearer","expires_in":3600,"expires_at":%[2]q,"refresh_token":"canary-the-next-refresh-token"}`, made[r.URL.Path], time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	}))
 	defer id.Close()
+	people := idp.New(t, time.Now)
+	people.Register, people.Method = true, "client_secret_basic"
 	file := filepath.Join(t.TempDir(), "canary")
 	if err := os.WriteFile(file, []byte("canary-from-a-file-0a6e\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("LAB_CANARY", "canary-from-the-environment-77")
-	l := lab.New(t, fmt.Sprintf(everyKind, file, "tls = { ca = file(\"upstreams.pem\") }\n  posture = \"open\"", id.URL))
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDMANAGER")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "canary-key-of-the-manager-60ff")
+	world := outside{
+		"secretsmanager.eu-central-1.amazonaws.com": says(`{"SecretString":"canary-from-secrets-manager-b5"}`),
+		"metadata.google.internal":                  says(`{"access_token":"canary-token-of-the-machine-12"}`),
+		"secretmanager.googleapis.com":              says(`{"payload":{"data":%q}}`, base64.StdEncoding.EncodeToString([]byte("canary-from-secret-manager-f2"))),
+		"sts.eu-central-1.amazonaws.com": says(`{"AssumeRoleResponse":{"AssumeRoleResult":{"Credentials":{"AccessKeyId":"ASIACANARY","SecretAccessKey":"canary-key-of-the-session-38aa","SessionToken":"canary-token-of-the-session-7d","Expiration":%d}}}}`,
+			time.Now().Add(time.Hour).Unix()),
+	}
+	l := lab.NewWith(t, fmt.Sprintf(everyKind, file, "tls = { ca = file(\"upstreams.pem\") }\n  posture = \"open\"", id.URL, people.URL), func(o *node.Options) {
+		o.HTTP = &http.Client{Transport: world}
+		o.Build.Remote = func(s *policy.SecretConfig) (vault.Remote, string, error) {
+			switch {
+			case s.AWS != "":
+				return &remote.AWS{Client: o.HTTP, ARN: s.AWS}, s.AWS, nil
+			case s.GCP != "":
+				return &remote.Google{Client: o.HTTP, Name: s.GCP}, s.GCP, nil
+			}
+			return nil, "", nil
+		}
+		for i, p := range o.Build.Protocols {
+			if p.Name() == "http" {
+				o.Build.Protocols[i] = breaking{p}
+			}
+		}
+	})
 
 	appKey, appLine := keyPEM(t)
 	googleKey, googleLine := keyPEM(t)
@@ -192,9 +382,14 @@ func TestNoSecretAnywhere(t *testing.T) {
 		"k_bearer": "canary-bearer-6d10e7", "k_query": "canary-query-3fa2b1", "k_cookie": "canary-cookie-8c44d0", "k_placeholder": "canary-placeholder-2d9f",
 		"k_role": "canary-by-role-71e3", "k_awsid": "AKIACANARY0000000001", "k_aws": "canary-aws-secret-key-a81c60d2f4e9",
 		"k_client": "canary-oauth-client-19b4", "k_refresh": "canary-oauth-refresh-e07c", "k_app": appKey, "k_google": string(google),
-		"k_cert": cert, "k_key": key, "k_pg": "upstream-password",
+		"k_cert": cert, "k_key": key, "k_pg": "upstream-password", "k_rdsid": "AKIDRDS", "k_rds": "canary-key-of-rds-0f19c6", "k_code_client": "canary-oauth-code-client-5e",
 	}
-	canaries := map[string]string{"env": "canary-from-the-environment-77", "file": "canary-from-a-file-0a6e", "app key": appLine, "google key": googleLine, "client key": strings.Split(key, "\n")[1], "next refresh token": "canary-the-next-refresh-token"}
+	canaries := map[string]string{
+		"env": "canary-from-the-environment-77", "file": "canary-from-a-file-0a6e", "app key": appLine, "google key": googleLine,
+		"client key": strings.Split(key, "\n")[1], "next refresh token": "canary-the-next-refresh-token",
+		"aws source": "canary-from-secrets-manager-b5", "its key": "canary-key-of-the-manager-60ff", "gcp source": "canary-from-secret-manager-f2", "its token": "canary-token-of-the-machine-12",
+		"sts key": "canary-key-of-the-session-38aa", "sts token": "canary-token-of-the-session-7d",
+	}
 	for name, value := range set {
 		l.Secret(name, value)
 		if strings.HasPrefix(value, "canary-") || name == "k_pg" {
@@ -204,11 +399,20 @@ func TestNoSecretAnywhere(t *testing.T) {
 	for at, token := range made {
 		canaries[at] = token
 	}
-	hosts := []string{"bearer", "header", "basic", "query", "cookie", "placeholder", "roles", "oauth", "app", "google"}
+	people.Set(func(s *idp.Server) {
+		s.Clients["gateway"], s.Back["gateway"] = set["k_code_client"], []string{l.API.Connect.URLs()[0] + "/api/v1/connect/callback"}
+	})
+	for _, secret := range []string{"k_code", "k_device", "k_registered"} {
+		connected(t, &consent{Lab: l, idp: people, desk: operators(l)}, secret)
+	}
+	hosts := []string{"bearer", "header", "basic", "query", "cookie", "placeholder", "roles", "oauth", "code", "device", "registered", "app", "google", "manager", "googlemanager"}
 	for _, h := range hosts {
 		l.HTTPS(h+".example.com", http.HandlerFunc(echo))
 	}
-	l.HTTPS("s3.eu-central-1.amazonaws.com", http.HandlerFunc(echo))
+	signed := []string{"s3.eu-central-1.amazonaws.com", "dynamodb.eu-central-1.amazonaws.com"}
+	for _, h := range signed {
+		l.HTTPS(h, http.HandlerFunc(echo))
+	}
 	l.Mutual("mtls.example.com", http.HandlerFunc(echo), func(*tls.Config) {})
 	agent := l.Agent("laptop")
 	var seen bytes.Buffer // all that the agent got
@@ -219,12 +423,28 @@ func TestNoSecretAnywhere(t *testing.T) {
 		}
 		handshake(t, &seen, agent, h+".example.com", dummy)
 	}
-	visit(t, &seen, agent, "https://s3.eu-central-1.amazonaws.com/bucket", "", sign)
+	for _, h := range signed {
+		visit(t, &seen, agent, "https://"+h+"/bucket", "", sign)
+	}
 	if n := strings.Count(seen.String(), "GET /"); n < 3*len(hosts) {
 		t.Fatalf("only %d answers of the upstreams:\n%s\n%s", n, seen.String(), l.Logs)
 	}
+	breaks(t, &seen, l, agent)
+	askRDS(t, &seen, l, agent, set["k_rds"], canaries)
 	askPostgres(t, &seen, l, agent)
+	for i, s := range people.Secrets() {
+		canaries[fmt.Sprint("a token of a person ", i)] = s
+	}
+	for name, s := range people.Clients {
+		canaries["the secret of client "+name] = s
+	}
+	if len(people.Secrets()) < 9 || len(people.Clients) != 2 || len(people.Wrong()) > 0 {
+		t.Errorf("%d codes and tokens, %d clients, complaints: %q", len(people.Secrets()), len(people.Clients), people.Wrong())
+	}
 	for name, value := range canaries {
+		if len(value) < scrub.Least {
+			t.Errorf("%s is no canary: %q", name, value)
+		}
 		l.Clean(value, seen.String())
 		if enc := base64.StdEncoding.EncodeToString([]byte(value)); strings.Contains(seen.String(), enc) {
 			t.Errorf("%s stands in base64 in what the agent got", name)
@@ -241,6 +461,52 @@ func TestNoSecretAnywhere(t *testing.T) {
 	if len(answers) < 20 || !strings.Contains(answers["/api/v1/secrets"], "k_bearer") {
 		t.Errorf("%d routes answered; the secrets are %s", len(answers), answers["/api/v1/secrets"])
 	}
+}
+
+// breaks has the gateway die of a bug in the middle of a request, with the secret in
+// what it says at its end: the agent hears that it ended, the operator where.
+func breaks(t *testing.T, seen *bytes.Buffer, l *lab.Lab, a *lab.Agent) {
+	t.Helper()
+	c := a.HTTP()
+	resp, err := c.Get("https://bearer.example.com/breaks")
+	fmt.Fprintln(seen, err)
+	if err == nil {
+		resp.Write(seen) //nolint:errcheck // an answer may end early
+		resp.Body.Close()
+	}
+	c.CloseIdleConnections() // the bug is told of when the connection is over
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(l.Logs.String(), "panic: a string"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody tells of the bug: the agent got %v\n%s", err, l.Logs)
+		}
+	}
+	if text := l.Logs.String(); !strings.Contains(text, "everywhere_test.go") {
+		t.Error("the operator does not learn where it happened")
+	}
+}
+
+// askRDS logs in to a database of RDS, which tells the token that it was given, and
+// notes that as something to look for.
+func askRDS(t *testing.T, seen *bytes.Buffer, l *lab.Lab, a *lab.Agent, key string, canaries map[string]string) {
+	t.Helper()
+	const name = "app.abc.eu-central-1.rds.amazonaws.com"
+	conf, tokens := l.Proof(name), make(chan string, 9)
+	l.TCP(name, func(c net.Conn) {
+		rds(t, conf, key, c, func(token string) { tokens <- token }) //nolint:errcheck // the agent hangs up
+	})
+	c, err := a.PG(t.Context(), "postgres://x:y@"+name+"/app?sslmode=disable&default_query_exec_mode=simple_protocol")
+	if err != nil {
+		t.Fatal(err, l.Logs)
+	}
+	defer c.Close(context.Background()) //nolint:errcheck // the test is over
+	var got string
+	if err := c.QueryRow(t.Context(), "select 'hello'").Scan(&got); err != nil || !strings.Contains(got, "****") {
+		t.Errorf("the database answers %q, %v", got, err)
+	}
+	fmt.Fprintln(seen, got)
+	token := <-tokens
+	canaries["rds token"] = token
+	_, canaries["signature of the rds token"], _ = strings.Cut(token, "X-Amz-Signature=")
 }
 
 // visit asks as an agent does, and keeps all of the answer.

@@ -41,7 +41,10 @@ type Lab struct {
 
 // New runs a gateway with a configuration, in which file("upstreams.pem") is the
 // CA of the lab's upstreams. Its WireGuard listens on a free port.
-func New(t testing.TB, hcl string) *Lab {
+func New(t testing.TB, hcl string) *Lab { return NewWith(t, hcl, func(*node.Options) {}) }
+
+// NewWith runs a gateway with other options than usual.
+func NewWith(t testing.TB, hcl string, change func(*node.Options)) *Lab {
 	t.Helper()
 	dir := t.TempDir()
 	l := &Lab{t: t, conf: filepath.Join(dir, "lab.hcl"), Logs: &Buffer{}, SQL: postgres.New(), world: newWorld(t)}
@@ -49,10 +52,12 @@ func New(t testing.TB, hcl string) *Lab {
 	must(t, os.WriteFile(l.conf, []byte(hcl), 0o600))
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
-	l.Node, err = node.Start(ctx, node.Options{
+	o := node.Options{
 		Build: build(l.SQL), Config: l.conf, State: filepath.Join(dir, "state"), Errs: l.Logs, Log: l.log(),
 		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect}, HTTP: &nethttp.Client{Transport: nethttp.DefaultTransport}, Roots: l.world.roots(),
-	})
+	}
+	change(&o)
+	l.Node, err = node.Start(ctx, o)
 	if err != nil {
 		stop()
 		t.Fatalf("start the lab: %v\n%s", err, l.Logs)

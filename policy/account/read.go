@@ -85,6 +85,10 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 		r.fail(e.Range(), "Bad auth", "auth is one of %s.", strings.Join(forms(), ", "))
 		return nil
 	}
+	if !slices.Contains(Kinds(), name) {
+		r.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(forms(), ", "), source.DidYouMean(name, Kinds()))
+		return nil
+	}
 	switch name {
 	case "oauth2", "github_app", "gcp_service_account", "aws_sigv4":
 		return r.minted(e, name, args)
@@ -101,12 +105,13 @@ func (r *reader) auth(e hcl.Expression) *action.Auth {
 		return r.password(e, args)
 	case "basic":
 		return r.basic(e, args)
-	case "header", "query", "cookie":
-		return r.call(e, name, args, 2)
 	}
-	r.fail(e.Range(), "Unknown auth", "There is no %s(…); auth is one of %s.%s", name, strings.Join(forms(), ", "),
-		source.DidYouMean(name, []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "aws_sigv4", "mtls", "placeholder", "by_role"}))
-	return nil
+	return r.call(e, name, args, 2)
+}
+
+// Kinds lists the accounts that a service may have, as auth names them.
+func Kinds() []string {
+	return []string{"bearer", "header", "basic", "query", "cookie", "password", "oauth2", "github_app", "gcp_service_account", "aws_sigv4", "mtls", "placeholder", "by_role"}
 }
 
 func forms() []string {

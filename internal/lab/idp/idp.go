@@ -39,14 +39,15 @@ type Server struct {
 	Before   func()              // runs when a refresh token was replaced, before the answer
 	Used     func()              // runs when a token reaches the resource
 
-	mu      sync.Mutex
-	codes   map[string]*leave
-	refresh map[string]*leave
-	access  map[string]*leave
-	devices map[string]*device
-	wrong   []string
-	renewed int
-	now     func() time.Time
+	mu          sync.Mutex
+	codes       map[string]*leave
+	refresh     map[string]*leave
+	access      map[string]*leave
+	devices     map[string]*device
+	deviceCodes []string // all that were given
+	wrong       []string
+	renewed     int
+	now         func() time.Time
 }
 
 // A leave is what a person has given to a client.
@@ -146,12 +147,12 @@ func (s *Server) Secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []string
-	for _, m := range []map[string]*leave{s.refresh, s.access} {
+	for _, m := range []map[string]*leave{s.codes, s.refresh, s.access} {
 		for token := range m {
 			list = append(list, token)
 		}
 	}
-	return list
+	return append(list, s.deviceCodes...)
 }
 
 // Agree has the person say yes, or no, to every device that waits.
@@ -215,6 +216,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	code := "device-" + rand.Text()
+	s.deviceCodes = append(s.deviceCodes, code)
 	s.devices[code] = &device{client: client, scope: r.PostForm.Get("scope"), resource: r.PostForm.Get("resource"), interval: 2 * time.Second, next: s.now().Add(2 * time.Second)}
 	write(w, http.StatusOK, map[string]any{
 		"device_code": code, "user_code": "WDJB-MJHT", "verification_uri": s.URL + "/activate", "verification_uri_complete": s.URL + "/activate?code=WDJB-MJHT",
