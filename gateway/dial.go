@@ -13,6 +13,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/gateway/guard"
 	"sallyport.dev/sallyport/gateway/pool"
+	"sallyport.dev/sallyport/netstack/socket"
 )
 
 // ErrGuarded means that a name led to an address that nobody declared and that
@@ -132,7 +133,11 @@ func (d *Dialer) DialAt(ctx context.Context, at netip.AddrPort) (net.Conn, error
 		return d.Connect(ctx, at)
 	}
 	var nd net.Dialer
-	return nd.DialContext(ctx, "tcp", at.String())
+	c, err := nd.DialContext(ctx, "tcp", at.String())
+	if err != nil {
+		return nil, err
+	}
+	return socket.New(c), nil
 }
 
 func (d *Dialer) own() ([]netip.Addr, error) {

@@ -16,24 +16,25 @@ var may = map[string][]string{
 	"vault/placeholder": {"action", "vault", "vault/scrub"},
 
 	// Floor 2: none imports another
-	"netstack":           {"action"},
-	"netstack/dns":       {"action", "netstack"},
-	"netstack/tun":       {"action", "netstack"},
-	"netstack/capture":   {"action", "netstack", "netstack/tun"},
-	"netstack/wireguard": {"action", "netstack", "netstack/tun", "netstack/capture"},
-	"netstack/tailnet":   {"action", "netstack", "netstack/tun", "netstack/capture"},
-	"netstack/trial":     {"action", "netstack", "netstack/tun"},                                     // what all transports must stand, for their tests
-	"protocols":          {"action", "vault", "vault/placeholder"},                                   // what agents hold in place of keys is looked for where they speak
-	"protocols/http":     {"action", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
-	"protocols/postgres": {"action", "vault", "vault/scrub", "protocols"},
-	"protocols/tcp":      {"action", "vault", "protocols"},
+	"netstack":                  {"action"},
+	"netstack/dns":              {"action", "netstack"},
+	"netstack/tun":              {"action", "netstack"},
+	"netstack/capture":          {"action", "netstack", "netstack/tun"},
+	"netstack/wireguard":        {"action", "netstack", "netstack/tun", "netstack/capture"},
+	"netstack/tailnet":          {"action", "netstack", "netstack/tun", "netstack/capture"},
+	"netstack/trial":            {"action", "netstack", "netstack/tun"},                                     // what all transports must stand, for their tests
+	"netstack/socket":           {},                                                                         // the machine's own TCP sockets, which the gateway dials
+	"protocols":                 {"action", "vault", "vault/placeholder"},                                   // what agents hold in place of keys is looked for where they speak
+	"protocols/http":            {"action", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
+	"protocols/postgres":        {"action", "vault", "vault/scrub", "protocols"},
+	"protocols/tcp":             {"action", "vault", "protocols"},
 	"protocols/postgres/copyin": {"action", "vault/placeholder", "protocols/postgres/..."}, // rows that are copied in are looked at for placeholders
-	"policy":             {"action"},
-	"approval":           {"action"},
-	"audit":              {"action"},
+	"policy":                    {"action"},
+	"approval":                  {"action"},
+	"audit":                     {"action"},
 
 	// Floor 3
-	"gateway":        {"action", "vault", "vault/placeholder", "netstack", "protocols", "approval", "audit"},
+	"gateway":        {"action", "vault", "vault/placeholder", "netstack", "netstack/socket", "protocols", "approval", "audit"},
 	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit", "audit/record", "audit/usage"},
 	"dashboard/har":  {"action", "audit", "audit/record", "dashboard/route", "dashboard/sight"}, // it reads records as they are kept
 	"internal/store": {"action", "vault", "vault/seal", "netstack", "netstack/dns", "approval", "audit/..."},

@@ -18,6 +18,7 @@ import (
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/netstack"
+	"sallyport.dev/sallyport/netstack/socket"
 	"sallyport.dev/sallyport/protocols"
 	"sallyport.dev/sallyport/protocols/http"
 	"sallyport.dev/sallyport/protocols/postgres"
@@ -153,8 +154,9 @@ func feed(ctx context.Context, h netstack.Handler, host string, port uint16) (st
 			if err != nil {
 				return
 			}
+			conn := socket.New(c)
 			go serveFlow(ctx, h, netstack.Flow{
-				Peer: Peer(), Host: host, Dst: dst, Accept: func() (net.Conn, error) { return c, nil },
+				Peer: Peer(), Host: host, Dst: dst, Accept: func() (net.Conn, error) { return conn, nil },
 			}, c)
 		}
 	}()

@@ -181,7 +181,7 @@ func (r *receiver) reset(i int) {
 // call is the system call; false means that there is nothing yet.
 func (r *receiver) call(fd uintptr) bool {
 	for {
-		n, _, err := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs)), uintptr(r.want), unix.MSG_DONTWAIT, 0, 0)
+		n, _, err := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs)), uintptr(r.want), unix.MSG_DONTWAIT, 0, 0)
 		switch err {
 		case unix.EINTR:
 			continue

@@ -146,7 +146,7 @@ func run(bufs [][]byte) int {
 // call is the system call; false means that the socket has no room.
 func (s *sender) call(fd uintptr) bool {
 	for s.done < s.used {
-		n, _, err := unix.Syscall6(unix.SYS_SENDMMSG, fd,
+		n, _, err := unix.RawSyscall6(unix.SYS_SENDMMSG, fd,
 			uintptr(unsafe.Pointer(&s.msgs[s.done])), uintptr(s.used-s.done), unix.MSG_DONTWAIT, 0, 0)
 		switch err {
 		case 0:

@@ -10,7 +10,11 @@ import (
 // quiet makes a check of an idle connection: nothing came, not even its end. It
 // looks without taking. nil if the connection does not lead to a socket.
 func quiet(c net.Conn) func() bool {
-	sc, ok := socket(c).(syscall.Conn)
+	below := socket(c)
+	if q, ok := below.(interface{ Quiet() bool }); ok {
+		return q.Quiet
+	}
+	sc, ok := below.(syscall.Conn)
 	if !ok {
 		return nil
 	}
