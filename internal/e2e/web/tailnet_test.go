@@ -35,7 +35,7 @@ func TestThePagesSayWhatIsWrongWithTheTailnet(t *testing.T) {
 		b.visit("/")
 		b.see(".attention", words)
 		b.visit("/settings")
-		b.see(".facts .warn-line:has-text('"+words+"')", "")
+		b.see(".lines .warn-line:has-text('"+words+"')", "")
 	}
 	b.see(".facts", "Running")
 	b.accessible("the settings of a tailnet")
@@ -52,6 +52,6 @@ func TestThePagesSayWhatIsWrongWithTheTailnet(t *testing.T) {
 	b.visit("/")
 	b.see(".attention", "control server is silent")
 	b.visit("/settings")
-	b.see(".facts .warn-line:has-text('control server is silent')", "")
+	b.see(".lines .warn-line:has-text('control server is silent')", "")
 	b.clean("the tailnet's troubles")
 }

@@ -53,11 +53,11 @@ export function SettingsPage() {
                 ['Key expires', s.tailnet.expiry && <Time key="e" at={s.tailnet.expiry} />],
                 ['HTTPS', s.tailnet.https ? 'on' : 'off; passkeys and Web Push need it'],
                 ['Past the gateway', s.tailnet.wide_open && <span key="w" className="bad">its policy lets <Foreign text={s.tailnet.wide_open.join(', ')} /> reach every address</span>],
-                ['Problems', s.tailnet.problems && <Problems key="p" list={s.tailnet.problems} />],
               ]} />
             ) : (
               !s.wireguard && <p className="quiet">None.</p>
             )}
+            <Problems list={s.tailnet?.problems ?? []} />
           </Panel>
           <PasskeysPanel />
           <PushPanel />
@@ -75,7 +75,11 @@ export function SettingsPage() {
 
 /** Problems are in the words of whoever has them. */
 function Problems({ list }: { list: string[] }) {
-  return <>{list.map((p) => <span key={p} className="sub warn-line"><Foreign text={p} /></span>)}</>
+  return list.length > 0 && (
+    <ul className="lines">
+      {list.map((p) => <li key={p} className="line"><span className="warn-line"><Foreign text={p} /></span></li>)}
+    </ul>
+  )
 }
 
 function AuditPanel() {
