@@ -54,7 +54,7 @@ func NewWith(t testing.TB, hcl string, change func(*node.Options)) *Lab {
 	var err error
 	o := node.Options{
 		Build: build(l.SQL), Config: l.conf, State: filepath.Join(dir, "state"), Errs: l.Logs, Log: l.log(),
-		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect}, HTTP: &nethttp.Client{Transport: nethttp.DefaultTransport}, Roots: l.world.roots(),
+		Dialer: &gateway.Dialer{Resolve: l.world.resolve, Connect: l.world.connect}, HTTP: &nethttp.Client{Transport: l.world.transport()}, Roots: l.world.roots(),
 	}
 	change(&o)
 	l.Node, err = node.Start(ctx, o)

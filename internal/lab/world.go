@@ -86,6 +86,23 @@ func (w *world) connect(ctx context.Context, at netip.AddrPort) (net.Conn, error
 	return d.DialContext(ctx, "tcp", listener)
 }
 
+// transport leads the gateway itself to the servers of the lab, and on loopback.
+func (w *world) transport() *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		w.mu.Lock()
+		if listener, ok := w.hosts[w.names[host]]; ok {
+			addr = listener
+		}
+		w.mu.Unlock()
+		var d net.Dialer
+		return d.DialContext(ctx, network, addr)
+	}, TLSHandshakeTimeout: 10 * time.Second}
+}
+
 // Dials gives every address that the gateway dialled.
 func (l *Lab) Dials() []netip.AddrPort {
 	l.world.mu.Lock()
