@@ -30,6 +30,9 @@ const (
 	latestHead    = "latest"
 	droppedPrefix = "dropped " // and the month: its last record
 	brokenPrefix  = "broken "  // and a time: a head that the records denied at start
+	// acceptedPrefix and the number of a record: from there to the head records are
+	// missing, and an operator knows why.
+	acceptedPrefix = "accepted "
 )
 
 // message is what is signed: the name says what the head is good for, so that an
@@ -58,6 +61,13 @@ func (l *Log) head(t Tail, now time.Time, name string) Head {
 		h.Key, h.Signature = s.Public(), s.Sign(h.message(name))
 	}
 	return h
+}
+
+func (l *Log) publicKey() ed25519.PublicKey {
+	if l.opts.Signer == nil {
+		return nil
+	}
+	return l.opts.Signer.Public()
 }
 
 // sign keeps the signed tail if it moved.
@@ -98,6 +108,9 @@ func (l *Log) checkHead(ctx context.Context) error {
 	}
 	if found {
 		return nil
+	}
+	if key := l.publicKey(); l.tail.Seq < h.Seq && key != nil && h.verify(latestHead, key) == "" {
+		l.tail.Seq, l.tail.Hash = h.Seq, h.Hash // no number is given twice, and the chain goes on from what was signed
 	}
 	l.opts.Log.Error("audit records are missing or were changed: see audit verify", "signed", h.Seq, "last", l.tail.Seq)
 	return l.store.SaveHead(ctx, brokenPrefix+h.Time.UTC().Format(time.RFC3339), h)

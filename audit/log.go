@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit/journal"
 	"sallyport.dev/sallyport/audit/record"
+	"sallyport.dev/sallyport/audit/watch"
 )
 
 // Sizes and times of the writer. A batch is closed early enough for its commit,
@@ -68,7 +69,7 @@ type Log struct {
 	open   map[string]running // by id, begun and not ended; guarded by mu
 	shares map[string]*share  // by id of the agent; guarded by mu
 
-	followers followers
+	followers watch.Followers
 }
 
 // ended is a finished action on its way to the writer.
@@ -243,7 +244,7 @@ func (l *Log) Close() error {
 		<-l.written
 		l.intents <- nil // the keeper ends behind what is queued
 		<-l.kept
-		l.followers.close()
+		l.followers.Close()
 		if err := l.journal.Close(); err != nil {
 			l.opts.Log.Error("the audit journal is not closed", "err", err)
 		}

@@ -74,12 +74,13 @@ func TestFollow(t *testing.T) {
 func TestSlowFollowerIsToldWhatItLost(t *testing.T) {
 	l := openLog(t, newMemory(), Options{})
 	events := l.Follow(t.Context(), Query{})
-	const all = followBuffer + 50
+	const room = 1024 // see watch
+	const all = room + 50
 	for range all {
 		do(t, l, act("/"), allow, ok)
 	}
 	eventually(t, "all are written", func() bool { return l.Stats().Written == all })
-	for range followBuffer {
+	for range room {
 		if e := <-events; e.Lost != 0 {
 			t.Fatalf("%d lost too early", e.Lost)
 		}

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/audit/record"
+	"sallyport.dev/sallyport/audit/report"
 )
 
 // maxProblems bounds a Report: behind the first few there is nothing to learn.
@@ -19,26 +21,12 @@ const maxProblems = 100
 
 var errStop = errors.New("stop")
 
-// A Report is what Verify found.
-type Report struct {
-	Records  uint64    `json:"records"`
-	First    uint64    `json:"first"`
-	Last     uint64    `json:"last"`
-	Months   []string  `json:"months"`
-	Dropped  []string  `json:"dropped,omitempty"` // months that retention removed
-	Signed   uint64    `json:"signed"`            // the signed head is at this record
-	SignedAt time.Time `json:"signed_at,omitzero"`
-	Problems []Problem `json:"problems,omitempty"`
-}
-
-// OK reports whether the log is as it was written.
-func (r *Report) OK() bool { return len(r.Problems) == 0 }
-
-// A Problem is one thing that is not as it was written.
-type Problem struct {
-	Seq  uint64 `json:"seq,omitempty"`
-	What string `json:"what"`
-}
+// What Verify found, see package report.
+type (
+	Report  = report.Report
+	Problem = report.Problem
+	Gap     = report.Gap
+)
 
 // Verify reads the whole log and checks that nothing was changed, removed, put
 // in, put elsewhere or cut off since it was written.
@@ -49,11 +37,7 @@ type Problem struct {
 // and what was being done when the process was killed. Who can read the vault's
 // key as well can sign what he likes: keep Report.Signed somewhere else.
 func (l *Log) Verify(ctx context.Context) (Report, error) {
-	var key ed25519.PublicKey
-	if l.opts.Signer != nil {
-		key = l.opts.Signer.Public()
-	}
-	return Verify(ctx, l.store, key)
+	return Verify(ctx, l.store, l.publicKey())
 }
 
 // Verify is Log.Verify for a store that no log has open; heads must be signed
@@ -63,17 +47,26 @@ func Verify(ctx context.Context, store interface {
 	Reader
 }, key ed25519.PublicKey,
 ) (Report, error) {
-	v := verifier{key: key}
-	var err error
+	v, err := check(ctx, store, key)
+	return v.report, err
+}
+
+// check is Verify, with what only Accept wants to know.
+func check(ctx context.Context, store interface {
+	Heads
+	Reader
+}, key ed25519.PublicKey,
+) (v *verifier, err error) {
+	v = &verifier{key: key, gaps: map[uint64]Head{}, open: map[uint64]Head{}}
 	if v.heads, err = store.LoadHeads(ctx); err != nil {
-		return Report{}, fmt.Errorf("verify audit log: %w", err)
+		return v, fmt.Errorf("verify audit log: %w", err)
 	}
 	v.begin()
 	if err := store.Scan(ctx, 0, v.row); err != nil && !errors.Is(err, errStop) {
-		return Report{}, fmt.Errorf("verify audit log: %w", err)
+		return v, fmt.Errorf("verify audit log: %w", err)
 	}
 	v.end()
-	return v.report, nil
+	return v, nil
 }
 
 // A verifier walks down the chain.
@@ -81,14 +74,17 @@ type verifier struct {
 	key    ed25519.PublicKey
 	heads  map[string]Head
 	latest Head
-	next   uint64 // expected Seq
-	prev   Hash   // expected Prev
+	gaps   map[uint64]Head // that were accepted, by the first missing record
+	open   map[uint64]Head // that could be: the last missing record, as the chain names it
+	broken []uint64        // of the heads that the records denied at a start
+	next   uint64          // expected Seq
+	prev   Hash            // expected Prev
 	report Report
 }
 
 func (v *verifier) problem(seq uint64, format string, args ...any) {
 	if len(v.report.Problems) < maxProblems {
-		v.report.Problems = append(v.report.Problems, Problem{seq, fmt.Sprintf(format, args...)})
+		v.report.Problems = append(v.report.Problems, Problem{Seq: seq, What: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -98,12 +94,21 @@ func (v *verifier) begin() {
 	for _, name := range slices.Sorted(maps.Keys(v.heads)) {
 		h := v.heads[name]
 		if strings.HasPrefix(name, brokenPrefix) {
+			if within(v.gaps, h.Seq) {
+				continue
+			}
+			v.broken = append(v.broken, h.Seq)
 			v.problem(h.Seq, "at a start of the gateway the records did not reach the head that was signed at %s", h.Time.Format(time.RFC3339))
 			continue
 		}
 		if wrong := h.verify(name, v.key); wrong != "" {
 			v.problem(h.Seq, "the head %q %s", name, wrong)
 			continue
+		}
+		if from, ok := strings.CutPrefix(name, acceptedPrefix); ok {
+			n, _ := strconv.ParseUint(from, 10, 64)
+			v.gaps[n] = h
+			v.report.Accepted = append(v.report.Accepted, Gap{From: n, To: h.Seq, At: h.Time})
 		}
 		if month, ok := strings.CutPrefix(name, droppedPrefix); ok {
 			v.report.Dropped = append(v.report.Dropped, month)
@@ -128,8 +133,14 @@ func (v *verifier) row(row Row) error {
 		v.report.Months = append(v.report.Months, row.Month)
 	}
 	switch {
+	case row.Seq > v.next && v.gaps[v.next].Seq == row.Seq-1:
+		v.prev = v.gaps[v.next].Hash
 	case row.Seq > v.next:
 		v.problem(v.next, "%d records are missing", row.Seq-v.next)
+		if r, err := record.Decode(row.Body); err == nil {
+			v.open[v.next] = Head{Seq: row.Seq - 1, Hash: r.Prev}
+			v.prev = r.Prev // what is missing says nothing of what is there
+		}
 	case row.Seq < v.next:
 		v.problem(row.Seq, "the record stands where %d should", v.next)
 	}
@@ -161,7 +172,11 @@ func (v *verifier) body(row Row) {
 
 // end checks that the chain reaches the signed head.
 func (v *verifier) end() {
+	if g, ok := v.gaps[v.next]; ok && g.Seq == v.latest.Seq {
+		return
+	}
 	if v.report.Last < v.latest.Seq && v.next <= v.latest.Seq && len(v.report.Problems) < maxProblems {
+		v.open[v.next] = v.latest
 		v.problem(v.latest.Seq, "%d records at the end are missing: the head signed at %s is not reached", v.latest.Seq-v.next+1, v.latest.Time.Format(time.RFC3339))
 	}
 	if v.key != nil && v.report.Records > 0 && v.latest.Seq == 0 {

@@ -131,7 +131,7 @@ func (l *Log) commit(ctx context.Context, rs []Record) bool {
 	if l.opts.Strict {
 		l.forget(rs)
 	}
-	l.followers.publish(rs)
+	l.followers.Publish(rs)
 	l.counts.written.Add(uint64(len(rs)))
 	return true
 }
