@@ -63,6 +63,7 @@ func TestPages(t *testing.T) {
 	s.call(laptop)
 	s.asks(laptop)
 	denied := s.Records("verdict:deny method:DELETE agent:laptop", 1)[0]
+	answered := s.Records("/tokens", 1)[0]
 	asked := s.asked("/issues")
 	b := newBrowser(t, s.url)
 	for _, v := range views() {
@@ -74,6 +75,7 @@ func TestPages(t *testing.T) {
 			{"activity-empty", "/activity?q=agent:nobody", ".empty", "Nothing was recorded"},
 			{"action-why", "/actions/" + denied.ID + "?tab=why", ".rule.hit", "no repository is deleted"},
 			{"action-request", "/actions/" + denied.ID, "table.kv", "octo-agent"},
+			{"action-answer", "/actions/" + answered.ID, ".exchange", "Set-Cookie"},
 			{"action-record", "/actions/" + denied.ID + "?tab=record", ".hash", ""},
 			{"sessions", "/sessions", "tbody tr", "laptop"},
 			{"session", "/sessions/" + denied.Session, ".moment", "DELETE"},
@@ -107,6 +109,8 @@ func TestPages(t *testing.T) {
 			switch p.name {
 			case "usage":
 				s.sameNumbers(b)
+			case "action-answer":
+				revealed(b)
 			case "session-tools":
 				s.onlyTools(b)
 			case "settings":
@@ -132,4 +136,20 @@ func TestPages(t *testing.T) {
 	}
 	s.byKeyboard(b)
 	b.clean("the keyboard")
+}
+
+// revealed has the bodies of an action shown, which nothing is of before.
+func revealed(b *browser) {
+	b.t.Helper()
+	const body = "[aria-label='what came back']"
+	if b.count(body) > 0 {
+		b.t.Error("a body is shown that nobody asked for")
+	}
+	b.click("button:has-text('Show the body')")
+	b.see(body, "\"site_admin\": false")
+	b.see(body+" mark.gone", "[hidden]")
+	b.see(body+" mark.ghost", "U+202E")
+	if text := b.text(body); strings.Contains(text, "a-new-one") {
+		b.t.Errorf("a token is shown: %s", text)
+	}
 }

@@ -24,6 +24,9 @@ gateway {
   wireguard {
     listen = ":0"
   }
+  record {
+    bodies = "16KiB"
+  }
 }
 
 operators {
@@ -119,6 +122,11 @@ func (s *site) furnish() (laptop, ci *lab.Agent) {
 		if strings.Contains(r.URL.Path, "missing") {
 			w.WriteHeader(http.StatusNotFound)
 		}
+		if strings.HasSuffix(r.URL.Path, "/tokens") {
+			w.Header().Set("Set-Cookie", "session=1")
+			fmt.Fprintf(w, `{"id":7,"note":"for the runner %s","token":"a-new-one","owner":{"login":"octo","site_admin":false},"scopes":["repo","gist"],"expires_at":null}`, "\u202e")
+			return
+		}
 		fmt.Fprint(w, `{"ok":true}`)
 	}))
 	return s.Agent("laptop", "developers"), s.Agent("ci-runner-1", "ci")
@@ -157,6 +165,7 @@ func (s *site) traffic(laptop, ci *lab.Agent) {
 		s.request(ctx, c, "GET", fmt.Sprintf("%s/repos/acme/shop/commits/%040x/status", api, i*7919), "", "User-Agent", "ci/2.1")
 	}
 	s.request(ctx, l, "GET", api+"/repos/acme/missing", "")
+	s.request(ctx, l, "GET", api+"/repos/acme/shop/tokens", "")
 	s.request(ctx, l, "DELETE", api+"/repos/acme/shop", "", "User-Agent", "octo-agent/1.4")
 	s.request(ctx, c, "DELETE", api+"/repos/acme/shop/hooks/12", "")
 	if pg, err := laptop.PG(ctx, "postgres://agent:any@orders.example.com/postgres?sslmode=require"); err == nil {

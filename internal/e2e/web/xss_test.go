@@ -4,6 +4,7 @@ package web
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"encoding/csv"
 	"encoding/json"
@@ -25,6 +26,9 @@ const permissive = `
 gateway {
   wireguard {
     listen = ":0"
+  }
+  record {
+    bodies = "16KiB"
   }
 }
 
@@ -72,8 +76,10 @@ rule "all else is fine" {
 
 // An agent puts 200 payloads into every field that is recorded: path, query, header
 // names and values, user agent, content type, body, SQL text, a database user's
-// name, an application's name, the status of its upstream, and the name of a model. Every page that shows
-// a record shows them, and nothing of them runs or is even refused.
+// name, an application's name, the status of its upstream, and the name of a model. Its
+// upstream answers with them in fields, in trailers, as the type and in bodies of every
+// kind that is recorded. Every page that shows a record shows them, and nothing of them
+// runs or is even refused.
 func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 	payloads := corpus()
 	if len(payloads) != 200 {
@@ -81,10 +87,7 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 	}
 	s := newSite(t, permissive)
 	s.Secret("db", "upstream-password")
-	s.HTTPS("api.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, r.URL.Query().Get("p"))
-	}))
+	s.HTTPS("api.example.com", http.HandlerFunc(hostile))
 	s.Postgres("db.example.com")
 	agent := s.Agent("mallory")
 	s.spread(agent, payloads)
@@ -106,6 +109,7 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 	b.clean("the list")
 	// Every record by its own page, in all its parts. The page is kept; only what it
 	// shows changes, as for an operator who walks the list.
+	answers := 0
 	for from := 0; from < len(records); from += 25 {
 		var ids []string
 		for _, r := range records[from:min(from+25, len(records))] {
@@ -113,13 +117,18 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 		}
 		list, err := json.Marshal(ids)
 		must(t, err)
-		b.eval(fmt.Sprintf(walk, list), nil)
+		var shown int
+		b.eval(fmt.Sprintf(walk, list), &shown)
+		answers += shown
 		b.clean(fmt.Sprintf("records %d to %d", from, from+len(ids)))
 		if t.Failed() {
 			return
 		}
 	}
 	b.clean("the records")
+	if answers < len(payloads)/2 {
+		t.Errorf("only %d bodies of answers were shown", answers)
+	}
 	for _, page := range []string{
 		"/sessions", "/sessions/" + records[0].Session, "/", "/approvals", "/agents/mallory", "/audit",
 		"/usage?by=model&show=tokens", "/usage?by=" + url.QueryEscape(payloads[2]), "/actions/" + s.Records("service:llm limit:1", 1)[0].ID,
@@ -147,23 +156,63 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 }
 
 // walk goes through records as an operator does who follows a list: the document
-// stays, what it shows changes. Every fifth is looked at in all its parts.
+// stays, what it shows changes. Every fifth is looked at in all its parts, and what came
+// back in all of them: it counts those.
 const walk = `(async (ids) => {
   const frame = () => new Promise(requestAnimationFrame)
   const until = async (ok) => {
     for (let i = 0; i < 600 && !ok(); i++) await frame()
     if (!ok()) throw new Error('not shown: ' + location.pathname + location.search)
   }
+  let shown = 0
   for (const [i, id] of ids.entries()) {
     for (const tab of i %% 5 ? ['', 'record'] : ['', 'why', 'facts', 'record']) {
       history.pushState(null, '', '/actions/' + id + (tab && '?tab=' + tab))
       dispatchEvent(new PopStateEvent('popstate'))
       await until(() => document.querySelector('.page-head code')?.textContent === id && document.querySelector('.action [role=tabpanel][data-state=active]'))
       if (tab === 'why') await until(() => document.querySelector('.trace'))
+      const reveal = () => [...document.querySelectorAll('.action button')].find((b) => b.textContent === 'Show the body')
+      if (tab === '' && reveal()) {
+        reveal().click()
+        await until(() => !reveal())
+        shown += document.querySelectorAll('[aria-label="what came back"]').length
+      }
       await frame()
     }
   }
+  return shown
 })(%s)`
+
+// hostile is an upstream that answers with the payload that it is asked for, wherever a
+// record has something of an answer.
+func hostile(w http.ResponseWriter, r *http.Request) {
+	p := r.URL.Query().Get("p")
+	var doc bytes.Buffer
+	e := json.NewEncoder(&doc)
+	e.SetEscapeHTML(false)
+	e.Encode(map[string]any{p: p, "list": []string{p}}) //nolint:errcheck // a Buffer takes everything
+	h := w.Header()
+	h.Set("Trailer", "X-Late")
+	h["X-Said"], h["Location"] = []string{p}, []string{"/?" + p} // net/http makes a line of it
+	switch n := len(p); n % 6 {
+	case 0, 1:
+		h.Set("Content-Type", "application/json")
+		w.Write(doc.Bytes()[:doc.Len()-n%6*2]) // or the beginning of it
+	case 2:
+		h.Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "event: %s\nid: %s\n: %s\ndata: %s\ndata: %s\n", p, p, p, &doc, p)
+	case 3:
+		h.Set("Content-Type", "text/plain")
+		io.WriteString(w, p)
+	case 4:
+		h.Set("Content-Type", "text/html")
+		io.WriteString(w, p)
+	default:
+		h["Content-Type"] = []string{p}
+		io.WriteString(w, p)
+	}
+	h["X-Late"] = []string{p}
+}
 
 // spread has an agent put each payload into every field of a request.
 func (s *site) spread(agent *lab.Agent, payloads []string) {

@@ -54,13 +54,14 @@ function collect(
   return out
 }
 
-/** prettyJSON gives s laid out, or null where it is no JSON. Numbers are kept as
- * they stand, because parsing them would round long ones. */
-export function prettyJSON(s: string): string | null {
+/** prettyJSON gives s laid out, or null where it is no JSON; a cut one is the
+ * beginning of some. Numbers are kept as they stand, because parsing them would round
+ * long ones. */
+export function prettyJSON(s: string, cut = false): string | null {
   const t = s.trim()
   if (t[0] !== '{' && t[0] !== '[') return null
   try {
-    JSON.parse(t)
+    if (!cut) JSON.parse(t)
   } catch {
     return null
   }
@@ -71,13 +72,13 @@ export function prettyJSON(s: string): string | null {
     const c = t[i]!
     if (c === '"') {
       let end = i + 1
-      while (t[end] !== '"') end += t[end] === '\\' ? 2 : 1
+      while (end < t.length && t[end] !== '"') end += t[end] === '\\' ? 2 : 1
       out += t.slice(i, end + 1)
       i = end
     } else if (c === '{' || c === '[') {
       const close = c === '{' ? '}' : ']'
       let next = i + 1
-      while (/\s/.test(t[next]!)) next++
+      while (next < t.length && /\s/.test(t[next]!)) next++
       if (t[next] === close) {
         out += c + close
         i = next
@@ -93,6 +94,34 @@ export function prettyJSON(s: string): string | null {
     else if (!/\s/.test(c)) out += c
   }
   return out
+}
+
+const field = /^(data|event|id|retry)(: ?)(.*)$/
+
+/** prettyEvents lays out what events, or lines of JSON, hold. */
+export function prettyEvents(s: string): string {
+  return s
+    .split('\n')
+    .map((line) => {
+      const m = field.exec(line)
+      return m ? m[1]! + m[2]! + (prettyJSON(m[3]!) ?? m[3]!) : (prettyJSON(line) ?? line)
+    })
+    .join('\n')
+}
+
+export function tokensOfEvents(s: string): Token[] {
+  return s.split(/(?<=\n)/).flatMap((line): Token[] => {
+    const m = /^(data|event|id|retry)(?=:)/.exec(line)
+    if (line.startsWith(':')) return [{ text: line, kind: 'note' }]
+    return m ? [{ text: m[0], kind: 'word' }, ...tokensOfJSON(line.slice(m[0].length))] : tokensOfJSON(line)
+  })
+}
+
+const gone = /\[hidden\]|%5Bhidden%5D|\*{12,}/g
+
+/** marksOf splits a text at what stands in it where the gateway took something out. */
+export function marksOf(s: string): { text: string; gone: boolean }[] {
+  return collect(s, gone, () => 'mark').map((t) => ({ text: t.text, gone: t.kind === 'mark' }))
 }
 
 const breaks = /^(select|from|where|group|order|having|limit|offset|union|except|intersect|values|set|returning|left|right|full|inner|cross|join|and|or|with)$/i

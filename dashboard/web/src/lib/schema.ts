@@ -199,10 +199,6 @@ export interface Schemas {
     reasoning?: number
     tier?: string
   }
-  'audit.Problem': {
-    seq?: number
-    what: string
-  }
   'book.Completion': {
     before: number
     items: Schemas['book.Proposed'][]
@@ -442,12 +438,13 @@ export interface Schemas {
     id: string
   }
   'dashboard.Verified': {
+    accepted?: Schemas['report.Gap'][]
     dropped?: string[]
     first: number
     last: number
     months: string[]
     operators: Schemas['deeds.Report']
-    problems?: Schemas['audit.Problem'][]
+    problems?: Schemas['report.Problem'][]
     records: number
     signed: number
     signed_at?: string
@@ -686,6 +683,15 @@ export interface Schemas {
     usage?: Schemas['action.Usage']
     verdict?: string
     would?: string[]
+  }
+  'report.Gap': {
+    at?: string
+    from: number
+    to: number
+  }
+  'report.Problem': {
+    seq?: number
+    what: string
   }
   'request.Grant': {
     counted?: boolean

@@ -8,6 +8,7 @@ import { useResource } from '../lib/resource'
 import { setQuery, usePlace } from '../lib/router'
 import { money, promptOf, type Usage } from '../lib/usage'
 import type { ActionRecord, CheckStep, Explanation, PartTrace, RuleTrace } from '../lib/types'
+import { Came, FieldTable } from '../ui/answer'
 import { Code, Sample } from '../ui/code'
 import { Badge, Button, copy, CopyButton, cx, Empty, Facts, Fault, Foreign, Link, PageHead, sentence, Skeleton, Time, VerdictBadge } from '../ui/kit'
 
@@ -35,7 +36,7 @@ export function ActionDetail({ id, whole, onClose }: { id: string; whole?: boole
       <ActionHead r={r} whole={whole} onClose={onClose} />
       <T.Root value={tab} onValueChange={(v) => setQuery({ tab: v === 'request' ? '' : v })}>
         <T.List className="tabs" aria-label="Parts of the action">
-          <T.Trigger value="request">{r.protocol === 'postgres' ? 'Statement' : 'Request'}</T.Trigger>
+          <T.Trigger value="request">Exchange</T.Trigger>
           <T.Trigger value="why">Why</T.Trigger>
           <T.Trigger value="facts">Facts</T.Trigger>
           <T.Trigger value="record">Record</T.Trigger>
@@ -110,13 +111,26 @@ function similar(r: ActionRecord): string {
   return terms.flatMap(([f, v]) => (v ? [term(f, v)] : [])).join(' ')
 }
 
-/** RequestTab shows what was sent. The body of it takes a fresh proof of who looks. */
+/** RequestTab shows what was sent and what came back. The bodies take a fresh proof of
+ * who looks. */
 function RequestTab({ r }: { r: ActionRecord }) {
   const [all, setAll] = useState<ActionRecord | null>(null)
+  const sql = r.protocol === 'postgres'
   return (
     <>
-      <Sent r={all ?? r} />
       {!all && heldBack(r) && <Reveal id={r.id} onRead={setAll} />}
+      <div className="exchange-box">
+        <div className="exchange">
+          <section aria-labelledby="sent">
+            <h2 id="sent">{sql ? 'Statement' : 'Request'}</h2>
+            <Sent r={all ?? r} />
+          </section>
+          <section aria-labelledby="came">
+            <h2 id="came">{sql ? 'Answer' : 'Response'}</h2>
+            <Came r={all ?? r} />
+          </section>
+        </div>
+      </div>
     </>
   )
 }
@@ -181,25 +195,6 @@ function HTTPFacts({ facts }: { facts: Record<string, unknown> }) {
       <FieldTable title="Headers" list={fields(facts.headers)} />
       {keptBody(facts) && <Code text={keptBody(facts)} language={str(facts.content_type).includes('json') ? 'json' : 'text'} label="the body" />}
     </>
-  )
-}
-
-function FieldTable({ title, list }: { title: string; list: Field[] }) {
-  if (list.length === 0) return null
-  return (
-    <table className="table kv">
-      <caption>{title}</caption>
-      <tbody>
-        {list.map((f, i) => (
-          <tr key={i}>
-            <th scope="row"><Foreign text={f.name} /></th>
-            <td className="mono">
-              {f.hidden ? <span className="redacted" title="The gateway keeps no value of this">[hidden]</span> : <Foreign text={(f.values ?? []).join(', ')} />}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   )
 }
 

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { prettyJSON, prettySQL, tokensOfJSON, tokensOfSQL, tokensOfSample, type Token } from '../lib/highlight'
+import { marksOf, prettyEvents, prettyJSON, prettySQL, tokensOfEvents, tokensOfJSON, tokensOfSQL, tokensOfSample, type Token } from '../lib/highlight'
 import { pieces } from '../lib/reveal'
 import { Button, CopyButton, Ghost } from './kit'
 
@@ -7,9 +7,27 @@ import { Button, CopyButton, Ghost } from './kit'
 
 const most = 200_000 // letters that are coloured; more is shown plain
 
-function Tokens({ list }: { list: Token[] }) {
+/** Marked is a text of somebody else, with marks for letters that are not seen and,
+ * where the gateway took something out, for that. */
+export function Marked({ text, plain }: { text: string; plain?: boolean }) {
+  return pieces(text).map((p, i) => {
+    if (p.ghost) return <Ghost key={i} letter={p.text} />
+    if (plain) return p.text
+    return marksOf(p.text).map((m, j) =>
+      m.gone ? (
+        <mark key={`${i}.${j}`} className="gone" title="The gateway took out what may be a secret">
+          {m.text}
+        </mark>
+      ) : (
+        m.text
+      ),
+    )
+  })
+}
+
+function Tokens({ list, plain }: { list: Token[]; plain?: boolean }) {
   return list.map((t, i) => {
-    const inside = pieces(t.text).map((p, j) => (p.ghost ? <Ghost key={j} letter={p.text} /> : p.text))
+    const inside = <Marked text={t.text} plain={plain} />
     if (t.kind === 'mark') {
       return (
         <mark key={i} className="ghost" title="A letter that is not seen, or a byte that is no text">
@@ -27,12 +45,13 @@ function Tokens({ list }: { list: Token[] }) {
   })
 }
 
-export type Language = 'json' | 'sql' | 'sample' | 'text'
+export type Language = 'json' | 'events' | 'sql' | 'sample' | 'text'
 
-/** Code shows a text, laid out if its language is known, or as it was sent. */
-export function Code({ text, language, label }: { text: string; language: Language; label: string }) {
+/** Code shows a text, laid out if its language is known, or as it was sent; of a cut
+ * one only the beginning is there. */
+export function Code({ text, language, label, cut }: { text: string; language: Language; label: string; cut?: boolean }) {
   const [raw, setRaw] = useState(false)
-  const pretty = language === 'json' ? prettyJSON(text) : language === 'sql' ? prettySQL(text) : null
+  const pretty = layOut(text, language, cut)
   const changes = pretty !== null && pretty !== text
   const shown = changes && !raw ? pretty : text
   return (
@@ -47,16 +66,24 @@ export function Code({ text, language, label }: { text: string; language: Langua
       </div>
       <pre className="code" tabIndex={0} role="region" aria-label={label} dir="ltr">
         <code>
-          <Tokens list={tokens(shown, language)} />
+          <Tokens list={tokens(shown, language)} plain={language === 'sql'} />
         </code>
       </pre>
     </div>
   )
 }
 
+function layOut(text: string, language: Language, cut?: boolean): string | null {
+  if (text.length > most) return null
+  if (language === 'json') return prettyJSON(text, cut)
+  if (language === 'events') return prettyEvents(text)
+  return language === 'sql' ? prettySQL(text) : null
+}
+
 function tokens(s: string, language: Language): Token[] {
   if (s.length > most) return [{ text: s, kind: '' }]
   if (language === 'json') return tokensOfJSON(s)
+  if (language === 'events') return tokensOfEvents(s)
   if (language === 'sql') return tokensOfSQL(s)
   if (language === 'sample') return tokensOfSample(s)
   return [{ text: s, kind: '' }]
