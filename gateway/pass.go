@@ -212,6 +212,13 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 		want.Generation = p.g.Vault.Generation(*route.Auth)
 		want.Certificate = p.certificate(*route.Auth)
 	}
+	if want.Certificate != nil {
+		// A pooled connection and a resumed session show what they began with, and are
+		// good for no longer.
+		if _, err := want.Certificate(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	l, err := p.g.pool.Link(ctx, want)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reach %s: %w", p.act.Service.Name, &protocols.Unreached{Err: err})

@@ -182,6 +182,53 @@ func TestAClientCertificateThatCannotBeShown(t *testing.T) {
 	l.Clean(strings.Split(key, "\n")[1])
 }
 
+// T18: what was proven with a certificate, connections that are kept and TLS sessions that
+// could be resumed, is good until the certificate ends, though the upstream would go on.
+func TestT18_NothingOutlivesAClientCertificate(t *testing.T) {
+	for version, name := range map[uint16]string{tls.VersionTLS12: "TLS 1.2", tls.VersionTLS13: "TLS 1.3"} {
+		t.Run(name, func(t *testing.T) {
+			l := lab.New(t, certified)
+			up := &strict{owners: map[string]string{}}
+			l.Mutual("api.example.com", up, func(c *tls.Config) { c.MinVersion, c.MaxVersion = version, version })
+			agent := l.Agent("r", "reader").HTTP()
+			ready := false
+			for life := 2 * time.Second; !ready; life *= 4 { // as long as a busy machine needs for two requests
+				if life > time.Minute {
+					t.Fatal(l.Logs)
+				}
+				end := time.Now().Add(life)
+				cert, key := l.Certificate("reader", end)
+				l.Secret("reader_cert", cert)
+				l.Secret("reader_key", key)
+				ready = asks(t, agent, true) == "200 reader" && asks(t, agent, false) == "200 reader"
+				time.Sleep(time.Until(end.Add(time.Second))) // it ends, to the second
+			}
+			if up.resumed == 0 {
+				t.Error("no TLS session was resumed")
+			}
+			had := up.connections("reader")
+			for _, last := range []bool{true, true} { // on the connection that is kept, and on another
+				if got := asks(t, agent, last); !strings.HasPrefix(got, "502") {
+					t.Errorf("after its end: %s", got)
+				}
+			}
+			if now := up.connections("reader"); now != had {
+				t.Errorf("%d connections more", now-had)
+			}
+			r := l.Records("service:api agent:r verdict:allow", 4)
+			for _, r := range r[len(r)-2:] {
+				if !strings.Contains(r.Error, `the certificate "reader_cert" ended at`) {
+					t.Errorf("the record says %q", r.Error)
+				}
+			}
+			pair(l, "reader", "reader-2")
+			if got := asks(t, agent, false); got != "200 reader-2" {
+				t.Error("with another:", got)
+			}
+		})
+	}
+}
+
 // A PostgreSQL server takes the certificate for its user.
 func TestAClientCertificateForPostgres(t *testing.T) {
 	l := lab.New(t, `
