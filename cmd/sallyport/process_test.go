@@ -61,19 +61,25 @@ func newProcess(t *testing.T, hcl string) *process {
 // start runs it and waits until it answers.
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, serveConf + "=" + filepath.Join(p.dir, "sallyport.hcl"), "GOTRACEBACK=all"}
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
+	p.run()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if r := p.call("", "status"); r.code == 0 {
 			return
 		} else if time.Now().After(end) {
 			p.t.Fatalf("it does not come up: %s\n%s", r.stderr, p.logged())
 		}
+	}
+}
+
+// run runs it, with more in its environment.
+func (p *process) run(env ...string) {
+	p.t.Helper()
+	p.cmd = exec.Command(os.Args[0])
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, serveConf + "=" + filepath.Join(p.dir, "sallyport.hcl"), "GOTRACEBACK=all"}, env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
