@@ -89,6 +89,9 @@ type API struct {
 	Backup func(context.Context, Sealing) (*os.File, error)
 	// RotateKey seals the vault with another key and names it.
 	RotateKey func(context.Context) (id string, err error)
+	// Sums says where what is summed up beside the records is not what they say; nil:
+	// nothing is.
+	Sums func(context.Context) ([]audit.Problem, error)
 	// Judges lists the judges of the rules in force; nil: there are none.
 	Judges func(context.Context) ([]Judge, error)
 	// Answers takes signed answers to asks, from whoever holds a key.

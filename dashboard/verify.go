@@ -23,6 +23,13 @@ func (a *API) verify(r *http.Request) (Verified, error) {
 	if err != nil {
 		return Verified{}, fmt.Errorf("verify: %w", err)
 	}
+	if a.Sums != nil {
+		found, err := a.Sums(r.Context())
+		if err != nil {
+			return Verified{}, fmt.Errorf("verify: %w", err)
+		}
+		records.Problems = append(records.Problems, found...)
+	}
 	operators, err := a.Door.Deeds.Verify(r.Context())
 	if err != nil {
 		return Verified{}, fmt.Errorf("verify: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/dashboard/manual"
 	"sallyport.dev/sallyport/dashboard/services"
@@ -40,7 +41,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 	tries := reach.New(n.Rules.Current, &probe.Prober{Dialer: n.Gateway.Dialer, Vault: n.Vault, Tries: n.o.Build.Tries, Mask: n.Vault.Mask})
 	drafter, book := n.newBook(context.Background())
 	a := &dashboard.API{
-		Shelf: services.Shelf{Presets: presets, Reach: tries.Reach}, Audience: &session.Audience{},
+		Shelf: services.Shelf{Presets: presets, Reach: tries.Reach}, Audience: &session.Audience{}, Sums: n.sums,
 		Version: n.o.Version, Started: n.started, Connect: n.consent,
 		Book: book, Drafter: drafter, Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}, pages, n.holding},
@@ -138,3 +139,13 @@ func (n *Node) gauges() []dashboard.Gauge {
 }
 
 var _ dashboard.Rulebook = (*Rulebook)(nil)
+
+// sums says where the sums of usage are not those of the records.
+func (n *Node) sums(ctx context.Context) ([]audit.Problem, error) {
+	found, err := n.store.CheckUsage(ctx)
+	var list []audit.Problem
+	for _, d := range found {
+		list = append(list, audit.Problem{Seq: d.Seq, What: d.What})
+	}
+	return list, err
+}

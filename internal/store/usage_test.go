@@ -10,6 +10,7 @@ import (
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/audit/record"
 	"sallyport.dev/sallyport/audit/usage"
+	"sallyport.dev/sallyport/internal/store/spending"
 )
 
 // spend has one agent ask a model, at a time.
@@ -59,6 +60,9 @@ func TestUsageIsThatOfTheRecords(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	sameAsRecords(t, s, rows)
+	if found, err := s.CheckUsage(t.Context()); err != nil || len(found) > 0 {
+		t.Errorf("%+v: %v", found, err)
+	}
 
 	q = usage.Query{Since: month2026(10).Add(-90 * time.Minute), Until: month2026(10).Add(time.Second), Step: time.Hour}
 	rows, err = s.Usage(t.Context(), q)
@@ -98,6 +102,37 @@ func TestAnOlderMonthGetsTheTable(t *testing.T) {
 	defer now.close()
 	var n int
 	must(t, now.read.QueryRowContext(t.Context(), "SELECT count(*) FROM usage").Scan(&n))
+}
+
+// TestASumThatWasMadeSmallerIsFound: the chain proves the records, and they the sums.
+func TestT31_ASumThatWasMadeSmallerIsFound(t *testing.T) {
+	for change, want := range map[string]string{
+		"UPDATE usage SET cost = cost - 1 WHERE seq = 2":                "[{2 its usage is counted otherwise than the record says}]",
+		"UPDATE usage SET output = 0 WHERE seq = 3":                     "[{3 its usage is counted otherwise than the record says}]",
+		"UPDATE usage SET unpriced = 1 WHERE seq = 1":                   "[{1 its usage is counted otherwise than the record says}]",
+		"UPDATE usage SET at = at - 86400 WHERE seq = 1":                "[{1 its usage is counted otherwise than the record says}]",
+		"UPDATE usage SET agent = '{\"name\":\"other\"}' WHERE seq = 1": "[{1 its usage is counted otherwise than the record says}]",
+		"DELETE FROM usage WHERE seq = 2":                               "[{2 its usage is not counted}]",
+		"UPDATE usage SET seq = 4 WHERE seq = 3":                        "[{3 its usage is not counted} {4 usage is counted that the record does not have}]",
+		"UPDATE usage SET seq = 99 WHERE seq = 1":                       "[{1 its usage is not counted} {99 usage is counted that no record has}]",
+		"SELECT 1": "[]",
+	} {
+		s := openStore(t, stateDir(t))
+		l := openLog(t, s, audit.Options{})
+		for i := range 3 {
+			spend(t, l, i, "ci", time.Now(), &action.Usage{Provider: "openai", Model: "m\xff<&>", Input: 10, Output: 5, Cost: 3, Price: "x"})
+		}
+		spend(t, l, 3, "ci", time.Now(), nil)
+		must(t, l.Close())
+		mo := s.months.all()[0]
+		_, err := mo.insert.conn.ExecContext(t.Context(), change) // another one would wait for it
+		must(t, err)
+		found, err := s.CheckUsage(t.Context())
+		must(t, err)
+		if got := fmt.Sprint(append([]spending.Difference{}, found...)); got != want {
+			t.Errorf("%s: %s, want %s", change, got, want)
+		}
+	}
 }
 
 // A model's name is chosen by whoever answers; in a column it is a text like any other.

@@ -4,6 +4,7 @@
 package spending
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -51,22 +52,41 @@ func Insert(ctx context.Context, w Writer, rs []record.Record) error {
 }
 
 func insert(ctx context.Context, w Writer, r *record.Record) error {
+	one, err := rowOf(r)
+	if err != nil {
+		return err
+	}
+	_, err = w.ExecContext(ctx, "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		int64(r.Seq), one.at, one.agent, one.service, one.provider, one.model, one.estimated, one.unpriced,
+		one.input, one.cacheRead, one.cacheWrite, one.output, one.reasoning, one.cost)
+	return err
+}
+
+// A row is what one record becomes in the table, without its number.
+type row struct {
+	at                                                    int64
+	agent, service, provider, model                       string
+	estimated, unpriced                                   bool
+	input, cacheRead, cacheWrite, output, reasoning, cost int64
+}
+
+func rowOf(r *record.Record) (row, error) {
 	agent := r.Agent
 	agent.Addr = "" // it may be another one each time
 	who, err := json.Marshal(agent)
 	if err != nil {
-		return err
+		return row{}, err
 	}
 	u := r.Usage
-	model := u.Model
-	if model == "" {
-		model = u.Asked
-	}
-	_, err = w.ExecContext(ctx, "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(r.Seq), r.Time.Unix(), string(who), r.Service, u.Provider, model, u.Estimated, u.Price == "",
-		u.Input, u.CacheRead, u.CacheWrite+u.CacheWriteLong, u.Output, u.Reasoning, u.Cost)
-	return err
+	return row{
+		at: r.Time.Unix(), agent: string(who), service: text(r.Service), provider: text(u.Provider), model: text(cmp.Or(u.Model, u.Asked)),
+		estimated: u.Estimated, unpriced: u.Price == "",
+		input: u.Input, cacheRead: u.CacheRead, cacheWrite: u.CacheWrite + u.CacheWriteLong, output: u.Output, reasoning: u.Reasoning, cost: u.Cost,
+	}, nil
 }
+
+// text is s as the JSON of a record has it.
+func text(s string) string { return string([]rune(s)) }
 
 // Sums gives what a month has within q, added up by all that usage can be grouped by.
 func Sums(ctx context.Context, db *sql.DB, q usage.Query) ([]usage.Row, error) {
