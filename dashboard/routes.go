@@ -173,5 +173,9 @@ func (a *API) recordRoutes() route.Table {
 			Method: "GET", Pattern: "/api/v1/audit/verify", Right: route.Viewer, Do: route.Out(a.verify),
 			Doc: "Reads the whole audit log and says what is not as it was written.",
 		},
+		{
+			Method: "POST", Pattern: "/api/v1/audit/accept", Right: route.Admin, StepUp: true, Do: route.Take(a.acceptGaps),
+			Doc: "Signs that the records that are missing by now are known to be, as after a restore without them. What was changed is not accepted.",
+		},
 	}
 }

@@ -161,6 +161,7 @@ func TestEveryCommandSpeaksJSON(t *testing.T) {
 		{"log", "", 0},
 		{"log agent:nobody", "", 0},
 		{"audit verify", "", 0},
+		{"audit accept --note known", "", 1},
 		{"operator add ana --right admin", password, 0},
 		{"operator add ana", password, 1},
 		{"operator rights ana editor", "", 0},
@@ -340,6 +341,8 @@ func TestExitCodes(t *testing.T) {
 			args = append(args, "rule", "x", "--yes")
 		case "policy put", "rule add", "rule replace":
 			args, stdin = append(args, "--yes"), "rule \"x\" {\n  on = \"*\"\n  verdict = \"deny\"\n}\n"
+		case "audit accept":
+			args = append(args, "--note", "x")
 		case "token create":
 			args = append(args, "x", "--right", "viewer")
 		case "suggest":

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -129,7 +130,37 @@ func (r *commands) auditCommand() *cobra.Command {
 			}
 			return nil
 		},
-	})
+	}, r.accept())
+}
+
+// accept signs for what is missing.
+func (r *commands) accept() *cobra.Command {
+	var why dashboard.Acceptance
+	cmd := &cobra.Command{
+		Use:   "accept --note TEXT",
+		Short: "Sign that the records which are missing are known to be",
+		Long: "Signs that the records which audit verify misses are known to be missing, as after a\nrestore without the files of the audit log, and why. They stay missing: verify lists\nthem, and the operators' audit has who accepted it. Records that were changed are\n" +
+			"not accepted.",
+		Example: "  sallyport audit accept --note 'restored from monday.age; the audit files were lost'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if strings.TrimSpace(why.Note) == "" {
+				return cli.ExitError{Code: cli.ExitUsage, Err: errors.New("say why they are missing: --note TEXT")}
+			}
+			var gaps []audit.Gap
+			if err := r.Client().Call(cmd.Context(), http.MethodPost, "/api/v1/audit/accept", why, &gaps); err != nil {
+				return err
+			}
+			return r.Print(cmd, gaps, func(w io.Writer) error {
+				for _, g := range gaps {
+					cli.Printf(w, "Accepted: the records %d to %d are missing.\n", g.From, g.To)
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&why.Note, "note", "", "why they are missing")
+	return cmd
 }
 
 func writeReport(w io.Writer, report dashboard.Verified) error {
@@ -145,6 +176,9 @@ func writeReport(w io.Writer, report dashboard.Verified) error {
 	if !report.SignedAt.IsZero() {
 		cli.Printf(t, "Signed:\tup to number %d, %s\n", report.Signed, cli.Ago(report.SignedAt))
 	}
+	for _, g := range report.Accepted {
+		cli.Printf(t, "Missing:\tnumbers %d to %d, accepted %s\n", g.From, g.To, cli.Ago(g.At))
+	}
 	for _, p := range report.Problems {
 		cli.Printf(t, "PROBLEM:\tat number %d: %s\n", p.Seq, p.What)
 	}
@@ -152,7 +186,10 @@ func writeReport(w io.Writer, report dashboard.Verified) error {
 	for _, p := range report.Operators.Problems {
 		cli.Printf(t, "PROBLEM:\tof the operators: %s\n", p)
 	}
-	if report.OK() {
+	switch {
+	case report.OK() && len(report.Accepted) > 0:
+		fmt.Fprintln(t, "Verdict:\tnothing was changed or put in; what is missing was accepted, see sallyport operator log")
+	case report.OK():
 		fmt.Fprintln(t, "Verdict:\twhole; nothing was changed, removed or put in")
 	}
 	return t.Flush()

@@ -36,6 +36,7 @@ func inWords(e deeds.Entry) (words string, ok bool) {
 		"POST /api/v1/approvals/{id}/approve":           "approved an action",
 		"POST /api/v1/approvals/{id}/deny":              "denied an action",
 		"GET /api/v1/approvals/{id}/whole":              "read an action in full",
+		"POST /api/v1/audit/accept":                     "accepted that records are missing",
 		"DELETE /api/v1/session":                        "logged out",
 		"POST /api/v1/operators":                        "made an operator",
 		"DELETE /api/v1/operators/{name}":               "removed an operator",

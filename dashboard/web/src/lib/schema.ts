@@ -287,6 +287,9 @@ export interface Schemas {
   'connect.Wish': {
     paste?: boolean
   }
+  'dashboard.Acceptance': {
+    note: string
+  }
   'dashboard.Agent': {
     address: string
     created: string
@@ -897,6 +900,7 @@ export interface Routes {
   'POST /approvals/{id}/deny': { in: Schemas['inbox.Answer']; out: Schemas['request.Request'] }
   'GET /approvals/{id}/draft': { in: null; out: Schemas['action.Sketch'] }
   'GET /approvals/{id}/whole': { in: null; out: Schemas['inbox.Passage'] }
+  'POST /audit/accept': { in: Schemas['dashboard.Acceptance']; out: Schemas['report.Gap'][] }
   'GET /audit/verify': { in: null; out: Schemas['dashboard.Verified'] }
   'POST /backup': { in: Schemas['dashboard.Sealing']; out: string }
   'GET /ca.pem': { in: null; out: string }

@@ -96,6 +96,7 @@ const known: Record<string, string> = {
   'POST /api/v1/approvals/{id}/deny': 'denied an action',
   'GET /api/v1/approvals/{id}/whole': 'read an action in full',
   'DELETE /api/v1/session': 'logged out',
+  'POST /api/v1/audit/accept': 'accepted that records are missing',
   'POST /api/v1/operators': 'made an operator',
   'DELETE /api/v1/operators/{name}': 'removed an operator',
   'PUT /api/v1/operators/{name}/rights': "changed an operator's rights",

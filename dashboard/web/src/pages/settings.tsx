@@ -118,6 +118,7 @@ function Report({ report }: { report: VerifyReport }) {
           ['Signed', <span key="s">up to {count(report.signed)}{report.signed_at && <>, <Time at={report.signed_at} /></>}</span>],
           ['Months', (report.months ?? []).join(', ')],
           ['Dropped by retention', report.dropped?.join(', ')],
+          ['Missing, accepted', report.accepted?.map((g) => `${count(g.from)} to ${count(g.to)}`).join(', ')],
         ]}
       />
       {bad.length > 0 && (
