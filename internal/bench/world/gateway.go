@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -41,8 +42,8 @@ func (w *World) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	binary := filepath.Join(w.Dir, "bin", "sallyport")
-	args := []string{"build", "-o", binary}
+	linked := filepath.Join(w.Dir, "bin", "linked")
+	args := []string{"build", "-o", linked}
 	if w.options.Profile != "" {
 		overlay, err := w.overlay(filepath.Join(root, "cmd", "sallyport", "zz_profiler.go"))
 		if err != nil {
@@ -55,8 +56,32 @@ func (w *World) build(ctx context.Context) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the gateway: %w: %s", err, out)
 	}
+	binary := filepath.Join(w.Dir, "bin", "sallyport")
+	if err := install(linked, binary); err != nil {
+		return fmt.Errorf("install the gateway: %w", err)
+	}
 	w.binary = binary
 	return nil
+}
+
+// install copies a program, as whoever installs it does. What the linker has just
+// written lies in the cache of files in pieces of two MiB, of which one look at one
+// constant counts whole.
+func install(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
 }
 
 // ModuleRoot is the folder of go.mod.
