@@ -87,6 +87,30 @@ func TestUsageOfAnAnswer(t *testing.T) {
 	}
 }
 
+// Gemini says in the head of an answer in which tier it was given, which has prices of
+// its own.
+func TestUsageInATierOfGemini(t *testing.T) {
+	for tier, want := range map[string]action.Usage{
+		"priority": {Provider: "gemini", Asked: "gemini-2.5-flash", Model: "gemini-2.5-flash", Input: 10, Output: 5, Tier: "priority"},
+		"standard": {Provider: "gemini", Asked: "gemini-2.5-flash", Model: "gemini-2.5-flash", Input: 10, Output: 5, Cost: 10*300 + 5*2500, Price: "2026-03-21"},
+	} {
+		b := modelBench(t, true, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("X-Gemini-Service-Tier", tier)
+			io.WriteString(w, `{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5},"modelVersion":"gemini-2.5-flash"}`)
+		})
+		b.svc.Preset = "gemini"
+		resp, err := b.client(false).Post("https://api.example/v1beta/models/gemini-2.5-flash:generateContent", "application/json", strings.NewReader(`{"contents":[]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body(t, resp)
+		if u := b.waitRecords(1)[0].res.Usage; u == nil || *u != want {
+			t.Errorf("%s: the record has %+v, want %+v", tier, u, want)
+		}
+	}
+}
+
 // What a model answers over a WebSocket is counted, and its messages stay as they are.
 func TestUsageOverAWebSocket(t *testing.T) {
 	message := func(text string) string {
