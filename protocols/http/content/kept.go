@@ -111,6 +111,7 @@ type masker struct {
 	copied int // of text
 	masked bool
 	open   bool // the text breaks off where a value of no secret name begins
+	names  names
 }
 
 // maskJSON masks values of a document; all else stays, byte for byte.
@@ -132,7 +133,7 @@ func (m *masker) value(name string, secret bool, depth int) error {
 		return errUnclear
 	}
 	before := int(m.d.InputOffset())
-	secret = secret || normal.SecretName(name)
+	secret = secret || m.names.secret(name)
 	t, err := m.d.Token()
 	if err != nil {
 		m.open = !secret

@@ -18,6 +18,21 @@ type liner struct {
 	indent int  // and so are those that are further in than this
 	inside bool // indent counts
 	named  bool // a name was seen
+	names  names
+}
+
+// names tells normal.SecretName, which is asked once of each; nil is ready.
+type names map[string]bool
+
+func (n *names) secret(name string) bool {
+	secret, known := (*n)[name]
+	if !known {
+		if secret = normal.SecretName(name); *n == nil {
+			*n = names{}
+		}
+		(*n)[name] = secret
+	}
+	return secret
 }
 
 const longest = 64 // letters of a word; what is longer is no word
@@ -59,7 +74,7 @@ func (l *liner) line(s string) (kept string, hidden bool) {
 	if normal.SecretValue(s) {
 		return s[:in], true
 	}
-	at, rest := secretWord(s)
+	at, rest := l.secretWord(s)
 	if at < 0 {
 		return s, false
 	}
@@ -77,7 +92,7 @@ func (l *liner) line(s string) (kept string, hidden bool) {
 
 // secretWord finds the first name of a secret with something behind it, or what is
 // too long for a word, and gives where what is to be hidden begins; -1: nowhere.
-func secretWord(s string) (at int, rest string) {
+func (l *liner) secretWord(s string) (at int, rest string) {
 	for i := 0; i < len(s); i++ {
 		from := i
 		for i < len(s) && wordByte(s[i]) {
@@ -86,7 +101,7 @@ func secretWord(s string) (at int, rest string) {
 		if i-from > longest {
 			return from, s[from:]
 		}
-		if from < i && normal.SecretName(s[from:i]) && (headings(s) || !prose(s[i:])) {
+		if from < i && l.names.secret(s[from:i]) && (headings(s) || !prose(s[i:])) {
 			return i, s[i:]
 		}
 	}

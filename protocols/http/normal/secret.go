@@ -26,6 +26,9 @@ func SecretValue(s string) bool {
 			return true
 		}
 	}
+	if len(s) < markedLength {
+		return false
+	}
 	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return !wordOfSecret(r) }) {
 		if len(word) < markedLength {
 			continue
