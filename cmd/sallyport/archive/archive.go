@@ -109,7 +109,7 @@ func (c *commands) restore() *cobra.Command {
 			if !slices.Contains(names, safe.KeyFile) {
 				note = "Its key is sealed as it was: the same passphrase, or the same Vault, opens it."
 			}
-			log := fmt.Sprintf("The audit log is in no backup: put the copies of its files into %s first, or it reads as cut off.", filepath.Join(state, "audit"))
+			log := fmt.Sprintf("The audit log is in no backup: put the copies of its files into %s first. Where they are gone, sallyport audit accept says so.", filepath.Join(state, "audit"))
 			return c.Tell(cmd, map[string]any{"state": state, "files": names, "notes": []string{note, log}},
 				"%s is a state directory again. Start the gateway with its configuration: sallyport serve -c PATH\n%s\n%s", state, note, log)
 		},
