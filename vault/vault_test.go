@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -414,6 +415,27 @@ func TestCredentialsUnderRotation(t *testing.T) {
 	}
 	close(done)
 	g.Wait()
+}
+
+// Opening a secret takes no room and no look into the store, however many there are and
+// whatever is not well with it.
+func TestOpeningTakesNothing(t *testing.T) {
+	m := newMemory()
+	v := open(t, m)
+	for i := range 100 {
+		put(t, v, fmt.Sprint("s", i), canary)
+	}
+	m.broken(errors.New("the store is away"))
+	a := auth("s7")
+	allocs := testing.AllocsPerRun(1000, func() {
+		if _, err := v.Credential(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		v.Generation(a)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
 }
 
 func BenchmarkCredential(b *testing.B) {
