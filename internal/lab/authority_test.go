@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -94,11 +95,13 @@ func TestT18_AnAuthorizationServerProvesItself(t *testing.T) {
 // T18: GitHub's own servers in a company are proven by what the account says.
 func TestT18_AnOwnGitHubProvesItself(t *testing.T) {
 	var asked []string
-	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.URL.Path)
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprintf(w, `{"token":"ghs_an-installation","expires_at":%q}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	}))
+	api.Config.ErrorLog = log.New(io.Discard, "", 0)
+	api.StartTLS()
 	defer api.Close()
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw}))
 	conf := func(more string) string {

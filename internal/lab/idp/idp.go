@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -75,7 +77,14 @@ type device struct {
 func New(t testing.TB, now func() time.Time) *Server { return serve(t, now, httptest.NewServer) }
 
 // NewTLS makes a Server that proves itself by an authority that no host knows.
-func NewTLS(t testing.TB, now func() time.Time) *Server { return serve(t, now, httptest.NewTLSServer) }
+func NewTLS(t testing.TB, now func() time.Time) *Server {
+	return serve(t, now, func(h http.Handler) *httptest.Server {
+		s := httptest.NewUnstartedServer(h)
+		s.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it are what it is for
+		s.StartTLS()
+		return s
+	})
+}
 
 // Authority is what a Server of NewTLS proves itself by, in PEM.
 func (s *Server) Authority() string {
