@@ -357,7 +357,7 @@ function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
     ...nav.map((n): [string, string] => [`g ${n.key}`, n.name]),
     ['?', 'this list'],
     ['/', 'write a query (Activity)'],
-    ['p', 'pause and resume (Activity)'],
+    ['p', 'pause and resume (Activity), replay (a session)'],
     ['↑ ↓ Enter', 'move in the list, open an action'],
     ['j k', 'next and previous (Approvals)'],
     ['a d', 'approve, deny (Approvals)'],

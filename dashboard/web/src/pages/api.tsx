@@ -97,7 +97,7 @@ export default function ApiPage() {
         <code>Authorization: Bearer …</code>. A refusal is a problem (RFC 9457); a change names with <code>If-Match</code> the revision that it was made for. The same as a
         document for programs: <a href="/api/v1/openapi.json" download="sallyport-openapi.json">openapi.json</a>.
       </p>
-      <div className="gallery-find docs-find api-find" role="search">
+      <div className="gallery-find docs-find api-find">
         <Icon name="search" />
         <input value={find} onChange={(e) => setQuery({ find: e.target.value })} placeholder="Method, path, word or right" aria-label="Find a route" autoComplete="off" />
       </div>

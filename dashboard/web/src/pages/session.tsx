@@ -230,7 +230,7 @@ function Run({ f, open, onToggle }: { f: Fold<Row>; open: boolean; onToggle: () 
 }
 
 /** sayingOf is alike for moments that a reader need see once only. */
-const sayingOf = (r: Row) => [kindOf(r), r.summary, r.verdict, r.rule, r.service, r.status, r.outcome, r.turn?.names?.join(' ')].join('\n')
+const sayingOf = (r: Row) => [kindOf(r), kindOf(r) === 'http' ? r.summary?.split('?')[0] : r.summary, r.verdict, r.rule, r.service, r.status, r.outcome, r.turn?.names?.join(' ')].join('\n')
 
 /** A Spoke is what one turn said, and how much of it the turn before said already. */
 interface Spoke {
