@@ -85,7 +85,11 @@ func amend(src, name string, change func(old hclwrite.Tokens) (hclwrite.Tokens, 
 	if err := shallow(src); err != nil {
 		return nil, err
 	}
-	f, diags := hclwrite.ParseConfig([]byte(src), "", hcl.InitialPos)
+	return roomy([]byte(src), func(src []byte) ([]byte, error) { return amended(src, name, change) })
+}
+
+func amended(src []byte, name string, change func(old hclwrite.Tokens) (hclwrite.Tokens, error)) ([]byte, error) {
+	f, diags := hclwrite.ParseConfig(src, "", hcl.InitialPos)
 	if diags.HasErrors() || len(f.Body().Blocks()) != 1 {
 		return nil, fmt.Errorf("what stands there is not one block")
 	}

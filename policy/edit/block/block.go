@@ -52,6 +52,10 @@ func Write(kind, name string, b *action.Block) ([]byte, error) {
 // Rewrite makes the one block of src say what b says. What already says so stays
 // as it was written, comments and layout too.
 func Rewrite(src []byte, b *action.Block) ([]byte, error) {
+	return roomy(src, func(src []byte) ([]byte, error) { return rewrite(src, b) })
+}
+
+func rewrite(src []byte, b *action.Block) ([]byte, error) {
 	f, diags := hclwrite.ParseConfig(src, "", hcl.InitialPos)
 	if diags.HasErrors() || len(f.Body().Blocks()) != 1 {
 		return nil, fmt.Errorf("what stands there is not one block")

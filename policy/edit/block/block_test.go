@@ -140,3 +140,41 @@ func TestWriteAndRewrite(t *testing.T) {
 		t.Errorf("%q %v", text, err)
 	}
 }
+
+// A block in one line gets lines of its own when it says more than fits, and no sooner.
+func TestABlockInOneLineGrows(t *testing.T) {
+	use := []any{one("ref", "service.x")}
+	role := func(more map[string]any) *action.Block {
+		more["use"] = use
+		return &action.Block{Attributes: more}
+	}
+	for _, tt := range []struct {
+		src  string
+		b    *action.Block
+		want string
+	}{
+		{`role "a" { use = [service.x] }`, role(map[string]any{}), `role "a" { use = [service.x] }`},
+		{`role "a" { use = [service.y] } # why`, role(map[string]any{}), `role "a" { use = [service.x] } # why`},
+		{`role "a" { use = [service.x] } # why`, role(map[string]any{"members": []any{"*"}}), "role \"a\" {\n  use     = [service.x]\n  members = [\"*\"]\n} # why"},
+		{`role "a" {}`, role(map[string]any{}), "role \"a\" {\n  use = [service.x]\n}"},
+		{`role "a" { until = "2026-12-31" }`, role(map[string]any{}), "role \"a\" {\n  use = [service.x]\n}"},
+		{`service "s" { auth = by_role({ role.a = bearer(secret.s) }) }`, &action.Block{Attributes: map[string]any{
+			"auth": one("keep", "by_role({ role.a = bearer(secret.s) })"), "posture": "open",
+		}}, "service \"s\" {\n  auth    = by_role({ role.a = bearer(secret.s) })\n  posture = \"open\"\n}"},
+		{"service \"s\" {\n  session { read_only = true }\n}", &action.Block{Blocks: []action.Inner{{Kind: "session", Block: action.Block{Attributes: map[string]any{"read_only": true, "max_rows": 5.0}}}}},
+			"service \"s\" {\n  session {\n    read_only = true\n    max_rows  = 5\n  }\n}"},
+	} {
+		got, err := Rewrite([]byte(tt.src), tt.b)
+		if err != nil || strings.TrimSpace(string(got)) != tt.want {
+			t.Errorf("%s: %v\n%s", tt.src, err, got)
+		}
+	}
+	for src, want := range map[string]string{
+		`role "a" {}`:                       "role \"a\" {\n  use = [service.x]\n}",
+		`role "a" { until = "2026-12-31" }`: "role \"a\" {\n  until = \"2026-12-31\"\n  use   = [service.x]\n}",
+	} {
+		if got, err := Extend(src, "use", "service.x"); err != nil || strings.TrimSpace(string(got)) != want {
+			t.Errorf("%s: %v\n%s", src, err, got)
+		}
+	}
+}
