@@ -197,6 +197,9 @@ func (s *Scanner) End(e End) *action.Usage {
 		}
 		f.final, e.Cut = f.final && !s.frames.broken, e.Cut || s.frames.broken
 	}
+	if f.has&(1<<numInput|1<<numOutput) == 0 && s.head.has&(1<<numOutput) != 0 {
+		f.n, f.has, f.final = s.head.n, s.head.has, true
+	}
 	return f.usage(e)
 }
 

@@ -105,6 +105,33 @@ func TestEventStreamsOfAmazon(t *testing.T) {
 	}
 }
 
+// A model whose answer says nothing is counted by the head, and one that says something
+// by what it says.
+func TestTheHeadOfAnAnswer(t *testing.T) {
+	head := map[string][]string{
+		"X-Amzn-Bedrock-Input-Token-Count": {"14"}, "X-Amzn-Bedrock-Output-Token-Count": {"36"}, "X-Amzn-Bedrock-Cache-Read-Input-Token-Count": {"5"},
+	}
+	for _, tt := range []struct {
+		head       map[string][]string
+		body, want string
+	}{
+		{head, `{"results":[{"outputText":"Hello"}]}`, `{"provider":"bedrock","input":14,"cache_read":5,"output":36}`},
+		{head, `{"type":"message","usage":{"input_tokens":3,"output_tokens":4}}`, `{"provider":"bedrock","input":3,"output":4}`},
+		{map[string][]string{"X-Amzn-Bedrock-Output-Token-Count": {"3", "6"}}, `{"results":[]}`, `null`},
+		{map[string][]string{"X-Amzn-Bedrock-Output-Token-Count": {"-3"}}, `{"results":[]}`, `null`},
+		{nil, `{"results":[]}`, `null`},
+	} {
+		s := New("application/json")
+		s.Head(tt.head)
+		s.Write([]byte(tt.body))
+		b, err := json.Marshal(s.End(End{Provider: "bedrock", Sent: 400}))
+		if err != nil || string(b) != tt.want {
+			t.Errorf("%s: %s, want %s", tt.body, b, tt.want)
+		}
+	}
+	(*Scanner)(nil).Head(head)
+}
+
 // A message of Amazon's own, with its sums: the format is what others write.
 func TestAMessageOfAmazons(t *testing.T) {
 	b, err := hex.DecodeString("0000001d00000000fd528c5a" + hex.EncodeToString([]byte("{'foo':'bar'}")) + "c3653936")

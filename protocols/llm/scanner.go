@@ -19,7 +19,8 @@ type Scanner struct {
 	line   line
 	at     int // bytes of field that the line begins with
 
-	frames *frames // of Amazon
+	frames *frames  // of Amazon
+	head   findings // what the head of the answer says
 	doc    document
 }
 
@@ -47,6 +48,22 @@ func (s *Scanner) Write(p []byte) {
 		s.frames.read(p, &s.doc)
 	default:
 		s.doc.read(p)
+	}
+}
+
+// Head takes in what the head of an answer says, as Amazon's does of models whose answers
+// say nothing themselves (InvokeModel). On nil it does nothing.
+func (s *Scanner) Head(fields map[string][]string) {
+	if s == nil {
+		return
+	}
+	for name, n := range map[string]number{
+		"X-Amzn-Bedrock-Input-Token-Count": numInput, "X-Amzn-Bedrock-Output-Token-Count": numOutput,
+		"X-Amzn-Bedrock-Cache-Read-Input-Token-Count": numRead, "X-Amzn-Bedrock-Cache-Write-Input-Token-Count": numWrite,
+	} {
+		if values := fields[name]; len(values) == 1 {
+			s.head.number(n.place(), []byte(values[0]))
+		}
 	}
 }
 

@@ -63,6 +63,7 @@ func (m *Meter) Answer(resp *http.Response, mediaType string) {
 		return
 	}
 	m.answer, m.tier = llm.New(mediaType), resp.Header.Get(tierField)
+	m.answer.Head(resp.Header)
 	if m.asked && m.answer != nil && mediaType == "text/event-stream" {
 		delete(resp.Header, "Content-Length")
 		resp.ContentLength = -1
