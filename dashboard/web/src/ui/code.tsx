@@ -1,3 +1,4 @@
+import './code.css'
 import { useState } from 'react'
 import { marksOf, prettyEvents, prettyJSON, prettySQL, tokensOfEvents, tokensOfJSON, tokensOfSQL, tokensOfSample, type Token } from '../lib/highlight'
 import { pieces } from '../lib/reveal'
