@@ -32,6 +32,7 @@ const TrialPage = lazy(() => import('./pages/trial').then((m) => ({ default: m.T
 const SessionsPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionsPage })))
 const SessionPage = lazy(() => import('./pages/sessions').then((m) => ({ default: m.SessionPage })))
 const PolicyPage = lazy(() => import('./pages/policy').then((m) => ({ default: m.PolicyPage })))
+const RolePage = lazy(() => import('./pages/role').then((m) => ({ default: m.RolePage })))
 const RulePage = lazy(() => import('./pages/rule').then((m) => ({ default: m.RulePage })))
 const UsagePage = lazy(() => import('./pages/usage').then((m) => ({ default: m.UsagePage })))
 const AuditPage = lazy(() => import('./pages/audit').then((m) => ({ default: m.AuditPage })))
@@ -47,6 +48,7 @@ function page(path: string): ReactNode {
   if (match('/approvals', path)) return <ApprovalsPage />
   if ((m = match('/approvals/:id', path))) return <Moved to={`/approvals?id=${encodeURIComponent(m.id!)}`} />
   if (match('/agents', path)) return <AgentsPage />
+  if (match('/roles/edit', path)) return <RolePage />
   if ((m = match('/agents/:name', path))) return <AgentPage key={m.name} name={m.name!} />
   if (match('/services', path)) return <ServicesPage />
   if (match('/services/new', path)) return <GalleryPage />
@@ -211,7 +213,7 @@ function usePending(): number {
 
 function Nav({ path }: { path: string }) {
   const pending = usePending()
-  const here = (to: string) => (to === '/' ? path === '/' : path.startsWith(to) || (to === '/activity' && path.startsWith('/actions')))
+  const here = (to: string) => (to === '/' ? path === '/' : path.startsWith(to) || (to === '/activity' && path.startsWith('/actions')) || (to === '/agents' && path.startsWith('/roles')))
   return (
     <nav className="nav" aria-label="Pages">
       {nav.map((n) => (
@@ -359,7 +361,7 @@ function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
     ['/', 'write a query (Activity)'],
     ['p', 'pause and resume (Activity), replay (a session)'],
     ['↑ ↓ Enter', 'move in the list, open an action'],
-    ['j k', 'next and previous (Approvals)'],
+    ['j k', 'next and previous (Approvals, a session)'],
     ['a d', 'approve, deny (Approvals)'],
     ['r', 'make it a rule (Approvals)'],
     ['e', 'write the reason (Approvals)'],

@@ -107,6 +107,8 @@ function find(text: string, agents: Agent[], views: View[], onHelp: () => void):
     ...agents.map((a): Entry => ({ name: a.name, note: 'agent', icon: 'agents', act: () => go(`/agents/${encodeURIComponent(a.name)}`) })),
     ...views.map((v): Entry => ({ name: v.name, note: 'saved view', icon: 'star', act: () => go('/activity' + (v.state ? '?' + v.state : '')) })),
     { name: 'Add a service', note: 'do', icon: 'plus', act: () => go('/services/new') },
+    { name: 'New rule', note: 'do', icon: 'plus', act: () => go('/policy/new') },
+    { name: 'New role', note: 'do', icon: 'plus', act: () => go('/roles/edit') },
     { name: 'What was denied in the last hour', note: 'query', icon: 'activity', act: () => go('/activity?q=verdict:deny&since=1h') },
     { name: 'Freeze every agent', note: 'do', icon: 'freeze', act: () => void attempt(() => post('/agents/freeze'), 'Every agent is frozen').then(() => changed('/agents')) },
     { name: 'Unfreeze every agent', note: 'do', icon: 'play', act: () => void attempt(() => post('/agents/unfreeze'), 'All agents may act again').then(() => changed('/agents')) },

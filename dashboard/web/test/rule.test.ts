@@ -72,6 +72,17 @@ test('what no field can show is kept', () => {
   assert.deepEqual(draftOf({ ...f, old: { attributes: odd } }), { edits: [{ op: 'replace', kind: 'rule', name: 'r', block: { attributes: odd } }] })
 })
 
+test('a role is a form, too', () => {
+  const was = { use: [ref('service.shop')], members: ['tag:ci', 'user:ana@acme.dev'], until: '2026-12-31', budgets: { keep: 'x' } }
+  const f = formOf('dev', was, { role: true, old: { attributes: was } })
+  assert.deepEqual(attributesOf(f), was)
+  assert.deepEqual(hidden(f).map(([k]) => k), ['budgets'])
+  const next = draftOf({ ...f, texts: { ...f.texts, members: '*', until: '' } })
+  assert.deepEqual(next, { edits: [{ op: 'replace', kind: 'role', name: 'dev', block: { attributes: { use: was.use, members: ['*'], budgets: was.budgets } } }] })
+  assert.deepEqual(draftOf(formOf('new', {}, { role: true })), { edits: [{ op: 'add', kind: 'role', name: 'new', block: { attributes: {} } }] })
+  assert.equal(lacks(formOf('not a name', {}, { role: true })).startsWith('A name'), true)
+})
+
 test('what is still to be filled in', () => {
   assert.equal(lacks(formOf('', {})), 'Give it a name.')
   assert.equal(lacks(formOf('r', {})), 'Say which services it is for.')

@@ -1,6 +1,6 @@
 import type { BlockValues, Draft, Preview } from './types'
 
-// A rule as a form has it, and the edit that it becomes. What is not touched goes
+// A rule, or a role, as a form has it, and the edit that it becomes. What is not touched goes
 // back as it came; what no field can show is kept as it stands.
 
 export type Edit = Extract<Draft, { edits: unknown }>['edits'][number]
@@ -51,6 +51,13 @@ export const fields: readonly Field[] = [
   { key: 'reason', label: 'Reason', is: 'text', on: 'all', note: 'The agent reads it when it is refused.' },
 ]
 
+/** roleFields lists what the form of a role shows. */
+export const roleFields: readonly Field[] = [
+  { key: 'use', label: 'May use', is: 'refs', on: 'all' },
+  words('members', 'Members', 'all', 'tag:ci, user:ana@acme.dev, agent:laptop, or * for every agent. Who is enrolled into it is in it, too.'),
+  { key: 'until', label: 'Until', is: 'text', on: 'all', note: '2026-12-31 or 2026-12-31T18:00:00Z; then it has no members. Empty is for good.' },
+]
+
 export const effects = ['read', 'write', 'destructive', 'admin', 'unknown'] as const
 
 export interface Form {
@@ -58,8 +65,11 @@ export interface Form {
   texts: Record<string, string> // by key; of refs and sets the names with spaces between
   was: Record<string, unknown> // the attributes as they came
   others: Edit[] // what else the draft changes
-  old?: BlockValues // of the rule that is edited
+  old?: BlockValues // of the block that is edited
+  role?: boolean // it is one, not a rule
 }
+
+const fieldsOf = (form: Pick<Form, 'role'>) => (form.role ? roleFields : fields)
 
 export const blank: Form = { name: '', texts: { verdict: 'ask' }, was: {}, others: [] }
 
@@ -106,10 +116,10 @@ function write(f: Field, text: string): unknown {
   return elements(f, text)
 }
 
-/** formOf takes the attributes of a rule apart. */
+/** formOf takes the attributes of a block apart. */
 export function formOf(name: string, attributes: Record<string, unknown>, more: Partial<Form> = {}): Form {
   const texts: Record<string, string> = {}
-  for (const f of fields) {
+  for (const f of fieldsOf(more)) {
     const text = f.key in attributes ? show(f, attributes[f.key]) : null
     if (text !== null) texts[f.key] = text
   }
@@ -119,7 +129,7 @@ export function formOf(name: string, attributes: Record<string, unknown>, more: 
 /** hidden lists the attributes that no field shows. */
 export const hidden = (form: Form): [string, unknown][] =>
   Object.entries(form.was).filter(([key, v]) => {
-    const f = fields.find((x) => x.key === key)
+    const f = fieldsOf(form).find((x) => x.key === key)
     return !f || show(f, v) === null
   })
 
@@ -130,7 +140,7 @@ export const shows = (form: Form, key: string) => !hidden(form).some(([k]) => k 
 /** attributesOf is the rule as it is filled in. */
 export function attributesOf(form: Form): Record<string, unknown> {
   const out: Record<string, unknown> = Object.fromEntries(hidden(form))
-  for (const f of fields) {
+  for (const f of fieldsOf(form)) {
     if (f.key in out) continue
     const text = (form.texts[f.key] ?? '').trim()
     if (text === '') continue
@@ -143,8 +153,9 @@ export function attributesOf(form: Form): Record<string, unknown> {
 /** draftOf is the edit that it becomes. */
 export function draftOf(form: Form): Draft {
   const attributes = attributesOf(form)
-  if (form.old) return { edits: [...form.others, { op: 'replace', kind: 'rule', name: form.name, block: { ...form.old, attributes } }] }
-  const add: Edit[] = form.name.trim() ? [{ op: 'add', kind: 'rule', name: form.name.trim(), block: { attributes } }] : []
+  const kind = form.role ? 'role' : 'rule'
+  if (form.old) return { edits: [...form.others, { op: 'replace', kind, name: form.name, block: { ...form.old, attributes } }] }
+  const add: Edit[] = form.name.trim() ? [{ op: 'add', kind, name: form.name.trim(), block: { attributes } }] : []
   return { edits: [...form.others, ...add] }
 }
 
@@ -152,6 +163,7 @@ export function draftOf(form: Form): Draft {
 export function lacks(form: Form): string {
   const said = (key: string) => (form.texts[key] ?? '').trim() !== '' || !shows(form, key)
   if (form.name.trim() === '') return form.others.length > 0 && !form.old ? '' : 'Give it a name.'
+  if (form.role) return /^[a-zA-Z_][\w-]*$/.test(form.name.trim()) ? '' : 'A name is made of letters, digits, _ and -, and begins with a letter.'
   if (!said('on')) return 'Say which services it is for.'
   if (said('limit') && !said('otherwise')) return 'Say what becomes of more than that: Otherwise.'
   return ''

@@ -5,8 +5,9 @@ import { useKeys } from '../lib/keys'
 import { changed, useResource } from '../lib/resource'
 import { go } from '../lib/router'
 import type { Agent, Enrolled, ManifestService } from '../lib/types'
-import { Badge, Button, Confirm, CopyButton, Empty, Facts, Fault, Field, Foreign, Link, Modal, PageHead, Panel, Skeleton, StateBadge, Time } from '../ui/kit'
+import { Badge, Button, Confirm, CopyButton, Empty, Facts, Fault, Field, Foreign, Link, Modal, PageHead, Panel, sentence, Skeleton, StateBadge, Time } from '../ui/kit'
 import { attempt } from '../ui/toast'
+import { Roles } from './role'
 import { problem } from '../lib/api'
 import { save } from '../lib/export'
 
@@ -23,7 +24,7 @@ export function AgentsPage() {
   const frozen = rest.length > 0 && rest.every((a) => a.state === 'frozen')
   return (
     <>
-      <PageHead title="Agents">
+      <PageHead title="Agents and roles">
         {rest.length > 0 &&
           (frozen ? (
             <Button icon="play" onClick={() => void attempt(() => post('/agents/unfreeze'), 'All agents may act again').then(() => changed('/agents', '/status'))}>Unfreeze all</Button>
@@ -46,6 +47,7 @@ export function AgentsPage() {
           {rest.length > 0 && <AgentTable list={rest} />}
         </>
       )}
+      {(data || error) && <Roles agents={list} />}
       <EnrolWizard open={adding} onClose={() => setAdding(false)} />
       <Confirm
         title="Freeze every agent?"
@@ -218,7 +220,7 @@ export function AgentPage({ name }: { name: string }) {
           if (ok) go('/agents')
         }}
       />
-      <Modal title="A new key" open={enrolled !== null} onClose={() => setEnrolled(null)} wide>
+      <Modal title="A new key" open={enrolled !== null} onClose={() => setEnrolled(null)} wide once>
         {enrolled && <ConfigBox e={enrolled} />}
       </Modal>
     </>
@@ -278,7 +280,7 @@ export function EnrolWizard({ open, onClose }: { open: boolean; onClose: () => v
     onClose()
   }
   return (
-    <Modal title={enrolled ? `${enrolled.agent.name} is enrolled` : 'Enrol an agent'} open={open} onClose={close} wide={enrolled !== null}>
+    <Modal title={enrolled ? `${enrolled.agent.name} is enrolled` : 'Enrol an agent'} open={open} onClose={close} wide={enrolled !== null} once={enrolled !== null}>
       {enrolled ? <ConfigBox e={enrolled} done={close} /> : <EnrolForm onClose={close} onDone={setEnrolled} />}
     </Modal>
   )
@@ -345,7 +347,7 @@ function ConfigBox({ e, done }: { e: Enrolled; done?: () => void }) {
   return (
     <div className="enrolled">
       <p>This WireGuard configuration holds the private key. It is shown this once and kept nowhere: copy it, save it, or scan it now.</p>
-      {e.notice && <p className="warn-line"><Foreign text={e.notice} /></p>}
+      {e.notice && <p className="warn-line"><Foreign text={sentence(e.notice)} /></p>}
       <div className="enrol-grid">
         <div>
           <div className="code-box">

@@ -258,7 +258,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
   }
   if (secret) {
     return (
-      <Modal title={name} open onClose={onClose} note="This is shown once. Keep it where secrets are kept.">
+      <Modal title={name} open onClose={onClose} note="This is shown once. Keep it where secrets are kept." once>
         <div className="command"><code>{secret}</code><CopyButton text={secret} label="Copy the token" /></div>
         <footer className="dialog-foot"><Button look="main" onClick={onClose}>I have it</Button></footer>
       </Modal>

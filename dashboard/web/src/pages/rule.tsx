@@ -8,6 +8,7 @@ import { Condition, Only } from '../ui/condition'
 import { Findings, Review, useChecked } from '../ui/draft'
 import { Button, Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
 import { Handed, Notes, sketchPath } from '../ui/sketch'
+import { Refs } from '../ui/refs'
 import { say } from '../ui/toast'
 import { WordsField } from '../ui/words'
 import './rule.css'
@@ -263,34 +264,6 @@ function Line({ f, put, name }: Part) {
     <Field label={a.label} note={a.note}>
       {(id, by) => <input id={id} aria-describedby={by} className={name === 'reason' ? undefined : 'mono'} value={f.texts[name] ?? ''} onChange={(e) => put(name, e.target.value)} autoComplete="off" spellCheck={name === 'reason'} />}
     </Field>
-  )
-}
-
-/** Refs are things of the policy, of which several may be chosen. */
-function Refs({ label, text, put, all, every, note }: { label: string; text: string; put: (v: string) => void; all: string[]; every?: string; note?: string }) {
-  const has = text === '*' ? [] : elements(attribute('on'), text)
-  // What is named and not there any more is shown, too.
-  const list = [...all, ...has.filter((r) => !all.includes(r))]
-  if (list.length === 0) return null
-  return (
-    <fieldset className="field">
-      <legend>{label}</legend>
-      <div className="checks-row">
-        {every && (
-          <label className="check">
-            <input type="checkbox" checked={text === '*'} onChange={(e) => put(e.target.checked ? '*' : '')} />
-            {every}
-          </label>
-        )}
-        {text !== '*' && list.map((r) => (
-          <label key={r} className="check">
-            <input type="checkbox" checked={has.includes(r)} onChange={(e) => put((e.target.checked ? [...has, r] : has.filter((x) => x !== r)).join(' '))} />
-            {r.slice(r.indexOf('.') + 1)}
-          </label>
-        ))}
-      </div>
-      {note && <p className="field-note">{note}</p>}
-    </fieldset>
   )
 }
 

@@ -217,6 +217,8 @@ interface ModalProps {
   children: ReactNode
   side?: boolean
   wide?: boolean
+  /** what it shows is shown once: a click beside it does not close it */
+  once?: boolean
 }
 
 /** begin puts the keyboard where somebody goes on: the first field, else the button
@@ -250,13 +252,13 @@ export function useReturn(open: boolean) {
   }
 }
 
-export function Modal({ title, note, open, onClose, children, side, wide }: ModalProps) {
+export function Modal({ title, note, open, onClose, children, side, wide, once }: ModalProps) {
   const back = useReturn(open)
   return (
     <D.Root open={open} onOpenChange={(o) => !o && onClose()}>
       <D.Portal>
         <D.Overlay className="veil" />
-        <D.Content className={cx(side ? 'sheet' : 'dialog', wide && 'wide')} onOpenAutoFocus={begin} onCloseAutoFocus={back} {...(note ? {} : { 'aria-describedby': undefined })}>
+        <D.Content className={cx(side ? 'sheet' : 'dialog', wide && 'wide')} onOpenAutoFocus={begin} onCloseAutoFocus={back} onInteractOutside={(e) => once && e.preventDefault()} {...(note ? {} : { 'aria-describedby': undefined })}>
           <header className="dialog-head">
             <D.Title className="dialog-title">{title}</D.Title>
             <D.Close asChild>
