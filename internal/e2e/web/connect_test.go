@@ -127,5 +127,16 @@ func (s *site) takesAnOAuthAccount(b *browser, issuer string) {
 	b.see(".diff .d-in", `header("X-Api-Key", secret.wiki)`)
 	b.see(".warn-box", "Only an admin")
 	b.accessible("another account")
+
+	b.to("/agents")
+	b.click("[aria-label='Edit everyone']")
+	b.see(".rule-page", "Nothing is changed yet")
+	b.fill(field("Members"), "tag:ci, user:ana@acme.dev")
+	b.see(".diff .d-in", `members = ["tag:ci", "user:ana@acme.dev"]`)
+	b.accessible("a role in its form")
+	b.until(`!document.querySelector('.review button[type=submit]').disabled`)
+	b.click(".review button[type=submit]")
+	b.see("h1", "Agents and roles")
+	b.see("tbody td", "tag:ci, user:ana@acme.dev")
 	b.clean("another account")
 }
