@@ -56,7 +56,7 @@ func (s *site) think(laptop, ci *lab.Agent) {
 func (s *site) sameNumbers(b *browser) {
 	s.t.Helper()
 	var requests, prompt, output, cost int64
-	for _, r := range s.Records("service:openai limit:10000", 18) {
+	for _, r := range s.Records("service:openai limit:10000", 21) {
 		requests, prompt, output, cost = requests+1, prompt+r.Usage.Prompt(), output+r.Usage.Output, cost+r.Usage.Cost
 	}
 	comma := func(n int64) string {

@@ -60,6 +60,7 @@ func TestPages(t *testing.T) {
 	laptop, ci := s.furnish()
 	s.traffic(laptop, ci)
 	s.think(laptop, ci)
+	s.converse(laptop)
 	s.call(laptop)
 	s.asks(laptop)
 	denied := s.Records("verdict:deny method:DELETE agent:laptop", 1)[0]
@@ -82,6 +83,8 @@ func TestPages(t *testing.T) {
 			{"session-sql", "/sessions/" + denied.Session + "?kind=sql", ".moment", "SQL"},
 			{"session-tools", "/sessions/" + denied.Session + "?kind=tool", ".moment", "search_issues"},
 			{"docs", "/docs/dashboard", ".prose h1", "The dashboard"},
+			{"docs-api", "/docs/api", ".routes .route-path", "/"},
+			{"docs-examples", "/docs/configuration", ".prose .code-box", ""},
 			{"trial", "/policy/test?from=" + denied.ID, ".diff .d-in", "DELETE"},
 			{"approvals", "/approvals", ".inbox-item, .card", ""},
 			{"approval", "/approvals?id=" + asked.ID, ".card", "coupons"},
@@ -113,6 +116,14 @@ func TestPages(t *testing.T) {
 				revealed(b)
 			case "session-tools":
 				s.onlyTools(b)
+			case "session":
+				s.told(b)
+			case "session-tools":
+				s.onlyTools(b)
+			case "docs-api":
+				s.documented(b)
+			case "docs-examples":
+				s.uncovered(b)
 			case "settings":
 				b.see(".facts", "90 days")
 				b.see(".facts", "signed")
