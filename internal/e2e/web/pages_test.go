@@ -90,6 +90,8 @@ func TestPages(t *testing.T) {
 			{"approval", "/approvals?id=" + asked.ID, ".card", "coupons"},
 			{"agents", "/agents", "tbody tr", "ci-runner-1"},
 			{"agent", "/agents/laptop", ".access", "github"},
+			{"role", "/roles/edit?role=ci", ".rule-page", "Nothing is changed yet"},
+			{"rule", "/policy/new?rule=no+repository+is+deleted", ".condition", "startswith"},
 			{"policy", "/policy", ".cm-content", "service"},
 			{"policy-blocks", "/policy?view=blocks", ".hcl-block", "github"},
 			{"policy-history", "/policy?view=history", ".hcl-block", "Revision"},
@@ -114,8 +116,6 @@ func TestPages(t *testing.T) {
 				s.sameNumbers(b)
 			case "action-answer":
 				revealed(b)
-			case "session-tools":
-				s.onlyTools(b)
 			case "session":
 				s.told(b)
 			case "session-tools":
