@@ -87,6 +87,17 @@ func (s *site) everyKind(b *browser) {
 			b.until(`!document.querySelector('.review button[type=submit]').disabled`)
 		}
 	}
+	b.click(".check:has-text('a new role')")
+	b.click(".account-each")
+	b.see(".rule-page", "everyone: Fill in: User")
+	b.eval(`document.querySelectorAll('.account-role input').forEach((i, n) => {
+		if (i.labels[0].textContent !== 'User') return
+		Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(i, 'user' + n)
+		i.dispatchEvent(new Event('input', { bubbles: true }))
+	})`, nil)
+	b.see(".diff .d-in", "role.everyone = password(")
+	b.see(".diff .d-in", "secret.shop_agents")
+	b.until(`!document.querySelector('.review button[type=submit]').disabled`)
 	b.accessible("an account that is filled in")
 	b.clean("every kind of account", "status of 422")
 }
