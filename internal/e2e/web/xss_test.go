@@ -139,6 +139,13 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 		b.until(`!document.querySelector('.skeleton')`)
 		b.clean(strings.SplitN(page, "?", 2)[0], "status of 404") // some of these are nowhere
 	}
+	b.visit("/sessions/" + s.Records("service:llm limit:1", 1)[0].Session + "?kind=model")
+	b.click("button:has-text('Show prompts and answers')")
+	b.see(".said.answer", "")
+	if n := b.count(".said"); n < 2*len(payloads) {
+		t.Errorf("only %d things are told that were said to models", n)
+	}
+	b.clean("what was said to models")
 	for _, r := range s.Desk.List() {
 		b.visit("/approvals?id=" + r.ID)
 		b.see(".card", "")
@@ -274,13 +281,28 @@ func (s *site) spreadSQL(agent *lab.Agent, payloads []string) {
 func (s *site) spreadModels(agent *lab.Agent, payloads []string) {
 	s.t.Helper()
 	s.HTTPS("llm.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, _ := io.ReadAll(r.Body)
+		var asked struct {
+			Messages []struct{ Content any }
+		}
+		if json.NewDecoder(r.Body).Decode(&asked) != nil || len(asked.Messages) == 0 {
+			return
+		}
+		name, _ := asked.Messages[0].Content.(string)
 		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(map[string]any{"object": "chat.completion", "model": string(name), "usage": map[string]int{"prompt_tokens": len(name), "completion_tokens": 1}}) //nolint:errcheck // the agent may be gone
+		json.NewEncoder(w).Encode(map[string]any{ //nolint:errcheck // the agent may be gone
+			"object": "chat.completion", "model": name, "usage": map[string]int{"prompt_tokens": len(name), "completion_tokens": 1},
+			"choices": []any{map[string]any{"message": map[string]any{"role": "assistant", "content": name}}},
+		})
 	}))
 	c := agent.HTTP()
 	for _, p := range payloads {
-		s.request(s.t.Context(), c, "POST", "https://llm.example.com/v1/chat/completions", p, "Content-Type", "text/plain")
+		body, err := json.Marshal(map[string]any{"model": "m", "messages": []any{
+			map[string]any{"role": p, "content": p},
+			map[string]any{"role": "assistant", "tool_calls": []any{map[string]any{"function": map[string]any{"name": p, "arguments": p}}}},
+			map[string]any{"role": "user", "content": []any{map[string]any{"type": p}}},
+		}})
+		must(s.t, err)
+		s.request(s.t.Context(), c, "POST", "https://llm.example.com/v1/chat/completions", string(body), "Content-Type", "application/json")
 	}
 	s.Records("service:llm limit:10000", len(payloads))
 }
