@@ -41,6 +41,7 @@ type transfer struct {
 
 	meter *meter.Meter // of what a model takes; nil: none answers
 	reply *reply.Taker // for the record; nil: it keeps no answers
+	auth  origin.Injection
 
 	bodyErr error // what came out of body
 }
@@ -176,6 +177,7 @@ func (t *transfer) exchangeOver(ctx context.Context, head []byte) (reusable bool
 		return false, errors.Join(werr, err)
 	}
 	t.reply = reply.Of(t.Act.Service.RecordBodies, resp.Header, t.reserve)
+	t.reply.Hide(t.auth.Short)
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return false, t.switched(ctx, resp)
 	}
@@ -193,6 +195,7 @@ func (t *transfer) head(ctx context.Context, cred *vault.Credential) ([]byte, er
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
+	t.auth = auth
 	b := t.site.p.heads.Take()
 	b = append(b, t.Facts.Method...)
 	b = append(b, ' ')

@@ -2,10 +2,12 @@ package http
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -145,6 +147,34 @@ func TestT31_RecordedAnswersHoldNoSecret(t *testing.T) {
 			}
 			if bytes.Contains(text, []byte(awkward[:9])) {
 				t.Errorf("%s in %q is recorded: %s", as, in, text)
+			}
+		}
+	}
+}
+
+// A secret that is too short to be looked for in an answer is in none that is recorded.
+func TestT31_ShortSecretsAreInNoRecord(t *testing.T) {
+	for _, auth := range []action.Auth{
+		{Scheme: "header", Name: "X-Key", Secrets: []string{"s"}}, {Scheme: "bearer", Secrets: []string{"s"}}, {Scheme: "basic", Name: "u", Secrets: []string{"s"}},
+		{Scheme: "query", Name: "key", Secrets: []string{"s"}}, {Scheme: "cookie", Name: "c", Secrets: []string{"s"}},
+	} {
+		for _, secret := range []string{"pw/9+z", "q7z"} {
+			b := answers(newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				text := fmt.Sprint(r.Header, r.RequestURI, " ", secret, " ", base64.StdEncoding.EncodeToString([]byte(secret)), " ", url.QueryEscape(secret))
+				w.Header().Set("Content-Type", "application/json")
+				w.Header().Set("X-Echo", text)
+				json.NewEncoder(w).Encode(map[string]string{"note": text})
+			})))
+			b.auth, b.svc.Injects, b.secret = &auth, true, secret
+			a := b.got(t, false, 1, "/")
+			text, err := json.Marshal(a)
+			if err != nil || a == nil || len(a.Fields) == 0 || len(secret) > 3 && !strings.Contains(a.Text, "[hidden]") {
+				t.Errorf("%s: %s", auth.Scheme, text)
+			}
+			for _, form := range []string{secret, url.QueryEscape(secret), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="), base64.StdEncoding.EncodeToString([]byte("u:" + secret))} {
+				if bytes.Contains(text, []byte(form)) {
+					t.Errorf("%s: %s is recorded: %s", auth.Scheme, form, text)
+				}
 			}
 		}
 	}

@@ -1,12 +1,14 @@
 package origin
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"sallyport.dev/sallyport/protocols/http/normal"
 	"sallyport.dev/sallyport/vault"
+	"sallyport.dev/sallyport/vault/scrub"
 )
 
 // An Injection is what a credential sets on a request: fields, a cookie or
@@ -32,6 +34,40 @@ func Authorize(cred *vault.Credential) (Injection, error) {
 	in.cookie = r.Header.Get("Cookie")
 	in.params, _ = normal.Query(in.query)
 	return in, nil
+}
+
+// Short gives the values among what it sets that are too short to be looked for in
+// what comes back, as they stand in it.
+func (in *Injection) Short() []string {
+	var short []string
+	for name, values := range in.Header {
+		for _, v := range values {
+			scheme, word, found := strings.Cut(v, " ")
+			switch {
+			case name == "Cookie":
+				_, word, _ = strings.Cut(v, "=")
+			case !found:
+				word = v
+			case strings.EqualFold(scheme, "Basic"):
+				plain, _ := base64.StdEncoding.DecodeString(word)
+				if _, password, _ := strings.Cut(string(plain), ":"); len(password) < scrub.Least {
+					short = append(short, word, password)
+				}
+				continue
+			}
+			if len(word) < scrub.Least {
+				short = append(short, word)
+			}
+		}
+	}
+	for _, p := range in.params {
+		for _, v := range p.Values {
+			if len(v) < scrub.Least {
+				short = append(short, v)
+			}
+		}
+	}
+	return short
 }
 
 // Field gives the agent's values of a field that go out beside the

@@ -4,9 +4,13 @@
 package reply
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,6 +24,7 @@ const (
 	maxFields = 64
 	maxValue  = 1 << 10
 	maxHead   = 8 << 10
+	shortest  = 4 // bytes of a secret that can be told from other text where too much may be hidden
 )
 
 // A Taker takes down one answer. On nil, every method does nothing.
@@ -32,6 +37,8 @@ type Taker struct {
 	cookies bool   // it sets some
 	got     []byte
 	whole   bool
+	short   *strings.Replacer // of what is too short to have been looked for; nil: nothing is
+	blind   bool              // that is so short that nothing can be kept
 }
 
 // Of takes down an answer that has come from the origin, with at most most bytes of
@@ -42,6 +49,36 @@ func Of(most int64, h http.Header, reserve func(int64) error) *Taker {
 		return nil
 	}
 	return &Taker{most: int(most), room: maxHead, cookies: len(h["Set-Cookie"]) > 0}
+}
+
+// Hide has what was sent, and is too short to have been taken out of the answer, taken
+// out of what is kept: to hide too much harms nobody here.
+func (t *Taker) Hide(short func() []string) {
+	if t == nil {
+		return
+	}
+	var pairs []string
+	for _, v := range short() {
+		t.blind = t.blind || v != "" && len(v) < shortest
+		quoted, _ := json.Marshal(v) // it never fails on a text
+		b64 := base64.RawStdEncoding.EncodeToString([]byte(v))
+		for _, form := range []string{v, strings.Trim(string(quoted), `"`), url.QueryEscape(v), hex.EncodeToString([]byte(v)), b64[:max(0, len(b64)-1)]} {
+			if form != "" {
+				pairs = append(pairs, form, content.Masked)
+			}
+		}
+	}
+	if len(pairs) > 0 {
+		t.short = strings.NewReplacer(pairs...)
+	}
+}
+
+// shut gives s without what Hide names.
+func (t *Taker) shut(s string) string {
+	if t.short == nil {
+		return s
+	}
+	return t.short.Replace(s)
 }
 
 // Head takes the head, as the agent gets it.
@@ -94,7 +131,11 @@ func (t *Taker) Answer(reserve func(int64) error) *action.Answer {
 		b = content.Begin(t.typ, plain, whole)
 	}
 	t.got = nil
-	a.Text, a.Hidden, a.Cut, a.Untold = b.Text, b.Hidden, b.Cut, b.Untold
+	if t.blind {
+		b = content.Beginning{Cut: b.Cut, Untold: "a secret that was sent is too short to be found in it"}
+	}
+	a.Text, a.Cut, a.Untold = t.shut(b.Text), b.Cut, b.Untold
+	a.Hidden = b.Hidden || a.Text != b.Text
 	return a
 }
 
@@ -128,6 +169,13 @@ func (t *Taker) fields(h http.Header) []action.AnswerField {
 			continue
 		}
 		f := field(name, values)
+		f.Name = t.shut(f.Name)
+		for i := range f.Values {
+			f.Values[i] = t.shut(f.Values[i])
+		}
+		if t.blind {
+			f.Values, f.Hidden = nil, true
+		}
 		size := len(f.Name)
 		for _, v := range f.Values {
 			size += len(v)
@@ -152,13 +200,13 @@ func field(name string, values []string) action.AnswerField {
 		return f
 	}
 	for _, v := range values {
-		f.Values = append(f.Values, short(shut(v), maxValue))
+		f.Values = append(f.Values, short(parameters(v), maxValue))
 	}
 	return f
 }
 
-// shut hides the secrets among the parameters of a URL, such as that of a redirect.
-func shut(v string) string {
+// parameters hides the secrets among the parameters of a URL, such as that of a redirect.
+func parameters(v string) string {
 	before, query, ok := strings.Cut(v, "?")
 	if !ok {
 		return v
