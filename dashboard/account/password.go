@@ -180,6 +180,7 @@ type limiter struct {
 
 	mu      sync.Mutex
 	budgets map[string]*rate.Limiter // guarded by mu
+	swept   time.Time                // guarded by mu
 }
 
 func newLimiter(now func() time.Time) *limiter {
@@ -205,8 +206,13 @@ func (l *limiter) allow(key string, burst int) bool {
 	return b.AllowN(now, 1)
 }
 
-// sweep forgets budgets that are whole again. The caller holds mu.
+// sweep forgets budgets that are whole again. It looks at most every second, since
+// whoever fills the book comes at any rate. The caller holds mu.
 func (l *limiter) sweep(now time.Time) {
+	if now.Sub(l.swept) < time.Second {
+		return
+	}
+	l.swept = now
 	for key, b := range l.budgets {
 		if b.TokensAt(now) >= float64(b.Burst()) {
 			delete(l.budgets, key)

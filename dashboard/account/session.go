@@ -177,6 +177,23 @@ func (b *Book) Prove(ctx context.Context, s Session) error {
 	return nil
 }
 
+// Spend uses up what the person of a session has proved a moment ago; false means
+// that there is nothing, or no longer.
+func (b *Book) Spend(ctx context.Context, s Session) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, ok := b.sessions[s.Hash]
+	if !ok || !now.Fresh(b.now()) {
+		return false
+	}
+	now.Proven = time.Time{}
+	if b.put(ctx, bucketSessions, s.Hash, now) != nil {
+		return false // it would be good once more after a restart
+	}
+	b.sessions[s.Hash] = now
+	return true
+}
+
 // End logs a session out.
 func (b *Book) End(ctx context.Context, s Session) error {
 	b.mu.Lock()

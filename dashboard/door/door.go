@@ -131,6 +131,9 @@ func (d *Door) recognise(e *Entrance, r *http.Request, session sessions) (*http.
 	if known {
 		ctx = route.WithCaller(ctx, c)
 	}
+	if v.session.Hash != "" {
+		ctx = route.WithSpend(ctx, func() bool { return d.Book.Spend(r.Context(), v.session) })
+	}
 	ctx = route.WithStill(ctx, func() (route.Caller, bool) {
 		again, err := d.recognise(e, r, d.look)
 		if err != nil {

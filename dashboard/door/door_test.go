@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -488,13 +489,25 @@ func TestT47_WhereAnAgentSpeaksTheAddressProvesNothing(t *testing.T) {
 	ana.sign(key, 200)
 	ana.want(200, "GET", "/api/v1/look", "")
 	ana.want(200, "POST", "/api/v1/approve", "") // the login was a moment ago
+	ana.want(403, "POST", "/api/v1/approve", "") // and was good for one
 	h.clock = h.clock.Add(6 * time.Minute)
 	ana.want(200, "GET", "/api/v1/look", "")
 	for _, path := range []string{"/api/v1/approve", "/api/v1/edit", "/api/v1/grave"} {
 		ana.want(403, "POST", path, "")
 	}
 	ana.sign(key, 200)
-	ana.want(200, "POST", "/api/v1/approve", "")
+	var yes atomic.Int32 // what the agent sends with her cookie at the same moment
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if ana.do("POST", "/api/v1/approve", "").StatusCode == 200 {
+				yes.Add(1)
+			}
+		})
+	}
+	if wg.Wait(); yes.Load() != 1 {
+		t.Errorf("one proof was good for %d approvals", yes.Load())
+	}
 	// A token that lies on the same disk changes nothing there.
 	_, secret, err := h.Book.Issue(t.Context(), action.Person{Name: "ana@acme.dev", Via: "local"}, "bot", route.RightsOf(route.Admin), time.Hour)
 	must(h, err)

@@ -44,7 +44,7 @@ func (d *Door) passkeyRoutes() route.Table {
 			Doc: "The caller's passkeys.",
 		},
 		{
-			Method: "POST", Pattern: "/api/v1/passkeys/challenge", Right: route.Known, Do: route.Out(d.registration),
+			Method: "POST", Pattern: "/api/v1/passkeys/challenge", Right: route.Known, Quiet: true, Do: route.Out(d.registration),
 			Doc: "What navigator.credentials.create takes, to register a passkey.",
 		},
 		{

@@ -133,7 +133,7 @@ type Caller struct {
 	// Fresh: they proved who they are once more, a moment ago.
 	Fresh bool `json:"fresh"`
 	// Shared: an agent may speak from the same address, so that whatever changes
-	// something asks for a fresh proof.
+	// something takes a fresh proof of its own.
 	Shared bool `json:"shared,omitempty"`
 }
 
@@ -193,6 +193,20 @@ func again(r *http.Request) (Caller, bool) {
 		return look()
 	}
 	return CallerOf(r.Context())
+}
+
+type spendKey struct{}
+
+// WithSpend adds how the proof of a caller is used up: by one request, whichever is
+// the first to call it.
+func WithSpend(ctx context.Context, spend func() bool) context.Context {
+	return context.WithValue(ctx, spendKey{}, spend)
+}
+
+// spend uses the proof of the caller up; false means that another request has.
+func spend(r *http.Request) bool {
+	f, ok := r.Context().Value(spendKey{}).(func() bool)
+	return !ok || f()
 }
 
 // Fresh fails, with a problem that the pages know, unless the caller has proved a

@@ -199,10 +199,16 @@ func (rt Route) admit(r *http.Request) error {
 		return errUnproven
 	case !c.Rights.Has(rt.Right):
 		return Forbidden("%s may not do this: it needs the right %q", cmp.Or(c.Person.Name, "you"), rt.Right)
-	case (rt.StepUp || c.Shared && !rt.Proves && !safe(r.Method)) && !c.Fresh:
+	case (rt.StepUp || rt.changes(c, r)) && !c.Fresh, rt.changes(c, r) && !spend(r):
 		return errStale
 	}
 	return nil
+}
+
+// changes reports whether a request changes something for whoever shares an address
+// with an agent.
+func (rt Route) changes(c Caller, r *http.Request) bool {
+	return c.Shared && !rt.Proves && !rt.Quiet && !safe(r.Method)
 }
 
 // safe reports whether a method changes nothing (RFC 9110, section 9.2.1).
