@@ -21,11 +21,13 @@ const maxProblems = 100
 
 var errStop = errors.New("stop")
 
-// What Verify found, see package report.
 type (
-	Report  = report.Report
+	// Report is what Verify found.
+	Report = report.Report
+	// Problem is one thing that is not as it was written.
 	Problem = report.Problem
-	Gap     = report.Gap
+	// Gap is records that are missing.
+	Gap = report.Gap
 )
 
 // Verify reads the whole log and checks that nothing was changed, removed, put
