@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"filippo.io/age"
 )
 
 // A gateway whose disk is lost comes back out of its backup as the same one: with its
@@ -26,7 +28,12 @@ service "one" {
 }
 role "a" { use = [service.one] }
 `)
-	const canary, phrase = "canary-of-a-backup-0c7d", "correct horse battery\n"
+	const canary = "canary-of-a-backup-0c7d"
+	identity, err := age.GenerateX25519Identity() // a passphrase takes its time
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(p.dir, "identity"), []byte(identity.String()+"\n"))
 	ok := func(stdin string, args ...string) string {
 		t.Helper()
 		r := p.call(stdin, args...)
@@ -55,7 +62,7 @@ role "a" { use = [service.one] }
 	p.start()
 	ok(canary, "secret", "set", "a")
 	key, ca := public("laptop"), root()
-	ok(phrase, "backup", archive)
+	ok("", "backup", archive, "-r", identity.Recipient().String())
 	b, err := os.ReadFile(archive)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +76,7 @@ role "a" { use = [service.one] }
 	if err := os.RemoveAll(state); err != nil {
 		t.Fatal(err)
 	}
-	if r := call(t.Context(), phrase, "restore", archive, "--state", state); r.code != 0 {
+	if r := call(t.Context(), "", "restore", archive, "-i", filepath.Join(p.dir, "identity"), "--state", state); r.code != 0 {
 		t.Fatalf("restore: exit %d: %s", r.code, r.stderr)
 	}
 	p.start()
