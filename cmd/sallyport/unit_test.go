@@ -16,7 +16,7 @@ import (
 	"sallyport.dev/sallyport/internal/notrun"
 )
 
-const unitFile = "../../contrib/systemd/sallyport.service"
+const unitFile = "../../contrib/sallyport.service"
 
 // directives reads the lines of a unit.
 func directives(t *testing.T, text string) []string {
