@@ -32,7 +32,6 @@ func (l *lab) says(words string) {
 
 // While nobody tells of changes, what holds goes on and nobody new comes in.
 func TestControlServerGone(t *testing.T) {
-	t.Parallel() // it is the library that takes its time
 	l := newLab(t, trial.Handler(trial.Echo)).up()
 	c := l.join("ci-1", "tag:ci")
 	trial.Line(t, c.dial("1.2.3.4:80"))
@@ -51,7 +50,6 @@ func TestControlServerGone(t *testing.T) {
 
 // Connections that found a direct way need no relay.
 func TestDERPGone(t *testing.T) {
-	t.Parallel() // it is the library that takes its time
 	l := newLab(t, trial.Handler(trial.Echo)).up()
 	c := l.join("ci-1", "tag:ci")
 	conn := c.dial("1.2.3.4:80")
