@@ -45,7 +45,7 @@ type Term struct {
 
 // Fields lists what a term may name.
 func Fields() []string {
-	return []string{"agent", "host", "id", "kind", "method", "outcome", "protocol", "rule", "secret", "service", "session", "status", "user", "verdict"}
+	return []string{"agent", "asked", "host", "id", "kind", "method", "outcome", "protocol", "rule", "secret", "service", "session", "status", "user", "verdict"}
 }
 
 // Parse reads the query language of the dashboard and the log command:
@@ -156,6 +156,7 @@ func (q *Query) add(t Term) error {
 
 func (t Term) check() error {
 	allowed := map[string][]string{
+		"asked":   {"yes", "no"},
 		"verdict": {"allow", "ask", "deny"},
 		"outcome": {record.Done, record.Failed, record.Refused, record.Pending, record.Lost},
 	}[t.Field]
@@ -266,6 +267,11 @@ func fieldOf(r *record.Record, name string) []string {
 	switch name {
 	case "agent":
 		return []string{r.Agent.Name}
+	case "asked":
+		if Asked(r) {
+			return []string{"yes"}
+		}
+		return []string{"no"}
 	case "host":
 		return []string{r.Host}
 	case "id":
@@ -294,6 +300,10 @@ func fieldOf(r *record.Record, name string) []string {
 		return []string{r.Verdict}
 	}
 }
+
+// Asked reports whether an action met a rule that has people asked, whatever they
+// said: asked:yes. Its verdict is that of their answer.
+func Asked(r *record.Record) bool { return len(r.Asks) > 0 || r.Verdict == "ask" }
 
 // secrets gives what went out, each with its version and without: "github@3", "github".
 func secrets(label string) (all []string) {

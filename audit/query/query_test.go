@@ -47,6 +47,7 @@ func TestParseRefuses(t *testing.T) {
 	for in, want := range map[string]string{
 		"agnet:ci":                              `"agnet" is no field; there are agent`,
 		"verdict:no":                            "one of allow, ask, deny",
+		"asked:root":                            "one of yes, no",
 		"agent:":                                "nothing behind",
 		"!":                                     "nothing behind",
 		"agent:ci,":                             "nothing behind",
@@ -96,6 +97,7 @@ func TestMatch(t *testing.T) {
 	r := record.Record{
 		ID: "7", Time: month(6), Agent: record.Agent{Name: "ci", User: "ann"}, Service: "github", Protocol: "http", Host: "api.github.com",
 		Kind: "request", Method: "DELETE", Summary: `DELETE /a "b" <c>`, Verdict: "deny", Rule: "no-delete", Outcome: record.Refused, Status: "403", Session: "s1",
+		Asks: []record.Ask{{Rule: "look-first"}},
 	}
 	r.Seal(9, record.Hash{}, month(6))
 	for q, want := range map[string]bool{
@@ -106,6 +108,10 @@ func TestMatch(t *testing.T) {
 		"!agent:other":                         true,
 		"!agent:ci":                            false,
 		"verdict:allow":                        false,
+		"asked:no":                             false,
+		"asked:yes":                            true,
+		"!asked:yes":                           false,
+		"asked:yes,no":                         true,
 		"id:7 session:s1 protocol:http host:api.github.com kind:request method:DELETE rule:no-delete outcome:refused status:403 user:ann": true,
 		`"delete /A"`:               true,
 		`"\"b\" <c>"`:               true,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/audit"
+	"sallyport.dev/sallyport/audit/query"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/dashboard/sight"
 )
@@ -47,7 +48,7 @@ type Session struct {
 	To       time.Time `json:"to"`
 	Actions  int       `json:"actions"`
 	Denied   int       `json:"denied,omitempty"`
-	Asked    int       `json:"asked,omitempty"`
+	Asked    int       `json:"asked,omitempty"` // that had people asked, whatever became of them
 	Failed   int       `json:"failed,omitempty"`
 	Services []string  `json:"services,omitempty"`
 	Live     bool      `json:"live"`               // it goes on: the agent's next action is one of it
@@ -109,11 +110,12 @@ func group(records []audit.Record, live map[string]string) []*Session {
 		}
 		s.From = r.Time
 		s.Actions++
+		if query.Asked(r) {
+			s.Asked++
+		}
 		switch {
 		case r.Verdict == "deny":
 			s.Denied++
-		case r.Verdict == "ask":
-			s.Asked++
 		case r.Outcome == "failed":
 			s.Failed++
 		}

@@ -33,8 +33,12 @@ func TestSessionsAreGrouped(t *testing.T) {
 		return audit.Record{Session: session, Verdict: verdict, Outcome: outcome, Service: service, Agent: record.Agent{Name: "ci"}, Time: at.Add(time.Duration(after) * time.Second)}
 	}
 	audience := &Audience{}
+	asked := func(r audit.Record) audit.Record {
+		r.Asks = []record.Ask{{Rule: "look first"}}
+		return r
+	}
 	s := Sessions{Log: records{
-		rec("two", "allow", "done", "shop", 5), rec("one", "deny", "refused", "github", 4), rec("two", "allow", "failed", "shop", 3),
+		asked(rec("two", "allow", "done", "shop", 5)), asked(rec("one", "deny", "refused", "github", 4)), rec("two", "allow", "failed", "shop", 3),
 		rec("", "deny", "refused", "", 2), rec("one", "allow", "done", "shop", 1),
 	}, Line: line{"two": "a1"}, Audience: audience}
 	leave := audience.Join("one", "bo")
@@ -52,10 +56,10 @@ func TestSessionsAreGrouped(t *testing.T) {
 		return got
 	}
 	got := list()
-	if len(got) != 2 || got[0].ID != "two" || !got[0].Live || got[0].Failed != 1 || got[0].Actions != 2 || len(got[0].Watchers) != 0 {
+	if len(got) != 2 || got[0].ID != "two" || !got[0].Live || got[0].Failed != 1 || got[0].Actions != 2 || got[0].Asked != 1 || len(got[0].Watchers) != 0 {
 		t.Fatalf("%+v", got)
 	}
-	if o := got[1]; o.Live || o.Denied != 1 || strings.Join(o.Services, " ") != "github shop" || o.To.Sub(o.From) != 3*time.Second || !slices.Equal(o.Watchers, []string{"bo"}) {
+	if o := got[1]; o.Live || o.Denied != 1 || o.Asked != 1 || strings.Join(o.Services, " ") != "github shop" || o.To.Sub(o.From) != 3*time.Second || !slices.Equal(o.Watchers, []string{"bo"}) {
 		t.Errorf("%+v", o)
 	}
 	leave()

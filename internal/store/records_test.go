@@ -90,7 +90,7 @@ func TestSelectIsMatch(t *testing.T) {
 		t.Fatalf("%d records", len(all))
 	}
 	for _, text := range []string{
-		"", "agent:ci", "agent:bot,ci", "!agent:ci", `agent:"100%_real"`, "verdict:deny", "verdict:ask,allow kind:query", "!verdict:deny",
+		"", "agent:ci", "agent:bot,ci", "!agent:ci", `agent:"100%_real"`, "verdict:deny", "verdict:ask,allow kind:query", "!verdict:deny", "asked:yes", "asked:no", "!asked:yes",
 		`rule:"odd \"rule\" <x>"`, "rule:no-drop !agent:ci", "drop", "table users", `"100%_sure"`, `"100__sure"`, `"\\ \"x\""`, "GRÜSSE", "grüße",
 		"<b>", "!drop", `"/repos/acme/"`, `"0% SURE"`, `"100%_"`, "2026-10", `"u202e"`, `"\"x\"" "odd \"rule\""`, "since:2026-10-01", "since:2026-10-10T11:59:30Z", "until:2026-10-10T11:59:30Z", "since:2026-10-01 until:2026-10-31",
 		"since:2027-01-01", "before:100", "before:100 agent:ci", "method:GET", "method:PUT", "service:github host:api.github.com status:200",

@@ -94,6 +94,11 @@ func condition(field, value string) (string, any) {
 		return "id = ?", value
 	case "agent":
 		return "agent = ?", value
+	case "asked":
+		if value == "yes" {
+			return `(instr(body, ?) > 0 OR instr(body, '"verdict":"ask"') > 0)`, `"asks":`
+		}
+		return "? <> ''", value // Match tells
 	case "secret": // with its version, among others
 		return "instr(body, ?) > 0", record.Needle(value)
 	case "":

@@ -27,7 +27,7 @@ func (r *commands) logCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "log [QUERY]",
 		Short:   "Show recorded actions",
-		Example: "  sallyport log -f\n  sallyport log agent:ci verdict:deny,ask '!service:github' since:2h some text\n  sallyport log --why verdict:deny limit:1",
+		Example: "  sallyport log -f\n  sallyport log agent:ci asked:yes '!service:github' since:2h some text\n  sallyport log --why verdict:deny limit:1",
 		Long:    "Shows recorded actions, newest last. A query is made of terms that must all hold.\nFields: " + strings.Join(audit.Fields(), ", ") + ", since, until, before, limit.",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
