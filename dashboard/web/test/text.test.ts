@@ -94,6 +94,23 @@ test('JSON is laid out as it stands', () => {
   for (const s of ['', 'no', '"text"', '12', '{"a":', '[1,]']) assert.equal(prettyJSON(s), null, s)
 })
 
+test('a body whose layout would fill the memory of a browser is shown as it was sent', () => {
+  const levels = 8000
+  const open = '['.repeat(levels)
+  assert.equal(prettyJSON(open + ']'.repeat(levels)), null, 'a body')
+  assert.equal(prettyJSON(open, true), null, 'the beginning of an answer')
+  assert.equal(prettyJSON('{"a":'.repeat(levels), true), null, 'the beginning of objects')
+  assert.equal(prettyEvents(`data: ${open + ']'.repeat(levels)}\n\n`), `data: ${open + ']'.repeat(levels)}\n\n`, 'an event')
+  const each = '['.repeat(100) + ']'.repeat(100)
+  assert.equal(prettyEvents(`data: ${each}\n\n`.repeat(500)), null, 'events that are much together')
+})
+
+test('what is deep is indented as far as one can see', () => {
+  const lines = prettyJSON('['.repeat(100) + '1' + ']'.repeat(100))!.split('\n')
+  assert.equal(lines[100], ' '.repeat(80) + '1')
+  assert.deepEqual([lines[1], lines[39], lines[199], lines[200]], ['  [', ' '.repeat(78) + '[', '  ]', ']'])
+})
+
 test('SQL is laid out, and its strings stay', () => {
   assert.equal(prettySQL("delete from t where a = 'x  from  y' and b in (select 1 from u)"), "delete from t\nwhere a = 'x  from  y'\n  and b in (select 1 from u)")
   assert.equal(prettySQL('select a\n  from t left join u on true'), 'select a\nfrom t\nleft join u on true')

@@ -54,9 +54,14 @@ function collect(
   return out
 }
 
-/** prettyJSON gives s laid out, or null where it is no JSON; a cut one is the
- * beginning of some. Numbers are kept as they stand, because parsing them would round
- * long ones. */
+/** most is how many letters are laid out and coloured; more is shown plain. */
+export const most = 200_000
+
+const deepest = 40 // levels that are indented: whoever wrote the text chose how deep it is
+
+/** prettyJSON gives s laid out, or null where it is no JSON or becomes too long; a cut
+ * one is the beginning of some. Numbers are kept as they stand, because parsing them
+ * would round long ones. */
 export function prettyJSON(s: string, cut = false): string | null {
   const t = s.trim()
   if (t[0] !== '{' && t[0] !== '[') return null
@@ -67,8 +72,9 @@ export function prettyJSON(s: string, cut = false): string | null {
   }
   let out = ''
   let depth = 0
-  const line = () => '\n' + '  '.repeat(depth)
+  const line = () => '\n' + '  '.repeat(Math.min(depth, deepest))
   for (let i = 0; i < t.length; i++) {
+    if (out.length > most) return null
     const c = t[i]!
     if (c === '"') {
       let end = i + 1
@@ -93,20 +99,24 @@ export function prettyJSON(s: string, cut = false): string | null {
     else if (c === ':') out += ': '
     else if (!/\s/.test(c)) out += c
   }
-  return out
+  return out.length > most ? null : out
 }
 
 const field = /^(data|event|id|retry)(: ?)(.*)$/
 
-/** prettyEvents lays out what events, or lines of JSON, hold. */
-export function prettyEvents(s: string): string {
-  return s
-    .split('\n')
-    .map((line) => {
-      const m = field.exec(line)
-      return m ? m[1]! + m[2]! + (prettyJSON(m[3]!) ?? m[3]!) : (prettyJSON(line) ?? line)
-    })
-    .join('\n')
+/** prettyEvents lays out what events, or lines of JSON, hold; null where that becomes
+ * too long. */
+export function prettyEvents(s: string): string | null {
+  const out: string[] = []
+  let length = 0
+  for (const line of s.split('\n')) {
+    const m = field.exec(line)
+    const laid = m ? m[1]! + m[2]! + (prettyJSON(m[3]!) ?? m[3]!) : (prettyJSON(line) ?? line)
+    length += laid.length + 1
+    if (length > most) return null
+    out.push(laid)
+  }
+  return out.join('\n')
 }
 
 export function tokensOfEvents(s: string): Token[] {

@@ -1,12 +1,10 @@
 import './code.css'
 import { useState } from 'react'
-import { marksOf, prettyEvents, prettyJSON, prettySQL, tokensOfEvents, tokensOfJSON, tokensOfSQL, tokensOfSample, type Token } from '../lib/highlight'
+import { marksOf, most, prettyEvents, prettyJSON, prettySQL, tokensOfEvents, tokensOfJSON, tokensOfSQL, tokensOfSample, type Token } from '../lib/highlight'
 import { pieces } from '../lib/reveal'
 import { Button, CopyButton, Ghost } from './kit'
 
 // Text of an agent is shown in text nodes, whatever it looks like.
-
-const most = 200_000 // letters that are coloured; more is shown plain
 
 /** Marked is a text of somebody else, with marks for letters that are not seen and,
  * where the gateway took something out, for that. */
