@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -46,7 +47,11 @@ func (r *commands) log() *cobra.Command {
 func pairs(list map[string]string) string {
 	text := ""
 	for _, name := range slices.Sorted(maps.Keys(list)) {
-		if value := list[name]; value != "" {
+		switch value := list[name]; {
+		case value == "":
+		case name == "bodies" && value == "true":
+			text += " with bodies"
+		default:
 			text += fmt.Sprintf(", %s %s", name, value)
 		}
 	}
@@ -62,13 +67,20 @@ func line(e deeds.Entry) string {
 			what = strings.ReplaceAll(what, "{"+name+"}", value)
 		}
 	}
+	failed := e.Status >= 400 || e.Err != ""
+	switch {
+	case failed && known:
+		what = tried(what)
+	case failed:
+		what = "tried " + what
+	}
 	text := fmt.Sprintf("%s  %s from %s: %s", e.Time.Local().Format(time.DateTime), e.Who, e.From, what)
 	if known {
 		text += pairs(e.On)
 	}
 	text += pairs(e.Notes)
-	if e.Status >= 400 || e.Err != "" {
-		text += "  -- " + e.Err
+	if failed {
+		text += ": refused: " + cmp.Or(e.Err, http.StatusText(e.Status))
 	}
 	return cli.Printable(text)
 }

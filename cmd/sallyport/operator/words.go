@@ -1,6 +1,10 @@
 package operator
 
-import "sallyport.dev/sallyport/dashboard/deeds"
+import (
+	"strings"
+
+	"sallyport.dev/sallyport/dashboard/deeds"
+)
 
 // inWords says what a deed is, as the pages do; ok is false where they know no word
 // for it.
@@ -37,6 +41,15 @@ func inWords(e deeds.Entry) (words string, ok bool) {
 		"POST /api/v1/approvals/{id}/deny":              "denied an action",
 		"GET /api/v1/approvals/{id}/whole":              "read an action in full",
 		"POST /api/v1/audit/accept":                     "accepted that records are missing",
+		"GET /api/v1/actions":                           "read recorded actions",
+		"GET /api/v1/actions/rows":                      "read recorded actions",
+		"GET /api/v1/events":                            "followed recorded actions",
+		"GET /api/v1/actions.jsonl":                     "exported recorded actions",
+		"GET /api/v1/actions.har":                       "exported recorded requests",
+		"GET /api/v1/actions/{id}/whole":                "read a recorded action in full",
+		"GET /api/v1/sessions":                          "read the list of sessions",
+		"PUT /api/v1/views/{name}":                      "kept a view",
+		"DELETE /api/v1/views/{name}":                   "removed a view",
 		"DELETE /api/v1/session":                        "logged out",
 		"POST /api/v1/operators":                        "made an operator",
 		"DELETE /api/v1/operators/{name}":               "removed an operator",
@@ -45,7 +58,7 @@ func inWords(e deeds.Entry) (words string, ok bool) {
 		"POST /api/v1/passkeys":                         "registered a passkey",
 		"DELETE /api/v1/passkeys/{name}":                "removed a passkey",
 		"POST /api/v1/push":                             "had a browser told of asks",
-		"DELETE /api/v1/push/{id}":                      "tells a browser nothing more",
+		"DELETE /api/v1/push/{id}":                      "stopped telling a browser",
 		"POST /api/v1/push/{id}/test":                   "sent a browser a trial",
 		"POST /api/v1/setup":                            "became the first operator",
 		"login":                                         "log-in",
@@ -55,4 +68,22 @@ func inWords(e deeds.Entry) (words string, ok bool) {
 		"DELETE /api/v1/tokens/{name}":                  "ended an API token",
 	}[e.What]
 	return words, ok
+}
+
+// tried says what somebody wanted to do who was refused, of the words for a deed.
+// What is no deed, such as a log-in, stays as it is.
+func tried(words string) string {
+	did, rest, _ := strings.Cut(words, " ")
+	do, ok := map[string]string{
+		"accepted": "accept", "answered": "answer", "applied": "apply", "approved": "approve", "became": "become",
+		"began": "begin", "changed": "change", "connected": "connect", "denied": "deny", "ended": "end",
+		"enrolled": "enrol", "exported": "export", "followed": "follow", "froze": "freeze", "gave": "give",
+		"had": "have", "kept": "keep", "left": "leave", "let": "let", "logged": "log", "made": "make", "put": "put",
+		"read": "read", "registered": "register", "removed": "remove", "revoked": "revoke", "rolled": "roll",
+		"sent": "send", "set": "set", "stopped": "stop", "tested": "test", "took": "take", "unfroze": "unfreeze",
+	}[did]
+	if !ok {
+		return words
+	}
+	return "tried to " + do + " " + rest
 }
