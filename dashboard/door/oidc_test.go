@@ -109,17 +109,24 @@ func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
 // at the end.
 func (i *issuer) visit(b *browser, query string) *http.Response {
 	i.t.Helper()
+	i.asked = i.leave(b, query)
+	return i.back(b, "code")
+}
+
+// leave sends a browser to the provider, and gives what it asks there.
+func (i *issuer) leave(b *browser, query string) url.Values {
+	i.t.Helper()
 	resp := b.want(303, "GET", "/api/v1/login/oidc"+query, "")
 	to, err := url.Parse(resp.Header.Get("Location"))
 	must(i.h, err)
 	if !strings.HasPrefix(to.String(), i.url+"/auth?") {
 		i.t.Fatalf("the browser goes to %s", to)
 	}
-	i.asked = to.Query()
-	if i.asked.Get("redirect_uri") != "https://gw.test/api/v1/login/oidc/callback" || i.asked.Get("code_challenge_method") != "S256" {
-		i.t.Errorf("asked with %v", i.asked)
+	asked := to.Query()
+	if asked.Get("redirect_uri") != "https://gw.test/api/v1/login/oidc/callback" || asked.Get("code_challenge_method") != "S256" {
+		i.t.Errorf("asked with %v", asked)
 	}
-	return i.back(b, "code")
+	return asked
 }
 
 // back is the browser's way back, from another site.
@@ -151,6 +158,68 @@ func TestAnIdentityProviderLogsPeopleIn(t *testing.T) {
 	b.want(200, "POST", "/api/v1/grave", "")
 	if resp := i.back(b, "code"); resp.StatusCode != 403 {
 		t.Errorf("the same way back twice: %d", resp.StatusCode)
+	}
+}
+
+// Beside an agent, the provider knows the browser: whoever has its cookies comes back
+// from there without a word. What somebody showed it once is one proof all the same.
+func TestT47_OneProofAtTheProviderIsGoodForOneChange(t *testing.T) {
+	h := newHouse(t)
+	i := newIssuer(t, h)
+	h.tailnet()
+	h.config["ana@acme.dev"] = route.RightsOf(route.Admin)
+	h.visitors["192.0.2.1"] = door.Visitor{Node: "n7", Name: "laptop", User: "ana@acme.dev", Agent: true}
+	ana, agent := h.at("192.0.2.1"), h.at("192.0.2.1")
+	early := i.leave(agent, "?fresh=1") // and waits for her
+	h.clock = h.clock.Add(20 * time.Second)
+	shown := h.clock.Unix()
+	i.visit(ana, "?fresh=1")
+	ana.want(200, "POST", "/api/v1/grave", "")
+	ana.want(403, "POST", "/api/v1/grave", "")
+	i.claims = map[string]any{"auth_time": shown} // when she showed herself, whatever the browser asks for
+	i.asked = early
+	if resp := i.back(agent, "code"); resp.StatusCode != 303 {
+		t.Fatalf("the way back: %d", resp.StatusCode)
+	}
+	agent.want(403, "POST", "/api/v1/grave", "")
+	for _, query := range []string{"", "?fresh=1"} {
+		h.clock = h.clock.Add(20 * time.Second)
+		i.visit(agent, query)
+		agent.want(200, "GET", "/api/v1/look", "")
+		agent.want(403, "POST", "/api/v1/grave", "")
+	}
+	i.claims = nil
+	i.visit(ana, "?fresh=1")
+	ana.want(200, "POST", "/api/v1/grave", "")
+}
+
+// A login that nobody showed themselves for is no proof anywhere, however long ago
+// they did.
+func TestT47_ALoginByTheProviderIsNoProof(t *testing.T) {
+	h := newHouse(t)
+	i := newIssuer(t, h)
+	h.config["ana@acme.dev"] = route.RightsOf(route.Admin)
+	b := h.at("192.0.2.1")
+	i.claims = map[string]any{"auth_time": h.clock.Unix()}
+	i.visit(b, "")
+	b.want(200, "POST", "/api/v1/edit", "")
+	b.want(403, "POST", "/api/v1/grave", "")
+	for _, tt := range []struct {
+		name   string
+		shown  time.Duration // against the time at which the flow began
+		status int
+	}{
+		{"a second before", -time.Second, 403},
+		{"at the same time", 0, 200},
+		{"an hour in advance", time.Hour, 403},
+		{"in time again", 0, 200},
+	} {
+		h.clock = h.clock.Add(time.Minute)
+		i.claims = map[string]any{"auth_time": h.clock.Add(tt.shown).Unix()}
+		i.visit(b, "?fresh=1")
+		if got := b.do("POST", "/api/v1/grave", "").StatusCode; got != tt.status {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.status)
+		}
 	}
 }
 

@@ -55,24 +55,27 @@ type Provider struct {
 	c Config
 
 	mu    sync.Mutex
-	found *oidc.Provider     // guarded by mu
-	flows pending.Book[flow] // by state
+	found *oidc.Provider       // guarded by mu
+	used  map[string]time.Time // the newest proof of each person that was taken; guarded by mu
+	flows pending.Book[flow]   // by state
 }
 
 // A flow is one login under way.
 type flow struct {
 	nonce, verifier string
 	redirect        string
+	began           time.Time
+	fresh           bool              // it asked for a proof
 	browser         [sha256.Size]byte // hash of what the browser that began it holds
 }
 
 // New makes a provider of c.
 func New(c Config) *Provider {
-	return &Provider{c: c, flows: pending.Book[flow]{Now: c.Now, For: flowFor, Each: maxFlowsEach, All: maxFlows}}
+	return &Provider{c: c, used: make(map[string]time.Time), flows: pending.Book[flow]{Now: c.Now, For: flowFor, Each: maxFlowsEach, All: maxFlows}}
 }
 
-// A Login is a proven person, and when they last showed the provider who they
-// are; zero if it does not say.
+// A Login is a proven person, and when they showed the provider who they are for this
+// login; zero if it did not ask for that, or the provider does not say so.
 type Login struct {
 	Person action.Person
 	Proven time.Time
@@ -89,7 +92,7 @@ func (p *Provider) Begin(ctx context.Context, peer, redirect string, fresh bool)
 	state := rand.Text()
 	browser = rand.Text()
 	f := flow{
-		nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), redirect: redirect,
+		nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), redirect: redirect, began: p.c.Now(), fresh: fresh,
 		browser: sha256.Sum256([]byte(browser)),
 	}
 	if p.flows.Keep(state, peer, f) != nil {
@@ -140,7 +143,34 @@ func (p *Provider) Finish(ctx context.Context, state, code, browser string) (Log
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.nonce)) != 1 {
 		return Login{}, errors.New("the ID token is for another login")
 	}
-	return person(id)
+	l, err := person(id)
+	if err == nil && !p.proves(f, l) {
+		l.Proven = time.Time{}
+	}
+	return l, err
+}
+
+// proves reports whether what a person showed the provider was shown for this flow.
+// The browser may have left out that it is to be shown anew, so that the provider
+// tells of an earlier time (OpenID Connect Core 1.0, section 3.1.2.1): that is no
+// proof, and nor is one that another flow was taken for.
+func (p *Provider) proves(f flow, l Login) bool {
+	now := p.c.Now()
+	if !f.fresh || l.Proven.Before(f.began.Truncate(time.Second)) || l.Proven.After(now) { // auth_time counts seconds
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for name, at := range p.used {
+		if now.Sub(at) > flowFor { // no flow is as old
+			delete(p.used, name)
+		}
+	}
+	if !l.Proven.After(p.used[l.Person.Name]) {
+		return false
+	}
+	p.used[l.Person.Name] = l.Proven
+	return true
 }
 
 // person reads an ID token that holds.
