@@ -200,23 +200,10 @@ func field(name string, values []string) action.AnswerField {
 		return f
 	}
 	for _, v := range values {
-		f.Values = append(f.Values, short(parameters(v), maxValue))
+		v, _ = content.Parameters(v)
+		f.Values = append(f.Values, short(v, maxValue))
 	}
 	return f
-}
-
-// parameters hides the secrets among the parameters of a URL, such as that of a redirect.
-func parameters(v string) string {
-	before, query, ok := strings.Cut(v, "?")
-	if !ok {
-		return v
-	}
-	query, fragment, found := strings.Cut(query, "#")
-	v = before + "?" + normal.MaskQuery(query, content.Masked, normal.SecretName)
-	if found { // tokens stand there, too (RFC 6749, 4.2.2)
-		v += "#" + normal.MaskQuery(fragment, content.Masked, normal.SecretName)
-	}
-	return v
 }
 
 // short gives the beginning of s, as text.

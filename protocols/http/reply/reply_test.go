@@ -41,6 +41,37 @@ func TestHead(t *testing.T) {
 	}
 }
 
+// T31: what stands in a field behind the name of a secret, or of a scheme, is in no
+// record, wherever in the value that is, and also of who reads it without a proof.
+func TestT31_FieldsKeepNoNamedSecrets(t *testing.T) {
+	for _, tt := range []struct{ name, value, want string }{
+		{"Location", "https://client.example/cb#access_token=hunter2&state=xyz", "https://client.example/cb#access_token=[hidden]&state=xyz"},
+		{"Location", "https://client.example/cb?access%5Ftoken=hunter2&state=xyz", "https://client.example/cb?access%5Ftoken=[hidden]&state=xyz"},
+		{"Location", "/login?next=https%3A%2F%2Fh%2Fcb%3Ftoken%3Dhunter2&a=1", "/login?next=[hidden]&a=1"},
+		{"Location", "/login?next=%2Fa&a=1", "/login?next=%2Fa&a=1"},
+		{"Link", `<https://h/x?page=2>; rel="next", <https://h/x?token=hunter2>; rel="last"`, `<https://h/x?page=2>; rel="next", <https://h/x?token=[hidden]>; rel="last"`},
+		{"Refresh", "0;url=https://h/x;access_token=hunter2", "0;url=https://h/x;access_token=[hidden]"},
+		{"Refresh", "0;url=https://h/x?page=2", "0;url=https://h/x?page=2"},
+		{"X-Acl", "Bearer hunter2", "Bearer [hidden]"},
+		{"X-Acl", "for you: token hunter2", "for you: token [hidden]"},
+		{"X-Note", "password: hunter2, and more", "password:[hidden]"},
+		{"X-Note", `token = "hunter2 hunter2"; a=b`, `token =[hidden]"; a=b`},
+		{"Sec-Websocket-Protocol", "base64url.bearer.authorization.k8s.io.hunter2, v4", "base64url.bearer.[hidden], v4"},
+		{"Date", "Thu, 26 Nov 2026 01:02:03 GMT", "Thu, 26 Nov 2026 01:02:03 GMT"},
+		{"Vary", "Authorization, Cookie", "Authorization, Cookie"},
+		{"Cache-Control", "max-age=60, private", "max-age=60, private"},
+	} {
+		h := http.Header{tt.name: {tt.value}}
+		taker := Of(100, h, room)
+		taker.Head(h)
+		taker.End(nil)
+		a := taker.Answer(room).Bare()
+		if len(a.Fields) != 1 || strings.Join(a.Fields[0].Values, "|") != tt.want {
+			t.Errorf("%s: %s: %+v\nwant %s", tt.name, tt.value, a.Fields, tt.want)
+		}
+	}
+}
+
 // T50: what an upstream puts into its head and behind its body does not grow a record.
 func TestT50_HeadsAreBounded(t *testing.T) {
 	h := http.Header{}
