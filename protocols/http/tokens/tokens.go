@@ -1,12 +1,14 @@
 // Package tokens takes the tokens out of what the token endpoint of a provider answers:
 // an agent that asks there, with the gateway's account, gets stars in their place, which
 // the gateway replaces on the way out as it replaces everything of the kind. It reads
-// JSON, forms and XML as they come and changes no length.
+// what says that it is JSON, a form or XML as it comes, and changes no length and
+// nothing else.
 package tokens
 
 import (
 	"bytes"
 	"io"
+	"net/url"
 	"strings"
 )
 
@@ -18,17 +20,23 @@ const reach = len(`x"registration_access_token`)
 // ready, and it is not copied then.
 type Reader struct {
 	src  io.Reader
-	step func(*Reader, []byte)
-	past []byte          // the last bytes before those that come, in JSON; the name so far, in a form
-	room [2 * reach]byte // past is in it
+	step func(r *Reader, b []byte, from int) // takes what stands in b from there on
+	past []byte                              // the last bytes before those that come, in JSON; the name so far, in a form
+	room [4 * reach]byte                     // past is in it
 	in   place
 
-	media string
-	quote byte  // that ends the value of the attribute
-	slash bool  // the tag may end without an element
-	back  place // where what is aside stands
-	end   byte  // that stands before the > that ends it; 0: nothing does
-	run   int   // how many of these stand right before
+	quote byte   // that ends the value of the attribute
+	slash bool   // the tag may end without an element
+	back  place  // where what is aside stands
+	end   byte   // that stands before the > that ends it; 0: nothing does
+	run   int    // how many of these stand right before
+	full  []byte // the name of the element, with its prefix
+
+	open int    // where in b the value begins of which it is not clear yet; -1: there is none
+	was  []byte // it, as it came
+	word uint8  // what of it came
+	held []byte // what is not given out yet
+	err  error  // behind it
 }
 
 // A place is where in the text the next byte stands.
@@ -46,57 +54,142 @@ const (
 	inside  // behind it, in the tag
 	quoted  // in the value of an attribute
 	angle   // behind a < in a token
+	closing // in the name of the element that ends
 	bang    // behind a <!
 	aside   // in a comment, a declaration or an instruction
 	literal // in a CDATA section
 )
 
-// Reset begins with the answer src, of a media type.
+// Reset begins with the answer src, of a media type. What is not declared to be of a
+// kind that token endpoints answer in stays as it is: it may be a file of any content.
 func (r *Reader) Reset(src io.Reader, mediaType string) {
-	r.src, r.step, r.past, r.in = src, (*Reader).first, r.room[:0], elsewhere
+	r.src, r.step, r.past, r.in = src, nothing, r.room[:0], elsewhere
+	r.open, r.held, r.err = -1, r.held[:0], nil
 	media, _, _ := strings.Cut(mediaType, ";")
-	r.media = strings.ToLower(strings.TrimSpace(media))
-	if r.media == "application/x-www-form-urlencoded" {
+	switch media = strings.ToLower(strings.TrimSpace(media)); {
+	case media == "application/x-www-form-urlencoded":
 		r.step = (*Reader).form
+	case media == "text/xml", media == "application/xml":
+		r.step = (*Reader).document
+	case media == "text/event-stream":
+		r.step = (*Reader).events
+	case media == "text/javascript", strings.Contains(media, "json") && !strings.Contains(media, "raw"): // raw: a file (GitHub)
+		r.step = (*Reader).first
 	}
 }
 
-// Read implements io.Reader.
+// nothing leaves the rest of an answer as it is.
+func nothing(*Reader, []byte, int) {}
+
+// Read implements io.Reader. Of XML it holds back the value of an element that may be a
+// token, until that has ended.
 func (r *Reader) Read(p []byte) (int, error) {
-	n, err := r.src.Read(p)
-	r.step(r, p[:n])
-	return n, err
+	for len(p) > 0 {
+		if n := r.give(p); n > 0 {
+			return n, nil
+		}
+		if err := r.err; err != nil {
+			r.err = nil
+			return 0, err
+		}
+		n, err := r.src.Read(p)
+		if len(r.held) == 0 {
+			r.step(r, p[:n], 0)
+			if r.open < 0 {
+				return n, err
+			}
+			r.held = append(r.held, p[:n]...)
+		} else {
+			r.held = append(r.held, p[:n]...)
+			r.step(r, r.held, len(r.held)-n)
+		}
+		if r.err = err; err != nil {
+			r.leave(r.held)
+		}
+	}
+	return 0, nil
 }
 
-// first tells JSON and XML, whatever they are called, from what is none, and forms that
-// are called text.
-func (r *Reader) first(b []byte) {
-	for i, c := range b {
-		switch c {
-		case ' ', '\t', '\r', '\n', 0xef, 0xbb, 0xbf: // a mark of UTF-8, too
+// give gives out what of the held is clear.
+func (r *Reader) give(p []byte) int {
+	clear := len(r.held)
+	if r.open >= 0 {
+		clear = r.open
+	}
+	n := copy(p, r.held[:clear])
+	r.held = r.held[:copy(r.held, r.held[n:])]
+	if r.open >= 0 {
+		r.open -= n
+	}
+	return n
+}
+
+// spaces that may stand in front of JSON, and a mark of UTF-8.
+const spaces = " \t\r\n\xef\xbb\xbf"
+
+// first tells JSON from what is none by its first bytes.
+func (r *Reader) first(b []byte, from int) {
+	for i := from; i < len(b); i++ {
+		if strings.IndexByte(spaces, b[i]) >= 0 {
 			continue
-		case '{', '[':
-			r.step = (*Reader).json
-			r.json(b[i:])
+		}
+		r.past = append(r.past, b[i])
+		yes, no := begun(string(r.past))
+		if yes || no {
+			if r.past, r.step = r.room[:0], nothing; yes {
+				r.step = (*Reader).json
+			}
+			r.step(r, b, i)
 			return
 		}
-		switch {
-		case c == '<' && !strings.Contains(r.media, "html"):
-			r.step = (*Reader).xml
-		case c != '<' && (r.media == "" || r.media == "text/plain"):
-			r.step = (*Reader).form
-		default:
-			r.step = func(*Reader, []byte) {}
-		}
-		r.step(r, b[i:])
-		return
 	}
+}
+
+// events looks for the first event of a stream that is JSON (HTML, 9.2.6); what stands
+// in the names of others is none.
+func (r *Reader) events(b []byte, from int) {
+	for i := from; i < len(b); i++ {
+		switch {
+		case b[i] == '\n' || b[i] == '\r':
+			r.past = r.room[:0]
+			continue
+		case len(r.past) == reach || strings.IndexByte(spaces, b[i]) >= 0:
+			continue
+		}
+		r.past = append(r.past, b[i])
+		value, ok := strings.CutPrefix(string(r.past), "data:")
+		if yes, _ := begun(value); ok && yes {
+			r.past, r.step = r.room[:0], (*Reader).json
+			r.json(b, i)
+			return
+		}
+	}
+}
+
+// begun reports whether a text, without spaces, begins as an object or a list of JSON, or
+// as neither. In front may stand what keeps scripts of other pages from reading it.
+func begun(text string) (yes, no bool) {
+	for _, guard := range [...]string{")]}'", "while(1);", "for(;;);"} {
+		if strings.HasPrefix(guard, text) {
+			return false, false
+		}
+		if rest, ok := strings.CutPrefix(text, guard); ok {
+			text = strings.TrimPrefix(rest, ",")
+			break
+		}
+	}
+	if text == "" || text == "{" || text == "[" {
+		return false, false
+	}
+	yes = text[0] == '{' && strings.IndexByte(`"}`, text[1]) >= 0 || text[0] == '[' && strings.IndexByte(`{["]-0123456789tfn`, text[1]) >= 0
+	return yes, !yes
 }
 
 // json puts stars over the strings that are tokens by their name. Where nothing of the
 // kind stands it only searches: an unescaped quote right behind the name of a token, and
 // one right before it, are a name in any JSON.
-func (r *Reader) json(b []byte) {
+func (r *Reader) json(b []byte, from int) {
+	b = b[from:]
 	for at := 0; at < len(b); {
 		if r.in == elsewhere {
 			q := r.search(b, at)
@@ -188,20 +281,30 @@ func token(name []byte) bool {
 	return false
 }
 
-// form puts stars over the fields that are tokens by their name.
-func (r *Reader) form(b []byte) {
-	for i, c := range b {
-		switch {
+// form puts stars over the fields that are tokens by their name, as long as it is a form
+// (URL Standard, 5.2).
+func (r *Reader) form(b []byte, from int) {
+	for i := from; i < len(b); i++ {
+		switch c := b[i]; {
+		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"'<>`", c) >= 0:
+			r.step = nothing
+			return
 		case c == '&':
 			r.in, r.past = elsewhere, r.past[:0]
 		case r.in == masked:
 			b[i] = '*'
 		case r.in == elsewhere && c == '=':
-			if r.in = unnamed; token(r.past) {
+			if r.in = unnamed; field(r.past) {
 				r.in = masked
 			}
-		case r.in == elsewhere && len(r.past) <= reach:
+		case r.in == elsewhere && len(r.past) < len(r.room):
 			r.past = append(r.past, c)
 		}
 	}
+}
+
+// field reports whether the name of a field, as a form writes it, is that of a token.
+func field(name []byte) bool {
+	plain, err := url.QueryUnescape(string(name))
+	return err == nil && token([]byte(plain))
 }

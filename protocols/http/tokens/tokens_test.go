@@ -29,20 +29,23 @@ func TestT35_TokensInAnswers(t *testing.T) {
 		{"application/json", `{"access_token":"abc","token_type":"Bearer","expires_in":3600,"refresh_token":"de\"f"}`, `{"access_token":"***","token_type":"Bearer","expires_in":3600,"refresh_token":"*****"}`},
 		{"application/json; charset=utf-8", " {\n  \"id_token\" : \"a.b.c\" ,\n \"scope\":\"access_token\" }", " {\n  \"id_token\" : \"*****\" ,\n \"scope\":\"access_token\" }"},
 		{"application/vnd.x+json", `{"data":{"accessToken":"abc","x":[{"RefreshToken":"de"}]}}`, `{"data":{"accessToken":"***","x":[{"RefreshToken":"**"}]}}`},
-		{"text/plain", `[{"IdToken":"ab\\"},{"y":"z"}]`, `[{"IdToken":"****"},{"y":"z"}]`},
-		{"", "\xef\xbb\xbf" + `{"access_token":"abc"}`, "\xef\xbb\xbf" + `{"access_token":"***"}`},
+		{"text/json", `[{"IdToken":"ab\\"},{"y":"z"}]`, `[{"IdToken":"****"},{"y":"z"}]`},
+		{"text/javascript", `[ 1, {"IdToken":"ab"}]`, `[ 1, {"IdToken":"**"}]`},
+		{"application/json", "\xef\xbb\xbf" + `{"access_token":"abc"}`, "\xef\xbb\xbf" + `{"access_token":"***"}`},
 		{"application/json", `{"access_token":{"type":"string"},"refresh_token":null,"id_token":["a"],"access_token_url":"u"}`, `{"access_token":{"type":"string"},"refresh_token":null,"id_token":["a"],"access_token_url":"u"}`},
 		{"application/json", `{"text":"{\"access_token\":\"abc\"}","access_token":""}`, `{"text":"{\"access_token\":\"abc\"}","access_token":""}`},
 		{"application/json", `{"` + strings.Repeat("x", 200) + `access_token":"abc"}`, `{"` + strings.Repeat("x", 200) + `access_token":"abc"}`},
 		{"text/html", `<b>{"access_token":"abc"}`, `<b>{"access_token":"abc"}`},
 		{"application/x-www-form-urlencoded", "access_token=gho_1%3D2&scope=repo&token_type=bearer&refresh_token=x", "access_token=*********&scope=repo&token_type=bearer&refresh_token=*"},
-		{"text/plain", "access_token=gho_1&scope=repo", "access_token=*****&scope=repo"},
-		{"", "scope=repo&access_token=gho_1", "scope=repo&access_token=*****"},
-		{"text/plain; charset=utf-8", "the access_token=gho_1 in a sentence", "the access_token=gho_1 in a sentence"},
+		{"application/x-www-form-urlencoded", "scope=repo&access%5Ftoken=gho_1&%72efresh-token=a\n", "scope=repo&access%5Ftoken=*****&%72efresh-token=*\n"},
+		{"application/json", ")]}',\n" + `{"access_token":"abc"}`, ")]}',\n" + `{"access_token":"***"}`},
+		{"application/json", "while(1); " + `[{"access_token":"abc"}]`, "while(1); " + `[{"access_token":"***"}]`},
+		{"text/event-stream", ": hello\ndata: connected\nevent: token\ndata: " + `{"access_token":"abc"}` + "\n\ndata:" + `{"id_token":"x"}`, ": hello\ndata: connected\nevent: token\ndata: " + `{"access_token":"***"}` + "\n\ndata:" + `{"id_token":"*"}`},
 		{"application/x-amz-json-1.1", `{"Credentials":{"AccessKeyId":"ASIA","SecretAccessKey":"ab/c","SessionToken":"de"},"key":"v","secretAccessKey":"ab"}`, `{"Credentials":{"AccessKeyId":"ASIA","SecretAccessKey":"****","SessionToken":"**"},"key":"v","secretAccessKey":"**"}`},
 		{"application/json", `{"registration_access_token":"abc","client_secret":"pi_1_secret_2"}`, `{"registration_access_token":"***","client_secret":"pi_1_secret_2"}`},
 		{"text/xml", "<?xml version='1.0'?>\n<!-- don't --><Credentials>\n <AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>ab/c</SecretAccessKey>\n <SessionToken>\n  IQoJ=\n </SessionToken></Credentials>", "<?xml version='1.0'?>\n<!-- don't --><Credentials>\n <AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>****</SecretAccessKey>\n <SessionToken>\n  *****\n </SessionToken></Credentials>"},
 		{"application/xml", `<a:sessionToken xmlns:a="x>/" b='/'>a&amp;b<!-- c --><![CDATA[d]]e]]>f</a:sessionToken><SessionToken/>g<SessionToken a="/" />h`, `<a:sessionToken xmlns:a="x>/" b='/'>*******<!-- c --><![CDATA[*]]*]]>*</a:sessionToken><SessionToken/>g<SessionToken a="/" />h`},
+		{"application/xml", `<r><IdToken>a<b>c</b></IdToken><IdToken>d</IdToken ></r>`, `<r><IdToken>a<b>c</b></IdToken><IdToken>*</IdToken ></r>`},
 		{"text/html", `<SessionToken>ab</SessionToken>`, `<SessionToken>ab</SessionToken>`},
 		{"application/x-www-form-urlencoded", "a=access_token=b&access_token", "a=access_token=b&access_token"},
 	} {
@@ -51,6 +54,45 @@ func TestT35_TokensInAnswers(t *testing.T) {
 		} {
 			if got := read(t, src, tt.media); got != tt.want {
 				t.Errorf("%s, %s:\n%s\n%s", tt.media, name, got, tt.want)
+			}
+		}
+	}
+}
+
+// T35: what is no answer of a token endpoint comes as it is: what does not say that it is
+// JSON, a form or XML, and what is none although it says so.
+func TestT35_DownloadsAreLeftAlone(t *testing.T) {
+	for _, tt := range []struct{ media, text string }{
+		{"text/plain", "<p align=center><img></p>\ncurl -H 'Authorization: Bearer <ACCESS_TOKEN>' https://api\n\n## License\nMIT."},
+		{"text/markdown", "<p>\n<ACCESS_TOKEN>abc</ACCESS_TOKEN>"},
+		{"", "<p>\n<ACCESS_TOKEN>abc</ACCESS_TOKEN>"},
+		{"text/plain; charset=utf-8", "u := base + \"?v=2&access_token=\" + tok\nfunc main() {}\n"},
+		{"text/plain", "ACCESS_TOKEN=changeme\nPORT=80\n"},
+		{"", "access_token=gho_1&scope=repo"},
+		{"text/plain", `{"access_token":"abc"}`},
+		{"application/octet-stream", `{"access_token":"abc"}`},
+		{"application/vnd.github.raw+json", `{"access_token":"abc"}`},
+		{"application/json", `[a link](x) "access_token":"abc"`},
+		{"application/json", `{% if x %}{"access_token":"abc"}`},
+		{"text/html", `{"access_token":"abc"}`},
+		{"image/svg+xml", `<AccessToken>ab</AccessToken>`},
+		{"text/xml", "<p>curl -H 'Authorization: Bearer <ACCESS_TOKEN>' https://api\n\n## License\nMIT."},
+		{"text/xml", "<p>curl -H 'Bearer <ACCESS_TOKEN>'</p>"},
+		{"text/xml", "<p>curl -H 'Bearer <ACCESS_TOKEN>abc"},
+		{"text/xml", "<p>curl -H 'Bearer <ACCESS_TOKEN>abc</b> </ACCESS_TOKEN>"},
+		{"text/xml", "<AccessToken>of the account</AccessToken>"},
+		{"text/xml", "<AccessToken>of<!-- --> <![CDATA[the]]></AccessToken>"},
+		{"text/xml", "<AccessToken>" + strings.Repeat("x", maxValue) + "</AccessToken>"},
+		{"text/xml", "no XML <AccessToken>x</AccessToken>"},
+		{"application/x-www-form-urlencoded", "a b&access_token=x"},
+		{"application/x-www-form-urlencoded", "x=1\naccess_token=x"},
+		{"text/event-stream", "data: the {\"access_token\":\"abc\"}\n"},
+	} {
+		for name, src := range map[string]io.Reader{
+			"whole": strings.NewReader(tt.text), "bytes": iotest.OneByteReader(strings.NewReader(tt.text)), "last": iotest.DataErrReader(strings.NewReader(tt.text)),
+		} {
+			if got := read(t, src, tt.media); got != tt.text {
+				t.Errorf("%s, %s:\n%s\n%s", tt.media, name, got, tt.text)
 			}
 		}
 	}
@@ -81,8 +123,8 @@ func FuzzReader(f *testing.F) {
 		if err := json.Unmarshal(got, &after); err != nil {
 			t.Fatalf("%q becomes %q: %v", b, got, err)
 		}
-		blank(before)
-		blank(after)
+		hide(before)
+		hide(after)
 		if !reflect.DeepEqual(before, after) {
 			t.Fatalf("%q becomes %q", b, got)
 		}
@@ -111,11 +153,22 @@ func FuzzXML(f *testing.F) {
 		if len(got) != len(b) {
 			t.Fatalf("%d bytes become %d", len(b), len(got))
 		}
+		for i := range b {
+			if got[i] != b[i] && got[i] != '*' {
+				t.Fatalf("%q becomes %q", b, got)
+			}
+		}
 		if !document(b) || bytes.Contains(b, []byte("<!DOCTYPE")) {
 			return
 		}
-		if text := shown(got); text != "" || !document(got) {
-			t.Fatalf("%q becomes %q and shows %q", b, got, text)
+		before, after := values(b), values(got)
+		if !document(got) || len(before) != len(after) {
+			t.Fatalf("%q becomes %q", b, got)
+		}
+		for i, v := range before {
+			if hides := v.given && len(strings.Fields(v.text)) == 1; hides == (strings.Trim(after[i].text, "* \t\r\n]") != "") && strings.Trim(v.text, "* \t\r\n]") != "" || !hides && v.text != after[i].text {
+				t.Fatalf("%q becomes %q: %q becomes %q", b, got, v.text, after[i].text)
+			}
 		}
 	})
 }
@@ -129,35 +182,40 @@ func document(b []byte) bool {
 	}
 }
 
-// shown gives what a document says in the elements that are tokens, as far as it is not
-// hidden.
-func shown(b []byte) string {
+// A value is what stands in a document between two tags.
+type value struct {
+	given bool // in an element that is a token, and alone
+	text  string
+}
+
+// values gives those of a document.
+func values(b []byte) []value {
 	d := xml.NewDecoder(bytes.NewReader(b))
-	hidden, text := false, ""
+	var list []value
+	now := value{}
 	for {
 		one, err := d.RawToken()
 		if err != nil {
-			return text
+			return append(list, now)
 		}
 		switch one := one.(type) {
 		case xml.StartElement:
-			hidden = token([]byte(one.Name.Local))
+			now.given = false
+			list, now = append(list, now), value{given: token([]byte(one.Name.Local))}
 		case xml.EndElement:
-			hidden = false
+			list, now = append(list, now), value{}
 		case xml.CharData:
-			if hidden {
-				text += strings.Trim(string(one), "* \t\r\n]")
-			}
+			now.text += string(one)
 		}
 	}
 }
 
-// blank takes out of v what must have been masked, and fails nothing else.
-func blank(v any) {
+// hide takes out of v what must have been masked, and fails nothing else.
+func hide(v any) {
 	switch v := v.(type) {
 	case []any:
 		for _, one := range v {
-			blank(one)
+			hide(one)
 		}
 	case map[string]any:
 		for name, one := range v {
@@ -165,7 +223,7 @@ func blank(v any) {
 				v[name] = "masked"
 				continue
 			}
-			blank(one)
+			hide(one)
 		}
 	}
 }
