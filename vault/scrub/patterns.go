@@ -15,9 +15,11 @@ import (
 // stands in ordinary text too often.
 const Least = 12
 
-// forms lists how an origin may write value, each at least Least bytes long:
-// as it is, in base64 and hex, escaped for URLs, JSON, JavaScript and HTML.
-func forms(value []byte) [][]byte {
+func forms(value []byte) [][]byte { return Forms(value, Least) }
+
+// Forms lists how an origin may write value, each at least least bytes long: as it
+// is, in base64 and hex, escaped for URLs, JSON, JavaScript and HTML.
+func Forms(value []byte, least int) [][]byte {
 	s := string(value)
 	all := []string{
 		s,
@@ -36,7 +38,7 @@ func forms(value []byte) [][]byte {
 	slices.Sort(all)
 	var out [][]byte
 	for _, f := range slices.Compact(all) {
-		if len(f) >= Least {
+		if len(f) >= least {
 			out = append(out, []byte(f))
 		}
 	}

@@ -174,6 +174,7 @@ func maskPart(text []byte, whole bool) (masked string, hidden, ok bool) {
 	if whole {
 		return maskJSON(text)
 	}
+	text = bytes.TrimRightFunc(text, barely)
 	m := &masker{text: text, d: json.NewDecoder(bytes.NewReader(text))}
 	m.d.UseNumber()
 	err := m.value("", false, 0)
@@ -189,6 +190,11 @@ func maskPart(text []byte, whole bool) (masked string, hidden, ok bool) {
 		out = append(out, opened(text[end:])...)
 	}
 	return string(out), m.masked, true
+}
+
+// barely reports whether a value without quotes may end in r, so that it may go on.
+func barely(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+-._", r)
 }
 
 // opened gives what may be kept of a text that is not closed.

@@ -44,10 +44,15 @@ func (in *Injection) Short() []string {
 		for _, v := range values {
 			scheme, word, found := strings.Cut(v, " ")
 			switch {
-			case name == "Cookie":
+			case name == "Cookie": // its value is quoted where it holds a space
 				_, word, _ = strings.Cut(v, "=")
+				word = strings.Trim(word, `"`)
 			case !found:
 				word = v
+			case len(v) < scrub.Least && name != "Authorization": // what stands before the space may be no scheme
+				if short = append(short, v); len(word) < 4 {
+					continue
+				}
 			case strings.EqualFold(scheme, "Basic"):
 				plain, _ := base64.StdEncoding.DecodeString(word)
 				if _, password, _ := strings.Cut(string(plain), ":"); len(password) < scrub.Least {

@@ -4,13 +4,9 @@
 package reply
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -37,8 +33,7 @@ type Taker struct {
 	cookies bool   // it sets some
 	got     []byte
 	whole   bool
-	short   *strings.Replacer // of what is too short to have been looked for; nil: nothing is
-	blind   bool              // that is so short that nothing can be kept
+	short   brief // of what was sent and is too short to have been looked for
 }
 
 // Of takes down an answer that has come from the origin, with at most most bytes of
@@ -57,28 +52,9 @@ func (t *Taker) Hide(short func() []string) {
 	if t == nil {
 		return
 	}
-	var pairs []string
-	for _, v := range short() {
-		t.blind = t.blind || v != "" && len(v) < shortest
-		quoted, _ := json.Marshal(v) // it never fails on a text
-		b64 := base64.RawStdEncoding.EncodeToString([]byte(v))
-		for _, form := range []string{v, strings.Trim(string(quoted), `"`), url.QueryEscape(v), hex.EncodeToString([]byte(v)), b64[:max(0, len(b64)-1)]} {
-			if form != "" {
-				pairs = append(pairs, form, content.Masked)
-			}
-		}
+	if values := short(); len(values) > 0 {
+		t.short = briefOf(values)
 	}
-	if len(pairs) > 0 {
-		t.short = strings.NewReplacer(pairs...)
-	}
-}
-
-// shut gives s without what Hide names.
-func (t *Taker) shut(s string) string {
-	if t.short == nil {
-		return s
-	}
-	return t.short.Replace(s)
 }
 
 // Head takes the head, as the agent gets it.
@@ -124,17 +100,23 @@ func (t *Taker) Answer(reserve func(int64) error) *action.Answer {
 		a.Cut = !t.whole
 		return a
 	}
-	a.Type = mediaType(t.typ)
+	a.Type = t.mediaType()
 	whole := t.whole && a.Size == int64(len(t.got))
 	b := content.Coded(whole)
 	if plain, whole, ok := t.plain(whole, reserve); ok {
+		if !whole {
+			plain = plain[:t.short.before(string(plain))]
+		}
 		b = content.Begin(t.typ, plain, whole)
 	}
 	t.got = nil
-	if t.blind {
-		b = content.Beginning{Cut: b.Cut, Untold: "a secret that was sent is too short to be found in it"}
+	text, ok := t.short.shut(b.Text)
+	if t.short.blind {
+		text, b = "", content.Beginning{Cut: b.Cut, Untold: "a secret that was sent is too short to be found in it"}
+	} else if !ok {
+		b = content.Beginning{Cut: b.Cut, Untold: "a secret that was sent stands in it in a form that cannot be taken out"}
 	}
-	a.Text, a.Cut, a.Untold = t.shut(b.Text), b.Cut, b.Untold
+	a.Text, a.Cut, a.Untold = text, b.Cut, b.Untold
 	a.Hidden = b.Hidden || a.Text != b.Text
 	return a
 }
@@ -151,11 +133,12 @@ func (t *Taker) plain(all bool, reserve func(int64) error) (plain []byte, whole,
 }
 
 // mediaType is the type without its parameters, as it was said.
-func mediaType(typ []string) string {
-	if len(typ) == 0 {
+func (t *Taker) mediaType() string {
+	if len(t.typ) == 0 || t.short.blind {
 		return ""
 	}
-	name, _, _ := strings.Cut(typ[0], ";")
+	name, _ := t.short.shut(t.typ[0])
+	name, _, _ = strings.Cut(name, ";")
 	return strings.ToLower(short(textproto.TrimString(name), 128))
 }
 
@@ -168,14 +151,7 @@ func (t *Taker) fields(h http.Header) []action.AnswerField {
 		if len(values) == 0 {
 			continue
 		}
-		f := field(name, values)
-		f.Name = t.shut(f.Name)
-		for i := range f.Values {
-			f.Values[i] = t.shut(f.Values[i])
-		}
-		if t.blind {
-			f.Values, f.Hidden = nil, true
-		}
+		f := t.field(name, values)
 		size := len(f.Name)
 		for _, v := range f.Values {
 			size += len(v)
@@ -190,18 +166,28 @@ func (t *Taker) fields(h http.Header) []action.AnswerField {
 	return list
 }
 
-// field keeps the values of one field, unless one of them may be a secret.
-func field(name string, values []string) action.AnswerField {
-	f := action.AnswerField{Name: short(name, 128), Hidden: normal.SecretName(name) || normal.CredentialField(name)}
+// field keeps the values of one field, unless one of them may be a secret. What is too
+// short to be told from other text goes before anything is cut.
+func (t *Taker) field(name string, values []string) action.AnswerField {
+	f := action.AnswerField{Hidden: t.short.blind || normal.SecretName(name) || normal.CredentialField(name)}
+	if kept, ok := t.short.shut(name); ok {
+		f.Name = short(kept, 128)
+	} else {
+		f.Name = content.Masked
+	}
 	for _, v := range values {
 		f.Hidden = f.Hidden || normal.SecretValue(v)
 	}
-	if f.Hidden {
-		return f
-	}
 	for _, v := range values {
+		if f.Hidden {
+			break
+		}
+		v, ok := t.short.shut(v)
 		v, _ = content.Parameters(v)
-		f.Values = append(f.Values, short(v, maxValue))
+		f.Hidden, f.Values = !ok, append(f.Values, short(v, maxValue))
+	}
+	if f.Hidden {
+		f.Values = nil
 	}
 	return f
 }

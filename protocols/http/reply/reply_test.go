@@ -1,6 +1,9 @@
 package reply
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,6 +72,53 @@ func TestT31_FieldsKeepNoNamedSecrets(t *testing.T) {
 		if len(a.Fields) != 1 || strings.Join(a.Fields[0].Values, "|") != tt.want {
 			t.Errorf("%s: %s: %+v\nwant %s", tt.name, tt.value, a.Fields, tt.want)
 		}
+	}
+}
+
+// T31: what was sent and is too short to be looked for in an answer is in nothing that
+// is recorded of it, in whatever form, and wherever the record is cut.
+func TestT31_ShortSecretsInAnyForm(t *testing.T) {
+	const secret = "hunter2pass"
+	for _, form := range []string{
+		secret, "HUNTER2PASS", `hunte\u00722pass`, "hunter2&#112;ass", "hunter2%70ass", "hunte&#92;u00722pass", hex.EncodeToString([]byte(secret)),
+		strings.ToUpper(hex.EncodeToString([]byte(secret))), base64.StdEncoding.EncodeToString([]byte("u:" + secret + "x")), base64.StdEncoding.EncodeToString([]byte("us:" + secret)),
+	} {
+		for _, typ := range []string{"text/plain", "application/json", "text/html", form + "/json"} {
+			taker := Of(4000, http.Header{}, room)
+			taker.Hide(func() []string { return []string{secret} })
+			taker.Head(http.Header{"Content-Type": {typ}, "X-" + form: {"x"}, "X-Long": {strings.Repeat("x", maxValue-4) + form}})
+			taker.Write([]byte(`before ` + form + ` behind`))
+			taker.End(http.Header{"X-Late": {form}})
+			a := taker.Answer(room)
+			var all strings.Builder
+			e := json.NewEncoder(&all)
+			e.SetEscapeHTML(false)
+			if err := e.Encode(a); err != nil || strings.Contains(all.String(), form) || strings.Contains(all.String(), secret[:4]) {
+				t.Errorf("%s, %s: %s", form, typ, all.String())
+			}
+			if a.Text == "" && a.Untold == "" || strings.Contains(a.Text, form) {
+				t.Errorf("%s: nothing tells why there is no text: %s", form, all.String())
+			}
+		}
+	}
+	for _, tt := range []struct{ secret, typ, body string }{
+		{"12345678901", "application/json", `{"a":1,"pin":12345678901,"b":2}`},
+		{"correct hors", "text/plain", "all is well correct hors yes and more of it"},
+		{"correct hors", "application/json", `{"a":"all is correct hors yes and more of it"}`},
+	} {
+		for most := range len(tt.body) {
+			taker := Of(int64(most+1), http.Header{}, room)
+			taker.Hide(func() []string { return []string{tt.secret} })
+			taker.Head(http.Header{"Content-Type": {tt.typ}})
+			taker.Write([]byte(tt.body))
+			taker.End(nil)
+			if a := taker.Answer(room); strings.Contains(a.Text, tt.secret[:3]) {
+				t.Errorf("%s, cut at %d: %s", tt.body, most+1, a.Text)
+			}
+		}
+	}
+	if b := briefOf([]string{"hunter2"}); strings.Contains(fmt.Sprint(b.shut("all of hunter2, xHunter2x")), "unter") {
+		t.Error("a value stays")
 	}
 }
 
