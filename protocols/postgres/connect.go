@@ -108,6 +108,7 @@ func (c *connect) login(ctx context.Context, up protocols.Upstream) (*upstream.G
 		return c.start(ctx, &login)
 	}
 	c.s.screen = &screen.Screen{Secrets: cred.Used}
+	login.Words = c.s.screen.Words
 	if login.User, login.Password, err = cred.Password(); err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (c *connect) start(ctx context.Context, login *upstream.Login) (*upstream.G
 		return nil, err
 	}
 	defer upstream.Guard(ctx, l.Conn)()
-	src := rows.Source{Conn: l.Conn, In: l.Stream}
+	src := rows.Source{Conn: l.Conn, In: l.Stream, Words: login.Words}
 	account := standing.Account{Service: s.f.Service.Name, User: login.User, Database: s.wish.Database}
 	s.p.accounts.Note(account, s.f.Service.Session.ReadOnly, g.Setting, func(text string, columns int, each func([]string)) error {
 		said := src.Ask(text, columns, each)
@@ -149,7 +150,7 @@ func (c *connect) start(ctx context.Context, login *upstream.Login) (*upstream.G
 // one. It fixes the search_path of the login.
 func (s *session) look(ctx context.Context, login *upstream.Login) {
 	s.way = catalog.Way{Service: s.f.Service, Beside: s.link, Pool: s.p.pool, Do: s.do, Database: s.wish.Database, Wish: s.wish.User, Login: *login}
-	s.way.Login.Password, s.way.Login.Parameters = nil, nil
+	s.way.Login.Password, s.way.Login.Parameters, s.way.Login.Words = nil, nil, nil
 	if !s.f.Service.Catalog {
 		return
 	}

@@ -578,6 +578,24 @@ func TestServersThatCheat(t *testing.T) {
 	}
 }
 
+// T31: a server that quotes the password where its words are cut has none of it recorded.
+func TestT31_NoRecordHoldsAPartOfThePassword(t *testing.T) {
+	for n := 500 - len(keeperPassword) - 1; n <= 501; n++ {
+		server := scripted(t, func(c net.Conn) {
+			hearStartUp(c)
+			say(c, &pgproto3.ErrorResponse{Severity: "FATAL", Code: "28P01", Message: strings.Repeat("x", n) + keeperPassword})
+		})
+		l := newLineTo(t, server, nil, plaintext, withSecret(keeperPassword))
+		if got := l.open(t).until('E'); got != "E:28P01" {
+			t.Error(got)
+		}
+		await(t, "the record", func() bool { r := l.find("connect"); return len(r) == 1 && r[0].done })
+		if got := l.find("connect")[0].result; strings.Contains(got.Err, keeperPassword[:2]) {
+			t.Fatalf("after %d: %q", n, got.Err)
+		}
+	}
+}
+
 func TestAServerWithoutTLSGetsNoPassword(t *testing.T) {
 	asked := make(chan string, 10)
 	address := scripted(t, func(c net.Conn) {

@@ -119,12 +119,13 @@ func (l *look) ask(ctx context.Context, up protocols.Upstream, r *rows.Source) e
 			return errors.New("the service has another account by now")
 		}
 		login.Password = password
+		login.Words = func(text string) string { return cred.Used().MaskString(text) }
 	}
 	if _, err := upstream.Start(ctx, link.Conn, link.Stream, login); err != nil {
 		return errors.New(cred.Used().MaskString(err.Error())) // a server may quote the password
 	}
 	defer link.Stream.Release()
-	r.Conn, r.In = link.Conn, link.Stream
+	r.Conn, r.In, r.Words = link.Conn, link.Stream, login.Words
 	if err := l.read(r); err != nil {
 		return err
 	}

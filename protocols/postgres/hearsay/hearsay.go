@@ -1,6 +1,7 @@
 // Package hearsay takes what a database server says down to what may stand in a
 // record: codes and command tags of their own form, and texts of one line. A server
-// may be anybody's; it masks no secrets and changes nothing that the agent gets.
+// may be anybody's; what masks secrets is handed in, and nothing changes that the agent
+// gets.
 package hearsay
 
 import (
@@ -56,8 +57,12 @@ func Tag(s string) string {
 	return s
 }
 
-// Line gives a text on one line that nothing in it can break out of.
-func Line(s string) string {
+// Line gives a text on one line that nothing in it can break out of. First, while it is
+// whole and as it came, words takes the secrets out of it; nil where there are none.
+func Line(s string, words func(string) string) string {
+	if words != nil {
+		s = words(s)
+	}
 	s = strings.Map(func(c rune) rune {
 		if c == unicode.ReplacementChar || !unicode.IsPrint(c) {
 			return ' '

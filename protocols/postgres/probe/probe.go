@@ -72,6 +72,7 @@ func loginOf(cred *vault.Credential, svc *action.Service, state *tls.ConnectionS
 			return login, err
 		}
 		login.User, login.Password = user, password
+		login.Words = func(text string) string { return cred.Used().MaskString(text) }
 		least, err := upstream.ParseMethod(cred.Least())
 		if err != nil {
 			return login, err

@@ -41,7 +41,7 @@ const (
 func authenticate(c net.Conn, s *wire.Stream, login Login) (Method, error) {
 	var by Method
 	for {
-		kind, data, err := request(s)
+		kind, data, err := request(s, &login)
 		switch {
 		case err != nil:
 			return 0, err
@@ -86,8 +86,8 @@ func prove(c net.Conn, s *wire.Stream, login Login, kind uint32, data []byte) (M
 }
 
 // request gives the kind and a copy of the data of the next authentication request.
-func request(s *wire.Stream) (kind uint32, data []byte, err error) {
-	m, raw, err := next(s)
+func request(s *wire.Stream, login *Login) (kind uint32, data []byte, err error) {
+	m, raw, err := next(s, login)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -145,12 +145,12 @@ func sasl(c net.Conn, s *wire.Stream, login Login, offer []byte) (Method, error)
 	if err := write(c, msg, err); err != nil {
 		return 0, err
 	}
-	return by, exchange(c, s, conv)
+	return by, exchange(c, s, &login, conv)
 }
 
 // exchange proves the password and has the server prove that it knows it.
-func exchange(c net.Conn, s *wire.Stream, conv *scram.ClientConversation) error {
-	kind, data, err := request(s)
+func exchange(c net.Conn, s *wire.Stream, login *Login, conv *scram.ClientConversation) error {
+	kind, data, err := request(s, login)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func exchange(c net.Conn, s *wire.Stream, conv *scram.ClientConversation) error 
 	if err := write(c, msg, err); err != nil {
 		return err
 	}
-	kind, data, err = request(s)
+	kind, data, err = request(s, login)
 	if err != nil {
 		return err
 	}

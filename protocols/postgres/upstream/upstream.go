@@ -36,6 +36,8 @@ type Login struct {
 	Demand     Demand
 	Parameters []wire.Parameter     // in order; of one name the last one counts
 	Encrypted  *tls.ConnectionState // nil: plaintext
+	// Words takes secrets out of what the server says; nil: there are none.
+	Words func(string) string
 }
 
 // A Greeting is what a server said until it was ready.
@@ -70,7 +72,7 @@ func (g *Greeting) Encode(b, secret []byte) ([]byte, error) {
 type Refusal struct {
 	Raw  []byte // the whole ErrorResponse
 	Code string // SQLSTATE, or hearsay.Unclear
-	Text string // on one line
+	Text string // on one line, without secrets
 }
 
 func (r *Refusal) Error() string { return fmt.Sprintf("the server says %s: %s", r.Code, r.Text) }
@@ -141,7 +143,7 @@ func Start(ctx context.Context, c net.Conn, s *wire.Stream, login Login) (*Greet
 	if _, err := c.Write(msg); err != nil {
 		return nil, fmt.Errorf("start-up packet: %w", err)
 	}
-	version, err := negotiated(s, login.Version)
+	version, err := negotiated(s, &login)
 	if err != nil {
 		return nil, err
 	}
@@ -149,13 +151,14 @@ func Start(ctx context.Context, c net.Conn, s *wire.Stream, login Login) (*Greet
 	if err != nil {
 		return nil, err
 	}
-	return greeting(s, &Greeting{Version: version, By: by, Setting: make(map[string]string)})
+	return greeting(s, &login, &Greeting{Version: version, By: by, Setting: make(map[string]string)})
 }
 
 // negotiated reads which version the server speaks: an older one than asked for,
 // if that is the first thing it says.
-func negotiated(s *wire.Stream, asked uint32) (uint32, error) {
-	m, raw, err := next(s)
+func negotiated(s *wire.Stream, login *Login) (uint32, error) {
+	asked := login.Version
+	m, raw, err := next(s, login)
 	if err != nil || m.Type != 'v' {
 		return asked, err
 	}
@@ -182,9 +185,9 @@ func maxKey(version uint32) int {
 }
 
 // greeting reads from the end of the authentication to ReadyForQuery.
-func greeting(s *wire.Stream, g *Greeting) (*Greeting, error) {
+func greeting(s *wire.Stream, login *Login, g *Greeting) (*Greeting, error) {
 	for {
-		m, raw, err := next(s)
+		m, raw, err := next(s, login)
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +197,7 @@ func greeting(s *wire.Stream, g *Greeting) (*Greeting, error) {
 			if name, value, ok := wire.Pair(body); ok {
 				g.Setting[name] = value
 				if name == "server_version" { // for people; every other means what it is byte by byte
-					g.Setting[name] = hearsay.Line(value)
+					g.Setting[name] = hearsay.Line(value, login.Words)
 				}
 			}
 			g.Before = append(g.Before, raw...)
@@ -225,7 +228,7 @@ func greeting(s *wire.Stream, g *Greeting) (*Greeting, error) {
 
 // next gives a whole message of the start-up; an error of the server becomes a
 // *Refusal.
-func next(s *wire.Stream) (wire.Message, []byte, error) {
+func next(s *wire.Stream, login *Login) (wire.Message, []byte, error) {
 	m, err := s.Next()
 	if err != nil {
 		return m, nil, fmt.Errorf("start-up: %w", err)
@@ -240,7 +243,7 @@ func next(s *wire.Stream) (wire.Message, []byte, error) {
 	if m.Type == 'E' {
 		body := raw[wire.HeaderLen:]
 		return m, nil, &Refusal{
-			Raw: append([]byte(nil), raw...), Code: hearsay.Code(wire.Field(body, 'C')), Text: hearsay.Line(wire.Field(body, 'M')),
+			Raw: append([]byte(nil), raw...), Code: hearsay.Code(wire.Field(body, 'C')), Text: hearsay.Line(wire.Field(body, 'M'), login.Words),
 		}
 	}
 	return m, raw, nil

@@ -104,6 +104,31 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// T31: what a server says of a password is masked before it is cut to a line, wherever
+// in its words it stands, and although it holds what no line may.
+func TestT31_WordsAreMaskedBeforeTheyAreCut(t *testing.T) {
+	const secret = "canary\npw-of-the-account"
+	password := vault.NewSecret([]byte(secret))
+	login := Login{Version: wire.Version30, User: "u", Password: &password, Words: func(s string) string {
+		return strings.ReplaceAll(s, secret, strings.Repeat("*", len(secret)))
+	}}
+	for n := range 520 {
+		said := strings.Repeat("x", n) + secret
+		_, _, err := start(script(&pgproto3.ErrorResponse{Code: "28P01", Message: said}), login)
+		if err == nil || strings.Contains(err.Error(), "can") || strings.Contains(err.Error(), "pw") {
+			t.Fatalf("after %d: %v", n, err)
+		}
+		g, _, err := start(script(&pgproto3.AuthenticationOk{}, &pgproto3.ParameterStatus{Name: "server_version", Value: said}, &pgproto3.ReadyForQuery{TxStatus: 'I'}),
+			Login{Version: wire.Version30, User: "u", Words: login.Words})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := g.Setting["server_version"]; strings.Contains(v, "can") || strings.Contains(v, "pw") {
+			t.Fatalf("after %d: %q", n, v)
+		}
+	}
+}
+
 func TestDemands(t *testing.T) {
 	a := Account{"app_db", "10.0.0.7:5432", "ro"}
 	var m Memory

@@ -33,6 +33,8 @@ var ErrSaid = errors.New("the server says")
 type Source struct {
 	Conn net.Conn
 	In   *wire.Stream // of Conn
+	// Words takes secrets out of what the server says; nil: there are none.
+	Words func(string) string
 
 	Rows, Bytes int    // that came so far
 	Tag         string // how the last statement ended: "UPDATE 3"
@@ -111,7 +113,7 @@ func (s *Source) ask(columns int, each func(row []string), messages ...pgproto3.
 			}
 			each(row)
 		case 'E':
-			failed = fmt.Errorf("%w %s: %s", ErrSaid, hearsay.Code(wire.Field(body, 'C')), hearsay.Line(wire.Field(body, 'M')))
+			failed = fmt.Errorf("%w %s: %s", ErrSaid, hearsay.Code(wire.Field(body, 'C')), hearsay.Line(wire.Field(body, 'M'), s.Words))
 		case 'Z':
 			if err := s.In.Drop(); err != nil {
 				return fmt.Errorf("read: %w", err)
