@@ -58,9 +58,12 @@ func (b *Beginning) mask(mediaType string, raw []byte, whole bool) {
 	plain := mediaType == "" || mediaType == "text/plain"
 	switch {
 	case IsJSON(mediaType) || plain && looksLikeJSON(raw):
+		var s survey
 		var ok bool
-		if b.Text, b.Hidden, ok = maskPart(raw, whole); !ok {
+		if b.Text, b.Hidden, ok = maskPart(raw, whole, &s); !ok {
 			b.text(string(raw), whole)
+		} else if s.table(whole) {
+			b.untold(columns)
 		}
 	case mediaType == "application/x-www-form-urlencoded":
 		b.formPart(string(raw), whole)
@@ -70,7 +73,7 @@ func (b *Beginning) mask(mediaType string, raw []byte, whole bool) {
 		b.Untold = columns
 	case markup(mediaType):
 		if b.text(string(raw), whole) { // its names may stand behind its values
-			b.Text, b.Hidden, b.Untold = "", false, named
+			b.untold(named)
 		}
 	case plain || strings.HasPrefix(mediaType, "text/") || script(mediaType):
 		b.text(string(raw), whole)
@@ -78,6 +81,9 @@ func (b *Beginning) mask(mediaType string, raw []byte, whole bool) {
 		b.Untold = noText
 	}
 }
+
+// untold keeps nothing, for this reason.
+func (b *Beginning) untold(why string) { b.Text, b.Hidden, b.Untold = "", false, why }
 
 func jsonLines(mediaType string) bool {
 	switch mediaType {
@@ -133,10 +139,12 @@ func (b *Beginning) text(text string, whole bool) (names bool) {
 		text = wholeWords(text)
 	}
 	var l liner
-	for line := range strings.Lines(text) {
-		l.add(line)
+	var why string
+	if b.Text, why = l.all(text); why != "" {
+		b.untold(why)
+		return false
 	}
-	b.Text, b.Hidden = l.text()
+	b.Hidden = l.hidden
 	return l.named || l.hidden
 }
 
@@ -144,6 +152,7 @@ func (b *Beginning) text(text string, whole bool) (names bool) {
 // over several lines of an event is taken for text.
 func (b *Beginning) lines(text string, whole bool) {
 	var l liner
+	s := survey{lines: true}
 	for line := range strings.Lines(text) {
 		document, end := strings.TrimRight(line, "\r\n"), ""
 		cut := !whole && !strings.HasSuffix(line, "\n")
@@ -155,7 +164,7 @@ func (b *Beginning) lines(text string, whole bool) {
 			field, document = "data:", rest
 		}
 		if looksLikeJSON([]byte(document)) {
-			if masked, hidden, ok := maskPart([]byte(document), !cut); ok {
+			if masked, hidden, ok := maskPart([]byte(document), !cut, &s); ok {
 				l.put(field+masked+end, hidden)
 				continue
 			}
@@ -165,18 +174,22 @@ func (b *Beginning) lines(text string, whole bool) {
 		}
 		l.add(line)
 	}
-	b.Text, b.Hidden = l.text()
+	if b.Text, b.Hidden = l.text(); s.table(whole) {
+		b.untold(columns)
+	}
 }
 
 // maskPart is maskJSON for a document of which, unless whole, only the beginning is
 // there. What the cut goes through is left out, but for a text, which loses the word.
-func maskPart(text []byte, whole bool) (masked string, hidden, ok bool) {
-	if whole {
-		return maskJSON(text)
+// s learns of tables in it.
+func maskPart(text []byte, whole bool, s *survey) (masked string, hidden, ok bool) {
+	if !whole {
+		text = bytes.TrimRightFunc(text, barely)
 	}
-	text = bytes.TrimRightFunc(text, barely)
-	m := &masker{text: text, d: json.NewDecoder(bytes.NewReader(text))}
-	m.d.UseNumber()
+	if s.of(text, whole); whole {
+		return maskJSON(text, s)
+	}
+	m := newMasker(text, s)
 	err := m.value("", false, 0)
 	end := int(m.d.InputOffset())
 	switch {
@@ -209,7 +222,7 @@ func opened(rest []byte) string {
 		return ""
 	}
 	var b Beginning
-	if b.text(value, true) || raw == "" {
+	if b.text(value, true) || raw == "" || b.Untold != "" {
 		return ""
 	}
 	return string(rest[:i+1]) + raw

@@ -21,6 +21,10 @@ type Kept struct {
 	Hidden bool   `json:"hidden,omitempty"` // Masked stands in place of some values
 }
 
+// Withheld reports whether none of the body is there, although the record has some:
+// it is not for who judges the action again.
+func (k *Kept) Withheld() bool { return k.Hidden && k.Text == "" }
+
 // Masked stands in a kept body in place of a value that may be a secret.
 const Masked = "[hidden]"
 
@@ -43,7 +47,7 @@ func Keep(typ, encoding []string, raw []byte, most int) *Kept {
 	k := new(Kept)
 	switch {
 	case IsJSON(mediaType):
-		k.Text, k.Hidden, ok = maskJSON(plain)
+		k.Text, k.Hidden, ok = maskJSON(plain, nil)
 	case mediaType == "application/x-www-form-urlencoded":
 		k.Text, k.Hidden, ok = maskForm(string(plain))
 	default:
@@ -111,13 +115,19 @@ type masker struct {
 	copied int // of text
 	masked bool
 	open   bool // the text breaks off where a value of no secret name begins
-	names  names
+	names  memo
+	answer *survey // of the document, where it is one that nobody judges by
+}
+
+func newMasker(text []byte, answer *survey) *masker {
+	m := &masker{text: text, d: json.NewDecoder(bytes.NewReader(text)), answer: answer}
+	m.d.UseNumber()
+	return m
 }
 
 // maskJSON masks values of a document; all else stays, byte for byte.
-func maskJSON(text []byte) (masked string, hidden, ok bool) {
-	m := &masker{text: text, d: json.NewDecoder(bytes.NewReader(text))}
-	m.d.UseNumber()
+func maskJSON(text []byte, answer *survey) (masked string, hidden, ok bool) {
+	m := newMasker(text, answer)
 	if err := m.value("", false, 0); err != nil {
 		return "", false, false
 	}
@@ -133,7 +143,7 @@ func (m *masker) value(name string, secret bool, depth int) error {
 		return errUnclear
 	}
 	before := int(m.d.InputOffset())
-	secret = secret || m.names.secret(name)
+	secret = secret || m.names.secret(name) || m.answer.secret(before)
 	t, err := m.d.Token()
 	if err != nil {
 		m.open = !secret
@@ -141,7 +151,7 @@ func (m *masker) value(name string, secret bool, depth int) error {
 	}
 	switch t := t.(type) {
 	case string:
-		if t != "" && (secret || normal.SecretValue(t) || secretInside(t, depth)) {
+		if t != "" && (secret || normal.SecretValue(t) || m.secretInside(t, depth)) {
 			m.mask(before)
 		}
 	case json.Number:
@@ -188,14 +198,25 @@ func (m *masker) mask(before int) {
 }
 
 // secretInside reports whether a text is a document that holds a secret, as the
-// arguments of a model's tools are.
-func secretInside(s string, depth int) bool {
+// arguments of a model's tools are; of an answer also whether it is a text with one.
+func (m *masker) secretInside(s string, depth int) bool {
 	trimmed := strings.TrimSpace(s)
-	if trimmed == "" || !slices.Contains([]byte("{["), trimmed[0]) {
+	if trimmed != "" && slices.Contains([]byte("{["), trimmed[0]) {
+		var answer *survey
+		if m.answer != nil {
+			answer = new(survey)
+			answer.of([]byte(s), true)
+		}
+		inner := newMasker([]byte(s), answer)
+		if err := inner.value("", false, depth+1); err == nil {
+			return inner.masked || answer != nil && answer.table(true)
+		}
+	}
+	if m.answer == nil || len(s) <= longest && !strings.ContainsAny(s, " \t\r\n=:|,;") {
 		return false
 	}
-	inner := &masker{text: []byte(s), d: json.NewDecoder(strings.NewReader(s))}
-	inner.d.UseNumber()
-	err := inner.value("", false, depth+1)
-	return err == nil && inner.masked
+	l := liner{names: m.names}
+	_, untold := l.all(s)
+	m.names = l.names
+	return untold != "" || l.named || l.hidden
 }

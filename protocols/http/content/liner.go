@@ -18,17 +18,17 @@ type liner struct {
 	indent int  // and so are those that are further in than this
 	inside bool // indent counts
 	named  bool // a name was seen
-	names  names
+	names  memo
 }
 
-// names tells normal.SecretName, which is asked once of each; nil is ready.
-type names map[string]bool
+// memo tells normal.SecretName, which is asked once of each; nil is ready.
+type memo map[string]bool
 
-func (n *names) secret(name string) bool {
+func (n *memo) secret(name string) bool {
 	secret, known := (*n)[name]
 	if !known {
 		if secret = normal.SecretName(name); *n == nil {
-			*n = names{}
+			*n = memo{}
 		}
 		(*n)[name] = secret
 	}
@@ -51,6 +51,15 @@ func (l *liner) add(line string) {
 		kept += Masked
 	}
 	l.put(kept+line[len(s):], hidden)
+}
+
+// all takes a whole text, and gives what may be kept of it, or why nothing may.
+func (l *liner) all(text string) (kept, untold string) {
+	for line := range strings.Lines(text) {
+		l.add(line)
+	}
+	kept, _ = l.text()
+	return kept, ""
 }
 
 func (l *liner) text() (string, bool) { return l.out.String(), l.hidden }
@@ -76,7 +85,11 @@ func (l *liner) line(s string) (kept string, hidden bool) {
 	}
 	at, rest := l.secretWord(s)
 	if at < 0 {
-		return s, false
+		if _, at = parameters(s, false, nested); at < 0 {
+			return s, false
+		}
+		l.named = true
+		return s[:at], true
 	}
 	l.named = true
 	switch {
