@@ -39,6 +39,7 @@ const Later Need = 1 << 5
 type FactSpec struct {
 	Name, Doc string
 	Cost      Need // 0: there from the start; else the group that Learn gathers
+	Body      bool // says what a body says, which not everybody may read
 	Str       func(Facts) (string, State)
 	Num       func(Facts) (float64, State)
 	Bool      func(Facts) (bool, State)
@@ -88,6 +89,12 @@ func (t *FactTable) ReadingsOf(fact string) uint8 {
 		}
 	}
 	return bits
+}
+
+// OfBody marks the spec of a fact that says what a body says.
+func OfBody(spec FactSpec) FactSpec {
+	spec.Body = true
+	return spec
 }
 
 // Str makes the spec of a string fact.

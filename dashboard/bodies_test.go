@@ -21,8 +21,15 @@ func orders(t *testing.T, kept string) (l *lab.Lab, id string) {
 rule "orders" {
   on      = [service.shop]
   methods = ["POST", "PUT"]
+  when    = http.json.what != "gold"
   verdict = "allow"
   effects = ["read", "write", "unknown"]
+}
+rule "gifts" {
+  on      = [service.shop]
+  paths   = ["/v1/gifts"]
+  when    = startswith(http.json.what, "brass")
+  verdict = "deny"
 }
 `)
 	l.Secret("shop", "s3cret-of-the-shop")
@@ -77,6 +84,9 @@ func TestT47_BodiesTakeAFreshProof(t *testing.T) {
 		{"a viewer's list", viewer, "/actions?q=service:shop", 200, false},
 		{"a viewer's rows", viewer, "/actions/rows?q=service:shop", 200, false},
 		{"a viewer's export", viewer, "/actions.jsonl?q=service:shop", 200, false},
+		{"a viewer's explanation", viewer, "/actions/" + id + "/why", 409, false},
+		{"a proof that nobody asked for", proved, "/actions/" + id + "/why", 409, false},
+		{"an explanation with bodies", viewer, "/actions/" + id + "/why?bodies=1", 403, false},
 		{"a viewer's archive", viewer, "/actions.har?q=service:shop", 200, false},
 		{"a proved archive", proved, "/actions.har?q=service:shop&bodies=1", 200, true},
 		{"an archive with bodies", viewer, "/actions.har?q=service:shop&bodies=1", 403, false},
@@ -97,6 +107,50 @@ func TestT47_BodiesTakeAFreshProof(t *testing.T) {
 		}
 		if status == 200 && !strings.Contains(c.path, "har") && !strings.Contains(body, `"content_type"`) && !strings.Contains(c.path, "rows") {
 			t.Errorf("%s: more is gone than the body: %s", c.name, body)
+		}
+	}
+}
+
+// TestT47_ATraceTellsNoWordOfABody: the values that a rule was held against are no way
+// to what was sent in a body, for an action that was refused as for one that was not.
+func TestT47_ATraceTellsNoWordOfABody(t *testing.T) {
+	const kept = "brass-candlestick"
+	l, bought := orders(t, kept)
+	resp, err := l.Agent("desktop").HTTP().Post("https://shop.example.com/v1/gifts", "application/json", strings.NewReader(`{"what":"`+kept+`"}`))
+	if err != nil || resp.StatusCode != http.StatusForbidden {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+	given := l.Records("service:shop", 3)[2].ID
+	look := looks(t, l)
+	viewer, proved := viewers()
+	for _, path := range []string{
+		"/actions/" + given, "/actions?q=gifts", "/actions.jsonl?q=gifts", "/actions/rows?q=gifts", "/actions.har?q=gifts",
+	} {
+		status, body := look(viewer, path)
+		if status != 200 || strings.Contains(body, kept) || !strings.Contains(body, "gifts") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if _, body := look(viewer, "/actions/"+given); !strings.Contains(body, `"when http.json.what"`) || !strings.Contains(body, `"/v1/gifts"`) {
+		t.Errorf("more is gone than what a body says: %s", body)
+	}
+	if _, found := look(viewer, "/actions?q=%22%5C%22value%5C%22:%5C%22%5C%5C%5C%22brass%22"); strings.Contains(found, given) {
+		t.Errorf("a query finds what stands in a trace: %s", found)
+	}
+	if _, found := look(viewer, "/actions?q="+kept); strings.Contains(found, given) {
+		t.Errorf("a query finds a word that a trace has: %s", found)
+	}
+	for _, id := range []string{bought, given} {
+		status, body := look(viewer, "/actions/"+id+"/why")
+		if status != http.StatusConflict || !strings.Contains(body, "bodies=1") {
+			t.Errorf("why without a proof: %d %s", status, body)
+		}
+		if status, body := look(proved, "/actions/"+id+"/why?bodies=1"); status != 200 || !strings.Contains(body, kept) {
+			t.Errorf("why with a proof: %d %s", status, body)
+		}
+		if status, body := look(route.Host("root"), "/actions/"+id+"/why"); status != 200 || !strings.Contains(body, kept) {
+			t.Errorf("why for the host: %d %s", status, body)
 		}
 	}
 }

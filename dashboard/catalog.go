@@ -104,7 +104,8 @@ func (a *API) catalogRoutes() route.Table {
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/actions/{id}/why", Right: route.Viewer, Do: route.Out(a.why),
-			Doc: "How the rules in force judge a recorded action: every rule tried, the facts used and what decided.",
+			Doc:   "How the rules in force judge a recorded action: every rule tried, the facts used and what decided. Without bodies=1 they see nothing of its body.",
+			Query: []string{sight.Param + " 1: let the rules read what is recorded of the body; it takes a fresh proof of who asks"}, WatchedWith: sight.Param,
 		},
 	}
 }
@@ -130,7 +131,17 @@ func (a *API) why(r *http.Request) (Why, error) {
 	if err != nil {
 		return Why{}, err
 	}
+	whole, err := sight.Whole(r)
+	if err != nil {
+		return Why{}, err
+	}
+	if !whole {
+		rec = rec.Bare()
+	}
 	now, err := a.Rules.Explain(&rec)
+	if err != nil && !whole && rec.Keeps() {
+		return Why{}, route.Conflict("cannot tell without the body, which bodies=1 and a fresh proof show: %w", err)
+	}
 	if err != nil {
 		return Why{}, route.Conflict("cannot tell: %w", err)
 	}

@@ -6,13 +6,14 @@ import (
 	"slices"
 )
 
-// Bare gives r without what was sent in bodies, there and back; how many bytes there were stays.
+// Bare gives r without what was sent in bodies, there and back, and without what the
+// rules read of that; how many bytes there were stays.
 // It shares nothing with r that either could change.
 func (r *Record) Bare() Record {
 	b := *r
 	b.body = nil
 	b.Hidden += int64(len(r.Sample))
-	b.Sample, b.Answer = "", r.Answer.Bare()
+	b.Sample, b.Answer, b.Trace = "", r.Answer.Bare(), veiled(r.Trace)
 	b.Parts = slices.Clone(r.Parts)
 	for i := range b.Parts {
 		b.Parts[i].Facts = bodiless(b.Parts[i].Facts)
@@ -23,7 +24,7 @@ func (r *Record) Bare() Record {
 // Holds reports whether a record, as it is kept, may have what was sent in a body:
 // a cheap look before Bare.
 func Holds(body []byte) bool {
-	return bytes.Contains(body, []byte(`"sample":`)) || bytes.Contains(body, []byte(`"body":`)) || bytes.Contains(body, []byte(`"answer":`))
+	return slices.ContainsFunc([]string{`"sample":`, `"body":`, `"answer":`, `"trace":`}, func(field string) bool { return bytes.Contains(body, []byte(field)) })
 }
 
 // Keeps reports whether r has what was sent in a body or came back in one, or says as a

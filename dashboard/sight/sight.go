@@ -35,16 +35,23 @@ func Query(r *http.Request) (audit.Query, error) {
 	if err != nil {
 		return q, route.BadRequest("query: %w", err)
 	}
-	q.Whole = All(r)
-	if Asked(r) {
-		if err := route.Fresh(r); err != nil {
-			return q, err
-		}
-		q.Whole = true
+	if q.Whole, err = Whole(r); err == nil && Asked(r) {
 		route.Note(r, "query", text)
-		route.Note(r, Param, "true")
 	}
-	return q, nil
+	return q, err
+}
+
+// Whole reports whether bodies are for who asks, and by this request. One that asks
+// for them without having proved anew who it is from fails.
+func Whole(r *http.Request) (bool, error) {
+	if !Asked(r) {
+		return All(r), nil
+	}
+	if err := route.Fresh(r); err != nil {
+		return false, err
+	}
+	route.Note(r, Param, "true")
+	return true, nil
 }
 
 // Ended reports whether somebody who asked for bodies may not have them any more: a

@@ -6,6 +6,8 @@
 package cond
 
 import (
+	"slices"
+
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/policy/cond/fact"
 	"sallyport.dev/sallyport/policy/cond/kleene"
@@ -64,6 +66,7 @@ type Step struct {
 	Range hcl.Range
 	Depth int    // 0 is the whole condition
 	Value string // as HCL would spell it; "absent", "unknown" or "pending"
+	Body  bool   // the value is made of what a body says
 }
 
 // Text gives the step as it was written; src is the file that Range is in.
@@ -82,9 +85,13 @@ func explain(steps []Step, n *node, depth int, env *Env) []Step {
 	if n.konst && depth > 0 || n.bound {
 		return steps
 	}
-	steps = append(steps, Step{Range: n.rng, Depth: depth, Value: n.eval(env, nil).String()})
+	steps = append(steps, Step{Range: n.rng, Depth: depth, Value: n.eval(env, nil).String(), Body: bodily(n)})
 	for _, kid := range n.kids {
 		steps = explain(steps, kid, depth+1, env)
 	}
 	return steps
+}
+
+func bodily(n *node) bool {
+	return n.fact != nil && n.fact.Spec.Body || slices.ContainsFunc(n.kids, bodily)
 }

@@ -127,7 +127,7 @@ func (j *judge) conditions(checks []trace.Check, what string, c *cond.Cond) []tr
 		if f, ok := j.service.files.HCL[step.Range.Filename]; ok {
 			text = what + " " + strings.Join(strings.Fields(step.Text(f.Bytes)), " ")
 		}
-		checks = append(checks, trace.Check{What: text, Value: step.Value, Depth: step.Depth})
+		checks = append(checks, trace.Check{What: text, Value: step.Value, Depth: step.Depth, Body: step.Body})
 	}
 	return checks
 }

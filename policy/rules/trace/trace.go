@@ -30,4 +30,5 @@ type Check struct {
 	Value   string `json:"value"`
 	Matches string `json:"matches,omitempty"` // "yes", "partly", "no", "unknown", "pending"; "" for a sub-expression
 	Depth   int    `json:"depth,omitempty"`
+	Body    bool   `json:"body,omitempty"` // Value is made of what a body says
 }

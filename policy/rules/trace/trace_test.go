@@ -76,7 +76,7 @@ func TestCompactIsBounded(t *testing.T) {
 func BenchmarkCompact(b *testing.B) {
 	p := Part{Posture: "guarded", Verdict: "ask"}
 	for i := range 60 {
-		p.Rules = append(p.Rules, Rule{Rule: fmt.Sprint("rule ", i), Outcome: "does not match", Because: "paths: /x", Checks: []Check{{"paths", "/x", "no", 0}}})
+		p.Rules = append(p.Rules, Rule{Rule: fmt.Sprint("rule ", i), Outcome: "does not match", Because: "paths: /x", Checks: []Check{{What: "paths", Value: "/x", Matches: "no"}}})
 	}
 	for b.Loop() {
 		Compact([]Part{p})

@@ -172,13 +172,13 @@ func callFacts() []action.FactSpec {
 		action.List("jsonrpc.methods", "The methods of every call in the message.", BodyFacts, of(hasRPC, func(c *call.Call) ([]string, action.State) { return c.RPC.AllMethods() })),
 		action.Str("mcp.method", "The method of the one call in the message.", BodyFacts, of(hasRPC, func(c *call.Call) (string, action.State) { return c.RPC.Method() })),
 		action.Str("mcp.tool", "The tool that the message calls.", BodyFacts, of(hasRPC, func(c *call.Call) (string, action.State) { return c.RPC.Tool() })),
-		action.Document("mcp.arguments", "The arguments of that call: mcp.arguments.path.", BodyFacts, func(r *Request) (*action.Node, action.State) {
+		action.OfBody(action.Document("mcp.arguments", "The arguments of that call: mcp.arguments.path.", BodyFacts, func(r *Request) (*action.Node, action.State) {
 			n, s := of(hasRPC, func(c *call.Call) (*action.Node, action.State) { return c.RPC.Arguments() })(r)
 			if s == action.Unknown && r.Call != nil && r.Unread { // it was read, and only its names are recorded
 				s = action.Pending
 			}
 			return n, s
-		}),
+		})),
 		action.Str("llm.provider", `Whose shape the request has: "openai" or "anthropic".`, BodyFacts, of(hasLLM, func(c *call.Call) (string, action.State) { return c.LLM.Shape() })),
 		action.Str("llm.model", "The model that is asked.", BodyFacts, of(hasLLM, func(c *call.Call) (string, action.State) { return c.LLM.Asked() })),
 		action.Bool("llm.stream", "The answer comes in pieces.", BodyFacts, of(hasLLM, func(c *call.Call) (bool, action.State) { return c.LLM.Streamed() })),

@@ -78,24 +78,24 @@ func Table() action.FactTable {
 				}
 				return float64(r.Size), action.Known
 			}),
-			action.Str("http.body", "The body as text, decompressed; unknown if it is larger than limits.body_inspect.", BodyFacts, func(r *Request) (string, action.State) {
+			action.OfBody(action.Str("http.body", "The body as text, decompressed; unknown if it is larger than limits.body_inspect.", BodyFacts, func(r *Request) (string, action.State) {
 				if b, s := r.body(); b == nil {
 					return "", s
 				}
 				return r.Body.Text()
-			}),
-			action.Document("http.json", "The JSON of the body, with its fields inside: http.json.amount.", BodyFacts, func(r *Request) (*action.Node, action.State) {
+			})),
+			action.OfBody(action.Document("http.json", "The JSON of the body, with its fields inside: http.json.amount.", BodyFacts, func(r *Request) (*action.Node, action.State) {
 				if b, s := r.body(); b == nil {
 					return nil, s
 				}
 				return r.Body.JSON()
-			}),
-			action.Key("http.form", "The value of a field of a form; unknown if it stands twice.", BodyFacts, func(r *Request, name string) (string, action.State) {
+			})),
+			action.OfBody(action.Key("http.form", "The value of a field of a form; unknown if it stands twice.", BodyFacts, func(r *Request, name string) (string, action.State) {
 				return one(r.formField(name))
-			}),
-			action.KeyList("http.form_all", "Every value of a field of a form.", BodyFacts, (*Request).formField),
-			action.Str("http.effective_method", "The method that a service takes which looks for _method in forms and documents, as Rails and Laravel do.", BodyFacts, (*Request).effectiveMethod),
-			action.Key("http.args", "The one value of that name among query, form and the top of the JSON.", BodyFacts, (*Request).arg),
+			})),
+			action.OfBody(action.KeyList("http.form_all", "Every value of a field of a form.", BodyFacts, (*Request).formField)),
+			action.OfBody(action.Str("http.effective_method", "The method that a service takes which looks for _method in forms and documents, as Rails and Laravel do.", BodyFacts, (*Request).effectiveMethod)),
+			action.OfBody(action.Key("http.args", "The one value of that name among query, form and the top of the JSON.", BodyFacts, (*Request).arg)),
 		}, callFacts()...),
 		Readings: readings(),
 	}

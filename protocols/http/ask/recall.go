@@ -23,7 +23,7 @@ func (r *Request) Reopen(svc *action.Service) {
 // declares now, and reports whether there was anything to read. Where values were
 // taken out, what the body asks stays as it was recorded.
 func (r *Request) Recall(svc *action.Service) bool {
-	if r.Kept == nil || r.Body != nil {
+	if r.Kept == nil || r.Body != nil || r.Kept.Hidden && r.Kept.Text == "" { // the last is a body that is withheld from who asks
 		return false
 	}
 	typ, s := r.header("Content-Type")
