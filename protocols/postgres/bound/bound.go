@@ -68,7 +68,9 @@ func Params(rest []byte, types []uint32) (values []string, ok bool) {
 func AsWritten(typ uint32, b []byte) bool {
 	text := string(b)
 	switch typ {
-	case typeText, typeVarchar, typeBPChar, typeName, typeJSON, typeJSONB:
+	case typeName:
+		return utf8.ValidString(text) && len(text) <= maxName
+	case typeText, typeVarchar, typeBPChar, typeJSON, typeJSONB:
 		return utf8.ValidString(text)
 	case typeInt2, typeInt4, typeInt8, typeOID:
 		n, err := strconv.ParseInt(text, 10, 64)

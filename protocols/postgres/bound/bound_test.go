@@ -46,6 +46,7 @@ func TestParams(t *testing.T) {
 		{"a UUID in capitals", []uint32{typeUUID}, text, []string{"30313233-3435-3637-3839-61626364656F"}, "?"},
 		{"or of an unknown type", nil, text, []string{"{30313233-3435-3637-3839-616263646566}"}, "?"},
 		{"another encoding", nil, text, []string{"\xfc"}, "?"},
+		{"a name that is cut", []uint32{typeName, typeName}, text, []string{"a", strings.Repeat("x", 64)}, "?"},
 		{"a number as text", []uint32{typeInt4}, text, []string{"-7"}, "-7"},
 		{"a number that is 7 to the server alone", []uint32{typeInt4}, text, []string{"07"}, "?"},
 		{"or so", []uint32{typeInt8}, text, []string{" 7"}, "?"},
@@ -81,6 +82,27 @@ func TestParams(t *testing.T) {
 	for _, short := range []string{"", "\x00\x00", "\x00\x00\x00\x02\x00\x00\x00\x09a", "\x00\x00\xff\xff", "\x00\x02\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01a"} {
 		if got, ok := Params([]byte(short), nil); ok {
 			t.Errorf("%q is %q", short, got)
+		}
+	}
+}
+
+// What EXECUTE gives is known where every type reads it as it stands there.
+func TestSingle(t *testing.T) {
+	for _, s := range []string{
+		"bob", "o'hara", "Zoë", "a b", "no one", "order", "t", "f", "january", "marta", "user-7", "a@b.example", "https://h/x?a=1", "",
+		"30313233-3435-3637-3839-616263646566",
+	} {
+		if !Single(s) {
+			t.Errorf("%q is not known", s)
+		}
+	}
+	for _, s := range []string{
+		"yes", " TRUE ", "1", "0", "T", "F", "tr", "off", "Y", "No", `{"bob"}`, "[1:1]={bob}", "(a,b)", `\x626f62`, "bob  ", " bob", "bob\n",
+		strings.Repeat("x", 64), "today", "Now", "infinity", "nan", "jan 5 2024", "Monday, 1 May", "j2451187", "P1D", "PT1H", "2024-1-5",
+		"20240105", "0x8000000000000000", "07", "7", "$5", "'b':1", "30313233-3435-3637-3839-61626364656F", "\xfc", "a\xfc",
+	} {
+		if Single(s) {
+			t.Errorf("%q is known", s)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func value(c *pgquery.A_Const) (string, bool) {
 		return "", true
 	case c.GetSval() != nil:
 		text := c.GetSval().Sval
-		return text, bound.AsWritten(0, []byte(text))
+		return text, bound.Single(text)
 	case c.GetIval() != nil:
 		return strconv.Itoa(int(c.GetIval().Ival)), true
 	}
