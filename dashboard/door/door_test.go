@@ -131,8 +131,16 @@ func newHouse(t testing.TB) *house {
 	}
 	h.entrance = &door.Entrance{URL: "https://gw.test", Secure: true, Hosts: func() []string { return []string{"gw.test", "100.64.0.1"} }}
 	say := func(*http.Request) (string, error) { return "done", nil }
+	list := func(r *http.Request) (string, error) {
+		if r.URL.Query().Get("bodies") == "1" {
+			return "bodies", route.Fresh(r)
+		}
+		return "done", nil
+	}
 	table := append(h.Routes(), route.Table{
 		{Method: "GET", Pattern: "/api/v1/look", Right: route.Viewer, Do: route.Out(say)},
+		{Method: "GET", Pattern: "/api/v1/list", Right: route.Viewer, Do: route.Out(list)},
+		{Method: "GET", Pattern: "/api/v1/whole", Right: route.Viewer, StepUp: true, Do: route.Out(say)},
 		{Method: "POST", Pattern: "/api/v1/approve", Right: route.Approver, Do: route.Out(say)},
 		{Method: "POST", Pattern: "/api/v1/edit", Right: route.Editor, Do: route.Out(say)},
 		{Method: "POST", Pattern: "/api/v1/grave", Right: route.Admin, StepUp: true, Do: route.Out(say)},
@@ -488,8 +496,11 @@ func TestT47_WhereAnAgentSpeaksTheAddressProvesNothing(t *testing.T) {
 	ana := h.at("100.64.0.7")
 	ana.sign(key, 200)
 	ana.want(200, "GET", "/api/v1/look", "")
-	ana.want(200, "POST", "/api/v1/approve", "") // the login was a moment ago
-	ana.want(403, "POST", "/api/v1/approve", "") // and was good for one
+	ana.want(403, "POST", "/api/v1/approve", "") // to log in is to ask for nothing yet
+	ana.sign(key, 200)
+	ana.want(200, "POST", "/api/v1/approve", "")
+	ana.want(403, "POST", "/api/v1/approve", "") // the proof was good for one
+	ana.sign(key, 200)
 	h.clock = h.clock.Add(6 * time.Minute)
 	ana.want(200, "GET", "/api/v1/look", "")
 	for _, path := range []string{"/api/v1/approve", "/api/v1/edit", "/api/v1/grave"} {
@@ -522,6 +533,35 @@ func TestT47_WhereAnAgentSpeaksTheAddressProvesNothing(t *testing.T) {
 	ana.want(403, "GET", "/api/v1/session", "")
 	agent.token = secret
 	agent.want(403, "GET", "/api/v1/look", "")
+}
+
+// What was sent in bodies is not for the agent, either: to look once takes a proof,
+// as a change does.
+func TestT47_WhereAnAgentSpeaksEachLookTakesAProof(t *testing.T) {
+	h := newKeyHouse(t)
+	h.tailnet()
+	h.operator("ana@acme.dev", route.Admin)
+	h.visitors["100.64.0.8"] = door.Visitor{Node: "n8", Name: "phone", User: "ana@acme.dev"}
+	h.visitors["100.64.0.7"] = door.Visitor{Node: "n7", Name: "laptop", User: "ana@acme.dev", Agent: true}
+	key := newAuthenticator(t)
+	phone := h.at("100.64.0.8").login("ana@acme.dev")
+	phone.register(key, "key", 200)
+	ana := h.at("100.64.0.7")
+	ana.sign(key, 200)
+	for _, path := range []string{"/api/v1/whole", "/api/v1/list?bodies=1"} {
+		ana.want(403, "GET", path, "")
+		ana.sign(key, 200)
+		ana.want(200, "GET", "/api/v1/list", "") // shows nothing that takes a proof
+		ana.want(200, "GET", path, "")
+		ana.want(403, "GET", path, "")
+		ana.want(403, "POST", "/api/v1/approve", "")
+		ana.sign(key, 200)
+		ana.want(200, "POST", "/api/v1/approve", "")
+		ana.want(403, "GET", path, "")
+		for range 2 { // a machine of her own
+			phone.want(200, "GET", path, "")
+		}
+	}
 }
 
 // An agent with root beside its operator reads what they type, and can say it again

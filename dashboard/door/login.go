@@ -66,7 +66,8 @@ func (d *Door) standing(r *http.Request) (Standing, error) {
 	s := Standing{Login: []string{}, StepUp: []string{}, Setup: d.Book.Invited()}
 	v, _ := visitOf(r)
 	if s.Agent = v.visitor.Agent; s.Agent {
-		s.Notes = append(s.Notes, "This machine is an agent too, or was one. Log in with a passkey or your provider, and prove anew who you are for every change; "+
+		s.Notes = append(s.Notes, "This machine is an agent too, or was one. Log in with a passkey or your provider, and prove anew who you are for every change "+
+			"and every look into what was sent; "+
 			"a password typed here is the agent's, too. Without either, come from another machine.")
 	} else {
 		s.Login = append(s.Login, "password")

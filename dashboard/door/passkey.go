@@ -154,7 +154,11 @@ func (d *Door) passkeyLogin(w http.ResponseWriter, r *http.Request, answer json.
 	if what == "step-up" && c.Person.Via != "token" {
 		return d.prove(w, r, v, c, false)
 	}
-	return d.begin(w, r, v, account.Session{Person: action.Person{Name: name, Via: "local"}, Proven: d.Now()})
+	login := account.Session{Person: action.Person{Name: name, Via: "local"}}
+	if !v.visitor.Agent { // there a proof is for what is asked next, which nobody knows yet
+		login.Proven = d.Now()
+	}
+	return d.begin(w, r, v, login)
 }
 
 func (d *Door) passkeys(r *http.Request) ([]PasskeyInfo, error) {

@@ -244,8 +244,11 @@ func TestT47_AnAddressAloneRegistersNoPasskey(t *testing.T) {
 	phone.sign(first, 200)
 	phone.want(200, "POST", "/api/v1/grave", "")
 	phone.register(second, "key", 200)
+	laptop.sign(second, 200) // logs in
+	laptop.want(403, "POST", "/api/v1/edit", "")
 	laptop.sign(second, 200)
 	laptop.want(200, "POST", "/api/v1/edit", "")
+	laptop.sign(second, 200)
 	h.clock = h.clock.Add(6 * time.Minute)
 	laptop.want(403, "POST", "/api/v1/edit", "")
 	laptop.sign(second, 200)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"sallyport.dev/sallyport/action"
 )
@@ -133,7 +134,7 @@ type Caller struct {
 	// Fresh: they proved who they are once more, a moment ago.
 	Fresh bool `json:"fresh"`
 	// Shared: an agent may speak from the same address, so that whatever changes
-	// something takes a fresh proof of its own.
+	// something, or shows what was sent in a body, takes a fresh proof of its own.
 	Shared bool `json:"shared,omitempty"`
 }
 
@@ -198,12 +199,13 @@ func again(r *http.Request) (Caller, bool) {
 type spendKey struct{}
 
 // WithSpend adds how the proof of a caller is used up: by one request, whichever is
-// the first to call it.
+// the first to call it. spend is called once for a request at most.
 func WithSpend(ctx context.Context, spend func() bool) context.Context {
-	return context.WithValue(ctx, spendKey{}, spend)
+	return context.WithValue(ctx, spendKey{}, sync.OnceValue(spend))
 }
 
-// spend uses the proof of the caller up; false means that another request has.
+// spend uses the proof of the caller up for this request; false means that another one
+// has.
 func spend(r *http.Request) bool {
 	f, ok := r.Context().Value(spendKey{}).(func() bool)
 	return !ok || f()
@@ -211,13 +213,14 @@ func spend(r *http.Request) bool {
 
 // Fresh fails, with a problem that the pages know, unless the caller has proved a
 // moment ago once more who they are. Handlers call it where only some requests of
-// a route are that grave; a row with StepUp says it for all.
+// a route are that grave; a row with StepUp says it for all. What only reads uses up
+// the proof of whoever shares an address with an agent; of a change, its row has.
 func Fresh(r *http.Request) error {
 	c, ok := CallerOf(r.Context())
 	if !ok {
 		return errUnproven
 	}
-	if !c.Fresh {
+	if !c.Fresh || c.Shared && safe(r.Method) && !spend(r) {
 		return errStale
 	}
 	return nil

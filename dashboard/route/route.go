@@ -171,7 +171,7 @@ func (rt Route) handler(log *slog.Logger, witness Witness) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		err := rt.admit(r)
-		if witness == nil || rt.Right == None || rt.Quiet || !rt.watched(r) && safe(r.Method) {
+		if witness == nil || rt.Right == None || !rt.watched(r) && (rt.Quiet || safe(r.Method)) {
 			if err == nil {
 				err = rt.Do.serve(w, r)
 			}
@@ -199,16 +199,16 @@ func (rt Route) admit(r *http.Request) error {
 		return errUnproven
 	case !c.Rights.Has(rt.Right):
 		return Forbidden("%s may not do this: it needs the right %q", cmp.Or(c.Person.Name, "you"), rt.Right)
-	case (rt.StepUp || rt.changes(c, r)) && !c.Fresh, rt.changes(c, r) && !spend(r):
+	case (rt.StepUp || rt.spends(c, r)) && !c.Fresh, rt.spends(c, r) && !spend(r):
 		return errStale
 	}
 	return nil
 }
 
-// changes reports whether a request changes something for whoever shares an address
-// with an agent.
-func (rt Route) changes(c Caller, r *http.Request) bool {
-	return c.Shared && !rt.Proves && !rt.Quiet && !safe(r.Method)
+// spends reports whether a request takes a proof of its own: whatever changes something
+// for whoever shares an address with an agent, and what always takes a fresh one.
+func (rt Route) spends(c Caller, r *http.Request) bool {
+	return c.Shared && !rt.Proves && !rt.Quiet && (rt.StepUp || !safe(r.Method))
 }
 
 // safe reports whether a method changes nothing (RFC 9110, section 9.2.1).

@@ -63,12 +63,34 @@ export async function call<T>(method: string, path: string, body?: unknown, o: O
   if (answer.ok) return (await answer.json()) as T
   const problem = await problemOf(answer)
   if (problem.status === 401 && !o.quiet) on.login?.()
-  if (problem.stepUp && on.stepUp && (await on.stepUp())) {
-    const again = await send(method, path, body, o)
-    if (again.ok) return (await again.json()) as T
-    throw await problemOf(again)
+  if (!problem.stepUp || !on.stepUp) throw problem
+  return (await inTurn(problem, on.stepUp, () => send(method, path, body, o))) as T
+}
+
+let before: Promise<unknown> | null = null // whoever is being asked for a proof
+
+/** inTurn has somebody prove who they are, for one call after the other: beside an agent
+ * a proof is good for one of them, elsewhere for all that wait. */
+async function inTurn(problem: Problem, prove: Handler, send: () => Promise<Response>): Promise<unknown> {
+  const others = before
+  const turn = async () => {
+    if (others) {
+      await others.catch(() => {})
+      const answer = await send()
+      if (answer.ok) return answer.json()
+      problem = await problemOf(answer)
+      if (!problem.stepUp) throw problem
+    }
+    if (!(await prove())) throw problem
+    const answer = await send()
+    if (answer.ok) return answer.json()
+    throw await problemOf(answer)
   }
-  throw problem
+  const mine: Promise<unknown> = turn().finally(() => {
+    if (before === mine) before = null
+  })
+  before = mine
+  return mine
 }
 
 export const get = <T>(path: string, o?: Options) => call<T>('GET', path, undefined, o)
