@@ -17,8 +17,9 @@ var (
 )
 
 // Accept signs that an operator knows of the records that are missing by now, as
-// after a restore without them, and gives their numbers. Records that were changed
-// stay a problem: then it accepts none.
+// after a restore without them, and gives their numbers, and those of the records
+// before them that no signature covers. From then on its own covers what stands
+// before. Records that were changed stay a problem: then it accepts none.
 func (l *Log) Accept(ctx context.Context) ([]Gap, error) {
 	v, err := check(ctx, l.store, l.publicKey())
 	switch {
@@ -31,17 +32,21 @@ func (l *Log) Accept(ctx context.Context) ([]Gap, error) {
 	}
 	now := l.opts.Now()
 	var gaps []Gap
-	for from, last := range v.open {
+	for from, h := range v.open {
 		name := acceptedPrefix + strconv.FormatUint(from, 10)
-		h := l.head(Tail{Seq: last.Seq, Hash: last.Hash}, now, name)
+		h = h.Sealed(l.opts.Signer, now, name)
 		if err := l.store.SaveHead(ctx, name, h); err != nil {
 			return gaps, fmt.Errorf("accept missing records: %w", err)
 		}
-		l.opts.Log.Warn("missing audit records were accepted", "from", from, "to", last.Seq)
-		gaps = append(gaps, Gap{From: from, To: last.Seq, At: h.Time})
+		l.opts.Log.Warn("missing audit records were accepted", "from", from, "to", h.Seq, "unproven", h.Unproven)
+		gaps = append(gaps, accepted(from, h))
 	}
 	slices.SortFunc(gaps, func(a, b Gap) int { return cmp.Compare(a.From, b.From) })
 	return gaps, nil
+}
+
+func accepted(from uint64, h Head) Gap {
+	return Gap{From: from, To: h.Seq, At: h.Time, Unproven: h.Unproven}
 }
 
 // onlyMissing reports whether every problem is that of a gap: the gap itself, or a

@@ -78,7 +78,7 @@ func TestChangedRecordsAreNotAccepted(t *testing.T) {
 		},
 		"a head by another key": func(m *memory) {
 			h := Head{Seq: 3, Hash: Hash{1}, Key: newKey(2).Public()}
-			h.Signature = newKey(2).Sign(h.message(acceptedPrefix + "1"))
+			h.Signature = newKey(2).Sign(h.Message(acceptedPrefix + "1"))
 			m.heads[acceptedPrefix+"1"] = h
 			m.rows = slices.Delete(m.rows, 0, 3)
 		},

@@ -1,29 +1,21 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"time"
+
+	"sallyport.dev/sallyport/audit/head"
 )
 
-// A Signer signs heads. vault.Signer is one.
-type Signer interface {
-	Sign(message []byte) []byte
-	Public() ed25519.PublicKey
-}
-
-// A Head says, signed, where the chain stood at a time.
-type Head struct {
-	Seq       uint64    `json:"seq"`
-	Hash      Hash      `json:"hash"`
-	Time      time.Time `json:"time"`
-	Key       []byte    `json:"key,omitempty"`
-	Signature []byte    `json:"signature,omitempty"`
-}
+type (
+	// A Signer signs heads. vault.Signer is one.
+	Signer = head.Signer
+	// A Head says, signed, where the chain stood at a time.
+	Head = head.Head
+)
 
 // The names under which heads are kept.
 const (
@@ -33,34 +25,14 @@ const (
 	// acceptedPrefix and the number of a record: from there to the head records are
 	// missing, and an operator knows why.
 	acceptedPrefix = "accepted "
+	// markPrefix and a slot: what was the latest head, signed as that. Marks prove
+	// the records that no later head reaches, because others are missing between.
+	markPrefix = "mark "
 )
-
-// message is what is signed: the name says what the head is good for, so that an
-// old head cannot pass for a dropped month.
-func (h Head) message(name string) []byte {
-	return fmt.Appendf(nil, "sallyport audit head 1\n%s\n%d\n%s\n%d\n", name, h.Seq, h.Hash, h.Time.UnixMicro())
-}
-
-// verify reports what is wrong with a head; "" if nothing is.
-func (h Head) verify(name string, key ed25519.PublicKey) string {
-	switch {
-	case key == nil:
-		return ""
-	case !bytes.Equal(h.Key, key):
-		return "is signed by another key"
-	case !ed25519.Verify(key, h.message(name), h.Signature):
-		return "has a wrong signature"
-	}
-	return ""
-}
 
 // head signs t.
 func (l *Log) head(t Tail, now time.Time, name string) Head {
-	h := Head{Seq: t.Seq, Hash: t.Hash, Time: now.UTC().Truncate(time.Microsecond)}
-	if s := l.opts.Signer; s != nil {
-		h.Key, h.Signature = s.Public(), s.Sign(h.message(name))
-	}
-	return h
+	return Head{Seq: t.Seq, Hash: t.Hash}.Sealed(l.opts.Signer, now, name)
 }
 
 func (l *Log) publicKey() ed25519.PublicKey {
@@ -75,12 +47,25 @@ func (l *Log) sign(ctx context.Context, now time.Time) {
 	if l.tail.Seq == l.signed.Seq || l.down.Load() != nil {
 		return
 	}
+	l.mark(ctx, now)
 	h := l.head(l.tail, now, latestHead)
 	if err := l.store.SaveHead(ctx, latestHead, h); err != nil {
 		l.opts.Log.Error("the audit head is not signed", "err", err)
 		return
 	}
 	l.signed = h
+}
+
+// mark keeps the head before the latest where head.Slots says so.
+func (l *Log) mark(ctx context.Context, now time.Time) {
+	if key := l.publicKey(); key == nil || l.signed.Verify(latestHead, key) != "" {
+		return // it proves nothing
+	}
+	for _, slot := range head.Slots(l.signed.Time, now) {
+		if err := l.store.SaveHead(ctx, markPrefix+slot, l.signed); err != nil {
+			l.opts.Log.Error("a head that was signed is not kept", "err", err)
+		}
+	}
 }
 
 // checkHead compares the records with the last signed head before new ones cover
@@ -109,7 +94,7 @@ func (l *Log) checkHead(ctx context.Context) error {
 	if found {
 		return nil
 	}
-	if key := l.publicKey(); l.tail.Seq < h.Seq && key != nil && h.verify(latestHead, key) == "" {
+	if key := l.publicKey(); l.tail.Seq < h.Seq && key != nil && h.Verify(latestHead, key) == "" {
 		l.tail.Seq, l.tail.Hash = h.Seq, h.Hash // no number is given twice, and the chain goes on from what was signed
 	}
 	l.opts.Log.Error("audit records are missing or were changed: see audit verify", "signed", h.Seq, "last", l.tail.Seq)

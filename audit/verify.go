@@ -59,7 +59,7 @@ func check(ctx context.Context, store interface {
 	Reader
 }, key ed25519.PublicKey,
 ) (v *verifier, err error) {
-	v = &verifier{key: key, gaps: map[uint64]Head{}, open: map[uint64]Head{}}
+	v = &verifier{key: key, signed: map[uint64]Hash{}, gaps: map[uint64]Head{}, open: map[uint64]Head{}}
 	if v.heads, err = store.LoadHeads(ctx); err != nil {
 		return v, fmt.Errorf("verify audit log: %w", err)
 	}
@@ -76,11 +76,13 @@ type verifier struct {
 	key    ed25519.PublicKey
 	heads  map[string]Head
 	latest Head
+	signed map[uint64]Hash // of records, by the heads
 	gaps   map[uint64]Head // that were accepted, by the first missing record
-	open   map[uint64]Head // that could be: the last missing record, as the chain names it
+	open   map[uint64]Head // that could be: what is to be signed
 	broken []uint64        // of the heads that the records denied at a start
 	next   uint64          // expected Seq
 	prev   Hash            // expected Prev
+	proven uint64          // the last record that a head covers
 	report Report
 }
 
@@ -103,24 +105,38 @@ func (v *verifier) begin() {
 			v.problem(h.Seq, "at a start of the gateway the records did not reach the head that was signed at %s", h.Time.Format(time.RFC3339))
 			continue
 		}
-		if wrong := h.verify(name, v.key); wrong != "" {
+		mark := strings.HasPrefix(name, markPrefix)
+		as := name
+		if mark {
+			as = latestHead
+		}
+		if wrong := h.Verify(as, v.key); wrong != "" {
 			v.problem(h.Seq, "the head %q %s", name, wrong)
 			continue
 		}
 		if from, ok := strings.CutPrefix(name, acceptedPrefix); ok {
 			n, _ := strconv.ParseUint(from, 10, 64)
+			if n > 1 && h.Before == (Hash{}) {
+				continue // of a version that did not sign what stands before
+			}
 			v.gaps[n] = h
-			v.report.Accepted = append(v.report.Accepted, Gap{From: n, To: h.Seq, At: h.Time})
+			v.report.Accepted = append(v.report.Accepted, accepted(n, h))
 		}
 		if month, ok := strings.CutPrefix(name, droppedPrefix); ok {
 			v.report.Dropped = append(v.report.Dropped, month)
 			if h.Seq >= v.next {
-				v.next, v.prev = h.Seq+1, h.Hash
+				v.next, v.prev, v.proven = h.Seq+1, h.Hash, h.Seq
 			}
 		}
 		if name == latestHead {
 			v.latest = h
 			v.report.Signed, v.report.SignedAt = h.Seq, h.Time
+		}
+		if mark || name == latestHead {
+			if old, ok := v.signed[h.Seq]; ok && old != h.Hash {
+				v.problem(h.Seq, "two different records were signed under this number")
+			}
+			v.signed[h.Seq] = h.Hash
 		}
 	}
 }
@@ -135,21 +151,22 @@ func (v *verifier) row(row Row) error {
 		v.report.Months = append(v.report.Months, row.Month)
 	}
 	switch {
-	case row.Seq > v.next && v.gaps[v.next].Seq == row.Seq-1:
-		v.prev = v.gaps[v.next].Hash
 	case row.Seq > v.next:
-		v.problem(v.next, "%d records are missing", row.Seq-v.next)
+		last := Head{Seq: row.Seq - 1}
 		if r, err := record.Decode(row.Body); err == nil {
-			v.open[v.next] = Head{Seq: row.Seq - 1, Hash: r.Prev}
-			v.prev = r.Prev // what is missing says nothing of what is there
+			last.Hash = r.Prev // what is missing says nothing of what is there
 		}
+		v.gap(last, v.next, fmt.Sprintf("%d records are missing", row.Seq-v.next))
 	case row.Seq < v.next:
 		v.problem(row.Seq, "the record stands where %d should", v.next)
 	}
 	v.body(row)
 	hash := Hash(sha256.Sum256(row.Body))
-	if row.Seq == v.latest.Seq && hash != v.latest.Hash {
-		v.problem(row.Seq, "the record is not the one that was signed")
+	if signed, ok := v.signed[row.Seq]; ok {
+		v.proven = row.Seq
+		if hash != signed {
+			v.problem(row.Seq, "the record is not the one that was signed")
+		}
 	}
 	v.report.Last = row.Seq
 	v.next, v.prev = row.Seq+1, hash
@@ -157,6 +174,31 @@ func (v *verifier) row(row Row) error {
 		return errStop
 	}
 	return nil
+}
+
+// gap goes on behind the records from next to last that are missing, which is a
+// problem at number seq unless that was accepted with what stands before them.
+func (v *verifier) gap(last Head, seq uint64, missing string) {
+	from := v.next
+	g, known := v.gaps[from]
+	last.Before = v.prev
+	switch {
+	case known && g.Before != v.prev:
+		v.problem(from-1, "the record is not the one behind which missing ones were accepted")
+	case known && g.Seq == last.Seq:
+		last.Hash = g.Hash
+	default:
+		last.Unproven = g.Unproven
+		if !known && v.proven < from-1 {
+			last.Unproven = v.proven + 1
+		}
+		if doubt := accepted(from, last).Doubt(); doubt != "" {
+			missing += "; " + doubt
+		}
+		v.open[from] = last
+		v.problem(seq, "%s", missing)
+	}
+	v.prev, v.proven = last.Hash, last.Seq
 }
 
 // body checks a row against its own body, and the body against the row before.
@@ -174,12 +216,9 @@ func (v *verifier) body(row Row) {
 
 // end checks that the chain reaches the signed head.
 func (v *verifier) end() {
-	if g, ok := v.gaps[v.next]; ok && g.Seq == v.latest.Seq {
-		return
-	}
-	if v.report.Last < v.latest.Seq && v.next <= v.latest.Seq && len(v.report.Problems) < maxProblems {
-		v.open[v.next] = v.latest
-		v.problem(v.latest.Seq, "%d records at the end are missing: the head signed at %s is not reached", v.latest.Seq-v.next+1, v.latest.Time.Format(time.RFC3339))
+	if h := v.latest; v.report.Last < h.Seq && v.next <= h.Seq && len(v.report.Problems) < maxProblems {
+		v.gap(Head{Seq: h.Seq, Hash: h.Hash}, h.Seq, fmt.Sprintf("%d records at the end are missing: the head signed at %s is not reached",
+			h.Seq-v.next+1, h.Time.Format(time.RFC3339)))
 	}
 	if v.key != nil && v.report.Records > 0 && v.latest.Seq == 0 {
 		v.problem(0, "there is no signed head")

@@ -127,7 +127,7 @@ func TestVerifyDetects(t *testing.T) {
 		}, "wrong signature"},
 		"a head by another key": {func(m *memory) {
 			h := m.heads[latestHead]
-			h.Key, h.Signature = newKey(2).Public(), newKey(2).Sign(h.message(latestHead))
+			h.Key, h.Signature = newKey(2).Public(), newKey(2).Sign(h.Message(latestHead))
 			m.heads[latestHead] = h
 		}, "another key"},
 		"an old head passed off as a dropped month": {func(m *memory) {

@@ -2,7 +2,10 @@
 // nothing itself.
 package report
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A Report is what a check found.
 type Report struct {
@@ -17,7 +20,8 @@ type Report struct {
 	Problems []Problem `json:"problems,omitempty"`
 }
 
-// OK reports whether the log is as it was written, but for what was accepted.
+// OK reports whether the log is as it was written, but for what was accepted, see
+// Gap.Doubt.
 func (r *Report) OK() bool { return len(r.Problems) == 0 }
 
 // A Problem is one thing that is not as it was written.
@@ -31,4 +35,16 @@ type Gap struct {
 	From uint64    `json:"from"`
 	To   uint64    `json:"to"`
 	At   time.Time `json:"at,omitzero"` // it was accepted
+	// Unproven is the first of the records before From that no signature covered
+	// when the gap was accepted; 0 if one covered all of them.
+	Unproven uint64 `json:"unproven,omitempty"`
+}
+
+// Doubt says which records before the gap may have been changed, unseen, before it
+// was accepted; "" if none.
+func (g Gap) Doubt() string {
+	if g.Unproven == 0 {
+		return ""
+	}
+	return fmt.Sprintf("no signature covered the records %d to %d before them", g.Unproven, g.From-1)
 }
