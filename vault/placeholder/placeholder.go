@@ -28,6 +28,10 @@ const (
 // nothing else holds it, and as much as a Matcher looks for.
 const tagLength = scrub.Least
 
+// maxLead is how much before the mark may be a part of a placeholder, in any form: more
+// would push the placeholder itself out of what is told of.
+const maxLead = 32
+
 // A Maker makes placeholders of one gateway. It is safe for concurrent use.
 type Maker struct {
 	key  vault.Secret
@@ -72,7 +76,7 @@ func (m *Maker) place(b []byte) (from, to int, ok bool) {
 	if !ok {
 		return 0, 0, false
 	}
-	for from > 0 && word(b[from-1]) {
+	for least := max(0, from-maxLead); from > least && word(b[from-1]); {
 		from--
 	}
 	return from, to + words(b[to:]), true

@@ -1,5 +1,7 @@
 package placeholder
 
+import "slices"
+
 // A Watch is what is looked for on the way of one agent to one service. Nil looks for
 // nothing.
 type Watch struct {
@@ -51,81 +53,86 @@ func (w *Watch) Raise(token, where string) { w.alarm(Sighting{Token: token, Wher
 type Stream struct {
 	w     *Watch
 	where string
-	tail  []byte
-	seen  bool
-	token []byte // of what was seen, while it may go on
+	tail  []byte   // the last bytes that were looked at, as far as a placeholder may begin there
+	token []byte   // of what was seen, while it may go on
+	told  []string // since the last End
 }
 
-// longest bounds what is read of a placeholder; none that is made is as long.
-const longest = 256
+const (
+	// longest bounds what is read of a placeholder; none that is made is as long.
+	longest = 256
+	// mostTold bounds how many a Stream tells of until its End.
+	mostTold = 8
+)
 
-// Stream begins to look in a place; it raises at most one alarm until its End.
+// Stream begins to look in a place. Until its End it raises one alarm for each
+// placeholder, and no more than a few.
 func (w *Watch) Stream(where string) Stream { return Stream{w: w, where: where} }
 
 // Pass looks at the next piece, which it neither changes nor keeps.
 func (s *Stream) Pass(p []byte) {
-	if s.w == nil || len(p) == 0 {
-		return
+	for s.w != nil && len(p) > 0 && len(s.told) < mostTold {
+		if len(s.token) > 0 {
+			p = s.goOn(p)
+		} else {
+			p = s.look(p)
+		}
 	}
-	if len(s.token) > 0 {
-		s.goOn(p)
-		return
-	}
-	if s.seen {
-		return
-	}
-	reach := s.w.maker.Longest() - 1
-	near := p[:min(len(p), reach)]
-	s.look(append(s.tail, near...), p[len(near):]) // what stands across the seam
-	if len(p) > len(near) {
-		s.look(p, nil)
-	}
-	if len(p) >= reach {
-		s.tail = append(s.tail[:0], p[len(p)-reach:]...)
-		return
-	}
-	s.tail = append(s.tail, p...)
-	s.tail = s.tail[max(0, len(s.tail)-reach):]
 }
 
 // End says that what was looked at is whole: what may come is something else.
 func (s *Stream) End() {
 	s.raise()
-	if s.seen {
-		s.seen, s.tail = false, s.tail[:0]
-	}
+	s.told = s.told[:0]
 }
 
-// look looks at b, behind which rest stands.
-func (s *Stream) look(b, rest []byte) {
-	if s.seen {
-		return
+// look looks at p up to the first placeholder, and gives what stands behind it.
+func (s *Stream) look(p []byte) (rest []byte) {
+	reach := s.w.maker.Longest() - 1
+	near := p[:min(len(p), reach)]
+	seam := append(s.tail, near...)
+	from, to, ok := s.w.maker.place(seam)
+	if ok {
+		s.see(seam[from:to], to < len(seam))
+		to -= len(s.tail)
+	} else if len(p) > len(near) {
+		if from, to, ok = s.w.maker.place(p); ok {
+			s.see(p[from:to], to < len(p))
+		}
 	}
-	from, to, ok := s.w.maker.place(b)
-	if !ok {
-		return
+	if ok {
+		s.tail = s.tail[:0]
+		return p[to:]
 	}
-	s.seen, s.token = true, append(s.token, b[from:to]...)
-	if to < len(b) {
+	if len(p) >= reach {
+		seam = p
+	}
+	s.tail = append(s.tail[:0], seam[max(0, len(seam)-reach):]...)
+	return nil
+}
+
+// see takes a placeholder, or what came of it.
+func (s *Stream) see(token []byte, whole bool) {
+	if s.token = append(s.token, token...); whole {
 		s.raise()
-		return
 	}
-	s.goOn(rest)
 }
 
 // goOn reads more of a placeholder that was seen: its end says whose it is.
-func (s *Stream) goOn(p []byte) {
-	n := words(p)
+func (s *Stream) goOn(p []byte) (rest []byte) {
+	n := min(words(p), max(0, longest-len(s.token)))
 	s.token = append(s.token, p[:n]...)
 	if n < len(p) || len(s.token) >= longest {
 		s.raise()
 	}
+	return p[n:]
 }
 
-// raise tells of what was seen.
+// raise tells of what was seen, unless it was told of.
 func (s *Stream) raise() {
-	if len(s.token) > 0 {
-		s.w.Raise(string(s.token[:min(len(s.token), longest)]), s.where)
-		s.token = s.token[:0]
+	token := string(s.token[:min(len(s.token), longest)])
+	if s.token = s.token[:0]; token != "" && !slices.Contains(s.told, token) {
+		s.told = append(s.told, token)
+		s.w.Raise(token, s.where)
 	}
 }
