@@ -54,10 +54,13 @@ func (s *sender) Read(p []byte) (int, error) {
 	}
 	n, err := s.src.Read(p)
 	good, bad := s.frames(p[:n])
-	if s.err = err; bad != nil {
-		s.err = bad
+	if bad != nil {
+		err = bad
 	}
-	return good, s.err
+	if !passes(err) {
+		s.err = err
+	}
+	return good, err
 }
 
 // frames takes bytes as they come, and gives how many are good.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -94,6 +95,50 @@ func TestNothingOfAnAgentWaits(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A read whose time is over is tried again, wherever in a frame it stopped, and nothing
+// that is held back is given out for it.
+func TestATimeoutEndsNothing(t *testing.T) {
+	for name, side := range map[string]struct {
+		over func(net.Conn) net.Conn
+		sent string
+		want string
+	}{
+		"an agent":           {func(c net.Conn) net.Conn { return Sent(c, func(Piece) {}) }, masked(text, "hello"), masked(text, "hello")},
+		"an origin":          {func(c net.Conn) net.Conn { return Received(c, func(Piece) {}) }, framed(text, "hello"), framed(text, "hello")},
+		"an origin's secret": {func(c net.Conn) net.Conn { return Conn(c, finder()) }, framed(text, "a "+secret+" b"), framed(text, "a "+strings.Repeat("*", len(secret))+" b")},
+	} {
+		c, got := side.over(&halting{b: []byte(side.sent)}), []byte(nil)
+		var err error
+		for i := 0; !errors.Is(err, io.EOF) && i < 1000; i++ {
+			buf := make([]byte, 100)
+			var n int
+			n, err = c.Read(buf)
+			got = append(got, buf[:n]...)
+		}
+		if string(got) != side.want || !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, side.want)
+		}
+	}
+}
+
+// halting gives b byte by byte; before each the time is over once.
+type halting struct {
+	net.Conn
+	b    []byte
+	over bool
+}
+
+func (h *halting) Read(p []byte) (int, error) {
+	if h.over = !h.over; h.over {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n := copy(p[:1], h.b)
+	if h.b = h.b[n:]; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // FuzzSent holds that what passes is what came, and that the way in which it came makes

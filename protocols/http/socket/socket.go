@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 
 	"sallyport.dev/sallyport/vault/scrub"
 )
@@ -54,6 +55,12 @@ func (r *Reader) Read(p []byte) (int, error) {
 		if bad := r.frames(p[:n]); bad != nil {
 			err = bad
 		}
+		if passes(err) {
+			if r.ready = r.room; len(r.ready) == 0 {
+				return 0, err
+			}
+			break
+		}
 		if r.err = err; err != nil && r.now != nil && r.left > 0 {
 			r.room = append(r.room, r.now.Next(r.used(), nil, true)...)
 		}
@@ -97,6 +104,10 @@ func (r *Reader) begin() error {
 	}
 	return nil
 }
+
+// passes reports whether a read that failed may be tried again: its time was over, and
+// all that was read before still holds.
+func passes(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // Conn is c, read without the values that used finds.
 func Conn(c net.Conn, used func() *scrub.Matcher) net.Conn { return &conn{c, NewReader(c, used)} }
