@@ -106,6 +106,20 @@ test('a condition is narrowed down', () => {
     ['', 'agent.tags', 'ci', 'contains(agent.tags, "ci")'],
     ['contains(agent.tags, "ci")', 'agent.tags', 'x', 'contains(agent.tags, "ci") || contains(agent.tags, "x")'],
     ['', 'agent.name', '${a}"', 'agent.name == "$${a}\\""'],
+    ['agent.name == "$${a}\\""', 'agent.name', 'b', 'contains(["$${a}\\"", "b"], agent.name)'],
+    ['x &&\n agent.name == "a && b"', 'agent.name', 'b', 'x &&\n contains(["a && b", "b"], agent.name)'],
+    // What only holds the comparison stays as it is: it may mean the opposite, or another fact.
+    ['!(agent.name == "a")', 'agent.name', 'b', '!(agent.name == "a") && agent.name == "b"'],
+    ['!contains(["a"], agent.name)', 'agent.name', 'b', '!contains(["a"], agent.name) && agent.name == "b"'],
+    ['user_agent.name == "x"', 'agent.name', 'b', 'user_agent.name == "x" && agent.name == "b"'],
+    ['http.json.agent.name == "x"', 'agent.name', 'b', 'http.json.agent.name == "x" && agent.name == "b"'],
+    ['http.json.note == "agent.name == \\"a\\""', 'agent.name', 'b', 'http.json.note == "agent.name == \\"a\\"" && agent.name == "b"'],
+    ['agent.name == "a" == false', 'agent.name', 'b', 'agent.name == "a" == false && agent.name == "b"'],
+    ['agent.name == "a" || x', 'agent.name', 'b', '(agent.name == "a" || x) && agent.name == "b"'],
+    ['x ? y : agent.name == "a"', 'agent.name', 'b', '(x ? y : agent.name == "a") && agent.name == "b"'],
+    ['"${agent.name == "a"}" == "true" && agent.name == "a"', 'agent.name', 'b', '"${agent.name == "a"}" == "true" && agent.name == "a" && agent.name == "b"'],
+    ['x # and no more', 'agent.name', 'b', '(x # and no more\n) && agent.name == "b"'],
+    ['contains(agent.tags, "ci") && false', 'agent.tags', 'b', 'contains(agent.tags, "ci") && false && contains(agent.tags, "b")'],
   ]
   for (const [was, fact, value, want] of rows) assert.equal(onlyFor(was, fact, value), want)
 })

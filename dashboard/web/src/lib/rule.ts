@@ -202,15 +202,47 @@ export function onlyFor(condition: string, fact: 'agent.name' | 'agent.user' | '
     if (has) return `${now} || contains(${fact}, ${q})`
     return join(now, `contains(${fact}, ${q})`)
   }
-  const one = new RegExp(`${name} == (${str})`).exec(now)
-  if (one) return now.slice(0, one.index) + `contains([${one[1]}, ${q}], ${fact})` + now.slice(one.index + one[0].length)
-  const some = new RegExp(`contains\\(\\[((?:${str}(?:, )?)+)\\], ${name}\\)`).exec(now)
-  if (some) return now.slice(0, some.index) + `contains([${some[1]}, ${q}], ${fact})` + now.slice(some.index + some[0].length)
+  const alike = new RegExp(`^(?:${name} == (${str})|contains\\(\\[(${str}(?:, ${str})*)\\], ${name}\\))$`)
+  for (const [from, to] of conjuncts(now)) {
+    const m = alike.exec(now.slice(from, to))
+    if (m) return now.slice(0, from) + `contains([${m[1] ?? m[2]}, ${q}], ${fact})` + now.slice(to)
+  }
   return join(now, `${fact} == ${q}`)
+}
+
+/** conjuncts are the places of the parts of a condition that must all hold; none where
+ * what must hold is not that plain: a part of a negation or of a choice is no such one. */
+function conjuncts(text: string): [number, number][] {
+  const places: [number, number][] = []
+  let begin = 0
+  const part = (end: number) => {
+    const inside = text.slice(begin, end)
+    const from = begin + inside.length - inside.trimStart().length
+    places.push([from, begin + inside.trimEnd().length])
+  }
+  if (/[$%]\{/.test(text.replace(/\$\$\{|%%\{/g, '')) || text.includes('<<')) return [] // strings with code in them
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!
+    const two = text.slice(i, i + 2)
+    if (c === '"') {
+      for (i++; i < text.length && text[i] !== '"'; i++) if (text[i] === '\\') i++
+    } else if (c === '#' || two === '//' || two === '/*') return []
+    else if ('([{'.includes(c)) depth++
+    else if (')]}'.includes(c)) depth--
+    else if (depth === 0 && (c === '?' || two === '||')) return []
+    else if (depth === 0 && two === '&&') {
+      part(i)
+      begin = ++i + 1
+    }
+  }
+  part(text.length)
+  return places
 }
 
 function join(now: string, more: string): string {
   if (now === '') return more
+  if (/#|\/\/|\/\*/.test(now)) return `(${now}\n) && ${more}` // a comment may end it
   return `${/\|\||\?/.test(now) ? `(${now})` : now} && ${more}`
 }
 
