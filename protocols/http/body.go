@@ -31,9 +31,9 @@ func (t *transfer) pump(src io.Reader, chunked bool) {
 }
 
 func (t *transfer) copyBody(src io.Reader, chunked bool) error {
-	buf := t.takeBuffer()
-	defer t.giveBuffer(buf)
-	room := buf[origin.ChunkBefore : copyBuffer-origin.ChunkAfter]
+	buf := t.site.p.copies.Take()
+	defer t.site.p.copies.Give(buf)
+	room := buf[origin.ChunkBefore : origin.CopySize-origin.ChunkAfter]
 	var until time.Time
 	start, got := time.Now(), int64(0)
 	for {
@@ -125,12 +125,3 @@ func (t *transfer) stopBody() error {
 	}
 	return t.bodyErr
 }
-
-func (t *transfer) takeBuffer() *[copyBuffer]byte {
-	if b, ok := t.site.p.copies.Get().(*[copyBuffer]byte); ok {
-		return b
-	}
-	return new([copyBuffer]byte)
-}
-
-func (t *transfer) giveBuffer(b *[copyBuffer]byte) { t.site.p.copies.Put(b) }

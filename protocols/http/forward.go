@@ -21,7 +21,6 @@ import (
 )
 
 const (
-	copyBuffer = 32 << 10
 	smallBody  = 8 << 10 // leaves with the head
 	bodyIdle   = 2 * time.Minute
 	bodyFloor  = 1 << 10          // bytes a second of a body of stated size

@@ -8,7 +8,6 @@ package http
 import (
 	"crypto/tls"
 	"log/slog"
-	"sync"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
@@ -39,7 +38,7 @@ type Protocol struct {
 	held    room.Holdings
 	stashed room.Holdings // on the disk
 	open    room.Openings
-	copies  sync.Pool // *[copyBuffer]byte, while a body flows
+	copies  origin.Copies
 	heads   origin.Heads
 	prices  *price.Table
 

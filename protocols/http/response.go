@@ -127,8 +127,8 @@ func (t *transfer) bodySoonSent() bool {
 }
 
 func (t *transfer) relayBody(resp *http.Response) error {
-	buf := t.takeBuffer()
-	defer t.giveBuffer(buf)
+	buf := t.site.p.copies.Take()
+	defer t.site.p.copies.Give(buf)
 	events := strings.HasPrefix(ask.MediaType(resp.Header), "text/event-stream")
 	left := resp.ContentLength
 	if left < 0 && t.l.Waiting() == 0 {

@@ -11,8 +11,6 @@ import (
 	"sallyport.dev/sallyport/protocols/http/mark"
 	"sallyport.dev/sallyport/protocols/http/normal"
 	"sallyport.dev/sallyport/protocols/http/origin"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // switched hands the connection over after a WebSocket handshake that was asked
@@ -37,15 +35,7 @@ func (t *transfer) switched(ctx context.Context, resp *http.Response) error {
 	t.leak.Fields(resp.Header)
 	t.reply.Head(resp.Header)
 	t.reply.End(nil)
-	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
-	for name, values := range resp.Header {
-		for _, v := range values {
-			if httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(v) {
-				b = origin.AppendField(b, name, v)
-			}
-		}
-	}
-	if _, err := conn.Write(append(b, "\r\n"...)); err != nil {
+	if _, err := conn.Write(origin.Switched(resp.Header)); err != nil {
 		return fmt.Errorf("to the agent: %w", err)
 	}
 	t.res.Received -= int64(t.l.Waiting()) // the relay counts them

@@ -1,8 +1,11 @@
 package origin
 
 import (
+	"net/http"
 	"strconv"
 	"sync"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Sizes of the buffers for heads.
@@ -36,6 +39,20 @@ func AppendField(b []byte, name, value string) []byte {
 	b = append(b, name...)
 	b = append(b, ": "...)
 	b = append(b, value...)
+	return append(b, "\r\n"...)
+}
+
+// Switched is the head of an answer that hands a connection over to a WebSocket, with
+// what of the fields may stand in one.
+func Switched(h http.Header) []byte {
+	b := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
+	for name, values := range h {
+		for _, v := range values {
+			if httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(v) {
+				b = AppendField(b, name, v)
+			}
+		}
+	}
 	return append(b, "\r\n"...)
 }
 
