@@ -23,6 +23,7 @@ const (
 	noText   = "it is no text"
 	charset  = "its character set is none that is read here"
 	columns  = "its values stand in columns, away from their names"
+	dumped   = "it is a dump of a database, whose values stand away from their names"
 	named    = "it names what may be a secret"
 	unpacked = "its coding cannot be undone"
 )
@@ -148,34 +149,71 @@ func (b *Beginning) text(text string, whole bool) (names bool) {
 	return l.named || l.hidden
 }
 
-// lines keeps a stream of events or of documents, one a line. A document that goes
-// over several lines of an event is taken for text.
+// lines keeps a stream of events or of documents, one a line. The lines of data of an
+// event are one document, where they are one.
 func (b *Beginning) lines(text string, whole bool) {
 	var l liner
 	s := survey{lines: true}
-	for line := range strings.Lines(text) {
-		document, end := strings.TrimRight(line, "\r\n"), ""
-		cut := !whole && !strings.HasSuffix(line, "\n")
-		end = line[len(document):]
-		field := ""
-		if i := strings.IndexAny(document, "{["); i >= 0 && strings.TrimSpace(strings.Trim(document[:i], "\x1e")) == "" {
-			field, document = document[:i], document[i:]
-		} else if rest, ok := strings.CutPrefix(document, "data:"); ok && looksLikeJSON([]byte(rest)) {
-			field, document = "data:", rest
+	text = lined(text)
+	for text != "" {
+		var field string
+		line, rest := text, ""
+		if strings.HasPrefix(text, data) {
+			line, rest = event(text)
+		} else if i := strings.IndexByte(text, '\n'); i >= 0 {
+			line, rest = text[:i+1], text[i+1:]
 		}
-		if looksLikeJSON([]byte(document)) {
-			if masked, hidden, ok := maskPart([]byte(document), !cut, &s); ok {
-				l.put(field+masked+end, hidden)
-				continue
-			}
+		text = rest
+		cut := !whole && text == "" && !strings.HasSuffix(line, "\n")
+		if strings.HasPrefix(line, data) {
+			field = data
+		} else if i := strings.IndexAny(line, "{["); i >= 0 && strings.TrimSpace(strings.Trim(line[:i], "\x1e")) == "" {
+			field = line[:i]
 		}
-		if cut {
-			line = wholeWords(line)
-		}
-		l.add(line)
+		b.piece(&l, &s, field, line, cut)
 	}
-	if b.Text, b.Hidden = l.text(); s.table(whole) {
+	if b.Text, b.Hidden = l.text(); l.why != "" {
+		b.untold(l.why)
+	} else if s.table(whole) {
 		b.untold(columns)
+	}
+}
+
+const data = "data:"
+
+// event cuts the lines of data off that text begins with.
+func event(text string) (lines, rest string) {
+	rest = text
+	for strings.HasPrefix(rest, data) {
+		_, rest, _ = strings.Cut(rest, "\n")
+	}
+	return text[:len(text)-len(rest)], rest
+}
+
+// piece keeps a document that stands in some lines behind field, or their text.
+func (b *Beginning) piece(l *liner, s *survey, field, lines string, cut bool) {
+	document := strings.TrimRight(lines, "\r\n")
+	end := lines[len(document):]
+	if document = strings.TrimPrefix(document, field); field == data {
+		document = strings.ReplaceAll(document, "\n"+data, "\n")
+	}
+	if looksLikeJSON([]byte(document)) {
+		if masked, hidden, ok := maskPart([]byte(document), !cut, s); ok {
+			if field == data {
+				masked = strings.ReplaceAll(masked, "\n", "\n"+data)
+			}
+			l.put(field+masked+end, hidden)
+			return
+		}
+	}
+	if field != data {
+		field, document = "", field+document
+	}
+	if document += end; cut {
+		document = wholeWords(document)
+	}
+	for line := range strings.Lines(document) {
+		l.addTo(field, line)
 	}
 }
 

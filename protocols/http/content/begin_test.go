@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/andybalholm/brotli"
@@ -68,7 +69,10 @@ func TestBegin(t *testing.T) {
 		{"columns as lines of documents", "application/x-ndjson", "[\"user\",\"password\"]\n[\"bob\",\"hunter2\"]\n", true, "!" + columns, false},
 		{"events", "text/event-stream", "event: message\ndata: {\"token\":\"x\",\"n\":1}\n\n: beat\ndata: [DONE]\n\n", true, "event: message\ndata: {\"token\":\"[hidden]\",\"n\":1}\n\n: beat\ndata: [DONE]\n\n", true},
 		{"events, cut", "text/event-stream", "data: {\"n\":1}\n\ndata: {\"n\":2,\"t\":\"some wor", false, "data: {\"n\":1}\n\ndata: {\"n\":2,\"t\":\"some ", false},
-		{"an event over lines", "text/event-stream", "data: {\ndata: \"token\": \"x\"\ndata: }\n\n", true, "data: {\ndata: \"token[hidden]\ndata: }\n\n", true},
+		{"an event over lines", "text/event-stream", "data: {\ndata: \"token\": \"x\"\ndata: }\n\n", true, "data: {\ndata: \"token\": \"[hidden]\"\ndata: }\n\n", true},
+		{"an event of lines of text", "text/event-stream", "data: password:\ndata: hunter2\ndata: b\n\ndata: c\n\n", true, "data: password:\ndata: [hidden]\ndata: b\n\ndata: c\n\n", true},
+		{"an event over lines, with a name below", "text/event-stream", "data: {\"value\": \"hunter2\",\ndata: \"name\": \"password\"}\n\n", true, "data: {\"value\": \"[hidden]\",\ndata: \"name\": \"password\"}\n\n", true},
+		{"an event over lines, cut", "text/event-stream", "data: {\"n\": 1,\ndata: \"token\": \"hunter2 hunter2", false, "data: {\"n\": 1,\ndata: \"token\": ", false},
 
 		{"text", "text/plain", "All is well.\r\nYour session has expired, log in again\n", true, "All is well.\r\nYour session has expired, log in again\n", false},
 		{"a word of two", "text/plain", "Invalid token", true, "Invalid token", false},
@@ -82,6 +86,28 @@ func TestBegin(t *testing.T) {
 		{"a private key", "text/plain", "x\n-----BEGIN PRIVATE KEY-----\nMIIE\nabc\n-----END PRIVATE KEY-----\ny\n", true, "x\n[hidden]\n[hidden]\n[hidden]\n[hidden]\ny\n", true},
 		{"a URL with a password", "text/plain", "see postgres://bo:hunter2@db/app", true, "[hidden]", true},
 		{"an escaped address", "text/plain", "see /login?n=%70assword%3Dhunter2 now\n", true, "see /login?n=[hidden]\n", true},
+		{"columns between commas", "text/plain", "user,password\nbob,hunter1\nalice,hunter2", true, "!" + columns, false},
+		{"columns between semicolons", "text/plain", "all users\n\nuser;password\nbob;hunter1\n", true, "!" + columns, false},
+		{"lines that end otherwise", "text/plain", "a: b\rpassword:\rhunter2\rc: d\r", true, "a: b\npassword:\n[hidden]\nc: d\n", true},
+		{"events whose lines end otherwise", "text/event-stream", "data: {\"token\":\rdata: \"hunter2\"}\r\rdata: x\r", true, "data: {\"token\":\ndata: \"[hidden]\"}\n\ndata: x\n", true},
+		{"columns, cut", "text/plain", "id,user,password,x\n1,hunter2 hunter", false, "!" + columns, false},
+		{"columns between spaces", "text/plain", "user password\nbob hunter1\nalice hunter2\n", true, "user password\n[hidden]\n[hidden]\n", true},
+		{"columns between spaces, cut", "text/plain", "user password shell\nbob hunter1 /bin", false, "user password shell\n[hidden]", true},
+		{"a sentence with a comma", "text/plain", "Bad token, log in again.\nYes, again.\n", true, "Bad token, log in again.\nYes, again.\n", false},
+		{"one column", "text/plain", "password\nhunter1\nhunter2\n\nbye\n", true, "password\n[hidden]\n[hidden]\n\nbye\n", true},
+		{"one column, underlined", "text/plain", "Password\n--------\nhunter2\n", true, "Password\n--------\n[hidden]\n", true},
+		{"a name of two words above", "text/plain", "Your API token\n\nhunter2\nbye\n", true, "Your API token\n\n[hidden]\nbye\n", true},
+		{"a dump", "text/plain", "-- of users\nINSERT INTO users (name, password) VALUES\n('bob','hunter1');\n", true, "!" + dumped, false},
+		{"a dump by copy", "application/yaml", "COPY public.users (name, password) FROM stdin;\nbob\thunter1\n", true, "!" + dumped, false},
+		{"a dump in a document", document, `{"q":"INSERT INTO users VALUES ('hunter2')"}`, true, `{"q":"[hidden]"}`, true},
+		{"a list of YAML", "application/yaml", "passwords:\n- hunter1\n- hunter2\nnext: 1\n", true, "passwords:\n[hidden]\n[hidden]\nnext: 1\n", true},
+		{"objects of YAML", "application/yaml", "api_keys:\n- id: 1\n  value: hunter1\n- id: 2\n  value: hunter2\nnext: 1\n", true, "api_keys:\n[hidden]\n  [hidden]\n[hidden]\n  [hidden]\nnext: 1\n", true},
+		{"a list of TOML", "application/toml", "passwords = [\n\"hunter1\",\n\"hunter2\",\n]\nnext = 1\n", true, "passwords = [\n[hidden]\n[hidden]\n[hidden]\nnext = 1\n", true},
+		{"a list that begins with its name", "application/toml", "passwords = [\"hunter0\",\n\"hunter1\"\n]\nnext = 1\n", true, "passwords[hidden]\n[hidden]\n[hidden]\nnext = 1\n", true},
+		{"a line that goes on", "text/plain", "export PASSWORD=\\\nhunter2\\\nhunter3\nA=1\n", true, "export PASSWORD=\\\n[hidden]\n[hidden]\nA=1\n", true},
+		{"a text over lines", "application/toml", "password = \"\"\"\nhunter1\n\nhunter2\n\"\"\"\nnext = 1\n", true, "password = \"\"\"\n[hidden]\n[hidden]\n[hidden]\n[hidden]\nnext = 1\n", true},
+		{"a document of a shell", "text/plain", "TOKEN=$(cat <<EOF\nhunter1\n\nhunter2\nEOF\n)\nA=1\n", true, "TOKEN[hidden]\n[hidden]\n[hidden]\n[hidden]\n[hidden]\n[hidden]\nA=1\n", true},
+		{"a value that is folded", "application/yaml", "token: hunter1\n  hunter2\nnext: 1\n", true, "token[hidden]\n  [hidden]\nnext: 1\n", true},
 		{"what is too long for a word", "text/plain", "blob " + strings.Repeat("x", 65) + " end", true, "blob [hidden]", true},
 		{"text, cut inside of a marked one", "text/plain", "use " + marked[:15], false, "use ", false},
 
@@ -113,6 +139,30 @@ func TestBegin(t *testing.T) {
 				t.Errorf("a secret is kept: %q", b.Text)
 			}
 		})
+	}
+}
+
+// T50: no answer takes long to be looked at, and what is kept grows no more than that
+// every second byte of it becomes Masked.
+func TestT50_LookingIsBounded(t *testing.T) {
+	const most = 64 << 10
+	for _, piece := range []string{
+		"=", "=%", "a=%3D", "token ", "Token a ", "token=", "token:", "token\n", "\"", "%25", "[", "{\"value\":", "{\"name\":[", `\"`, "a,\n", "data:\n", "data: {\n", "password:\n-\n",
+		"://:@", "eyJ.", "<<", "(", "1,", `"",`, `{"value":1},`, "x\n", "token;", "insert into;", "\r", "bearer.", "key=1&", "key&",
+	} {
+		for _, front := range []string{"", "{\"key\":[", "[\""} {
+			text := []byte(front + strings.Repeat(piece, most/len(piece)))
+			for i, typ := range []string{document, "text/plain", "text/event-stream"} {
+				began := time.Now()
+				b := Begin([]string{typ}, text, i != 1)
+				if d := time.Since(began); d > 10*time.Second {
+					t.Errorf("%q, %q, %s: %v", front, piece, typ, d)
+				}
+				if len(b.Text) > 6*len(text) {
+					t.Errorf("%q, %q, %s: %d bytes of %d", front, piece, typ, len(b.Text), len(text))
+				}
+			}
+		}
 	}
 }
 
@@ -177,6 +227,7 @@ func FuzzBegin(f *testing.F) {
 	f.Add("text/plain", true, "a: b\n  c\nNAME  TOKEN\n")
 	f.Add("text/html", true, "<a href=x>y</a>")
 	f.Add(form, false, "a=1&b=2")
+	f.Add("text/0", false, "\v")
 	f.Fuzz(func(t *testing.T, typ string, whole bool, body string) {
 		const value = "hunter2-correct-horse"
 		const marked = "ghp_0123456789abcdefghijABCDEFGHIJ012345"

@@ -21,10 +21,6 @@ type Kept struct {
 	Hidden bool   `json:"hidden,omitempty"` // Masked stands in place of some values
 }
 
-// Withheld reports whether none of the body is there, although the record has some:
-// it is not for who judges the action again.
-func (k *Kept) Withheld() bool { return k.Hidden && k.Text == "" }
-
 // Masked stands in a kept body in place of a value that may be a secret.
 const Masked = "[hidden]"
 

@@ -30,7 +30,7 @@ func parameters(s string, field bool, depth int) (kept string, first int) {
 			name := nameBefore(s, i)
 			if secretParameter(name) {
 				to = valueEnd(s, from, c)
-			} else if end := valueEnd(s, from, '='); c == '=' && depth > 0 && escapedSecret(s[from:end], field, depth) {
+			} else if end := from + until(s[from:], "=?&;#<>\"' \r\n"); c == '=' && depth > 0 && escapedSecret(s[from:end], field, depth) {
 				to = end
 			}
 		case wordByte(c) && (i == 0 || !wordByte(s[i-1])):
@@ -82,10 +82,7 @@ func valueEnd(s string, from int, sign byte) int {
 	case sign == ':':
 		ends = "\r\n"
 	}
-	if i := strings.IndexAny(rest, ends); i >= 0 {
-		return from + i
-	}
-	return len(s)
+	return from + until(rest, ends)
 }
 
 // escapedSecret reports whether a value, with its escapes undone, holds a secret.
@@ -118,12 +115,17 @@ func scheme(s string, i int, field bool) (from, to int) {
 		return 0, 0
 	}
 	from = len(s) - len(rest)
-	if to = from + strings.IndexAny(rest+"\n", ",;<>\"'\r\n"); field {
-		return from, to
-	}
-	word, _, _ := strings.Cut(s[from:to], " ")
-	if len(word) < 20 && !strings.ContainsAny(word, "0123456789=+/_") && (word == "" || strings.ToLower(word[1:]) == word[1:]) {
+	word := rest[:until(rest, " ,;<>\"'\r\n")]
+	if !field && len(word) < 20 && !strings.ContainsAny(word, "0123456789=+/_") && (word == "" || strings.ToLower(word[1:]) == word[1:]) {
 		return 0, 0
 	}
-	return from, to
+	return from, from + until(rest, ",;<>\"'\r\n")
+}
+
+// until gives how much of s comes before any of these ends.
+func until(s, ends string) int {
+	if i := strings.IndexAny(s, ends); i >= 0 {
+		return i
+	}
+	return len(s)
 }
