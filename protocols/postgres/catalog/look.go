@@ -118,8 +118,7 @@ func (l *look) ask(ctx context.Context, up protocols.Upstream, r *rows.Source) e
 		if user != login.User {
 			return errors.New("the service has another account by now")
 		}
-		login.Password = password
-		login.Words = func(text string) string { return cred.Used().MaskString(text) }
+		login.Password, login.Words = password, func(text string) string { return cred.Used().MaskString(text) }
 	}
 	if _, err := upstream.Start(ctx, link.Conn, link.Stream, login); err != nil {
 		return errors.New(cred.Used().MaskString(err.Error())) // a server may quote the password

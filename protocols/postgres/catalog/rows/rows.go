@@ -31,10 +31,9 @@ var ErrSaid = errors.New("the server says")
 
 // A Source asks a server one text after the other.
 type Source struct {
-	Conn net.Conn
-	In   *wire.Stream // of Conn
-	// Words takes secrets out of what the server says; nil: there are none.
-	Words func(string) string
+	Conn  net.Conn
+	In    *wire.Stream        // of Conn
+	Words func(string) string // takes secrets out of what the server says; nil: there are none
 
 	Rows, Bytes int    // that came so far
 	Tag         string // how the last statement ended: "UPDATE 3"
