@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/audit"
-	"sallyport.dev/sallyport/audit/query"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/dashboard/sight"
 )
@@ -110,7 +109,7 @@ func group(records []audit.Record, live map[string]string) []*Session {
 		}
 		s.From = r.Time
 		s.Actions++
-		if query.Asked(r) {
+		if len(r.Asks) > 0 || r.Verdict == "ask" {
 			s.Asked++
 		}
 		switch {

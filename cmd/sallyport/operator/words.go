@@ -9,7 +9,12 @@ import (
 // inWords says what a deed is, as the pages do; ok is false where they know no word
 // for it.
 func inWords(e deeds.Entry) (words string, ok bool) {
-	words, ok = map[string]string{
+	words, ok = known()[e.What]
+	return words, ok
+}
+
+func known() map[string]string {
+	return map[string]string{
 		"POST /api/v1/agents":                           "enrolled an agent",
 		"DELETE /api/v1/agents/{name}":                  "revoked an agent",
 		"POST /api/v1/agents/{name}/freeze":             "froze an agent",
@@ -66,8 +71,7 @@ func inWords(e deeds.Entry) (words string, ok bool) {
 		"connect":                                       "connected an account",
 		"POST /api/v1/tokens":                           "made an API token",
 		"DELETE /api/v1/tokens/{name}":                  "ended an API token",
-	}[e.What]
-	return words, ok
+	}
 }
 
 // tried says what somebody wanted to do who was refused, of the words for a deed.
