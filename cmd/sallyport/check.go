@@ -32,6 +32,22 @@ func (r *root) load(cmd *cobra.Command) (*policy.Policy, error) {
 	return p, err
 }
 
+// find takes the configuration of the gateway that runs, as far as it is on this
+// machine, where none was named and none stands where it should.
+func (r *root) find(cmd *cobra.Command) {
+	if cmd.Flags().Changed("config") || r.HasConfig() == nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(cmd.Context(), inquiry)
+	defer stop()
+	var s dashboard.Status
+	if r.Client().Call(ctx, http.MethodGet, "/api/v1/status", nil, &s) != nil || !same(s.Config, s.Config) {
+		return // which load says
+	}
+	r.Config = s.Config
+	cli.Say(cmd, "By %s, the configuration of the gateway that runs.", s.Config)
+}
+
 // loadFrom is load of a configuration that stands elsewhere.
 func (r *root) loadFrom(cmd *cobra.Command, path string) (*policy.Policy, error) {
 	other := root{Env: r.Env}

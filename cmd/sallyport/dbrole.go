@@ -29,6 +29,7 @@ func (r *root) dbRoleCommand() *cobra.Command {
 		Example: "  sallyport db-role app_db -c ./gateway | psql -h 10.4.0.12 postgres",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			r.find(cmd)
 			p, err := r.load(cmd)
 			if err != nil {
 				return err
@@ -49,7 +50,7 @@ func (r *root) dbRoleCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.User, "user", "", "`NAME` of the account (default: the one in the service's auth)")
 	cmd.Flags().StringSliceVar(&o.Databases, "database", nil, "`DATABASE` it may connect to (default: the service's databases)")
 	cmd.Flags().StringSliceVar(&o.Schemas, "schema", nil, "`SCHEMA` whose tables it may use (default: every one)")
-	cmd.Flags().IntVar(&o.Connections, "connections", connections, "sessions of all agents together, unless the service states max_connections")
+	cmd.Flags().IntVar(&o.Connections, "connections", connections, "`N` sessions of all agents together, unless the service states max_connections")
 	cmd.Flags().BoolVar(&o.KeepPublic, "keep-public", false, "leave alone what every role may do: temporary tables, large objects, CREATE in public")
 	return cmd
 }

@@ -227,7 +227,7 @@ func TestSuggest(t *testing.T) {
 	}
 	write(t, path, []byte(clear(observed)))
 	r := d.ok("suggest", "laptop", "-c", path)
-	want := `# From 5 actions: 1 need no rule, 4 are allowed by the rules below, 0 by none.
+	want := `# From 5 actions: 1 needs no rule, 4 are allowed by the rules below, 0 by none.
 
 # From 3 actions.
 rule "laptop may write shop" {

@@ -26,6 +26,7 @@ func (r *root) explainCommand() *cobra.Command {
 			if !strings.ContainsAny(args[0], " /") && h.Service == "" {
 				return r.explainRecorded(cmd, args[0])
 			}
+			r.find(cmd)
 			p, err := r.load(cmd)
 			if err != nil {
 				return err

@@ -58,7 +58,7 @@ func newRoot() *cobra.Command {
 	flags.StringVar(&r.Gateway, "gateway", "", "gateway to talk to, by `SOCKET|URL`; an URL takes $SALLYPORT_TOKEN\n(default: $SALLYPORT_URL, else admin.sock in the state directory)")
 	flags.BoolVar(&r.JSON, "json", false, "print data, and errors, as JSON")
 	r.group(cmd, "Start:", r.demoCommand(), starter.Command(&r.Env, r.loadFrom), r.serveCommand(), doctor.Command(&r.Env))
-	bench := &replay.Bench{Env: &r.Env, Options: build().Policy, Load: r.loadFrom}
+	bench := &replay.Bench{Env: &r.Env, Options: build().Policy, Load: r.loadFrom, Find: r.find}
 	r.group(cmd, "Write rules, without a gateway:", append(bench.Offline(),
 		r.checkCommand(), r.explainCommand(), r.fmtCommand(), r.presetsCommand(), cli.Plain(lsp.Command(&r.Env, build().Policy, buildVersion()), "what an editor reads"))...)
 	r.group(cmd, "Change a running gateway, knowing what it will do:", append(bench.Online(), edit.Commands(&r.Env)...)...)

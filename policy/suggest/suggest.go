@@ -45,6 +45,7 @@ func (s *Seen) fine() bool { return s.Decision.Verdict == action.Allow && len(s.
 const (
 	whyUntold  = "a rule reads what is not recorded"
 	whyRefused = "it was not let through"
+	whyNowhere = "no service declares where it went"
 	whyOutside = "no role gives the agent this service"
 	whyBinding = "a binding of the service refuses it"
 	whyUnclear = "what it does is not clear enough to name"
@@ -105,6 +106,8 @@ func (l *Looker) Look(s Seen) Note {
 		n.Why = whyUntold
 	case s.fine():
 		n.Fine = true
+	case s.Parts == nil && n.Service == "":
+		n.Why = whyNowhere
 	case s.Parts == nil:
 		n.Why = whyOutside
 	case !s.Passed:

@@ -20,7 +20,7 @@ const maxLeft = 50
 func (p *Proposal) HCL() []byte {
 	f := hclwrite.NewEmptyFile()
 	body := f.Body()
-	comment(body, fmt.Sprintf("From %s: %d need no rule, %d are allowed by the rules below, %d by none.", count(p.Seen, "action"), p.Fine, p.Allowed, p.Seen-p.Fine-p.Allowed))
+	comment(body, p.summary())
 	for i := range p.Rules {
 		body.AppendNewline()
 		p.Rules[i].write(body)
@@ -29,15 +29,44 @@ func (p *Proposal) HCL() []byte {
 		return hclwrite.Format(f.Bytes())
 	}
 	body.AppendNewline()
-	comment(body, "Not allowed by these rules:")
+	title := "Not allowed by these rules:"
+	if len(p.Rules) == 0 {
+		title = "Not allowed:"
+	}
+	comment(body, title)
 	for i, l := range p.Left {
 		if i == maxLeft {
 			comment(body, fmt.Sprintf("  and %s more", count(len(p.Left)-i, "kind")))
 			break
 		}
-		comment(body, fmt.Sprintf("  %d  %s: %s: %s", l.Count, clean(l.Service), clean(l.Action), l.Why))
+		what := clean(l.Action)
+		if l.Service != "" {
+			what = clean(l.Service) + ": " + what
+		}
+		comment(body, fmt.Sprintf("  %d  %s: %s", l.Count, what, l.Why))
 	}
 	return hclwrite.Format(f.Bytes())
+}
+
+// summary says what became of all actions.
+func (p *Proposal) summary() string {
+	left := p.Seen - p.Fine - p.Allowed
+	text := fmt.Sprintf("From %s: %s no rule", count(p.Seen, "action"), verb(p.Fine, "needs", "need"))
+	switch {
+	case len(p.Rules) > 0:
+		text += fmt.Sprintf(", %s allowed by the rules below, %d by none", verb(p.Allowed, "is", "are"), left)
+	case left > 0:
+		text += fmt.Sprintf("; for %d no rule is proposed", left)
+	}
+	return text + "."
+}
+
+// verb is a number and the verb behind it.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // comment appends a line of comment; text is ours, or clean.

@@ -26,6 +26,9 @@ import (
 // A Bench is what the commands share.
 type Bench struct {
 	*cli.Env
+	// Find takes the configuration of the gateway that runs where none was named and
+	// none stands where it should.
+	Find    func(*cobra.Command)
 	Options policy.Options
 	// Load reads a configuration, shows what is to be said about it, and fails with
 	// the exit code if it does not load.

@@ -31,6 +31,7 @@ func (b *Bench) suggestCommand() *cobra.Command {
 		Example: "  sallyport suggest laptop -c ./gateway > proposed.hcl",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			b.Find(cmd)
 			p, err := b.Load(cmd, b.Config)
 			if err != nil {
 				return err
