@@ -58,7 +58,7 @@ func (l *linter) covered(r *hclconf.Rule) {
 	}
 	for _, other := range near[:min(len(near), maxNear)] {
 		if other != r && covers(other, r) && l.print(other) != l.print(r) {
-			l.tell(finding.Covered, r.Range, "Rule %q always comes to the same or stricter, so this one changes nothing.", other.Name)
+			l.tell(finding.Covered, r.Range, "Rule %q always comes to the same or stricter, so rule %q changes nothing.", other.Name, r.Name)
 			return
 		}
 	}
