@@ -129,7 +129,7 @@ func newLog(w io.Writer) *slog.Logger {
 func askPassphrase(cmd *cobra.Command) keyring.Ask {
 	return func(_ context.Context, again bool) ([]byte, error) {
 		if again {
-			return cli.ReadNewSecret(cmd, "passphrase of the vault", maxPassphrase)
+			return cli.ReadNewSecret(cmd, "passphrase of the vault", maxPassphrase, func(string) error { return nil })
 		}
 		return cli.ReadSecret(cmd, "passphrase of the vault", maxPassphrase)
 	}

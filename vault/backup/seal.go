@@ -13,15 +13,24 @@ import (
 // minPassphrase is what a passphrase must be long at least, in characters.
 const minPassphrase = 12
 
+// Strong fails if a passphrase is too short for a backup.
+func Strong(passphrase string) error {
+	if utf8.RuneCountInString(passphrase) < minPassphrase {
+		return fmt.Errorf("%d characters or more, please: whoever has the file can try passphrases for ever", minPassphrase)
+	}
+	return nil
+}
+
 // Recipients gives those who will be able to open an archive: age keys ("age1…"),
 // or whoever knows the passphrase.
 func Recipients(keys []string, passphrase string) ([]age.Recipient, error) {
 	switch {
 	case len(keys) > 0 && passphrase != "":
 		return nil, errors.New("a backup is sealed with a passphrase or for recipients, not both")
-	case passphrase != "" && utf8.RuneCountInString(passphrase) < minPassphrase:
-		return nil, fmt.Errorf("a backup is guessed at for as long as somebody likes: its passphrase has at least %d characters", minPassphrase)
 	case passphrase != "":
+		if err := Strong(passphrase); err != nil {
+			return nil, err
+		}
 		r, err := age.NewScryptRecipient(passphrase)
 		if err != nil {
 			return nil, err

@@ -45,7 +45,7 @@ func (c *commands) backup() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			how := dashboard.Sealing{Recipients: to}
 			if len(to) == 0 {
-				phrase, err := cli.ReadNewSecret(cmd, "passphrase of the backup", maxPassphrase)
+				phrase, err := cli.ReadNewSecret(cmd, "passphrase of the backup", maxPassphrase, backup.Strong)
 				if err != nil {
 					return err
 				}

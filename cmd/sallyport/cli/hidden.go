@@ -36,10 +36,18 @@ func ReadSecret(cmd *cobra.Command, what string, limit int) ([]byte, error) {
 	return value, nil
 }
 
-// ReadNewSecret is ReadSecret for one that is made up now: at a terminal it is typed
-// twice.
-func ReadNewSecret(cmd *cobra.Command, what string, limit int) ([]byte, error) {
+// ReadNewSecret is ReadSecret for one line that is made up now: at a terminal it is
+// typed twice. What good says of it is told before the second time.
+func ReadNewSecret(cmd *cobra.Command, what string, limit int, good func(string) error) ([]byte, error) {
 	value, err := ReadSecret(cmd, what, limit)
+	if err == nil && bytes.ContainsAny(value, "\r\n") {
+		err = Usage("the %s has more than one line", what)
+	}
+	if err == nil {
+		if wrong := good(string(value)); wrong != nil {
+			err = Usage("%w", wrong)
+		}
+	}
 	if in, ok := cmd.InOrStdin().(*os.File); err != nil || !ok || !term.IsTerminal(int(in.Fd())) {
 		return value, err
 	}
