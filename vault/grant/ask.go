@@ -114,7 +114,11 @@ func (c *Client) road(s *Spec, to *url.URL) (*http.Client, error) {
 	if s.names(to.Hostname()) {
 		client, ca = c.named, s.CA
 	}
-	if client == nil {
+	switch {
+	case client != nil:
+	case s.names(to.Hostname()):
+		return nil, fmt.Errorf("%s is not asked: this gateway asks nobody on its own account, as in a demo", to.Host)
+	default:
 		return nil, fmt.Errorf("%s is not asked: the configuration does not name it", to.Host)
 	}
 	return answer.Trust(client, ca)
