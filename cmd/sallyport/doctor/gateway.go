@@ -30,7 +30,7 @@ func diagnose(s dashboard.Status) []finding {
 	t := s.Tailnet
 	for _, w := range s.Warnings {
 		if t == nil || !slices.Contains(t.Problems, w) {
-			found = append(found, wrong("the gateway has no warning", w))
+			found = append(found, wrong("the gateway warns", w))
 		}
 	}
 	if t == nil {
@@ -44,7 +44,7 @@ func diagnose(s dashboard.Status) []finding {
 			"own the tags "+strings.Join(t.Wanted, ", ")+" in the tailnet's policy (tagOwners); see: sallyport setup tailnet"),
 	)
 	for _, problem := range t.Problems {
-		found = append(found, wrong("the tailnet node has no problem", problem))
+		found = append(found, wrong("the tailnet node has a problem", problem))
 	}
 	if !running {
 		return found

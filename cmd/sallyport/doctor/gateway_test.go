@@ -43,10 +43,10 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		{"no tailnet", dashboard.Status{Ready: "ready"}, nil},
 		{"starting", dashboard.Status{Ready: "it starts"}, []string{"the gateway is ready"}},
 		{"a bad edit", dashboard.Status{Ready: "ready", ConfigError: "x"}, []string{"the configuration is in force"}},
-		{"a secret", dashboard.Status{Ready: "ready", Warnings: []string{"no value"}}, []string{"the gateway has no warning"}},
+		{"a secret", dashboard.Status{Ready: "ready", Warnings: []string{"no value"}}, []string{"the gateway warns"}},
 		{"untagged", dashboard.Status{Ready: "ready", Tailnet: &untagged}, []string{"the node has its tags"}},
 		{"not approved", dashboard.Status{Ready: "ready", Tailnet: &refused}, []string{"every route is approved"}},
-		{"key", dashboard.Status{Ready: "ready", Tailnet: &sick, Warnings: sick.Problems}, []string{"the tailnet node has no problem"}},
+		{"key", dashboard.Status{Ready: "ready", Tailnet: &sick, Warnings: sick.Problems}, []string{"the tailnet node has a problem"}},
 		{"logged out", dashboard.Status{Ready: "ready", Tailnet: &dashboard.Tailnet{State: "NeedsLogin"}}, []string{"the node runs in the tailnet", "every route is approved"}},
 	} {
 		var bad []string
