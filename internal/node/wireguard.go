@@ -73,5 +73,5 @@ func (n *Node) notice() string {
 		return ""
 	}
 	return fmt.Sprintf("the configuration names no endpoint, so agents dial this host's own address, %s; "+
-		"where they cannot reach it, set gateway { wireguard { endpoint = \"HOST:PORT\" } } and enrol again", n.Endpoint())
+		"where they cannot reach it, set gateway { wireguard { endpoint = \"HOST:PORT\" } } and give the agent a new key", n.Endpoint())
 }

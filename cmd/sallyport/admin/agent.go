@@ -45,7 +45,7 @@ func (r *commands) agentAdd() *cobra.Command {
 				path += "/" + url.PathEscape(e.Name) + "/rekey"
 			}
 			if _, err := os.Lstat(conf); err == nil && !rekey { // it may hold a key that nobody has besides
-				return cli.Usage("--conf %s: it exists already; name another file, or remove it", conf)
+				return cli.Usage("--conf %s: it exists already; name another file, or remove it; for an agent that is enrolled already, --rekey replaces it", conf)
 			}
 			file, err := newPrivate(conf)
 			if err != nil {
@@ -87,10 +87,14 @@ func (r *commands) showEnrolled(cmd *cobra.Command, got dashboard.Enrolled, file
 	if file != nil {
 		cli.Say(cmd, "On its machine:  wg-quick up %s", asPath(file.path))
 	}
-	if got.Notice != "" {
-		cli.Say(cmd, "Warning:         %s", got.Notice)
-	}
 	cli.Say(cmd, "Then, there:     curl -fsS http://%s/", netstack.GatewayName)
+	if got.Notice != "" {
+		again := "sallyport agent add " + got.Agent.Name + " --rekey"
+		if file != nil {
+			again += " --conf " + file.path
+		}
+		cli.Say(cmd, "Warning:         %s:\n                 %s", got.Notice, again)
+	}
 	return nil
 }
 
