@@ -83,6 +83,9 @@ type API struct {
 	CA     func() []byte
 	// Wanted lists the secrets that the configuration takes; nil: none.
 	Wanted func() []string
+	// Fits fails if a value cannot be what the configuration takes a secret for; nil:
+	// any can.
+	Fits func(secret string, value []byte) error
 	// SecretSet is called after a secret got another value.
 	SecretSet func()
 	// Backup gives a sealed archive, which the caller closes.

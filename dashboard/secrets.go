@@ -3,8 +3,10 @@ package dashboard
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/vault"
@@ -33,25 +35,58 @@ func (a *API) secrets(*http.Request) ([]vault.Info, error) {
 	return list, nil
 }
 
-func (a *API) setSecret(r *http.Request, v SecretValue) (route.Nothing, error) {
+// A SecretSet is what became of a value.
+type SecretSet struct {
+	Notes []string `json:"notes,omitempty"` // what may not be as it was meant
+}
+
+func (a *API) setSecret(r *http.Request, v SecretValue) (SecretSet, error) {
 	name := r.PathValue("name")
 	switch {
 	case v.Value == "":
-		return route.Nothing{}, route.BadRequest("the value of secret %q is empty", name)
+		return SecretSet{}, route.BadRequest("the value of secret %q is empty", name)
 	case len(v.Value) > maxSecret:
-		return route.Nothing{}, route.BadRequest("the value of secret %q is longer than %d bytes", name, maxSecret)
+		return SecretSet{}, route.BadRequest("the value of secret %q is longer than %d bytes", name, maxSecret)
 	case vault.CheckName(name) != nil:
-		return route.Nothing{}, route.BadRequest("%w", vault.CheckName(name))
+		return SecretSet{}, route.BadRequest("%w", vault.CheckName(name))
 	}
 	if err := a.changeable(name, "change"); err != nil {
-		return route.Nothing{}, err
+		return SecretSet{}, err
+	}
+	if a.Fits != nil {
+		if err := a.Fits(name, []byte(v.Value)); err != nil {
+			return SecretSet{}, route.BadRequest("the value of secret %q: %w; nothing is changed", name, err)
+		}
 	}
 	if err := a.Vault.Put(r.Context(), name, vault.NewSecret([]byte(v.Value)), route.Name(r)); err != nil {
-		return route.Nothing{}, err
+		return SecretSet{}, err
 	}
 	a.SecretSet()
 	a.Logger.Info("secret set", "secret", name, "by", route.Name(r))
-	return route.Nothing{}, nil
+	return SecretSet{Notes: a.untaken(name)}, nil
+}
+
+// maxTold bounds how many names are told to somebody who may have misspelt one.
+const maxTold = 20
+
+// untaken says so if nothing takes a secret of that name: it may be misspelt, and what
+// was to be replaced stays in use.
+func (a *API) untaken(name string) []string {
+	if a.Wanted == nil {
+		return nil
+	}
+	wanted := slices.Compact(slices.Sorted(slices.Values(a.Wanted())))
+	switch {
+	case slices.Contains(wanted, name):
+		return nil
+	case len(wanted) == 0:
+		return []string{"No service takes a secret of that name; none takes any so far."}
+	}
+	told := strings.Join(wanted[:min(len(wanted), maxTold)], ", ")
+	if more := len(wanted) - maxTold; more > 0 {
+		told += fmt.Sprintf(" and %d more", more)
+	}
+	return []string{"No service takes a secret of that name; there are: " + told + "."}
 }
 
 func (a *API) rollbackSecret(r *http.Request) (route.Nothing, error) {

@@ -227,6 +227,16 @@ func TestSecretsGoInAndNeverComeOut(t *testing.T) {
 		t.Fatalf("secret set: %+v", r)
 	}
 	has(t, r.stderr, "Secret shop is set.")
+	if strings.Contains(r.stderr, "No service takes") {
+		t.Errorf("shop is taken: %s", r.stderr)
+	}
+	r = call(t.Context(), canary+"\n", "secret", "set", "shpo", "--gateway", d.socket)
+	has(t, r.stderr, "Secret shpo is set.", "No service takes a secret of that name; there are: shop.")
+	r = call(t.Context(), "", "secret", "set", "shop", "ghp_0000", "--gateway", d.socket)
+	has(t, r.stderr, "the value is no argument", "is in your history now")
+	if r.code != 2 || strings.Contains(r.stderr, "ghp_0000") {
+		t.Errorf("a value as an argument: %+v", r)
+	}
 	shown := []string{r.stderr}
 	for _, args := range [][]string{{"secret", "ls"}, {"secret", "ls", "--json"}, {"status"}, {"log"}, {"secret", "rm", "shop"}} {
 		r := d.ok(args...)

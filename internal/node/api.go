@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/dashboard"
 	"sallyport.dev/sallyport/dashboard/manual"
@@ -17,6 +18,7 @@ import (
 	"sallyport.dev/sallyport/internal/node/consent"
 	"sallyport.dev/sallyport/internal/node/reach"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/vault/mint"
 )
 
 var errStarting = errors.New("the gateway is starting")
@@ -46,7 +48,7 @@ func (n *Node) newAPI() (*dashboard.API, error) {
 		Book: book, Drafter: drafter, Roster: n.Roster, Desk: n.Desk, Vault: n.Vault, Log: n.Journal, Rules: n.Rules,
 		Parts:  []dashboard.Part{spend.Page{Store: n.store, Roles: n.Rules.RolesOf}, &views.Shelf{Store: n.store, Now: time.Now}, pages, n.holding},
 		Notice: n.notice, Links: n.links, Seen: n.seen, Status: n.status, Ready: n.ready,
-		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
+		CA: n.CA.PEM, SecretSet: func() { n.secretSet(); n.Outreach.SecretSet() }, Answers: n.Outreach.Inbox, Judges: n.Outreach.Judges, RotateKey: n.safe.Rotate, Wanted: n.wanted, Fits: n.fits, Backup: n.safe.Backup, Metrics: metrics, Logger: n.o.Log,
 	}
 	if n.WG != nil {
 		a.Config = n.clientConfig
@@ -91,6 +93,16 @@ func (n *Node) Warnings() []string {
 // wanted lists the secrets that the configuration takes.
 func (n *Node) wanted() []string {
 	return append(append(n.Rules.Current().SecretNames(), n.Outreach.Secrets()...), n.courier.Secrets()...)
+}
+
+// fits asks every account that takes a secret.
+func (n *Node) fits(name string, value []byte) (err error) {
+	n.Rules.Current().EachAccount(func(service string, auth action.Auth) {
+		if wrong := mint.Fits(auth, name, value); wrong != nil && err == nil {
+			err = fmt.Errorf("%w, and service %s takes it as such", wrong, service)
+		}
+	})
+	return err
 }
 
 // accounts lists what is wrong with the accounts of services, as far as sessions

@@ -93,15 +93,9 @@ func (g *google) Mint(ctx context.Context, auth action.Auth, secrets []vault.Sec
 	if err := json.Unmarshal([]byte(auth.Spec), &spec); err != nil {
 		return vault.Minted{}, fmt.Errorf("account: %w", err)
 	}
-	var file struct {
-		Type     string `json:"type"`
-		Email    string `json:"client_email"`
-		Key      string `json:"private_key"`
-		KeyID    string `json:"private_key_id"`
-		TokenURI string `json:"token_uri"`
-	}
-	if json.Unmarshal(secrets[0].Reveal(), &file) != nil || file.Type != "service_account" || file.Email == "" || file.TokenURI == "" {
-		return vault.Minted{}, fmt.Errorf("secret %s is no key file of a service account", auth.Secrets[0])
+	file, err := readKeyFile(secrets[0].Reveal())
+	if err != nil {
+		return vault.Minted{}, fmt.Errorf("secret %s: %w", auth.Secrets[0], err)
 	}
 	key, err := rsaKey([]byte(file.Key))
 	if err != nil {

@@ -3,12 +3,12 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -39,7 +39,7 @@ func (c *commands) set() *cobra.Command {
 		Use:     "set NAME",
 		Short:   "Set a secret; its value is read from a prompt or from stdin",
 		Example: "  sallyport secret set github\n  pass show github/token | sallyport secret set github",
-		Args:    cobra.ExactArgs(1),
+		Args:    named,
 		RunE:    func(cmd *cobra.Command, args []string) error { return c.put(cmd, args[0]) },
 	}
 }
@@ -50,46 +50,36 @@ func (c *commands) put(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.all(cmd)
-	if err != nil {
+	var set dashboard.SecretSet
+	if err := c.Client().Call(cmd.Context(), http.MethodPut, path(name), dashboard.SecretValue{Value: string(value)}, &set); err != nil {
 		return err
 	}
-	if err := c.Client().Call(cmd.Context(), http.MethodPut, path(name), dashboard.SecretValue{Value: string(value)}, nil); err != nil {
-		return err
-	}
-	deed := cli.Deed{Kind: "secret", Name: name, Done: "set", Notes: untaken(list, name)}
+	deed := cli.Deed{Kind: "secret", Name: name, Done: "set", Notes: set.Notes}
 	return c.Print(cmd, deed, func(io.Writer) error {
 		cli.Say(cmd, "Secret %s is set.", name)
 		for _, note := range deed.Notes {
-			cli.Say(cmd, "%s", note)
+			cli.Say(cmd, "%s", cli.Printable(note))
 		}
 		return nil
 	})
 }
 
-// untaken says so if nothing takes a secret of that name, while others have no
-// value: it may be misspelt.
-func untaken(list []vault.Info, name string) []string {
-	var missing []string
-	for _, s := range list {
-		if s.Name == name {
-			return nil
-		}
-		if s.Problem != "" {
-			missing = append(missing, s.Name)
-		}
-	}
-	if len(missing) == 0 {
+// named takes one argument. A second one is the value, most likely.
+func named(_ *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0:
+		return errors.New("name the secret")
+	case 1:
 		return nil
 	}
-	return []string{fmt.Sprintf("Nothing took a secret of that name so far; without a value are: %s.", strings.Join(missing, ", "))}
+	return errors.New("the value is no argument, which would stay in the shell's history: it is asked for, or comes from a pipe; what you gave is in your history now")
 }
 
 func (c *commands) rotate() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate NAME",
 		Short: "Give a secret that is set another value; connections finish with the old one",
-		Args:  cobra.ExactArgs(1),
+		Args:  named,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := c.all(cmd)
 			if err != nil {

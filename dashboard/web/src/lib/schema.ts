@@ -380,6 +380,9 @@ export interface Schemas {
     passphrase?: string
     recipients?: string[]
   }
+  'dashboard.SecretSet': {
+    notes?: string[]
+  }
   'dashboard.SecretValue': {
     value: string
   }
@@ -959,7 +962,7 @@ export interface Routes {
   'GET /roles': { in: null; out: Schemas['dashboard.Role'][] }
   'GET /secrets': { in: null; out: Schemas['vault.Info'][] }
   'DELETE /secrets/{name}': { in: null; out: Schemas['route.Nothing'] }
-  'PUT /secrets/{name}': { in: Schemas['dashboard.SecretValue']; out: Schemas['route.Nothing'] }
+  'PUT /secrets/{name}': { in: Schemas['dashboard.SecretValue']; out: Schemas['dashboard.SecretSet'] }
   'POST /secrets/{name}/connect': { in: Schemas['connect.Wish']; out: Schemas['connect.Connection'] }
   'POST /secrets/{name}/rollback': { in: null; out: Schemas['route.Nothing'] }
   'GET /services': { in: null; out: Schemas['dashboard.Service'][] }
