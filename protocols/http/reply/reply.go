@@ -20,6 +20,7 @@ const (
 	maxFields = 64
 	maxValue  = 1 << 10
 	maxHead   = 8 << 10
+	growth    = 5 // times as long as it came a text may be that is kept: "[hidden]" takes more room than "1"
 	shortest  = 4 // bytes of a secret that can be told from other text where too much may be hidden
 )
 
@@ -40,7 +41,7 @@ type Taker struct {
 // its body; nil where that is none, or reserve has no memory for it. Of what stands
 // in the head nothing is read yet, but whether there are cookies.
 func Of(most int64, h http.Header, reserve func(int64) error) *Taker {
-	if most == 0 || reserve(2*most+2*maxHead) != nil {
+	if most == 0 || reserve((1+growth)*most+2*maxHead) != nil {
 		return nil
 	}
 	return &Taker{most: int(most), room: maxHead, cookies: len(h["Set-Cookie"]) > 0}
@@ -118,6 +119,9 @@ func (t *Taker) Answer(reserve func(int64) error) *action.Answer {
 	}
 	a.Text, a.Cut, a.Untold = text, b.Cut, b.Untold
 	a.Hidden = b.Hidden || a.Text != b.Text
+	if most := growth * t.most; len(a.Text) > most {
+		a.Text, a.Cut = strings.ToValidUTF8(a.Text[:most], ""), true
+	}
 	return a
 }
 

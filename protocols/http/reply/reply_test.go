@@ -140,6 +140,29 @@ func TestT50_HeadsAreBounded(t *testing.T) {
 	}
 }
 
+// T50: what is kept of a body takes no more room than was reserved for it, however much
+// of it is hidden.
+func TestT50_MaskedBodiesAreBounded(t *testing.T) {
+	const most = 16 << 10
+	for body, short := range map[string][]string{
+		`{"key":[` + strings.Repeat("1,", most/2-8) + `1]}`: nil,
+		strings.Repeat("key\n1\n\n", most/7):                nil,
+		strings.Repeat("hunt ", most/5):                     {"hunt"},
+		`{"key":[` + strings.Repeat("2,", most/2-8) + `1]}`: {"hidden", "hidd"},
+	} {
+		var reserved int64
+		taker := Of(most, http.Header{}, func(n int64) error { reserved += n; return nil })
+		taker.Hide(func() []string { return short })
+		taker.Head(http.Header{"Content-Type": {"text/plain"}})
+		taker.Write([]byte(body))
+		taker.End(nil)
+		a := taker.Answer(room)
+		if len(a.Text)+most > int(reserved) || reserved > 8*most || !a.Hidden && a.Untold == "" || len(a.Text) == growth*most && !a.Cut {
+			t.Errorf("%.20s: %d bytes of %d, %d are reserved; hidden %v, cut %v", body, len(a.Text), len(body), reserved, a.Hidden, a.Cut)
+		}
+	}
+}
+
 func TestBody(t *testing.T) {
 	for _, tt := range []struct {
 		name, typ, coding string
