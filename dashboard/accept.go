@@ -27,11 +27,17 @@ func (a *API) acceptGaps(r *http.Request, why Acceptance) ([]audit.Gap, error) {
 	if err != nil {
 		return nil, err
 	}
-	var missing []string
+	var missing, unproven []string
 	for _, g := range gaps {
 		missing = append(missing, fmt.Sprintf("%d to %d", g.From, g.To))
+		if g.Unproven != 0 {
+			unproven = append(unproven, fmt.Sprintf("%d to %d", g.Unproven, g.From-1))
+		}
 	}
 	route.Note(r, "records", strings.Join(missing, ", "))
+	if len(unproven) > 0 {
+		route.Note(r, "unproven", strings.Join(unproven, ", "))
+	}
 	route.Note(r, "note", note)
 	return gaps, nil
 }

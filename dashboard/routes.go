@@ -175,7 +175,7 @@ func (a *API) recordRoutes() route.Table {
 		},
 		{
 			Method: "POST", Pattern: "/api/v1/audit/accept", Right: route.Admin, StepUp: true, Do: route.Take(a.acceptGaps),
-			Doc: "Signs that the records that are missing by now are known to be, as after a restore without them. What was changed is not accepted.",
+			Doc: "Signs that the records that are missing by now are known to be, as after a restore without them, and says which records before them no signature covered. What was changed is not accepted.",
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -140,7 +141,7 @@ func (r *commands) accept() *cobra.Command {
 		Use:   "accept --note TEXT",
 		Short: "Sign that the records which are missing are known to be",
 		Long: "Signs that the records which audit verify misses are known to be missing, as after a\nrestore without the files of the audit log, and why. They stay missing: verify lists\nthem, and the operators' audit has who accepted it. Records that were changed are\n" +
-			"not accepted.",
+			"not accepted. Which of those before the gap no signature covers, so that nothing tells\nwhether they were changed, is said here and by verify.",
 		Example: "  sallyport audit accept --note 'restored from monday.age; the audit files were lost'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -153,7 +154,7 @@ func (r *commands) accept() *cobra.Command {
 			}
 			return r.Print(cmd, gaps, func(w io.Writer) error {
 				for _, g := range gaps {
-					cli.Printf(w, "Accepted: the records %d to %d are missing.\n", g.From, g.To)
+					cli.Printf(w, "Accepted: the records %d to %d are missing%s.\n", g.From, g.To, doubted(g))
 				}
 				return nil
 			})
@@ -161,6 +162,14 @@ func (r *commands) accept() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&why.Note, "note", "", "why they are missing")
 	return cmd
+}
+
+// doubted says, behind a gap, what was not proven when it was accepted.
+func doubted(g audit.Gap) string {
+	if doubt := g.Doubt(); doubt != "" {
+		return "; " + doubt
+	}
+	return ""
 }
 
 func writeReport(w io.Writer, report dashboard.Verified) error {
@@ -177,7 +186,7 @@ func writeReport(w io.Writer, report dashboard.Verified) error {
 		cli.Printf(t, "Signed:\tup to number %d, %s\n", report.Signed, cli.Ago(report.SignedAt))
 	}
 	for _, g := range report.Accepted {
-		cli.Printf(t, "Missing:\tnumbers %d to %d, accepted %s\n", g.From, g.To, cli.Ago(g.At))
+		cli.Printf(t, "Missing:\tnumbers %d to %d, accepted %s%s\n", g.From, g.To, cli.Ago(g.At), doubted(g))
 	}
 	for _, p := range report.Problems {
 		cli.Printf(t, "PROBLEM:\tat number %d: %s\n", p.Seq, p.What)
@@ -187,6 +196,8 @@ func writeReport(w io.Writer, report dashboard.Verified) error {
 		cli.Printf(t, "PROBLEM:\tof the operators: %s\n", p)
 	}
 	switch {
+	case report.OK() && slices.ContainsFunc(report.Accepted, func(g audit.Gap) bool { return g.Unproven != 0 }):
+		fmt.Fprintln(t, "Verdict:\tnothing that a signature covered was changed or put in; what is missing was accepted, see sallyport operator log")
 	case report.OK() && len(report.Accepted) > 0:
 		fmt.Fprintln(t, "Verdict:\tnothing was changed or put in; what is missing was accepted, see sallyport operator log")
 	case report.OK():

@@ -694,6 +694,7 @@ export interface Schemas {
     at?: string
     from: number
     to: number
+    unproven?: number
   }
   'report.Problem': {
     seq?: number
