@@ -11,6 +11,8 @@ type Impact struct {
 	LeftOff int `json:"left_off,omitempty"`
 	// Untold are actions whose verdict depends on something that is not recorded.
 	Untold int `json:"cannot_tell"`
+	// Withheld are those of them whose body is recorded, and was not for who asks.
+	Withheld int `json:"withheld,omitempty"`
 	// Cut says that there are more records than were to be judged.
 	Cut bool `json:"cut,omitempty"`
 }

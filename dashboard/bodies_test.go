@@ -155,6 +155,53 @@ func TestT47_ATraceTellsNoWordOfABody(t *testing.T) {
 	}
 }
 
+// TestT47_NoDraftAsksABody: what a draft would have changed says nothing of what was sent
+// in a body to who may not read it, whatever its rules ask. Whoever may and says so reads
+// it, and that stands in the operators' audit.
+func TestT47_NoDraftAsksABody(t *testing.T) {
+	const kept = "brass-candlestick"
+	l, _ := orders(t, kept)
+	viewer, proved := viewers()
+	for _, c := range []*route.Caller{&viewer, &proved} {
+		c.Rights = route.RightsOf(route.Viewer, route.Editor)
+	}
+	ask := func(c route.Caller, params, guess string) (int, string) {
+		w := httptest.NewRecorder()
+		rule := `rule \"orders\" {\n  on = [service.shop]\n  methods = [\"POST\", \"PUT\"]\n  when = !startswith(http.json.what, \"` + guess + `\")\n  verdict = \"allow\"\n  effects = [\"read\", \"write\", \"unknown\"]\n}\n`
+		draft := `{"since":"1h","edits":[{"op":"put","kind":"rule","name":"orders","hcl":"` + rule + `"}]}`
+		r := httptest.NewRequestWithContext(route.WithCaller(t.Context(), c), "POST", "/api/v1/policy/impact"+params, strings.NewReader(draft))
+		r.Header.Set("Content-Type", "application/json")
+		l.API.Handler().ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	for name, who := range map[string]route.Caller{"no proof": viewer, "a proof that nobody asked for": proved} {
+		_, none := ask(who, "", "x")
+		for _, guess := range []string{"b", "brass", kept, "a "} {
+			if status, got := ask(who, "", guess); status != 200 || got != none {
+				t.Errorf("%s, %s: %d %s, and otherwise %s", name, guess, status, got, none)
+			}
+		}
+		if !strings.Contains(none, `"cannot_tell":2,"withheld":2`) {
+			t.Errorf("%s: it is not said that two bodies were not read: %s", name, none)
+		}
+	}
+	if status, got := ask(viewer, "?bodies=1", "brass"); status != 403 || !strings.Contains(got, "step-up") {
+		t.Errorf("bodies without a proof: %d %s", status, got)
+	}
+	for _, c := range []struct {
+		who    route.Caller
+		params string
+	}{{proved, "?bodies=1"}, {route.Host("root"), ""}} {
+		if status, got := ask(c.who, c.params, "brass"); status != 200 || strings.Count(got, `"old":`) != 2 || strings.Contains(got, "withheld") {
+			t.Errorf("%s may read them: %d %s", c.who.Person.Name, status, got)
+		}
+	}
+	status, deeds := looks(t, l)(route.Host("root"), "/operators/audit")
+	if status != 200 || strings.Count(deeds, "/policy/impact") != 2 || !strings.Contains(deeds, `"draft":"`) {
+		t.Errorf("the operators' audit: %d %s", status, deeds)
+	}
+}
+
 // TestT47_NoQueryTellsAWordOfABody: whether a word stands in a body that somebody may
 // not read does not show in what they find, in how much of it, in where the next page
 // begins, or in what a stream lets through.

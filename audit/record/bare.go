@@ -41,6 +41,11 @@ func (r *Record) Keeps() bool {
 	return false
 }
 
+// Withheld reports whether r is a bare record of an action whose body is recorded.
+func (r *Record) Withheld() bool {
+	return slices.ContainsFunc(r.Parts, func(p Part) bool { return bytes.Contains(p.Facts, []byte(`"body":`+bare)) })
+}
+
 // Text gives what a query for words looks at: the record as it is kept, or with bare
 // only what Bare leaves of it.
 func (r *Record) Text(bare bool) []byte {
@@ -51,6 +56,9 @@ func (r *Record) Text(bare bool) []byte {
 	b.Hidden, b.Hash = 0, Hash{} // of these the kept text has others
 	return b.AppendJSON(nil)
 }
+
+// bare stands in facts for a body that is not there.
+const bare = `{"text":"","hidden":true}`
 
 // bodiless gives facts without the body that the configuration has kept.
 func bodiless(facts json.RawMessage) json.RawMessage {
@@ -64,7 +72,7 @@ func bodiless(facts json.RawMessage) json.RawMessage {
 	if body, ok := members["body"]; !ok || string(body) == `{"text":""}` {
 		return facts
 	}
-	members["body"] = json.RawMessage(`{"text":"","hidden":true}`)
+	members["body"] = json.RawMessage(bare)
 	less, err := marshal(members)
 	if err != nil {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/pair"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/dashboard/sight"
 )
 
 // An Editor changes the configuration and knows what it was.
@@ -116,7 +117,8 @@ func (b *Book) Routes() route.Table {
 		},
 		{
 			Method: "POST", Pattern: at + "/impact", Right: route.Editor, Quiet: true, Do: route.Take(b.impact),
-			Doc: "Judges what was recorded since then by a draft and by the rules in force, and lists the actions whose verdict differs.",
+			Doc:   "Judges what was recorded since then by a draft and by the rules in force, and lists the actions whose verdict differs. Without bodies=1 neither sees anything of a body.",
+			Query: []string{sight.Param + " 1: judge what is recorded of bodies, too; it takes a fresh proof of who asks"}, WatchedWith: sight.Param,
 		},
 		{
 			Method: "POST", Pattern: at + "/apply", Right: route.Editor, Do: route.Take(b.apply),

@@ -20,7 +20,8 @@ const (
 
 // A Drafter drafts the edit that would answer an ask for good.
 type Drafter interface {
-	Sketch(ctx context.Context, r approval.Request) (action.Sketch, error)
+	// Sketch drafts from what is recorded of an ask, and from its body if whole.
+	Sketch(ctx context.Context, r approval.Request, whole bool) (action.Sketch, error)
 }
 
 // A Passage is a piece of all that an ask would send, as a sample shows it.
@@ -112,5 +113,5 @@ func (b Inbox) sketch(r *http.Request) (action.Sketch, error) {
 	if b.Drafter == nil {
 		return action.Sketch{}, route.NotFound("nothing is drafted here")
 	}
-	return b.Drafter.Sketch(r.Context(), got)
+	return b.Drafter.Sketch(r.Context(), got, b.reads(r, got))
 }

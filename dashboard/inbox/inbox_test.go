@@ -69,7 +69,7 @@ func newBench(t *testing.T) *bench {
 // A drafter drafts nothing, and says for what.
 type drafter struct{}
 
-func (drafter) Sketch(_ context.Context, r approval.Request) (action.Sketch, error) {
+func (drafter) Sketch(_ context.Context, r approval.Request, _ bool) (action.Sketch, error) {
 	return action.Sketch{Notes: []string{"of " + r.ID}}, nil
 }
 

@@ -208,7 +208,7 @@ func (rt Route) admit(r *http.Request) error {
 // spends reports whether a request takes a proof of its own: whatever changes something
 // for whoever shares an address with an agent, and what always takes a fresh one.
 func (rt Route) spends(c Caller, r *http.Request) bool {
-	return c.Shared && !rt.Proves && !rt.Quiet && (rt.StepUp || !safe(r.Method))
+	return c.Shared && !rt.Proves && (!rt.Quiet || rt.watched(r)) && (rt.StepUp || !safe(r.Method))
 }
 
 // safe reports whether a method changes nothing (RFC 9110, section 9.2.1).

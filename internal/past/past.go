@@ -18,6 +18,20 @@ import (
 
 // Reader makes what reads records of the audit log back.
 func Reader(tables []action.FactTable) func() func([]byte) (replay.Past, error) {
+	return reader(tables, of)
+}
+
+// Bare is Reader for who may not read bodies: no verdict depends on what stands in one.
+func Bare(tables []action.FactTable) func() func([]byte) (replay.Past, error) {
+	return reader(tables, func(rd *record.Reader, r *record.Record) replay.Past {
+		b := r.Bare()
+		p := of(rd, &b)
+		p.Withheld = b.Withheld()
+		return p
+	})
+}
+
+func reader(tables []action.FactTable, of func(*record.Reader, *record.Record) replay.Past) func() func([]byte) (replay.Past, error) {
 	return func() func([]byte) (replay.Past, error) {
 		rd := &record.Reader{Tables: tables}
 		return func(raw []byte) (replay.Past, error) {

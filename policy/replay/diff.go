@@ -28,6 +28,9 @@ func Diff(ctx context.Context, s Source, was, is Judge, b Bounds) (*action.Impac
 		switch {
 		case !o.known:
 			c.Untold++
+			if o.withheld {
+				c.Withheld++
+			}
 		case o.change.Old == o.change.New:
 		case b.Changes > 0 && len(c.Changes) == b.Changes:
 			c.LeftOff++
@@ -52,8 +55,8 @@ func Diff(ctx context.Context, s Source, was, is Judge, b Bounds) (*action.Impac
 
 // An outcome is one action judged by two; a change only where they differ.
 type outcome struct {
-	known  bool
-	change action.Change
+	known, withheld bool
+	change          action.Change
 }
 
 func compare(p Past, was, is Judge) outcome {
@@ -62,11 +65,11 @@ func compare(p Past, was, is Judge) outcome {
 	}
 	before, known := was.Replay(p.Action, p.Time)
 	if !known {
-		return outcome{}
+		return outcome{withheld: p.Withheld}
 	}
 	after, known := is.Replay(p.Action, p.Time)
 	if !known || before.Verdict == after.Verdict {
-		return outcome{known: known}
+		return outcome{known: known, withheld: p.Withheld}
 	}
 	return outcome{known: true, change: action.Change{
 		ID: p.ID, Time: p.Time, Agent: p.Agent, Service: p.Service, Summary: p.Summary,

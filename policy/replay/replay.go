@@ -35,6 +35,8 @@ type Past struct {
 	Why     string         // why not
 	Passed  bool           // it was let through then
 	None    bool           // this stands for no action
+	// Withheld says that there is a body which Action was made without.
+	Withheld bool
 }
 
 // A Source is where records come from.

@@ -49,8 +49,8 @@ var _ inbox.Drafter = (*Drafter)(nil)
 // errUnread means that a paper cannot be read.
 var errUnread = errors.New("what is kept of it cannot be read")
 
-// Sketch drafts what would answer an ask for good.
-func (d *Drafter) Sketch(ctx context.Context, r approval.Request) (action.Sketch, error) {
+// Sketch drafts what would answer an ask for good, from its body too if whole.
+func (d *Drafter) Sketch(ctx context.Context, r approval.Request, whole bool) (action.Sketch, error) {
 	paper, ok := d.Desk.Written(r.ID)
 	if !ok {
 		return action.Sketch{Notes: []string{"Nothing is kept of it that a rule could be drafted from; write one by hand."}}, nil
@@ -65,7 +65,11 @@ func (d *Drafter) Sketch(ctx context.Context, r approval.Request) (action.Sketch
 		}
 		return d.Sketcher.Service(ctx, p, r.Host)
 	}
-	was, err := past.Reader(d.Sketcher.Tables)()(paper)
+	read := past.Bare
+	if whole {
+		read = past.Reader
+	}
+	was, err := read(d.Sketcher.Tables)()(paper)
 	if err != nil {
 		return action.Sketch{}, errors.Join(errUnread, err)
 	}

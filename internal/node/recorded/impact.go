@@ -43,7 +43,7 @@ func New(r Replayer) *Replayer {
 }
 
 // Impact judges what q finds, at most impactRecords of it, by a draft and by the
-// rules in force, on half of the processors.
+// rules in force, on half of the processors. Bodies are judged where q is Whole.
 func (r *Replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*action.Impact, error) {
 	ctx, stop := context.WithTimeout(ctx, impactTime)
 	defer stop()
@@ -57,8 +57,12 @@ func (r *Replayer) Impact(ctx context.Context, d action.Draft, q audit.Query) (*
 	case <-ctx.Done():
 		return nil, late(ctx)
 	}
+	read := past.Bare
+	if q.Whole {
+		read = past.Reader
+	}
 	source := replay.Source{
-		Reader: past.Reader(r.Tables), Workers: max(1, runtime.GOMAXPROCS(0)/2),
+		Reader: read(r.Tables), Workers: max(1, runtime.GOMAXPROCS(0)/2),
 		Records: past.Exported(func(f func([]byte) error) error { return r.Export(ctx, q, f) }),
 	}
 	got, err := replay.Diff(ctx, source, r.Current(), is, replay.Bounds{Records: impactRecords, Changes: impactChanges})
