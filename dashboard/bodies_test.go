@@ -202,6 +202,40 @@ func TestT47_NoDraftAsksABody(t *testing.T) {
 	}
 }
 
+// TestT47_NoHashTellsABody: a short body is soon guessed against any hash that it went
+// into, of the record, of the one behind it or of the request. Without bodies there is
+// none, in an answer or to be searched.
+func TestT47_NoHashTellsABody(t *testing.T) {
+	l, id := orders(t, "4711")
+	look := looks(t, l)
+	viewer, proved := viewers()
+	records := l.Records("service:shop", 2)
+	hashes := []string{records[0].Hash.String(), records[1].Hash.String(), records[1].Prev.String()}
+	for _, path := range []string{
+		"/actions/" + id, "/actions?q=service:shop", "/actions.jsonl", "/actions.jsonl?q=service:shop", "/actions/rows", "/actions.har", "/sessions", "/audit/verify",
+	} {
+		status, body := look(viewer, path)
+		for _, field := range append(hashes, `"hash":`, `"prev":`, `"digest":`) {
+			if status != 200 || strings.Contains(body, field) && (path != "/audit/verify" || len(field) > 20) {
+				t.Errorf("%s shows %s: %d %s", path, field, status, body)
+			}
+		}
+	}
+	for _, hash := range hashes {
+		if _, body := look(viewer, "/actions?q="+hash); body != "[]\n" {
+			t.Errorf("a hash is found: %s", body)
+		}
+	}
+	for _, c := range []struct {
+		who  route.Caller
+		path string
+	}{{proved, "/actions/" + id + "/whole"}, {proved, "/actions.jsonl?bodies=1"}, {route.Host("root"), "/actions/" + id}} {
+		if status, body := look(c.who, c.path); status != 200 || !strings.Contains(body, hashes[1]) || !strings.Contains(body, hashes[2]) {
+			t.Errorf("%s does not see the chain in %s: %d %s", c.who.Person.Name, c.path, status, body)
+		}
+	}
+}
+
 // TestT47_NoQueryTellsAWordOfABody: whether a word stands in a body that somebody may
 // not read does not show in what they find, in how much of it, in where the next page
 // begins, or in what a stream lets through.

@@ -7,11 +7,12 @@ import (
 )
 
 // Bare gives r without what was sent in bodies, there and back, and without what the
-// rules read of that; how many bytes there were stays.
-// It shares nothing with r that either could change.
+// rules read of that; how many bytes there were stays. Nor has it a hash that a body
+// went into: against one a short body is soon guessed, by whoever knows the rest. It shares nothing with r that either could change.
 func (r *Record) Bare() Record {
 	b := *r
 	b.body = nil
+	b.Prev, b.Hash, b.Digest = Hash{}, Hash{}, ""
 	b.Hidden += int64(len(r.Sample))
 	b.Sample, b.Answer, b.Trace = "", r.Answer.Bare(), veiled(r.Trace)
 	b.Parts = slices.Clone(r.Parts)
@@ -19,12 +20,6 @@ func (r *Record) Bare() Record {
 		b.Parts[i].Facts = bodiless(b.Parts[i].Facts)
 	}
 	return b
-}
-
-// Holds reports whether a record, as it is kept, may have what was sent in a body:
-// a cheap look before Bare.
-func Holds(body []byte) bool {
-	return slices.ContainsFunc([]string{`"sample":`, `"body":`, `"answer":`, `"trace":`}, func(field string) bool { return bytes.Contains(body, []byte(field)) })
 }
 
 // Keeps reports whether r has what was sent in a body or came back in one, or says as a
@@ -49,11 +44,11 @@ func (r *Record) Withheld() bool {
 // Text gives what a query for words looks at: the record as it is kept, or with bare
 // only what Bare leaves of it.
 func (r *Record) Text(bare bool) []byte {
-	if !bare || !Holds(r.body) {
+	if !bare {
 		return r.body
 	}
 	b := r.Bare()
-	b.Hidden, b.Hash = 0, Hash{} // of these the kept text has others
+	b.Hidden = 0 // of this the kept text has another
 	return b.AppendJSON(nil)
 }
 

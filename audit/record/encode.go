@@ -15,9 +15,12 @@ import (
 func (r *Record) AppendJSON(b []byte) []byte {
 	b = append(b, `{"seq":`...)
 	b = strconv.AppendUint(b, r.Seq, 10)
-	b = append(b, `,"prev":"`...)
-	b = hex.AppendEncode(b, r.Prev[:])
-	b = append(b, `","id":`...)
+	if r.Prev != (Hash{}) {
+		b = append(b, `,"prev":"`...)
+		b = hex.AppendEncode(b, r.Prev[:])
+		b = append(b, '"')
+	}
+	b = append(b, `,"id":`...)
 	b = appendString(b, r.ID)
 	b = appendTime(b, `,"time":"`, r.Time)
 	b = appendTime(b, `,"recorded":"`, r.Recorded)

@@ -32,7 +32,7 @@ const KindGap = "gap"
 // again, and how it ended.
 type Record struct {
 	Seq      uint64    `json:"seq"`
-	Prev     Hash      `json:"prev"` // hash of the record before
+	Prev     Hash      `json:"prev,omitzero"` // hash of the record before
 	ID       string    `json:"id"`
 	Time     time.Time `json:"time"`     // when the agent asked
 	Recorded time.Time `json:"recorded"` // when it was written; never goes back

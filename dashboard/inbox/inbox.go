@@ -139,7 +139,7 @@ func (b Inbox) visible(r *http.Request, list []approval.Request) []approval.Requ
 		for i := range list {
 			if !b.reads(r, list[i]) {
 				list[i].Hidden += int64(len(list[i].Sample))
-				list[i].Sample = ""
+				list[i].Sample, list[i].Digest = "", ""
 			}
 		}
 		return list
@@ -147,7 +147,8 @@ func (b Inbox) visible(r *http.Request, list []approval.Request) []approval.Requ
 	return slices.DeleteFunc(list, func(a approval.Request) bool { return !b.Desk.MayAnswer(a, c.Person) })
 }
 
-// reads reports whether the caller may read what an ask would send.
+// reads reports whether the caller may read what an ask would send. Whoever may not
+// gets no digest of it either, against which a short text is soon guessed.
 func (b Inbox) reads(r *http.Request, a approval.Request) bool {
 	c, _ := route.CallerOf(r.Context())
 	return c.Rights.Has(route.Approver) || c.Person.Via != "token" && b.Desk.MayAnswer(a, c.Person)

@@ -158,7 +158,7 @@ func TestT47_WhatWouldBeSentIsForWhoMayAnswer(t *testing.T) {
 			if who == "ana" && path == "/cys" {
 				continue // somebody else is asked, and she is told so above
 			}
-			if strings.Contains(got, "candlestick") != shows || strings.Contains(got, `"hidden_bytes":17`) == shows {
+			if strings.Contains(got, `"digest":`) != shows || strings.Contains(got, "candlestick") != shows || strings.Contains(got, `"hidden_bytes":17`) == shows {
 				t.Errorf("%s reads %s: %s", who, path, got)
 			}
 		}
