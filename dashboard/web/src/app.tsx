@@ -130,8 +130,8 @@ export function App() {
   }
   const { standing } = session
   const token = path === '/setup' ? location.hash.slice(1) : ''
-  if (token && !standing.caller) return <Later><SetupPage token={token} onDone={entered} /></Later>
-  if (!standing.caller) return <Later><LoginPage standing={standing} onDone={entered} /></Later>
+  if (token && !standing.caller && standing.setup) return <Later><SetupPage token={token} onDone={entered} /></Later>
+  if (!standing.caller) return <Later><LoginPage standing={standing} spent={token !== ''} onDone={entered} /></Later>
   if (standing.caller.rights.length === 0) return <Later><NoRight name={standing.caller.person.name} /></Later>
   return (
     <Who.Provider value={standing.caller}>
@@ -378,7 +378,7 @@ function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
           </div>
         ))}
       </dl>
-      <p className="quiet small">A query is made of terms such as <code>agent:ci</code>, <code>verdict:deny,ask</code>, <code>!service:github</code>, <code>since:2h</code> and text; all must hold. It is what <code>sallyport log</code> takes, too.</p>
+      <p className="quiet small">A query is made of terms such as <code>agent:ci</code>, <code>verdict:deny</code>, <code>asked:yes</code>, <code>!service:github</code>, <code>since:2h</code> and text; all must hold. It is what <code>sallyport log</code> takes, too.</p>
     </Modal>
   )
 }

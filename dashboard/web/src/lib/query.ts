@@ -3,11 +3,12 @@
 // judges every query; this never decides what a query finds.
 
 export const fields = [
-  'agent', 'host', 'id', 'kind', 'method', 'outcome', 'protocol', 'rule', 'service', 'session', 'status', 'user', 'verdict',
+  'agent', 'asked', 'host', 'id', 'kind', 'method', 'outcome', 'protocol', 'rule', 'secret', 'service', 'session', 'status', 'user', 'verdict',
 ] as const
 
 const values: Record<string, string[]> = {
   verdict: ['allow', 'ask', 'deny'],
+  asked: ['yes', 'no'],
   outcome: ['done', 'failed', 'refused', 'pending', 'unknown'],
   protocol: ['http', 'postgres', 'tcp'],
   since: ['15m', '1h', '24h', '7d'],

@@ -269,11 +269,15 @@ function Views() {
 }
 
 function Chips({ q, bodies }: { q: string; bodies: boolean }) {
-  const now = valueOf(q, 'verdict')
-  const set = (v: string) => setQuery({ q: withTerm(q, 'verdict', v), sel: '' }, 'push')
+  // What people were asked about has the verdict of their answer.
+  const now = valueOf(q, 'asked') === 'yes' ? 'asked' : valueOf(q, 'verdict')
+  const set = (v: string) => {
+    const asked = v === 'asked'
+    setQuery({ q: withTerm(withTerm(q, 'verdict', asked ? '' : v), 'asked', asked ? 'yes' : ''), sel: '' }, 'push')
+  }
   return (
     <div className="chips" role="group" aria-label="Verdict">
-      {['', 'allow', 'ask', 'deny'].map((v) => (
+      {['', 'allow', 'asked', 'deny'].map((v) => (
         <button key={v} type="button" className="chip" aria-pressed={now === v} onClick={() => set(v)}>
           {v === '' ? 'all' : v}
         </button>
@@ -382,6 +386,7 @@ function Cells({ r, narrow }: { r: Row; narrow: boolean }) {
         <span role="gridcell" className="c-action">
           <Foreign text={what} className="clip" />
           <span className="quiet clip">
+            {r.asked && 'asked · '}
             {r.agent.name} → {r.service ?? r.host ?? 'nowhere'}
           </span>
         </span>
@@ -410,6 +415,7 @@ function Cells({ r, narrow }: { r: Row; narrow: boolean }) {
       </span>
       <span role="gridcell" className="c-action clip" title={what}>
         <Foreign text={what} />
+        {r.asked && <span className="quiet small"> asked</span>}
         {r.usage && <span className="quiet small"> <Foreign text={took(r.usage)} /></span>}
       </span>
       <span role="gridcell" className={cx('c-status clip', r.outcome === 'failed' && 'bad')}>

@@ -46,7 +46,7 @@ export function AuditPage() {
                   <td><Foreign text={words(d.what)} /></td>
                   <td className="small"><Foreign text={pairs({ ...d.on, ...d.notes })} /></td>
                   <td className="small quiet"><Foreign text={d.from} /></td>
-                  <td>{d.error ? <span className="bad"><Foreign text={d.error} /></span> : <Badge tone="allow">done</Badge>}</td>
+                  <td>{d.error ? <span className="bad">refused: <Foreign text={d.error} /></span> : <Badge tone="allow">done</Badge>}</td>
                 </tr>
               ))}
             </tbody>
@@ -95,6 +95,15 @@ const known: Record<string, string> = {
   'POST /api/v1/approvals/{id}/approve': 'approved an action',
   'POST /api/v1/approvals/{id}/deny': 'denied an action',
   'GET /api/v1/approvals/{id}/whole': 'read an action in full',
+  'GET /api/v1/actions': 'read recorded actions',
+  'GET /api/v1/actions/rows': 'read recorded actions',
+  'GET /api/v1/events': 'followed recorded actions',
+  'GET /api/v1/actions.jsonl': 'exported recorded actions',
+  'GET /api/v1/actions.har': 'exported recorded requests',
+  'GET /api/v1/actions/{id}/whole': 'read a recorded action in full',
+  'GET /api/v1/sessions': 'read the list of sessions',
+  'PUT /api/v1/views/{name}': 'kept a view',
+  'DELETE /api/v1/views/{name}': 'removed a view',
   'DELETE /api/v1/session': 'logged out',
   'POST /api/v1/audit/accept': 'accepted that records are missing',
   'POST /api/v1/operators': 'made an operator',
@@ -104,7 +113,7 @@ const known: Record<string, string> = {
   'POST /api/v1/passkeys': 'registered a passkey',
   'DELETE /api/v1/passkeys/{name}': 'removed a passkey',
   'POST /api/v1/push': 'had a browser told of asks',
-  'DELETE /api/v1/push/{id}': 'tells a browser nothing more',
+  'DELETE /api/v1/push/{id}': 'stopped telling a browser',
   'POST /api/v1/push/{id}/test': 'sent a browser a trial',
   'POST /api/v1/setup': 'became the first operator',
   login: 'log-in',

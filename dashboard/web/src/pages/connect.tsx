@@ -53,10 +53,10 @@ export function ConnectForm({ name, onClose }: { name: string; onClose: () => vo
     <Modal title={`Connect ${name}`} open onClose={onClose} note="You agree at the provider; what it gives is sealed here, and nobody sees it.">
       {error && (
         <p role="alert" className="bad">
-          <Foreign text={error} />
+          <Foreign text={error.charAt(0).toUpperCase() + error.slice(1)} />
         </p>
       )}
-      {!at ? (
+      {!at ? error ? null : (
         <p>A page of the provider opens in another tab. Come back here when you have agreed.</p>
       ) : at.user_code ? (
         <p>

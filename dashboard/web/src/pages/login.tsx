@@ -94,13 +94,14 @@ function PasskeyButton({ label, onDone }: { label: string; onDone: () => void })
   )
 }
 
-export function LoginPage({ standing, onDone }: { standing: Standing; onDone: () => void }) {
+export function LoginPage({ standing, spent, onDone }: { standing: Standing; spent: boolean; onDone: () => void }) {
   const login = async (v: Record<string, string>) => {
     await post('/session', { name: v.name, password: v.password }, { quiet: true })
     onDone()
   }
   return (
     <Gate title="Log in to Sallyport" notes={standing.notes}>
+      {spent && <p role="alert">The link that led here was used already, or is too old. Log in as the operator that was made with it.</p>}
       {standing.setup && <p>No operator is there yet. Open the one-time link that <code>sallyport serve</code> printed.</p>}
       {standing.login.includes('oidc') && <p><a className="button main" href="/api/v1/login/oidc">Log in with your provider</a></p>}
       {standing.login.includes('password') && (

@@ -28,7 +28,7 @@ export function PushPanel() {
   return (
     <Panel title="Notices of asks" tools={data?.key && !why && !on && <Button busy={busy} onClick={() => void start()}>Tell this browser</Button>}>
       <p className="quiet">
-        A browser that is told shows a notice when an agent asks what you may answer, with the page closed, too. It says which agent asks and at which service, nothing more.
+        A browser that is told shows a notice when an agent asks what you may answer, with the page closed, too. It says which agent asks, at which service and with which verb, such as DELETE, and nothing more.
       </p>
       {why && <p className="quiet">{why}</p>}
       {error ? <Fault problem={error} retry={reload} /> : !data ? <Skeleton lines={2} /> : (

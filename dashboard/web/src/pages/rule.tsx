@@ -196,7 +196,7 @@ function Attributes({ f, set, services, source, check }: AttributesProps) {
       {shows(f, 'approvers') && (text('verdict') === 'ask' || text('otherwise') === 'ask' || text('approvers') !== '') && (
         <Refs label="Who is asked" text={text('approvers')} put={(v) => put('approvers', v)} all={[...names('judge'), ...names('approver')]} note="None is any operator who may approve. Judges come first; every approver must say yes." />
       )}
-      {shows(f, 'effects') && <Effects text={text('effects')} put={(v) => put('effects', v)} loosens={text('verdict') !== 'deny'} />}
+      {shows(f, 'effects') && <Effects text={text('effects')} put={(v) => put('effects', v)} verdict={text('verdict')} />}
       {listed.filter((a) => !a.rare).map(wordsField)}
       {listed.some((a) => a.rare) && (
         <Group title={listed.filter((a) => a.rare).map((a) => a.label.toLowerCase()).join(', ')} open={listed.some((a) => a.rare && text(a.key) !== '')}>
@@ -267,7 +267,12 @@ function Line({ f, put, name }: Part) {
   )
 }
 
-function Effects({ text, put, loosens }: { text: string; put: (v: string) => void; loosens: boolean }) {
+const none: Record<string, string> = {
+  allow: 'With none ticked, it allows what reads or writes. What destroys or administers it allows only where that is ticked.',
+  ask: 'With none ticked, everything is asked for. Of what is denied otherwise only reads and writes are: tick destructive or admin to have those asked for, too.',
+}
+
+function Effects({ text, put, verdict }: { text: string; put: (v: string) => void; verdict: string }) {
   const has = text.split(/\s+/).filter(Boolean)
   return (
     <fieldset className="field">
@@ -280,7 +285,7 @@ function Effects({ text, put, loosens }: { text: string; put: (v: string) => voi
           </label>
         ))}
       </div>
-      <p className="field-note">{loosens ? 'None: read and write are loosened, and all of them are held to an ask.' : 'None is any effect.'}</p>
+      <p className="field-note">{none[verdict] ?? 'With none ticked, it is about every effect.'}</p>
     </fieldset>
   )
 }

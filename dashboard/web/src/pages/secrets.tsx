@@ -106,7 +106,11 @@ export function SecretValue({ name, onSet, children }: { name: string; onSet: ()
   }
   const submit = async () => {
     setBusy(true)
-    const ok = await attempt(() => put(at(name), { value }), `${name} has its new value`)
+    let notes: string[] = []
+    const ok = await attempt(async () => {
+      notes = (await put<{ notes?: string[] }>(at(name), { value })).notes ?? []
+    }, `${name} has its new value`)
+    for (const note of notes) say(note, 'failed')
     setBusy(false)
     changed('/secrets', '/status')
     if (ok) {

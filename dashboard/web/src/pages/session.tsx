@@ -197,11 +197,12 @@ function Moment({ r, now, children }: { r: Row; now: boolean; children?: ReactNo
         <Link to={`/actions/${encodeURIComponent(r.id)}`} className="mono"><Foreign text={r.summary || r.kind} /></Link>
         <span className="quiet">
           <span className="moment-kind">{kinds[kindOf(r)]}</span>
+          {r.asked && 'asked · '}
           {r.turn?.names && <><Foreign text={r.turn.names.join(', ')} className="mono" /> · </>}
           {r.usage && <><Foreign text={took(r.usage)} className="took" /> · </>}
           <Foreign text={[r.service, r.status, r.duration_ns ? duration(r.duration_ns) : '', r.rows ? plural(r.rows, 'row') : ''].filter(Boolean).join(' · ')} />
         </span>
-        {r.verdict !== 'allow' && r.reason && <span className="reason-line"><Foreign text={r.reason} /></span>}
+        {(r.verdict !== 'allow' || r.asked) && r.reason && <span className="reason-line"><Foreign text={r.reason} /></span>}
         {children}
       </div>
     </li>
