@@ -105,6 +105,7 @@ export interface Schemas {
     groups: Schemas['action.ImpactGroup'][]
     left_off?: number
     replayed: number
+    withheld?: number
   }
   'action.ImpactGroup': {
     count: number
@@ -667,7 +668,7 @@ export interface Schemas {
     missing?: number
     outcome?: string
     parts?: Schemas['record.Part'][]
-    prev: string
+    prev?: string
     protocol?: string
     reason?: string
     received?: number

@@ -118,7 +118,9 @@ function RequestTab({ r }: { r: ActionRecord }) {
   const sql = r.protocol === 'postgres'
   return (
     <>
-      {!all && heldBack(r) && <Reveal id={r.id} onRead={setAll} />}
+      {!all && heldBack(r) && (
+        <Reveal label="Show the body" read={async () => setAll(await get<ActionRecord>(`/actions/${encodeURIComponent(r.id)}/whole`))} />
+      )}
       <div className="exchange-box">
         <div className="exchange">
           <section aria-labelledby="sent">
@@ -135,14 +137,14 @@ function RequestTab({ r }: { r: ActionRecord }) {
   )
 }
 
-function Reveal({ id, onRead }: { id: string; onRead: (r: ActionRecord) => void }) {
+function Reveal({ label, read: fetch }: { label: string; read: () => Promise<void> }) {
   const [busy, setBusy] = useState(false)
   const [fault, setFault] = useState<Problem | null>(null)
   const read = async () => {
     setBusy(true)
     setFault(null)
     try {
-      onRead(await get<ActionRecord>(`/actions/${encodeURIComponent(id)}/whole`))
+      await fetch()
     } catch (err) {
       setFault(problem(err))
     } finally {
@@ -152,7 +154,7 @@ function Reveal({ id, onRead }: { id: string; onRead: (r: ActionRecord) => void 
   if (fault) return <Fault problem={fault} retry={() => void read()} />
   return (
     <p>
-      <Button busy={busy} onClick={() => void read()}>Show the body</Button>{' '}
+      <Button busy={busy} onClick={() => void read()}>{label}</Button>{' '}
       <span className="quiet small">It takes a proof of who you are, and is kept in the operators’ audit.</span>
     </p>
   )
@@ -199,11 +201,19 @@ function HTTPFacts({ facts }: { facts: Record<string, unknown> }) {
 }
 
 function WhyTab({ r }: { r: ActionRecord }) {
-  const { data: why, error, reload } = useResource<{ now: Explanation }>(`/actions/${encodeURIComponent(r.id)}/why`)
+  const path = `/actions/${encodeURIComponent(r.id)}/why`
+  const { data: bare, error, reload } = useResource<{ now: Explanation }>(path)
+  const [read, setRead] = useState<{ now: Explanation } | null>(null)
+  const why = read ?? bare
   return (
     <>
       {!(why && settled(why.now, r)) && <Recorded r={r} />}
-      {error ? (
+      {!read && error?.status === 409 && heldBack(r) ? (
+        <>
+          <p className="quiet" role="status">By the rules in force now it depends on what was sent in the body.</p>
+          <Reveal label="Let the rules read the body" read={async () => setRead(await get<{ now: Explanation }>(`${path}?bodies=1`))} />
+        </>
+      ) : !read && error ? (
         <Fault problem={error} retry={reload} />
       ) : !why ? (
         <Skeleton lines={6} />
@@ -338,7 +348,7 @@ function RecordTab({ r }: { r: ActionRecord }) {
           ['Id', <code key="i">{r.id}</code>],
           ['Number', count(r.seq)],
           ['Written', absolute(r.recorded)],
-          ['Hash', hash(r.hash)],
+          ['Hash', r.hash ? hash(r.hash) : 'for who may read bodies: it could be guessed against'],
           ['Before it', hash(r.prev)],
           ['Upstream', r.upstream && <Foreign key="u" text={r.upstream} />],
           ['Address of the agent', r.agent.addr],

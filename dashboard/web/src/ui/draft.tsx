@@ -76,12 +76,34 @@ function Remarks({ list }: { list: Finding[] }) {
   )
 }
 
+/** nothing says that no verdict differs, of what could be judged. */
+const nothing = (i: Impact) =>
+  i.cannot_tell > 0
+    ? `Nothing of what can be told: ${plural(i.replayed - i.cannot_tell, 'recorded action')} ${i.replayed - i.cannot_tell === 1 ? 'is' : 'are'} decided as before.`
+    : `Nothing: all ${count(i.replayed)} recorded actions are decided as before.`
+
 /** ImpactPanel replays what was recorded by the rules of a draft. */
 export function ImpactPanel({ draft }: { draft: Draft }) {
   const [since, setSince] = useState('24h')
   const [impact, setImpact] = useState<Impact | null>(null)
   const [fault, setFault] = useState<Problem | null>(null)
+  const [busy, setBusy] = useState(false)
   const text = JSON.stringify(draft)
+  const question = { ...draft, since }
+  const asked = useRef('')
+  asked.current = text + since
+  const readBodies = async () => {
+    const of = asked.current
+    setBusy(true)
+    try {
+      const got = await post<Impact>('/policy/impact?bodies=1', question)
+      if (asked.current === of) setImpact(got)
+    } catch (err) {
+      if (asked.current === of && !problem(err).stepUp) setFault(problem(err))
+    } finally {
+      setBusy(false)
+    }
+  }
   useEffect(() => {
     setImpact(null)
     setFault(null)
@@ -92,6 +114,7 @@ export function ImpactPanel({ draft }: { draft: Draft }) {
     return () => c.abort()
   }, [text, since])
   const groups = impact?.groups ?? []
+  const withheld = impact?.withheld ?? 0
   return (
     <section className="impact" aria-label="What it would have changed">
       <div className="impact-head">
@@ -111,7 +134,7 @@ export function ImpactPanel({ draft }: { draft: Draft }) {
       ) : (
         <>
           <p role="status">
-            {groups.length === 0 ? `Nothing: all ${count(impact.replayed)} recorded actions are decided as before.` : (
+            {groups.length === 0 ? nothing(impact) : (
               <>
                 {groups.map((g, i) => (
                   <span key={i} className="impact-group">
@@ -121,9 +144,16 @@ export function ImpactPanel({ draft }: { draft: Draft }) {
                 <span className="quiet">of {plural(impact.replayed, 'recorded action')}</span>
               </>
             )}
-            {impact.cannot_tell > 0 && <span className="quiet"> {plural(impact.cannot_tell, 'action')} cannot be judged again.</span>}
+            {impact.cannot_tell > withheld && <span className="quiet"> {plural(impact.cannot_tell - withheld, 'action')} cannot be judged again.</span>}
+            {withheld > 0 && <span className="quiet"> Of {plural(withheld, 'more action')} it cannot be told without what was sent in the body.</span>}
             {impact.cut && <span className="quiet"> There are more; only the newest were replayed.</span>}
           </p>
+          {withheld > 0 && (
+            <p>
+              <Button busy={busy} onClick={() => void readBodies()}>Judge the bodies, too</Button>{' '}
+              <span className="quiet small">It takes a proof of who you are, and is kept in the operators’ audit.</span>
+            </p>
+          )}
           <ul className="lines small">
             {(impact.changes ?? []).slice(0, 50).map((c) => (
               <li key={c.id} className="line">
