@@ -17,6 +17,7 @@ type reader struct {
 	from     int    // the depth at which it began
 	call     string // the function whose brackets are open
 	callFrom int    // the depth in which they are
+	prose    bool   // it is a comment: a word without quotes is one
 }
 
 // secret reports whether a word is one that was typed where a secret is kept, with
@@ -32,7 +33,7 @@ func (r *reader) secret(tokens hclsyntax.Tokens, i int) bool {
 		case next == hclsyntax.TokenOParen:
 			r.call, r.callFrom = string(t.Bytes), r.depth
 		case !names && (i == 0 || tokens[i-1].Type != hclsyntax.TokenDot):
-			return r.kept() && bare(string(t.Bytes), next) // its quotes were forgotten, or are others
+			return !r.prose && r.kept() && bare(string(t.Bytes), next) // its quotes were forgotten, or are others
 		}
 	case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
 		r.depth++
@@ -46,7 +47,36 @@ func (r *reader) secret(tokens hclsyntax.Tokens, i int) bool {
 			r.attr, r.call = "", ""
 		}
 	case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit:
+		if names(tokens, i) {
+			if name := string(t.Bytes); r.attr == "" || guarded(name) {
+				r.attr, r.from, r.call = name, r.depth, ""
+			}
+			return false
+		}
 		return r.kept() && strings.TrimSpace(string(t.Bytes)) != "" || r.call == "webhook" && !bytes.Contains(t.Bytes, []byte("://"))
+	}
+	return false
+}
+
+// names reports whether a word in quotes is the name of what follows it, as in an
+// object: it begins there, and is no choice of a condition.
+func names(tokens hclsyntax.Tokens, i int) bool {
+	if i == 0 || i+1 >= len(tokens) || tokens[i-1].Type != hclsyntax.TokenOQuote || tokens[i+1].Type != hclsyntax.TokenCQuote {
+		return false
+	}
+	if next := after(tokens, i+1); next != hclsyntax.TokenEqual && next != hclsyntax.TokenColon {
+		return false
+	}
+	before := i - 2
+	for before >= 0 && (tokens[before].Type == hclsyntax.TokenComment || tokens[before].Type == hclsyntax.TokenNewline) {
+		before--
+	}
+	if before < 0 || before < i-2 {
+		return before < 0 || tokens[before].Type != hclsyntax.TokenQuestion
+	}
+	switch tokens[before].Type {
+	case hclsyntax.TokenOBrace, hclsyntax.TokenComma, hclsyntax.TokenMinus, hclsyntax.TokenPlus: // the last two begin lines of a diff
+		return true
 	}
 	return false
 }
@@ -79,7 +109,7 @@ func after(tokens hclsyntax.Tokens, i int) hclsyntax.TokenType {
 func guarded(name string) bool { return called().MatchString(name) || keeps(shape.Language(), name) }
 
 func called() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^(auth|value|store)$|secret|token$|password|passwd|passphrase|api_?key|private_?key|credential|^key$`)
+	return regexp.MustCompile(`(?i)^(auth|authorization|cookie|value|store)$|secret|token$|password|passwd|passphrase|api[_-]?key|private[_-]?key|credential|^key$`)
 }
 
 // keeps reports whether an attribute of that name takes a secret in some block.

@@ -23,6 +23,7 @@ func Shape() *regexp.Regexp {
 		`\bya29\.[A-Za-z0-9_-]{20,}`, `\btskey-[a-z]+-[A-Za-z0-9-]{10,}`, `\bSCRAM-SHA-256\$`, `\bAGE-SECRET-KEY-1[A-Z0-9]{20,}`, `\bhvs\.[A-Za-z0-9_-]{20,}`,
 		`\bnpm_[A-Za-z0-9]{30,}`, `\bdop_v1_[a-f0-9]{40,}`, `\blin_api_[A-Za-z0-9]{20,}`, `\bntn_[A-Za-z0-9]{30,}`,
 		`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.`, `-----BEGIN [A-Z ]*PRIVATE KEY-----`, `://[^/@:\s"]+:[^/@\s"]{3,}@`,
+		`\bhooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{16,}`, `\b[Bb]earer [A-Za-z0-9._~+/=-]{12,}`,
 	}, "|"))
 }
 
@@ -31,7 +32,7 @@ func Shape() *regexp.Regexp {
 func Marked(text []byte) bool {
 	for _, mark := range []string{
 		"sk-", "_live_", "_test_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "AKIA", "ASIA", "AIza",
-		"ya29.", "tskey-", "SCRAM-SHA-256$", "AGE-SECRET-KEY", "hvs.", "npm_", "dop_v1_", "lin_api_", "ntn_", ".eyJ", "PRIVATE KEY", "://",
+		"ya29.", "tskey-", "SCRAM-SHA-256$", "AGE-SECRET-KEY", "hvs.", "npm_", "dop_v1_", "lin_api_", "ntn_", ".eyJ", "PRIVATE KEY", "://", "hooks.slack.com", "earer ",
 	} {
 		if bytes.Contains(text, []byte(mark)) {
 			return true
@@ -112,14 +113,47 @@ func mask(text []byte, name string) (masked []byte, typed []string) {
 		}
 	}
 	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos) // what it complains of is told by others
-	var r reader
-	for i, t := range tokens {
-		if r.secret(tokens, i) {
-			typed = append(typed, strings.TrimSpace(string(t.Bytes)))
-			star(masked[t.Range.Start.Byte:t.Range.End.Byte])
+	typed = append(typed, read(masked, tokens, 0, false)...)
+	for i := 0; i < len(tokens); i++ {
+		from := i
+		for i < len(tokens) && tokens[i].Type == hclsyntax.TokenComment {
+			typed = append(typed, aside(masked, text, tokens[i:i+1])...)
+			i++
+		}
+		if i > from+1 {
+			typed = append(typed, aside(masked, text, tokens[from:i])...)
 		}
 	}
 	return masked, typed
+}
+
+// read masks what the words at an offset of a text say, and gives that.
+func read(masked []byte, tokens hclsyntax.Tokens, at int, prose bool) (typed []string) {
+	r := reader{prose: prose}
+	for i, t := range tokens {
+		if r.secret(tokens, i) {
+			typed = append(typed, strings.TrimSpace(string(t.Bytes)))
+			star(masked[at+t.Range.Start.Byte : at+t.Range.End.Byte])
+		}
+	}
+	return typed
+}
+
+// aside is mask for comments that follow each other: a line that was put out of use
+// holds what it held.
+func aside(masked, text []byte, comments hclsyntax.Tokens) []string {
+	at, end := comments[0].Range.Start.Byte, comments[len(comments)-1].Range.End.Byte
+	inside := bytes.Clone(text[at:end])
+	for _, c := range comments {
+		body := inside[c.Range.Start.Byte-at : c.Range.End.Byte-at]
+		marks := len(body) - len(bytes.TrimLeft(body, "#/*"))
+		copy(body, bytes.Repeat([]byte(" "), marks))
+		if bytes.HasSuffix(body, []byte("*/")) {
+			copy(body[len(body)-2:], "  ")
+		}
+	}
+	tokens, _ := hclsyntax.LexConfig(inside, "", hcl.InitialPos)
+	return read(masked, tokens, at, true)
 }
 
 func star(b []byte) {

@@ -39,6 +39,17 @@ func TestOver(t *testing.T) {
 		"behind a comment":      {`auth /* of ours */ = bearer("hunter2-hunter2")`, []string{"hunter2"}, []string{"of ours"}},
 		"references by role":    {"auth = by_role({ role.a = password(\"x\", secret.reader), role.b = bearer(secret.b) })", nil, []string{"role.a", "secret.reader", "secret.b"}},
 		"a file with an error":  {"auth = bearer(\"hunter2\"\nservice {", []string{"hunter2"}, []string{"service {"}},
+		"put out of use":        {"# auth = bearer(\"hunter2-hunter2\")\nreason = \"stays\"", []string{"hunter2"}, []string{"# auth = bearer(", `"stays"`}},
+		"several lines of it":   {"# auth = password(\n#   \"agent\",\n#   \"hunter2-hunter2\",\n# )\nreason = \"stays\"", []string{"hunter2"}, []string{`"stays"`}},
+		"in one comment":        {"/* auth = bearer(\"hunter2-hunter2\") */\nreason = \"stays\"", []string{"hunter2"}, []string{"/* auth", "*/", `"stays"`}},
+		"prose of a secret":     {"# Its token: whatever somebody's \"service\" gives (or not.\n# key = another word\nservice \"x\" {\n}\nreason = \"whatever stays\"", nil, []string{"another word", `"whatever stays"`}},
+		"a name in quotes":      {"set = { \"password\" = \"hunter2-hunter2\", \"x\": \"stays\" }", []string{"hunter2"}, []string{`"password"`}},
+		"on a line of its own":  {"set = {\n  \"client_secret\" : \"hunter2-hunter2\"\n  other = \"x\"\n}\nreason = \"stays\"", []string{"hunter2"}, []string{`"client_secret"`, `"stays"`}},
+		"a choice is no name":   {"auth = bearer(x ? \"hunter2-hunter2\" : \"hunter3-hunter3\")", []string{"hunter2", "hunter3"}, nil},
+		"a header":              {"headers = { Authorization = \"Basic hunter2\", \"X-Api-Key\" = \"hunter3-hunter3\" }\nreason = \"stays\"", []string{"hunter2", "hunter3"}, []string{`"stays"`}},
+		"a header anywhere":     {`args = ["-H", "Authorization: Bearer hunter2-hunter2"]`, []string{"hunter2"}, []string{`"-H"`}},
+		"the address of a hook": {`url = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"`, []string{"XXXXXX"}, []string{"url = "}},
+		"a line of a diff":      {"-  \"password\" = \"hunter2-hunter2\"\n+  reason = \"stays\"", []string{"hunter2"}, []string{`"stays"`}},
 		"a text that is no key": {"reason = \"Add a WHERE clause.\"\ntables = [\"payments\"]", nil, []string{"Add a WHERE clause.", "payments"}},
 	} {
 		t.Run(name, func(t *testing.T) {
