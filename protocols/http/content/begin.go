@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"sallyport.dev/sallyport/protocols/http/content/survey"
 )
 
 // A Beginning is what the record holds of the beginning of an answer's body: its
@@ -59,11 +61,11 @@ func (b *Beginning) mask(mediaType string, raw []byte, whole bool) {
 	plain := mediaType == "" || mediaType == "text/plain"
 	switch {
 	case IsJSON(mediaType) || plain && looksLikeJSON(raw):
-		var s survey
+		var s survey.Survey
 		var ok bool
 		if b.Text, b.Hidden, ok = maskPart(raw, whole, &s); !ok {
 			b.text(string(raw), whole)
-		} else if s.table(whole) {
+		} else if s.Table(whole) {
 			b.untold(columns)
 		}
 	case mediaType == "application/x-www-form-urlencoded":
@@ -153,7 +155,7 @@ func (b *Beginning) text(text string, whole bool) (names bool) {
 // event are one document, where they are one.
 func (b *Beginning) lines(text string, whole bool) {
 	var l liner
-	s := survey{lines: true}
+	s := survey.Survey{Lines: true}
 	text = lined(text)
 	for text != "" {
 		var field string
@@ -174,7 +176,7 @@ func (b *Beginning) lines(text string, whole bool) {
 	}
 	if b.Text, b.Hidden = l.text(); l.why != "" {
 		b.untold(l.why)
-	} else if s.table(whole) {
+	} else if s.Table(whole) {
 		b.untold(columns)
 	}
 }
@@ -191,7 +193,7 @@ func event(text string) (lines, rest string) {
 }
 
 // piece keeps a document that stands in some lines behind field, or their text.
-func (b *Beginning) piece(l *liner, s *survey, field, lines string, cut bool) {
+func (b *Beginning) piece(l *liner, s *survey.Survey, field, lines string, cut bool) {
 	document := strings.TrimRight(lines, "\r\n")
 	end := lines[len(document):]
 	if document = strings.TrimPrefix(document, field); field == data {
@@ -220,11 +222,11 @@ func (b *Beginning) piece(l *liner, s *survey, field, lines string, cut bool) {
 // maskPart is maskJSON for a document of which, unless whole, only the beginning is
 // there. What the cut goes through is left out, but for a text, which loses the word.
 // s learns of tables in it.
-func maskPart(text []byte, whole bool, s *survey) (masked string, hidden, ok bool) {
+func maskPart(text []byte, whole bool, s *survey.Survey) (masked string, hidden, ok bool) {
 	if !whole {
 		text = bytes.TrimRightFunc(text, barely)
 	}
-	if s.of(text, whole); whole {
+	if s.Of(text, whole); whole {
 		return maskJSON(text, s)
 	}
 	m := newMasker(text, s)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/content/survey"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
@@ -112,17 +113,17 @@ type masker struct {
 	masked bool
 	open   bool // the text breaks off where a value of no secret name begins
 	names  memo
-	answer *survey // of the document, where it is one that nobody judges by
+	answer *survey.Survey // of the document, where it is one that nobody judges by
 }
 
-func newMasker(text []byte, answer *survey) *masker {
+func newMasker(text []byte, answer *survey.Survey) *masker {
 	m := &masker{text: text, d: json.NewDecoder(bytes.NewReader(text)), answer: answer}
 	m.d.UseNumber()
 	return m
 }
 
 // maskJSON masks values of a document; all else stays, byte for byte.
-func maskJSON(text []byte, answer *survey) (masked string, hidden, ok bool) {
+func maskJSON(text []byte, answer *survey.Survey) (masked string, hidden, ok bool) {
 	m := newMasker(text, answer)
 	if err := m.value("", false, 0); err != nil {
 		return "", false, false
@@ -139,7 +140,7 @@ func (m *masker) value(name string, secret bool, depth int) error {
 		return errUnclear
 	}
 	before := int(m.d.InputOffset())
-	secret = secret || m.names.secret(name) || m.answer.secret(before)
+	secret = secret || m.names.secret(name) || m.answer.Secret(before)
 	t, err := m.d.Token()
 	if err != nil {
 		m.open = !secret
@@ -198,14 +199,14 @@ func (m *masker) mask(before int) {
 func (m *masker) secretInside(s string, depth int) bool {
 	trimmed := strings.TrimSpace(s)
 	if trimmed != "" && slices.Contains([]byte("{["), trimmed[0]) {
-		var answer *survey
+		var answer *survey.Survey
 		if m.answer != nil {
-			answer = new(survey)
-			answer.of([]byte(s), true)
+			answer = new(survey.Survey)
+			answer.Of([]byte(s), true)
 		}
 		inner := newMasker([]byte(s), answer)
 		if err := inner.value("", false, depth+1); err == nil {
-			return inner.masked || answer != nil && answer.table(true)
+			return inner.masked || answer != nil && answer.Table(true)
 		}
 	}
 	if m.answer == nil || len(s) <= longest && !strings.ContainsAny(s, " \t\r\n=:|,;") {

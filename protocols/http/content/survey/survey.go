@@ -1,19 +1,30 @@
-package content
+// Package survey goes over the documents of an answer before they are masked, and finds
+// the secrets whose names stand away from them. Nobody judges by what it finds.
+package survey
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
-// A survey goes over a document before it is masked, and finds the secrets whose names
+// Bounds of a document, and of the name of a column.
+const (
+	maxDepth = 64
+	longest  = 64
+)
+
+var errUnclear = errors.New("it is no document")
+
+// A Survey goes over a document before it is masked, and finds the secrets whose names
 // stand elsewhere: beside them, as {"name": …, "value": …}, or above them, as in a table.
 // Its zero value is ready, for one document or for several of one body.
-type survey struct {
-	lines   bool // several: a list is a row of a table
+type Survey struct {
+	Lines   bool // several: a list is a row of a table
 	heading bool // what may be the name of a column is that of a secret
 	rows    bool // a list stands in a list
 	doubt   bool // cells came before the names of columns, which a cut may hide
@@ -23,21 +34,21 @@ type survey struct {
 	secrets []int // where the values of secret names begin, behind their own: sorted
 }
 
-// of looks at text, as far as that is a document.
-func (s *survey) of(text []byte, whole bool) {
+// Of looks at text, as far as that is a document.
+func (s *Survey) Of(text []byte, whole bool) {
 	s.d, s.secrets = json.NewDecoder(bytes.NewReader(text)), s.secrets[:0]
 	s.d.UseNumber()
 	s.value("", 0, false, !whole) //nolint:errcheck // whoever masks the text finds the same
 	slices.Sort(s.secrets)
 }
 
-// table reports whether there are values in columns, away from the name of a secret.
-func (s *survey) table(whole bool) bool {
+// Table reports whether there are values in columns, away from the name of a secret.
+func (s *Survey) Table(whole bool) bool {
 	return s.heading && s.rows || s.doubt && !whole
 }
 
-// secret reports whether the value is one that stands behind the name that ends at at.
-func (s *survey) secret(at int) bool {
+// Secret reports whether the value is one that stands behind the name that ends at at.
+func (s *Survey) Secret(at int) bool {
 	if s == nil {
 		return false
 	}
@@ -46,7 +57,7 @@ func (s *survey) secret(at int) bool {
 }
 
 // value looks at one value, in a list or a member of this name; cut, it may break off.
-func (s *survey) value(name string, depth int, list, cut bool) error {
+func (s *Survey) value(name string, depth int, list, cut bool) error {
 	if depth > maxDepth {
 		return errUnclear
 	}
@@ -73,8 +84,8 @@ func (s *survey) value(name string, depth int, list, cut bool) error {
 	return err
 }
 
-func (s *survey) list(depth int, inList, cut bool) error {
-	if inList || s.lines && depth == 0 {
+func (s *Survey) list(depth int, inList, cut bool) error {
+	if inList || s.Lines && depth == 0 {
 		s.rows, s.doubt = true, s.doubt || !s.titled
 	}
 	for s.d.More() {
@@ -88,7 +99,7 @@ func (s *survey) list(depth int, inList, cut bool) error {
 
 // object notes the values of an object that has the name of a secret beside them. Of one
 // that is not there whole the name may have been cut off.
-func (s *survey) object(depth int, cut bool) error {
+func (s *Survey) object(depth int, cut bool) error {
 	var values []int
 	named, secret := false, false
 	err := s.members(func(name string) error {
@@ -108,7 +119,7 @@ func (s *survey) object(depth int, cut bool) error {
 }
 
 // members calls member behind the name of each member.
-func (s *survey) members(member func(name string) error) error {
+func (s *Survey) members(member func(name string) error) error {
 	for s.d.More() {
 		t, err := s.d.Token()
 		if err != nil {
