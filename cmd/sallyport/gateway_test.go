@@ -231,7 +231,7 @@ func TestSecretsGoInAndNeverComeOut(t *testing.T) {
 		t.Errorf("shop is taken: %s", r.stderr)
 	}
 	r = call(t.Context(), canary+"\n", "secret", "set", "shpo", "--gateway", d.socket)
-	has(t, r.stderr, "Secret shpo is set.", "No service takes a secret of that name; there are: shop.")
+	has(t, r.stderr, "Secret shpo is set.", "No service takes a secret of that name; there are: env_one, shop.")
 	r = call(t.Context(), "", "secret", "set", "shop", "ghp_0000", "--gateway", d.socket)
 	has(t, r.stderr, "the value is no argument", "is in your history now")
 	if r.code != 2 || strings.Contains(r.stderr, "ghp_0000") {

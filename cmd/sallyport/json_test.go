@@ -160,6 +160,7 @@ func TestEveryCommandSpeaksJSON(t *testing.T) {
 		{"key rotate", "", 0},
 		{"log", "", 0},
 		{"log agent:nobody", "", 0},
+		{"log --since 1h -n 5", "", 0},
 		{"audit verify", "", 0},
 		{"audit accept --note known", "", 1},
 		{"operator add ana --right admin", password, 0},

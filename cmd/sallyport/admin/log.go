@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,6 +26,8 @@ import (
 
 func (r *commands) logCommand() *cobra.Command {
 	var follow bool
+	var since string
+	var limit int
 	cmd := &cobra.Command{
 		Use:     "log [QUERY]",
 		Short:   "Show recorded actions",
@@ -33,6 +36,12 @@ func (r *commands) logCommand() *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := strings.Join(args, " ")
+			if since != "" {
+				query += " since:" + strconv.Quote(since)
+			}
+			if limit != 0 {
+				query += " limit:" + strconv.Itoa(limit)
+			}
 			if _, err := audit.ParseQuery(query); err != nil {
 				return cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("query: %w", err)}
 			}
@@ -47,6 +56,8 @@ func (r *commands) logCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new actions as they end")
+	cmd.Flags().StringVar(&since, "since", "", "`AGE` or time of the oldest action, as since:AGE in the query")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 0, "how `many` actions, as limit:N in the query")
 	cmd.Flags().BoolVar(&r.why, "why", false, "tell how the rules came to what they did not allow")
 	return cmd
 }
@@ -160,7 +171,7 @@ func (r *commands) accept() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&why.Note, "note", "", "why they are missing")
+	cmd.Flags().StringVar(&why.Note, "note", "", "`TEXT` that says why they are missing")
 	return cmd
 }
 

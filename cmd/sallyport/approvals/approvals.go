@@ -157,7 +157,7 @@ func (r commands) approve() *cobra.Command {
 	cmd.Flags().StringVar(&a.Note, "note", "", "a `SENTENCE` for the agent and the record")
 	cmd.Flags().DurationVar(&lasts, "for", 0, "answer what is similar for so `LONG`, such as 15m; without it once")
 	cmd.Flags().BoolVar(&exact, "exact", false, "with --for: exactly this action again, and nothing else")
-	cmd.Flags().IntVar(&a.Times, "times", 0, "with --for: so many actions at most, this one included")
+	cmd.Flags().IntVar(&a.Times, "times", 0, "with --for: `N` actions at most, this one included")
 	return cmd
 }
 

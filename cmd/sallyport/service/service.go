@@ -78,8 +78,8 @@ func (r commands) test() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&wish.Host, "host", "", "which of its hosts (default: the first that is declared)")
-	cmd.Flags().StringVar(&wish.Role, "role", "", "whose account (default: of the first role that uses it)")
+	cmd.Flags().StringVar(&wish.Host, "host", "", "`HOST` of its hosts (default: the first that is declared)")
+	cmd.Flags().StringVar(&wish.Role, "role", "", "`ROLE` whose account is tried (default: of the first role that uses it)")
 	return cmd
 }
 

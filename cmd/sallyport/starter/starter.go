@@ -68,7 +68,7 @@ func Command(env *cli.Env, load Load) *cobra.Command {
 			return r.write(cmd, dir, a)
 		},
 	}
-	cmd.Flags().StringVar(&a.Endpoint, "endpoint", "", "`HOST:PORT` at which agents reach this gateway")
+	cmd.Flags().StringVar(&a.Endpoint, "endpoint", "", "`HOST[:PORT]` at which agents reach this gateway")
 	cmd.Flags().StringSliceVar(&a.Services, "service", nil, "`PRESET,…` to use, or none (see sallyport presets ls)")
 	cmd.Flags().StringVar(&a.Database, "database", "", "`HOST[:PORT]` of a PostgreSQL server, or none")
 	cmd.Flags().StringVar(&a.User, "database-user", "agent", "`USER` to log in to it as")
@@ -102,6 +102,9 @@ func (a *answers) ask(cmd *cobra.Command) error {
 const none = "none"
 
 func (a *answers) setEndpoint(s string) error {
+	if _, _, err := net.SplitHostPort(s); err != nil && !strings.ContainsAny(s, " /\t") && strings.Trim(s, "[]") != "" {
+		s = net.JoinHostPort(strings.Trim(s, "[]"), "51820") // the port that is meant
+	}
 	a.Endpoint = s
 	return checkAddress(s)
 }

@@ -46,10 +46,10 @@ func Command(env *cli.Env) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&by, "by", "agent", "what to group by, with commas")
-	cmd.Flags().StringVar(&since, "since", "7d", "since when: 24h, 7d, today (UTC), a date or a time")
-	cmd.Flags().StringVar(&until, "until", "", "until when: a date or a time")
-	cmd.Flags().StringVar(&step, "step", "", "with --json, a line over time: hour or day")
+	cmd.Flags().StringVar(&by, "by", "agent", "`WORD,…` to group by, with commas")
+	cmd.Flags().StringVar(&since, "since", "7d", "`WHEN` it begins: 24h, 7d, today (UTC), a date or a time")
+	cmd.Flags().StringVar(&until, "until", "", "`WHEN` it ends: a date or a time")
+	cmd.Flags().StringVar(&step, "step", "", "with --json, a line over time by `UNIT`: hour or day")
 	return cmd
 }
 
