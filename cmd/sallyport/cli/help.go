@@ -122,8 +122,22 @@ func writeInherited(w io.Writer, cmd *cobra.Command) {
 
 func writeFlags(w io.Writer, title string, flags *pflag.FlagSet) {
 	if flags.HasAvailableFlags() {
-		fmt.Fprintf(w, "\n%s\n%s", title, flags.FlagUsagesWrapped(helpWidth))
+		fmt.Fprintf(w, "\n%s\n%s", title, usages(flags))
 	}
+}
+
+// usages lists flags. The library counts bytes where it aligns, so that what has more
+// than one of them is put in afterwards.
+func usages(flags *pflag.FlagSet) string {
+	const dots, one = "…", "\x1a"
+	plain := pflag.NewFlagSet("", pflag.ContinueOnError)
+	plain.SortFlags = flags.SortFlags
+	flags.VisitAll(func(f *pflag.Flag) {
+		own := *f
+		own.Usage = strings.ReplaceAll(own.Usage, dots, one)
+		plain.AddFlag(&own)
+	})
+	return strings.ReplaceAll(plain.FlagUsagesWrapped(helpWidth), one, dots)
 }
 
 // A page is the help of one command for programs.
