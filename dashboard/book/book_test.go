@@ -277,6 +277,20 @@ func TestT47_AKeyInTheConfigurationIsForEditors(t *testing.T) {
 			}
 		}
 	}
+	// A diff that begins inside of what was put out of use.
+	const inside = "brass-candlestick"
+	aside := "# auth = password(\n#   \"a\",\n#   \"b\",\n#   \"c\",\n#   \"" + inside + "\",\n# )\n"
+	for _, reason := range []string{"One.", "Two."} {
+		h.as("editor", "PUT", "/blocks/rule/no%20deletions", h.etag(), hcl(aside+strings.Replace(moreDeletions, "{", "{\n  reason = \""+reason+"\"", 1))).into(t, &taken)
+	}
+	if strings.Contains(taken.Revision.Diff, "password(") || !strings.Contains(taken.Revision.Diff, inside) {
+		t.Fatalf("it begins elsewhere: %s", taken.Revision.Diff)
+	}
+	for _, path := range []string{"", "/history", fmt.Sprintf("/history/%d", taken.Revision.Number)} {
+		if got := h.as("viewer", "GET", path, "", ""); got.status != 200 || strings.Contains(got.body, inside) || !strings.Contains(got.body, "Two.") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
 	var seen, real action.SourceText
 	h.as("viewer", "GET", "", "", "").into(t, &seen)
 	h.as("editor", "GET", "", "", "").into(t, &real)

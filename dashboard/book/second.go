@@ -107,10 +107,10 @@ func (b *Book) proposals(r *http.Request) ([]pair.Proposal, error) {
 		return []pair.Proposal{}, nil
 	}
 	list := b.Pair.List()
+	b.drafts(r, list)
 	for i := range list {
 		list[i].Draft, list[i].Touches = action.Draft{}, nil // one by itself has them
 	}
-	b.drafts(r, list)
 	return list, nil
 }
 

@@ -52,7 +52,9 @@ func (b *Book) under(t action.SourceText) action.SourceText {
 	return t
 }
 
-// past hides in revisions what was typed in them.
+// past hides in revisions what was typed in them. A diff may begin inside of a value:
+// what was typed is known by the whole texts before and after. Without these there is
+// no diff.
 func (b *Book) past(r *http.Request, list ...action.Revision) {
 	if plain(r) {
 		return
@@ -61,6 +63,15 @@ func (b *Book) past(r *http.Request, list ...action.Revision) {
 		texts := map[string]string{"diff": list[i].Diff}
 		for name, text := range list[i].Files {
 			texts["file "+name] = text
+		}
+		for n := max(1, list[i].Number-1); n <= list[i].Number && texts["diff"] != ""; n++ {
+			whole, err := b.Editor.Revision(r.Context(), n)
+			if err != nil {
+				texts["diff"] = ""
+			}
+			for name, text := range whole.Files {
+				texts["at "+strconv.Itoa(n)+" "+name] = text
+			}
 		}
 		texts = b.Veil(texts)
 		list[i].Diff = texts["diff"]
@@ -74,12 +85,22 @@ func (b *Book) past(r *http.Request, list ...action.Revision) {
 	}
 }
 
-// drafts hides in proposals what was typed in them.
+// drafts hides in proposals what was typed in them, or in what they change.
 func (b *Book) drafts(r *http.Request, list []pair.Proposal) {
 	if plain(r) {
 		return
 	}
-	for i := range list {
-		list[i].Diff = b.Veil(map[string]string{"diff": list[i].Diff})["diff"]
+	for i, p := range list {
+		texts := map[string]string{"diff": p.Diff}
+		for name, text := range p.Touches {
+			texts["was "+name] = text
+		}
+		for name, text := range p.Draft.Files {
+			texts["file "+name] = text
+		}
+		for n, e := range p.Draft.Edits {
+			texts["edit "+strconv.Itoa(n)] = e.HCL
+		}
+		list[i].Diff = b.Veil(texts)["diff"]
 	}
 }
