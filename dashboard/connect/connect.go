@@ -117,7 +117,7 @@ type Wish struct {
 
 // A Brought thing is the address at which the browser ended.
 type Brought struct {
-	URL string `json:"url,omitempty"`
+	URL string `json:"url"`
 }
 
 // Routes is the table of this part of the API. The browser comes back from another
@@ -135,8 +135,12 @@ func (d *Desk) Routes() route.Table {
 			Doc: "Begins to connect an OAuth account: a person agrees at the authorization server, and the secret becomes what it gives.",
 		},
 		{
-			Method: "POST", Pattern: "/api/v1/connections/{id}", Right: route.Admin, Quiet: true, Do: route.May(d.look),
-			Doc: "How far an account is connected that the caller began to connect; with the address at which the browser ended, it is finished.",
+			Method: "POST", Pattern: "/api/v1/connections/{id}", Right: route.Admin, Quiet: true, Do: route.Out(d.look),
+			Doc: "How far an account is connected that the caller began to connect.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/connections/{id}/address", Right: route.Admin, StepUp: true, Do: route.Take(d.bring),
+			Doc: "Takes the address at which the browser ended where it cannot reach the gateway, and has the secret become what is given for it.",
 		},
 		{
 			Method: "GET", Pattern: "/api/v1/connect/{ticket}", Right: route.None, Do: route.Raw("text/plain", d.open),

@@ -107,23 +107,45 @@ func (d *Desk) done(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// look says how it stands. A device's server is asked when it is time to.
-func (d *Desk) look(r *http.Request, b Brought) (Connection, error) {
+// own gives the journey that a request names, if its caller began it.
+func (d *Desk) own(r *http.Request) (*journey, error) {
 	caller, id := callerOf(r), r.PathValue("id")
 	j := d.find(func(j *journey) bool { return same(j.id, id) })
 	if j == nil || j.caller.Person.Name != caller.Person.Name || j.caller.Person.Via != caller.Person.Via {
-		return Connection{}, route.NotFound("%w", errGone)
+		return nil, route.NotFound("%w", errGone)
 	}
+	return j, nil
+}
+
+// bring finishes a journey with the address at which the browser ended.
+func (d *Desk) bring(r *http.Request, b Brought) (Connection, error) {
+	j, err := d.own(r)
+	if err != nil {
+		return Connection{}, err
+	}
+	route.Note(r, "name", j.secret)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	switch {
-	case j.state != waiting:
-	case b.URL != "":
+	if j.state == waiting {
 		u, err := url.Parse(strings.TrimSpace(b.URL))
 		if err != nil || j.pending == nil || u.Query().Get("state") != j.pending.State {
 			return Connection{}, route.BadRequest("this is not the address at which the browser ends after the person has agreed; it has a state and a code in it")
 		}
 		d.finish(r.Context(), j, u.Query())
+	}
+	return j.shown(), nil
+}
+
+// look says how it stands. A device's server is asked when it is time to.
+func (d *Desk) look(r *http.Request) (Connection, error) {
+	j, err := d.own(r)
+	if err != nil {
+		return Connection{}, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.state != waiting:
 	case !d.Now().Before(j.until):
 		d.end(r.Context(), j, grant.Grant{}, fmt.Errorf("nobody agreed in time; begin again"))
 	case j.device != nil:
@@ -131,9 +153,14 @@ func (d *Desk) look(r *http.Request, b Brought) (Connection, error) {
 			d.end(r.Context(), j, g, err)
 		}
 	}
+	return j.shown(), nil
+}
+
+// shown is what somebody may know of a journey. The caller holds mu.
+func (j *journey) shown() Connection {
 	return Connection{
 		ID: j.id, Secret: j.secret, Flow: j.flow, Server: j.host, State: j.state, Error: j.why, Until: j.until, Redirect: j.redirect,
-	}, nil
+	}
 }
 
 func callerOf(r *http.Request) route.Caller {

@@ -58,10 +58,10 @@ func TestT18_AnAuthorizationServerProvesItself(t *testing.T) {
 			at := c.begin(t, connect.Wish{})
 			s.Agree(true)
 			deadline := time.After(20 * time.Second)
-			for c.look(t, at.ID, connect.Brought{}).State != "connected" {
+			for c.look(t, at.ID).State != "connected" {
 				select {
 				case <-deadline:
-					t.Fatalf("%+v", c.look(t, at.ID, connect.Brought{}))
+					t.Fatalf("%+v", c.look(t, at.ID))
 				case <-time.After(200 * time.Millisecond): // the server says how often it may be asked
 				}
 			}

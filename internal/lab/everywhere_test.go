@@ -294,7 +294,7 @@ func connected(t *testing.T, c *consent, secret string) {
 		t.Fatalf("connect %s: the person sees %d %s", secret, code, text)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		got := c.look(t, at.ID, connect.Brought{})
+		got := c.look(t, at.ID)
 		if got.State == "connected" {
 			return
 		}

@@ -36,15 +36,17 @@ browser cannot reach the gateway, --paste asks for the address at which it ended
 			if err := c.tell(cmd, at, wish.Paste); err != nil {
 				return err
 			}
-			var brought connect.Brought
 			if wish.Paste && at.UserCode == "" {
 				text, err := cli.ReadSecret(cmd, "address at which the browser ended", maxAddress)
 				if err != nil {
 					return err
 				}
-				brought.URL = string(text)
+				brought := connect.Brought{URL: string(text)}
+				if err := c.Client().Call(cmd.Context(), http.MethodPost, connection(at.ID)+"/address", brought, nil); err != nil {
+					return err
+				}
 			}
-			end, err := c.await(cmd.Context(), at.ID, brought)
+			end, err := c.await(cmd.Context(), at.ID)
 			if err != nil {
 				return err
 			}
@@ -77,13 +79,16 @@ func (c *commands) tell(cmd *cobra.Command, at connect.Connection, paste bool) e
 	return err
 }
 
+// connection is where the gateway tells of a connection.
+func connection(id string) string { return "/api/v1/connections/" + url.PathEscape(id) }
+
 // await asks until it is over.
-func (c *commands) await(ctx context.Context, id string, brought connect.Brought) (connect.Connection, error) {
+func (c *commands) await(ctx context.Context, id string) (connect.Connection, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		var at connect.Connection
-		if err := c.Client().Call(ctx, http.MethodPost, "/api/v1/connections/"+url.PathEscape(id), brought, &at); err != nil {
+		if err := c.Client().Call(ctx, http.MethodPost, connection(id), nil, &at); err != nil {
 			return at, err
 		}
 		switch at.State {
@@ -92,7 +97,6 @@ func (c *commands) await(ctx context.Context, id string, brought connect.Brought
 		case "failed":
 			return at, fmt.Errorf("secret %s is not connected: %s", at.Secret, cli.Printable(at.Error))
 		}
-		brought = connect.Brought{}
 		select {
 		case <-ctx.Done():
 			return at, ctx.Err()

@@ -266,7 +266,7 @@ export interface Schemas {
     text: string
   }
   'connect.Brought': {
-    url?: string
+    url: string
   }
   'connect.Connectable': {
     flow: string
@@ -913,7 +913,8 @@ export interface Routes {
   'GET /connect/done': { in: null; out: string }
   'GET /connect/{ticket}': { in: null; out: string }
   'GET /connections': { in: null; out: Schemas['connect.Connectable'][] }
-  'POST /connections/{id}': { in: Schemas['connect.Brought']; out: Schemas['connect.Connection'] }
+  'POST /connections/{id}': { in: null; out: Schemas['connect.Connection'] }
+  'POST /connections/{id}/address': { in: Schemas['connect.Brought']; out: Schemas['connect.Connection'] }
   'GET /docs': { in: null; out: Schemas['manual.Page'][] }
   'GET /docs/img/{picture}': { in: null; out: string }
   'GET /docs/{page}': { in: null; out: Schemas['manual.Text'] }

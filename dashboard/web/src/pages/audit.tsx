@@ -77,6 +77,7 @@ const known: Record<string, string> = {
   'DELETE /api/v1/secrets/{name}': 'removed a secret',
   'POST /api/v1/secrets/{name}/rollback': 'rolled a secret back',
   'POST /api/v1/secrets/{name}/connect': 'began to connect an account',
+  'POST /api/v1/connections/{id}/address': 'brought the address that connects an account',
   'POST /api/v1/key/rotate': 'gave the vault another key',
   'POST /api/v1/backup': 'made a backup',
   'POST /api/v1/services/{name}/test': 'tested a service',
