@@ -18,6 +18,7 @@ func TestT47_BesideAnAgentAProofIsForOneLook(t *testing.T) {
 		spends int
 	}{
 		{"/actions/" + id + "/whole", true, 1},
+		{"/actions/" + id + "/why?bodies=1", true, 1},
 		{"/actions?q=service:shop&bodies=1", true, 1},
 		{"/actions/rows?q=service:shop&bodies=1", true, 1},
 		{"/actions.jsonl?q=service:shop&bodies=1", true, 1},
