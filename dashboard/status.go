@@ -26,6 +26,7 @@ type Status struct {
 	Tailnet     *Tailnet       `json:"tailnet,omitempty"`
 	Dashboard   []string       `json:"dashboard,omitempty"` // where people come in, best first
 	Warnings    []string       `json:"warnings,omitempty"`
+	Alerts      []string       `json:"alerts_to,omitempty"` // where they go; nothing: nobody is told
 
 	// Accounts lists what is wrong with the accounts of services, by service, as
 	// their last sessions showed it.

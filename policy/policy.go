@@ -54,6 +54,8 @@ type (
 	SecretConfig = host.Secret
 	// ForwardConfig is a system that is handed every record.
 	ForwardConfig = host.Forward
+	// AlertsConfig says who is told when something is wrong.
+	AlertsConfig = host.Alerts
 	// KeyConfig says where the key of the vault is.
 	KeyConfig = host.KeySource
 )

@@ -143,3 +143,26 @@ func FuzzVisible(f *testing.F) {
 		}
 	})
 }
+
+// TestT41_AnAlertIsOnlyText proves that what an alert names, such as a machine whose
+// name an agent has chosen, is read by Slack no more than the text of an ask.
+func TestT41_AnAlertIsOnlyText(t *testing.T) {
+	s := New(Config{Mask: func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }})
+	for _, text := range hostile {
+		raw, err := json.Marshal(s.sentences([]string{"Alert: " + text, "Agent: " + text, text, "the key is hunter2"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var blocks []any
+		if err := json.Unmarshal(raw, &blocks); err != nil || len(blocks) != 4 || len(raw) > 20000 {
+			t.Fatalf("%.20q: %d blocks, %d bytes, %v", text, len(blocks), len(raw), err)
+		}
+		walk(t, text, blocks)
+		if got := string(raw); strings.Contains(got, "mrkdwn") || strings.Contains(got, "hunter2") || strings.Contains(got, "button") {
+			t.Errorf("%.20q: %s", text, got)
+		}
+	}
+	if n := len(s.sentences(make([]string, 100))); n != maxSayLines {
+		t.Errorf("%d blocks", n)
+	}
+}

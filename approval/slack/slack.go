@@ -87,6 +87,9 @@ type Slack struct {
 	cards map[string]map[string]Card // by ask, then by channel as configured; guarded by mu
 	due   map[string]time.Time       // asks to look at, and not before when; guarded by mu
 	wake  chan struct{}
+
+	sayings chan saying
+	said    map[string]Standing // by channel as configured; guarded by mu
 }
 
 // A session is what one pair of tokens opens.
@@ -104,6 +107,7 @@ func New(c Config) *Slack {
 	return &Slack{
 		conf: c, restart: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		cards: make(map[string]map[string]Card), due: make(map[string]time.Time),
+		sayings: make(chan saying, maxSayings), said: make(map[string]Standing),
 	}
 }
 
@@ -153,6 +157,7 @@ func (s *Slack) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.connect(ctx) })
 	g.Go(func() error { return s.follow(ctx) })
+	g.Go(func() error { return s.speak(ctx) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

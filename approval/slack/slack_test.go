@@ -533,3 +533,31 @@ func TestT41_UnknownEnvelopesDoNothing(t *testing.T) {
 	cancel()
 	<-got
 }
+
+// What nobody answers is posted, later where Slack wants so, and what a channel
+// refuses is known of that channel.
+func TestASayingArrives(t *testing.T) {
+	r := newRig(t)
+	if err := r.team.Opened(r.within(), 1); err != nil {
+		t.Fatal(err)
+	}
+	r.team.Limit(2)
+	r.slack.Say("#nowhere", "Alert: one")
+	r.slack.Say("#ops", "Alert: two", "Agent: <!channel>")
+	m := r.wait(func(m []chat.Message) bool { return len(m) == 1 })[0]
+	if m.Channel != "#ops" || !strings.Contains(m.Blocks, "Alert: two") || strings.Contains(m.Blocks, "mrkdwn") || m.Text != "An alert of the gateway." {
+		t.Errorf("%+v", m)
+	}
+	if at := r.slack.Said("#nowhere"); !strings.Contains(at.Problem, "channel_not_found") || at.Since.IsZero() {
+		t.Errorf("%+v", at)
+	}
+	if err := r.slack.Try(r.within(), "#ops"); err != nil {
+		t.Error(err)
+	}
+	if at := r.slack.Said("#ops"); at.Problem != "" || at.Delivered.IsZero() {
+		t.Errorf("%+v", at)
+	}
+	if err := r.slack.Try(r.within(), "#nowhere"); err == nil {
+		t.Error("a trial arrives nowhere")
+	}
+}

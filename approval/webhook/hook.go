@@ -34,7 +34,7 @@ type Hook struct {
 	client *http.Client
 	log    *slog.Logger
 	now    func() time.Time
-	queue  chan approval.Event
+	queue  chan letter
 	stop   context.CancelFunc
 	work   sync.WaitGroup
 
@@ -89,19 +89,41 @@ func New(url string, secret func() ([]byte, error), mask func(string) string, cl
 	own := *client
 	own.Timeout = callTimeout
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	h := &Hook{url: url, secret: secret, mask: mask, client: &own, log: log, now: time.Now, queue: make(chan approval.Event, queueLen)}
+	h := &Hook{url: url, secret: secret, mask: mask, client: &own, log: log, now: time.Now, queue: make(chan letter, queueLen)}
 	ctx, stop := context.WithCancel(context.Background())
 	h.stop = stop
 	h.work.Go(func() { h.run(ctx) })
 	return h
 }
 
+// A letter is a message that waits. It is written when its turn comes.
+type letter struct {
+	kind  string
+	id    string    // of what it is about, for the log
+	until time.Time // it is of no use later; zero: it always is
+	write func(*Message)
+}
+
 // Tell queues an event. It never waits: what does not fit is dropped, and logged.
 func (h *Hook) Tell(_ context.Context, e approval.Event) {
+	l := letter{kind: "approval." + string(e.Kind), id: e.Request.ID, write: func(m *Message) { m.Approval = e.Request.Masked(h.mask) }}
+	if e.Kind == approval.Asked {
+		l.until = e.Request.Expires
+	}
+	h.enqueue(l)
+}
+
+// Alert queues a message of type "alert" that says v, which is masked already. Like
+// Tell it never waits.
+func (h *Hook) Alert(v any) {
+	h.enqueue(letter{kind: "alert", write: func(m *Message) { m.Alert = v }})
+}
+
+func (h *Hook) enqueue(l letter) {
 	select {
-	case h.queue <- e:
+	case h.queue <- l:
 	default:
-		h.log.Warn("a webhook is not told: its receiver is too slow", "id", e.Request.ID, "event", string(e.Kind))
+		h.log.Warn("a webhook is not told: its receiver is too slow", "id", l.id, "type", l.kind)
 	}
 }
 
@@ -116,14 +138,14 @@ func (h *Hook) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-h.queue:
-			err := h.deliver(ctx, e)
+		case l := <-h.queue:
+			err := h.deliver(ctx, l)
 			if ctx.Err() != nil {
 				return
 			}
 			h.went(err)
 			if err != nil {
-				h.log.Warn("a webhook is not delivered", "id", e.Request.ID, "event", string(e.Kind), "err", err)
+				h.log.Warn("a webhook is not delivered", "id", l.id, "type", l.kind, "err", err)
 			}
 		}
 	}
@@ -131,18 +153,21 @@ func (h *Hook) run(ctx context.Context) {
 
 // A Message is the body of what a receiver gets.
 type Message struct {
-	Type     string           `json:"type"` // "approval.asked", "approval.voted", …
+	Type     string           `json:"type"` // "approval.asked", "approval.voted", …, or "alert"
 	Time     time.Time        `json:"timestamp"`
-	Approval approval.Request `json:"approval"`
+	Approval approval.Request `json:"approval,omitzero"`
+	Alert    any              `json:"alert,omitempty"`
 }
 
 // errFinal means that trying again would not help.
 var errFinal = errors.New("the receiver refuses it")
 
-// deliver posts one event until the receiver takes it, refuses it, or nobody can
+// deliver posts one letter until the receiver takes it, refuses it, or nobody can
 // answer any more. Every attempt has the same id and a time of its own.
-func (h *Hook) deliver(ctx context.Context, e approval.Event) error {
-	body, err := json.Marshal(Message{Type: "approval." + string(e.Kind), Time: h.now().UTC(), Approval: e.Request.Masked(h.mask)})
+func (h *Hook) deliver(ctx context.Context, l letter) error {
+	m := Message{Type: l.kind, Time: h.now().UTC()}
+	l.write(&m)
+	body, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
@@ -153,7 +178,7 @@ func (h *Hook) deliver(ctx context.Context, e approval.Event) error {
 			return err
 		}
 		wait := pause/2 + mrand.N(pause)
-		if e.Kind == approval.Asked && h.now().Add(wait).After(e.Request.Expires) {
+		if !l.until.IsZero() && h.now().Add(wait).After(l.until) {
 			return fmt.Errorf("%w; the ask ends before the next attempt", err)
 		}
 		timer := time.NewTimer(wait)

@@ -356,3 +356,29 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// An alert is signed like an ask, tried again like one, and says nothing of asks.
+func TestAnAlertIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{codes: []int{503, 0}}
+		h := New("https://hooks.example.com/x", fixed(secret), same, &http.Client{Transport: r}, slog.New(slog.DiscardHandler))
+		h.Alert(map[string]any{"what": "a warning", "gone": false})
+		time.Sleep(time.Hour)
+		h.Close()
+		if len(r.got) != 3 {
+			t.Fatalf("%d posts", len(r.got))
+		}
+		for i, req := range r.got {
+			if _, err := Verify(req.Header, []byte(secret), r.at[i], []byte(r.body[i])); err != nil {
+				t.Error(err)
+			}
+		}
+		var m map[string]any
+		if err := json.Unmarshal([]byte(r.body[2]), &m); err != nil || m["type"] != "alert" || m["approval"] != nil || m["alert"].(map[string]any)["what"] != "a warning" {
+			t.Errorf("%v in %s", err, r.body[2])
+		}
+		if at := h.Standing(); at.Problem != "" || at.Delivered.IsZero() {
+			t.Errorf("%+v", at)
+		}
+	})
+}

@@ -26,6 +26,7 @@ type Outlet struct {
 	Name      string    `json:"name"`
 	Target    string    `json:"target"`             // where it is; never a secret
 	Of        []string  `json:"of,omitempty"`       // the approvers whose asks it shows
+	Alerts    bool      `json:"alerts,omitempty"`   // it is told of alerts
 	Delivered time.Time `json:"delivered,omitzero"` // when something last arrived
 	Problem   string    `json:"problem,omitempty"`  // why nothing does
 	Since     time.Time `json:"since,omitzero"`     // of the problem

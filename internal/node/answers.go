@@ -2,12 +2,15 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"sallyport.dev/sallyport/dashboard/outlet"
 	"sallyport.dev/sallyport/dashboard/route"
+	"sallyport.dev/sallyport/internal/node/alert"
 	"sallyport.dev/sallyport/internal/node/consent"
 	"sallyport.dev/sallyport/internal/node/courier"
 	"sallyport.dev/sallyport/internal/node/outreach"
+	"sallyport.dev/sallyport/policy"
 )
 
 // turnOut makes what the gateway turns to for answers and for tokens: judges, Slack,
@@ -29,6 +32,10 @@ func (n *Node) turnOut() {
 		Version: n.o.Version, Log: n.o.Log,
 	})
 	n.courier.Take(n.Rules.Current())
+	n.Alerts = alert.New(alert.Options{
+		Records: n.Journal, Status: n.status, Ready: n.ready, Conf: func() *policy.AlertsConfig { return n.Rules.Current().Gateway().Alerts },
+		Tell: n.Outreach.Alert, Mask: n.Vault.Mask, Outlets: n.outlets, Now: time.Now,
+	})
 }
 
 // outlets lists whom the gateway tells.

@@ -72,7 +72,7 @@ func (n *Node) status() dashboard.Status {
 	s := dashboard.Status{
 		Config: n.o.Config, Loaded: loaded, ConfigError: bad,
 		Services: len(p.Services()), Rules: p.RuleCount(), Open: n.Gateway.Open(),
-		Warnings: n.Warnings(), Accounts: n.accounts(), Tailnet: n.tailnetStatus(), Dashboard: n.gates.URLs(),
+		Warnings: n.Warnings(), Accounts: n.accounts(), Tailnet: n.tailnetStatus(), Dashboard: n.gates.URLs(), Alerts: n.Outreach.AlertsTo(),
 	}
 	if n.WG != nil {
 		v4, _ := n.WG.Gateway()

@@ -8,6 +8,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/account"
+	"sallyport.dev/sallyport/dashboard/alerts"
 	"sallyport.dev/sallyport/dashboard/book"
 	"sallyport.dev/sallyport/dashboard/deeds"
 	"sallyport.dev/sallyport/dashboard/door"
@@ -75,7 +76,7 @@ func (n *Node) openPhone(ctx context.Context) (err error) {
 		return err
 	}
 	n.API.Door.Bell = n.phone.Book
-	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, session.Sessions{Log: n.Journal, Line: n.Gateway, Audience: n.API.Audience},
+	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, alerts.Page{State: n.Alerts.State}, session.Sessions{Log: n.Journal, Line: n.Gateway, Audience: n.API.Audience},
 		har.Archives{Log: n.Journal, Version: n.o.Version})
 	return nil
 }

@@ -32,6 +32,7 @@ import (
 	"sallyport.dev/sallyport/dashboard/spend"
 	"sallyport.dev/sallyport/gateway"
 	"sallyport.dev/sallyport/gateway/probe"
+	"sallyport.dev/sallyport/internal/node/alert"
 	"sallyport.dev/sallyport/internal/node/courier"
 	"sallyport.dev/sallyport/internal/node/dummies"
 	"sallyport.dev/sallyport/internal/node/gate"
@@ -116,6 +117,8 @@ type Node struct {
 	holding holding.Page   // what the store has, and how long
 
 	courier *courier.Courier // hands records on
+	// Alerts watches what is wrong.
+	Alerts *alert.Watch
 
 	phone  *push.Phone                         // tells people's browsers; nil until the API is there
 	gates  gate.Gates                          // where people come in

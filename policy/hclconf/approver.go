@@ -57,7 +57,7 @@ func (d *decoder) approver(b *hclsyntax.Block) {
 		}
 	})
 	value.With(b.Body, "step_up", func(e hcl.Expression) { a.StepUp = d.Flag(e).Value })
-	value.With(b.Body, "notify", func(e hcl.Expression) { a.Notify = d.notices(e) })
+	value.With(b.Body, "notify", func(e hcl.Expression) { a.Notify = d.Notices(e) })
 	d.Required(b, "members", `members = ["ana@acme.dev", "group:oncall"]`)
 	d.cfg.Approvers = append(d.cfg.Approvers, a)
 }

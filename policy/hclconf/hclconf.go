@@ -41,6 +41,8 @@ type (
 	Ref = value.Ref
 	// Refs is a list of references, or "*" where that is allowed.
 	Refs = value.Refs
+	// Notice says where people are told.
+	Notice = value.Notice
 )
 
 // A Service is where an agent may go, its preset already merged in.

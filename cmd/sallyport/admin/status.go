@@ -56,6 +56,9 @@ func writeStatus(w io.Writer, s dashboard.Status) error {
 	}
 	cli.Printf(t, "Agents:\t%d enrolled, %s open\n", s.Agents, cli.Count(open, "connection"))
 	cli.Printf(t, "Approvals:\t%d waiting\n", s.Pending)
+	if len(s.Alerts) > 0 {
+		cli.Printf(t, "Alerts:\tto %s\n", strings.Join(s.Alerts, ", "))
+	}
 	for _, warning := range s.Warnings {
 		cli.Printf(t, "Warning:\t%s\n", warning)
 	}

@@ -127,6 +127,7 @@ func TestPages(t *testing.T) {
 			case "settings":
 				b.see(".facts", "90 days")
 				b.see(".facts", "signed")
+				b.see(".code", "alerts {") // which nobody has written yet
 			}
 			b.still(what)
 			file := strings.ReplaceAll(p.name+" "+v.name, " ", "-") + ".png"

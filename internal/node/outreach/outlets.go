@@ -5,9 +5,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"sallyport.dev/sallyport/approval"
-	"sallyport.dev/sallyport/approval/webhook"
 	"sallyport.dev/sallyport/dashboard/outlet"
 )
 
@@ -17,6 +17,11 @@ func (r *Outreach) Outlets() []outlet.Outlet {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	of := map[string][]string{}
+	for _, p := range r.alerted {
+		if p.room != "" {
+			of[p.room] = nil
+		}
+	}
 	for approver, rooms := range r.rooms {
 		for _, room := range rooms {
 			of[room] = append(of[room], approver)
@@ -25,7 +30,15 @@ func (r *Outreach) Outlets() []outlet.Outlet {
 	var list []outlet.Outlet
 	for room, approvers := range of {
 		slices.Sort(approvers)
-		list = append(list, outlet.Outlet{Kind: outlet.Slack, Name: room, Target: "Slack " + room, Of: approvers, Problem: problem})
+		at := r.slack.Said(room)
+		o := outlet.Outlet{
+			Kind: outlet.Slack, Name: room, Target: "Slack " + room, Of: approvers, Trial: true, Alerts: slices.Contains(r.alerted, place{room: room}),
+			Delivered: at.Delivered, Problem: at.Problem, Since: at.Since,
+		}
+		if problem != "" {
+			o.Problem, o.Since = problem, time.Time{}
+		}
+		list = append(list, o)
 	}
 	for t, h := range r.hooks {
 		at := h.Standing()
@@ -37,7 +50,7 @@ func (r *Outreach) Outlets() []outlet.Outlet {
 		}
 		slices.Sort(approvers)
 		list = append(list, outlet.Outlet{
-			Kind: outlet.Hook, Name: t.name(), Target: t.site(), Of: approvers, Trial: true,
+			Kind: outlet.Hook, Name: t.name(), Target: t.site(), Of: approvers, Trial: true, Alerts: slices.Contains(r.alerted, place{hook: t}),
 			Delivered: at.Delivered, Problem: at.Problem, Since: at.Since,
 		})
 	}
@@ -58,18 +71,29 @@ func (t target) site() string {
 // name tells one webhook from another: its host and the secret that signs for it.
 func (t target) name() string { return strings.TrimPrefix(t.site(), "https://") + " " + t.secret }
 
-// Try sends a webhook a message that says it is a trial.
+// Try sends a webhook or a channel of Slack a message that says it is a trial.
 func (r *Outreach) Try(ctx context.Context, name string) error {
-	r.mu.Lock()
-	var found *webhook.Hook
-	for t, h := range r.hooks {
-		if t.name() == name {
-			found = h
-		}
-	}
-	r.mu.Unlock()
-	if found == nil {
+	try := r.trial(name)
+	if try == nil {
 		return outlet.ErrUnknown
 	}
-	return found.Try(ctx)
+	return try(ctx)
+}
+
+func (r *Outreach) trial(name string) func(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t, h := range r.hooks {
+		if t.name() == name {
+			return h.Try
+		}
+	}
+	room := slices.Contains(r.alerted, place{room: name})
+	for _, rooms := range r.rooms {
+		room = room || slices.Contains(rooms, name)
+	}
+	if !room || name == "" {
+		return nil
+	}
+	return func(ctx context.Context) error { return r.slack.Try(ctx, name) }
 }

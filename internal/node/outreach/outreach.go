@@ -66,6 +66,7 @@ type Outreach struct {
 	told     map[string][]approval.Channel // by "approver.oncall"; guarded by mu
 	rooms    map[string][]string           // channels of Slack by approver; guarded by mu
 	keys     []webhook.Key                 // guarded by mu
+	alerted  []place                       // where alerts go; guarded by mu
 	tokens   [2]string                     // names of Slack's secrets; guarded by mu
 	used     [2]string                     // their values, when they were read last; guarded by mu
 }
@@ -121,6 +122,7 @@ func (r *Outreach) Take(p *policy.Policy) {
 			r.keys = append(r.keys, webhook.Key{Approver: name, Secret: r.bytes(n.Secret)})
 		}
 	}
+	r.takeAlerts(conf.Gateway.Alerts, named)
 	for t, h := range r.hooks {
 		if !named[t] {
 			delete(r.hooks, t)

@@ -15,6 +15,7 @@ func (r *Outreach) Warnings() []string {
 	if why := r.slack.Problem(); why != "" {
 		list = append(list, "Slack cannot be reached, so asks are not shown there: "+why)
 	}
+	list = append(list, r.unalerted()...)
 	r.mu.Lock()
 	var seats []*seat
 	for _, s := range r.judges {

@@ -42,6 +42,8 @@ func ReadGateway(v *value.Reader, b *hclsyntax.Block, g *Gateway) {
 			g.Slack = d.slack(inner)
 		case "forward":
 			g.Forward = append(g.Forward, d.forward(inner))
+		case "alerts":
+			g.Alerts = d.alerts(inner)
 		case "dns":
 			d.dns(inner.Body, g)
 		case "record":

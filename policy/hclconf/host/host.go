@@ -22,6 +22,7 @@ type Gateway struct {
 	Dashboard *Dashboard // nil: people come by the tailnet only
 	Slack     *Slack     // nil: nobody is asked there
 	Forward   []Forward  // who is handed every record
+	Alerts    *Alerts    // nil: nobody is told
 	Resolvers []netip.AddrPort
 	Record    Record
 	Limits    Limits

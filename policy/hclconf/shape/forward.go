@@ -16,3 +16,15 @@ func forward() *Shape {
 		},
 	}
 }
+
+// alerts is the block of those who are told that something is wrong.
+func alerts() *Shape {
+	return &Shape{
+		Doc: "Who is told when something is wrong: a warning of sallyport status, an alarm, an agent that is refused too often.",
+		Attrs: []Attr{
+			{Name: "notify", Type: `list of slack("#channel") and webhook("https://…", secret.NAME)`, Doc: "Where it is told; webhooks are signed. Required."},
+			{Name: "denied", Type: "number", Default: "no number is too many", Doc: "More refusals of one agent within window are an alert."},
+			{Name: "window", Type: "duration", Default: `"5m"`, Doc: "Within what time they are counted, from 1m to 24h."},
+		},
+	}
+}

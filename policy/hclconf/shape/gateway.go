@@ -33,6 +33,7 @@ func gateway() *Shape {
 			"dashboard": dashboard(),
 			"slack":     slack(),
 			"forward":   forward(),
+			"alerts":    alerts(),
 			"dns": {
 				Doc: "Names.",
 				Attrs: []Attr{

@@ -200,6 +200,22 @@ export interface Schemas {
     reasoning?: number
     tier?: string
   }
+  'alerts.Alert': {
+    action?: string
+    agent?: string
+    gone: boolean
+    service?: string
+    since: string
+    told?: string
+    what: string
+  }
+  'alerts.State': {
+    denied?: number
+    standing: Schemas['alerts.Alert'][]
+    to: Schemas['outlet.Outlet'][]
+    told: Schemas['alerts.Alert'][]
+    window_seconds?: number
+  }
   'book.Completion': {
     before: number
     items: Schemas['book.Proposed'][]
@@ -403,6 +419,7 @@ export interface Schemas {
     account_warnings?: Record<string, string[]>
     address?: string
     agents: number
+    alerts_to?: string[]
     config: string
     config_error?: string
     dashboard?: string[]
@@ -580,6 +597,7 @@ export interface Schemas {
     title: string
   }
   'outlet.Outlet': {
+    alerts?: boolean
     can_test?: boolean
     delivered?: string
     kind: string
@@ -898,6 +916,7 @@ export interface Routes {
   'POST /agents/{name}/freeze': { in: null; out: Schemas['route.Nothing'] }
   'POST /agents/{name}/rekey': { in: Schemas['dashboard.Enrolment']; out: Schemas['dashboard.Enrolled'] }
   'POST /agents/{name}/unfreeze': { in: null; out: Schemas['route.Nothing'] }
+  'GET /alerts': { in: null; out: Schemas['alerts.State'] }
   'GET /approvals': { in: null; out: Schemas['request.Request'][] }
   'GET /approvals/{id}': { in: null; out: Schemas['request.Request'] }
   'POST /approvals/{id}/answer': { in: null; out: string }

@@ -10,6 +10,7 @@ interface Outlet {
   name: string
   target: string
   of?: string[]
+  alerts?: boolean
   delivered?: string
   problem?: string
   since?: string
@@ -17,18 +18,24 @@ interface Outlet {
   can_test?: boolean
 }
 
-const kinds = { syslog: 'records by syslog', records: 'records by webhook', webhook: 'asks by webhook', slack: 'asks in Slack' }
+const kinds = { syslog: 'records by syslog', records: 'records by webhook', webhook: 'by webhook', slack: 'in Slack' }
+
+/** what says what somebody is told of. */
+function what(o: Outlet) {
+  if (o.records) return kinds[o.kind]
+  return [o.of && 'asks', o.alerts && 'alerts'].filter(Boolean).join(' and ') + ' ' + kinds[o.kind]
+}
 
 /** OutletsPanel shows whom the gateway tells, and how that goes. */
 export function OutletsPanel() {
   const { data, error, reload } = useResource<Outlet[]>('/outlets')
   const may = useMay()
-  const test = (o: Outlet) => attempt(() => post(`/outlets/${encodeURIComponent(o.name)}/test`), `${o.name} took it`).then(() => changed('/outlets'))
+  const test = (o: Outlet) => attempt(() => post(`/outlets/${encodeURIComponent(o.name)}/test`), `${o.name} took it`).then(() => { changed('/outlets'); changed('/alerts') })
   return (
-    <Panel title="Alerts and forwarding" tools={<Button onClick={reload}>Look again</Button>}>
+    <Panel title="Who is told" tools={<Button onClick={reload}>Look again</Button>}>
       {error ? <Fault problem={error} retry={reload} /> : !data ? <Skeleton lines={3} /> : data.length === 0 ? (
         <>
-          <p className="quiet">Nobody is told but by these pages. An approver with <code>notify</code> is told of asks by Slack or a signed webhook; a <code>forward</code> block of the gateway hands every record to a SIEM.</p>
+          <p className="quiet">Nobody is told but by these pages. An approver with <code>notify</code> is told of asks by Slack or a signed webhook, an <code>alerts</code> block tells when something is wrong; a <code>forward</code> block of the gateway hands every record to a SIEM.</p>
           <p><Link to="/docs/channels">How to be told elsewhere</Link></p>
         </>
       ) : (
@@ -41,7 +48,7 @@ export function OutletsPanel() {
               {data.map((o) => (
                 <tr key={o.kind + o.name}>
                   <th scope="row"><Foreign text={o.name} /> <span className="quiet"><Foreign text={o.target} /></span></th>
-                  <td data-label="What">{kinds[o.kind]}{o.of && <span className="quiet"> of {o.of.join(', ')}</span>}</td>
+                  <td data-label="What">{what(o)}{o.of && <span className="quiet"> of {o.of.join(', ')}</span>}</td>
                   <td data-label="State">
                     <State o={o} />
                     {o.problem && <span className="reason-line"><Foreign text={o.problem} /></span>}

@@ -6,6 +6,7 @@ import { setTheme, useTheme, type Theme } from '../lib/theme'
 import type { Status, VerifyReport } from '../lib/types'
 import { Badge, Button, Facts, Fault, Foreign, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { Code } from '../ui/code'
+import { AlertsPanel } from './alerts'
 import { OutletsPanel } from './outlets'
 import { StorePanel } from './store'
 import { PushPanel } from './push'
@@ -63,6 +64,7 @@ export function SettingsPage() {
           <PushPanel />
           <OperatorsPanel />
           <TokensPanel />
+          <AlertsPanel />
           <OutletsPanel />
           <StorePanel />
           <AuditPanel />
