@@ -129,7 +129,7 @@ func TestOperatorsAndTokensAtTheCommandLine(t *testing.T) {
 		step{"another of bo's\n", "operator passwd bo@acme.dev", 0, "logged out everywhere"},
 		step{"", "operator rm bo@acme.dev", 0, "is removed"},
 		step{"", "operator rm bo@acme.dev", 1, "there is none of that name"},
-		step{"", "operator log -n 1", 0, "removed an operator, name bo@acme.dev"},
+		step{"", "operator log -n 1", 0, "tried to remove an operator, name bo@acme.dev: refused"},
 		step{"", "token create ci", 2, "say with --right"},
 		step{"", "token ls", 0, "There is no token"},
 	)

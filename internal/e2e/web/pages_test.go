@@ -77,7 +77,7 @@ func TestPages(t *testing.T) {
 			{"action-why", "/actions/" + denied.ID + "?tab=why", ".rule.hit", "no repository is deleted"},
 			{"action-request", "/actions/" + denied.ID, "table.kv", "octo-agent"},
 			{"action-answer", "/actions/" + answered.ID, ".exchange", "Set-Cookie"},
-			{"action-record", "/actions/" + denied.ID + "?tab=record", ".hash", ""},
+			{"action-record", "/actions/" + denied.ID + "?tab=record", "dl.facts", "for who may read bodies"},
 			{"sessions", "/sessions", "tbody tr", "laptop"},
 			{"session", "/sessions/" + denied.Session, ".moment", "DELETE"},
 			{"session-sql", "/sessions/" + denied.Session + "?kind=sql", ".moment", "SQL"},
