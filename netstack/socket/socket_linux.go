@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -133,8 +134,9 @@ func (s *side) write(fd uintptr) bool {
 
 // failed words an error as the connection inside does.
 func (c *conn) failed(op string, err error) error {
-	if e, ok := err.(*net.OpError); ok { // of waiting: closed, or too late
-		err = e.Err
+	var waiting *net.OpError // closed, or too late
+	if errors.As(err, &waiting) {
+		err = waiting.Err
 	} else {
 		err = os.NewSyscallError(op, err)
 	}

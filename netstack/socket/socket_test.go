@@ -113,7 +113,7 @@ func TestLikeAnyConnection(t *testing.T) {
 
 // resets reports whether both are ways in which a write learns that nobody is there.
 func resets(err, want error) bool {
-	return want == syscall.EPIPE && errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(want, syscall.EPIPE) && errors.Is(err, syscall.ECONNRESET)
 }
 
 // shape is an error without addresses.

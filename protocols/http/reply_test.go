@@ -155,8 +155,11 @@ func TestT31_RecordedAnswersHoldNoSecret(t *testing.T) {
 // A secret that is too short to be looked for in an answer is in none that is recorded.
 func TestT31_ShortSecretsAreInNoRecord(t *testing.T) {
 	for _, auth := range []action.Auth{
-		{Scheme: "header", Name: "X-Key", Secrets: []string{"s"}}, {Scheme: "bearer", Secrets: []string{"s"}}, {Scheme: "basic", Name: "u", Secrets: []string{"s"}},
-		{Scheme: "query", Name: "key", Secrets: []string{"s"}}, {Scheme: "cookie", Name: "c", Secrets: []string{"s"}},
+		{Scheme: "header", Name: "X-Key", Secrets: []string{"s"}},
+		{Scheme: "bearer", Secrets: []string{"s"}},
+		{Scheme: "basic", Name: "u", Secrets: []string{"s"}},
+		{Scheme: "query", Name: "key", Secrets: []string{"s"}},
+		{Scheme: "cookie", Name: "c", Secrets: []string{"s"}},
 	} {
 		for _, secret := range []string{"pw/9+z", "q7z", "pw 9,z"} {
 			b := answers(newBench(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

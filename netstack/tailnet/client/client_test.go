@@ -27,11 +27,15 @@ func TestView(t *testing.T) {
 	}{
 		{"nothing is set", []*ipnstate.PeerStatus{gate}, ipn.Prefs{}, View{State: "Running", Others: []string{"gate"}, OthersAt: [][]netip.Addr{at("100.64.0.1")}}},
 		{
-			"as it should be", []*ipnstate.PeerStatus{&leaving}, ipn.Prefs{RouteAll: true, CorpDNS: true},
+			"as it should be",
+			[]*ipnstate.PeerStatus{&leaving},
+			ipn.Prefs{RouteAll: true, CorpDNS: true},
 			View{State: "Running", ExitNode: "gate", ExitAt: at("100.64.0.1"), Routes: true, DNS: true},
 		},
 		{
-			"others are in sight, and the local network", []*ipnstate.PeerStatus{printer, &leaving, nameless}, ipn.Prefs{ExitNodeAllowLANAccess: true},
+			"others are in sight, and the local network",
+			[]*ipnstate.PeerStatus{printer, &leaving, nameless},
+			ipn.Prefs{ExitNodeAllowLANAccess: true},
 			View{
 				State: "Running", ExitNode: "gate", ExitAt: at("100.64.0.1"), LAN: true,
 				Others: []string{"n3", "printer"}, OthersAt: [][]netip.Addr{at("100.64.0.3"), at("100.64.0.2")},

@@ -161,8 +161,10 @@ func TestABlockInOneLineGrows(t *testing.T) {
 		{`service "s" { auth = by_role({ role.a = bearer(secret.s) }) }`, &action.Block{Attributes: map[string]any{
 			"auth": one("keep", "by_role({ role.a = bearer(secret.s) })"), "posture": "open",
 		}}, "service \"s\" {\n  auth    = by_role({ role.a = bearer(secret.s) })\n  posture = \"open\"\n}"},
-		{"service \"s\" {\n  session { read_only = true }\n}", &action.Block{Blocks: []action.Inner{{Kind: "session", Block: action.Block{Attributes: map[string]any{"read_only": true, "max_rows": 5.0}}}}},
-			"service \"s\" {\n  session {\n    read_only = true\n    max_rows  = 5\n  }\n}"},
+		{
+			"service \"s\" {\n  session { read_only = true }\n}", &action.Block{Blocks: []action.Inner{{Kind: "session", Block: action.Block{Attributes: map[string]any{"read_only": true, "max_rows": 5.0}}}}},
+			"service \"s\" {\n  session {\n    read_only = true\n    max_rows  = 5\n  }\n}",
+		},
 	} {
 		got, err := Rewrite([]byte(tt.src), tt.b)
 		if err != nil || strings.TrimSpace(string(got)) != tt.want {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -177,7 +178,7 @@ func document(b []byte) bool {
 	d := xml.NewDecoder(bytes.NewReader(b))
 	for {
 		if _, err := d.Token(); err != nil {
-			return err == io.EOF
+			return errors.Is(err, io.EOF)
 		}
 	}
 }
