@@ -27,6 +27,7 @@ func known() map[string]string {
 		"DELETE /api/v1/secrets/{name}":                 "removed a secret",
 		"POST /api/v1/secrets/{name}/rollback":          "rolled a secret back",
 		"POST /api/v1/secrets/{name}/connect":           "began to connect an account",
+		"POST /api/v1/connections/{id}/address":         "brought the address that connects an account",
 		"POST /api/v1/key/rotate":                       "gave the vault another key",
 		"POST /api/v1/backup":                           "made a backup",
 		"POST /api/v1/services/{name}/test":             "tested a service",
@@ -80,7 +81,7 @@ func tried(words string) string {
 	did, rest, _ := strings.Cut(words, " ")
 	do, ok := map[string]string{
 		"accepted": "accept", "answered": "answer", "applied": "apply", "approved": "approve", "became": "become",
-		"began": "begin", "changed": "change", "connected": "connect", "denied": "deny", "ended": "end",
+		"began": "begin", "brought": "bring", "changed": "change", "connected": "connect", "denied": "deny", "ended": "end",
 		"enrolled": "enrol", "exported": "export", "followed": "follow", "froze": "freeze", "gave": "give",
 		"had": "have", "kept": "keep", "left": "leave", "let": "let", "logged": "log", "made": "make", "put": "put",
 		"read": "read", "registered": "register", "removed": "remove", "revoked": "revoke", "rolled": "roll",
