@@ -138,7 +138,7 @@ function RuleForm({ source, services, begin, stands, sketch, ask }: RuleFormProp
             <Review
               draft={shown.draft}
               preview={shown.preview}
-            stale={stale}
+              stale={stale}
               base={source.revision}
               back="Cancel"
               onBack={() => go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy')}
