@@ -9,7 +9,9 @@ import (
 // inWords says what a deed is, as the pages do; ok is false where they know no word
 // for it.
 func inWords(e deeds.Entry) (words string, ok bool) {
-	words, ok = known()[e.What]
+	if words, ok = ofPeople()[e.What]; !ok {
+		words, ok = known()[e.What]
+	}
 	return words, ok
 }
 
@@ -56,22 +58,28 @@ func known() map[string]string {
 		"GET /api/v1/sessions":                          "read the list of sessions",
 		"PUT /api/v1/views/{name}":                      "kept a view",
 		"DELETE /api/v1/views/{name}":                   "removed a view",
-		"DELETE /api/v1/session":                        "logged out",
-		"POST /api/v1/operators":                        "made an operator",
-		"DELETE /api/v1/operators/{name}":               "removed an operator",
-		"PUT /api/v1/operators/{name}/rights":           "changed an operator's rights",
-		"PUT /api/v1/operators/{name}/password":         "changed a password",
-		"POST /api/v1/passkeys":                         "registered a passkey",
-		"DELETE /api/v1/passkeys/{name}":                "removed a passkey",
-		"POST /api/v1/push":                             "had a browser told of asks",
-		"DELETE /api/v1/push/{id}":                      "stopped telling a browser",
-		"POST /api/v1/push/{id}/test":                   "sent a browser a trial",
-		"POST /api/v1/setup":                            "became the first operator",
-		"login":                                         "log-in",
-		"setup":                                         "became the first operator",
-		"connect":                                       "connected an account",
-		"POST /api/v1/tokens":                           "made an API token",
-		"DELETE /api/v1/tokens/{name}":                  "ended an API token",
+	}
+}
+
+// ofPeople is what operators do about themselves and each other.
+func ofPeople() map[string]string {
+	return map[string]string{
+		"DELETE /api/v1/session":                "logged out",
+		"POST /api/v1/operators":                "made an operator",
+		"DELETE /api/v1/operators/{name}":       "removed an operator",
+		"PUT /api/v1/operators/{name}/rights":   "changed an operator's rights",
+		"PUT /api/v1/operators/{name}/password": "changed a password",
+		"POST /api/v1/passkeys":                 "registered a passkey",
+		"DELETE /api/v1/passkeys/{name}":        "removed a passkey",
+		"POST /api/v1/push":                     "had a browser told of asks",
+		"DELETE /api/v1/push/{id}":              "stopped telling a browser",
+		"POST /api/v1/push/{id}/test":           "sent a browser a trial",
+		"POST /api/v1/setup":                    "became the first operator",
+		"login":                                 "log-in",
+		"setup":                                 "became the first operator",
+		"connect":                               "connected an account",
+		"POST /api/v1/tokens":                   "made an API token",
+		"DELETE /api/v1/tokens/{name}":          "ended an API token",
 	}
 }
 
