@@ -14,20 +14,7 @@ import (
 // A gateway whose disk is lost comes back out of its backup as the same one: with its
 // secrets, its CA, its key of WireGuard and its agents. The backup shows nothing of it.
 func TestABackupMakesTheSameGateway(t *testing.T) {
-	p := newProcess(t, `
-gateway {
-  state_dir = "%s/state"
-  wireguard {
-    listen   = ":0"
-    endpoint = "127.0.0.1:1"
-  }
-}
-service "one" {
-  hosts = ["one.example.com"]
-  auth  = bearer(secret.a)
-}
-role "a" { use = [service.one] }
-`)
+	p := newProcess(t, oneService)
 	const canary = "canary-of-a-backup-0c7d"
 	identity, err := age.GenerateX25519Identity() // a passphrase takes its time
 	if err != nil {

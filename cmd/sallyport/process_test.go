@@ -38,6 +38,22 @@ type process struct {
 	socket string
 }
 
+// oneService is a gateway whose one service takes a secret.
+const oneService = `
+gateway {
+  state_dir = "%s/state"
+  wireguard {
+    listen   = ":0"
+    endpoint = "127.0.0.1:1"
+  }
+}
+service "one" {
+  hosts = ["one.example.com"]
+  auth  = bearer(secret.a)
+}
+role "a" { use = [service.one] }
+`
+
 // newProcess prepares a gateway of a configuration, in which %s is its directory.
 func newProcess(t *testing.T, hcl string) *process {
 	t.Helper()
@@ -282,20 +298,7 @@ role "b" { use = [service.one] }
 // A gateway whose state is damaged, or whose key is another or gone, refuses to start,
 // says why, and changes nothing: what is there can still be saved.
 func TestADamagedStateIsLeftAlone(t *testing.T) {
-	p := newProcess(t, `
-gateway {
-  state_dir = "%s/state"
-  wireguard {
-    listen   = ":0"
-    endpoint = "127.0.0.1:1"
-  }
-}
-service "one" {
-  hosts = ["one.example.com"]
-  auth  = bearer(secret.a)
-}
-role "a" { use = [service.one] }
-`)
+	p := newProcess(t, oneService)
 	p.start()
 	if r := p.call("the value of a secret", "secret", "set", "a"); r.code != 0 {
 		t.Fatal(r.stderr)
