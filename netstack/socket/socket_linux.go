@@ -70,7 +70,7 @@ func (c *conn) Write(b []byte) (int, error) {
 }
 
 // Quiet reports that the socket is open and holds nothing to read, not even an end.
-// It takes nothing and does not wait.
+// It takes nothing; beside a Read that waits, it waits for that.
 func (c *conn) Quiet() bool {
 	s := &c.in
 	s.mu.Lock()
