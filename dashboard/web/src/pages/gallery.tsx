@@ -9,7 +9,7 @@ import type { Draft, Preset, Role, Secret, Service, SourceText, StandingBlock } 
 import { useMay } from '../lib/who'
 import { AccountForm, EachRole, KnownSecrets } from '../ui/account'
 import { ConnectionTest } from '../ui/contact'
-import { Findings, Review, useChecked } from '../ui/draft'
+import { Outcome, useChecked } from '../ui/draft'
 import { Icon } from '../ui/icons'
 import { Badge, Button, Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
 import { say } from '../ui/toast'
@@ -98,7 +98,7 @@ function Setup({ preset, source, roles, known }: { preset: Preset; source: Sourc
   const set = (patch: Partial<ServiceForm>) => setForm({ ...f, ...patch })
   const lack = taken.includes(f.name) ? `There is a service ${f.name} already.` : lacks(f)
   const draft = useMemo(() => (lack ? null : draftOf(f, source)), [f, lack, source])
-  const { fault, shown, stale } = useChecked(draft, source.revision)
+  const check = useChecked(draft, source.revision)
   const byHand = stuck(f, source)
   return (
     <div className="rule-page">
@@ -126,30 +126,16 @@ function Setup({ preset, source, roles, known }: { preset: Preset; source: Sourc
           {byHand.length > 0 && <p className="warn-line small">What {byHand.join(', ')} uses is written in a way that this form does not change; add service.{f.name || 'NAME'} to it in the policy.</p>}
         </Panel>
       </div>
-      <Panel title="What it does">
-        {fault ? (
-          <Fault problem={fault} />
-        ) : lack ? (
-          <p className="quiet">{lack}</p>
-        ) : !draft || !shown ? (
-          <Skeleton lines={6} />
-        ) : !shown.preview.ok ? (
-          <Findings list={shown.preview.findings ?? []} />
-        ) : (
-          <Review
-            draft={shown.draft}
-            preview={shown.preview}
-            stale={stale}
-            base={source.revision}
-            back="Cancel"
-            onBack={() => go('/services')}
-            onTaken={(n) => {
-              say(`Revision ${n} is in force`)
-              go(`/services/new?made=${encodeURIComponent(f.name)}`)
-            }}
-          />
-        )}
-      </Panel>
+      <Outcome
+        check={check}
+        lack={lack}
+        base={source.revision}
+        onBack={() => go('/services')}
+        onTaken={(n) => {
+          say(`Revision ${n} is in force`)
+          go(`/services/new?made=${encodeURIComponent(f.name)}`)
+        }}
+      />
     </div>
   )
 }
@@ -285,7 +271,7 @@ function Another({ name, source, roles, known }: { name: string; source: SourceT
     const next = each ? byRole(using.map((r) => [r, ownOf(r)]), name) : a.kind === 'none' ? undefined : authOf(a, name)
     return { edits: [{ op: 'replace', kind: 'service', name, block: { ...old, attributes: next === undefined ? rest : { ...rest, auth: next } } }] }
   }, [old, a, each, own, lack, same])
-  const { fault, shown, stale } = useChecked(draft, source.revision)
+  const check = useChecked(draft, source.revision)
   const error = services.error ?? block.error
   if (error) return <Fault problem={error} />
   if (!services.data || !block.data) return <Skeleton lines={8} />
@@ -310,24 +296,16 @@ function Another({ name, source, roles, known }: { name: string; source: SourceT
         )}
         <KnownSecrets known={known} />
       </Panel>
-      <Panel title="What it does">
-        {fault ? (
-          <Fault problem={fault} />
-        ) : same ? (
-          <p className="quiet">Nothing is changed yet.</p>
-        ) : lack ? (
-          <p className="quiet">{lack}</p>
-        ) : !draft || !shown ? (
-          <Skeleton lines={6} />
-        ) : !shown.preview.ok ? (
-          <Findings list={shown.preview.findings ?? []} />
-        ) : (
-          <Review draft={shown.draft} preview={shown.preview} stale={stale} base={source.revision} back="Cancel" onBack={() => go('/services')} onTaken={(n) => {
-            say(`Revision ${n} is in force`)
-            go(`/services/new?made=${encodeURIComponent(name)}`)
-          }} />
-        )}
-      </Panel>
+      <Outcome
+        check={check}
+        lack={same ? 'Nothing is changed yet.' : lack}
+        base={source.revision}
+        onBack={() => go('/services')}
+        onTaken={(n) => {
+          say(`Revision ${n} is in force`)
+          go(`/services/new?made=${encodeURIComponent(name)}`)
+        }}
+      />
     </div>
   )
 }

@@ -5,9 +5,9 @@ import { go, usePlace } from '../lib/router'
 import { draftOf, formOf, hidden, lacks, roleFields, shows, type Form } from '../lib/rule'
 import type { Agent, BlockValues, Role, Service, SourceText, StandingBlock } from '../lib/types'
 import { useMay } from '../lib/who'
-import { Findings, Review, useChecked } from '../ui/draft'
+import { Outcome, useChecked } from '../ui/draft'
 import { Icon } from '../ui/icons'
-import { Button, Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton, Time } from '../ui/kit'
+import { Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton, Time } from '../ui/kit'
 import { Refs } from '../ui/refs'
 import { say } from '../ui/toast'
 
@@ -82,7 +82,7 @@ function RoleForm({ source, services, begin }: { source: SourceText; services: s
   const put = (key: string, v: string) => setForm({ ...f, texts: { ...f.texts, [key]: v } })
   const lack = lacks(f)
   const draft = useMemo(() => (lack ? null : draftOf(f)), [f, lack])
-  const { fault, shown, stale } = useChecked(draft, source.revision)
+  const check = useChecked(draft, source.revision)
   const rest = hidden(f)
   const line = (key: string) =>
     shows(f, key) && (
@@ -106,35 +106,18 @@ function RoleForm({ source, services, begin }: { source: SourceText; services: s
           </>
         )}
       </Panel>
-      <Panel title="What it does">
-        {fault ? (
-          <Fault problem={fault} />
-        ) : lack ? (
-          <p className="quiet">{lack}</p>
-        ) : !draft || !shown ? (
-          <Skeleton lines={4} />
-        ) : !shown.preview.ok ? (
-          <>
-            <Findings list={shown.preview.findings ?? []} />
-            <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
-          </>
-        ) : f.old && !shown.preview.diff ? (
-          <p className="quiet">Nothing is changed yet.</p>
-        ) : (
-          <Review
-            draft={shown.draft}
-            preview={shown.preview}
-            stale={stale}
-            base={source.revision}
-            back="Cancel"
-            onBack={() => go('/agents')}
-            onTaken={(n) => {
-              say(`Revision ${n} is in force`)
-              go('/agents')
-            }}
-          />
-        )}
-      </Panel>
+      <Outcome
+        check={check}
+        lack={lack}
+        unchanged={(p) => !!f.old && !p.diff}
+        text
+        base={source.revision}
+        onBack={() => go('/agents')}
+        onTaken={(n) => {
+          say(`Revision ${n} is in force`)
+          go('/agents')
+        }}
+      />
     </div>
   )
 }

@@ -5,8 +5,8 @@ import { blank, draftOf, effects, elements, fields, formOf, hidden, lacks, missp
 import type { ActionRecord, Agent, BlockValues, Preview, Role, Service, SourceText, Sketch, StandingBlock } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Condition, Only } from '../ui/condition'
-import { Findings, Review, useChecked } from '../ui/draft'
-import { Button, Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
+import { Outcome, useChecked } from '../ui/draft'
+import { Empty, Facts, Fault, Field, Foreign, Link, PageHead, Panel, Skeleton } from '../ui/kit'
 import { Handed, Notes, sketchPath } from '../ui/sketch'
 import { Refs } from '../ui/refs'
 import { say } from '../ui/toast'
@@ -103,8 +103,8 @@ function RuleForm({ source, services, begin, stands, sketch, ask }: RuleFormProp
   const fixed = stands && source.files.find((x) => x.name === stands.file)?.fixed
   const alone = f.others.length > 0 && !begin.name // nothing but exceptions
   const lack = lacks(f)
-  const draft = useMemo(() => (lack ? null : draftOf(f)), [f, lack])
-  const { preview, fault, shown, stale } = useChecked(draft, source.revision)
+  const draft = useMemo(() => (lack || fixed ? null : draftOf(f)), [f, lack, fixed])
+  const check = useChecked(draft, source.revision)
   return (
     <>
       {sketch && (
@@ -114,41 +114,19 @@ function RuleForm({ source, services, begin, stands, sketch, ask }: RuleFormProp
         </div>
       )}
       <div className="rule-page">
-        {!alone && <Attributes f={f} set={setForm} services={services} source={source} check={{ preview, fault: fault?.detail ?? '' }} />}
-        <Panel title="What it does">
-          {fixed ? (
-            <p>{stands!.file} cannot be changed here: {fixed}.</p>
-          ) : fault ? (
-            <>
-              <Fault problem={fault} />
-              <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
-            </>
-          ) : lack ? (
-            <p className="quiet">{lack}</p>
-          ) : !draft || !shown ? (
-            <Skeleton lines={4} />
-          ) : !shown.preview.ok ? (
-            <>
-              <Findings list={shown.preview.findings ?? []} />
-              <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
-            </>
-          ) : f.old && !shown.preview.diff ? (
-            <p className="quiet">Nothing is changed yet.</p>
-          ) : (
-            <Review
-              draft={shown.draft}
-              preview={shown.preview}
-              stale={stale}
-              base={source.revision}
-              back="Cancel"
-              onBack={() => go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy')}
-              onTaken={(n) => {
-                say(ask ? `Revision ${n} is in force; the ask still waits for your answer` : `Revision ${n} is in force`)
-                go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy?view=history')
-              }}
-            />
-          )}
-        </Panel>
+        {!alone && <Attributes f={f} set={setForm} services={services} source={source} check={{ preview: check.preview, fault: check.fault?.detail ?? '' }} />}
+        <Outcome
+          check={check}
+          lack={fixed ? `${stands.file} cannot be changed here: ${fixed}.` : lack}
+          unchanged={(p) => !!f.old && !p.diff}
+          text
+          base={source.revision}
+          onBack={() => go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy')}
+          onTaken={(n) => {
+            say(ask ? `Revision ${n} is in force; the ask still waits for your answer` : `Revision ${n} is in force`)
+            go(ask ? `/approvals?id=${encodeURIComponent(ask)}` : f.old ? '/policy?view=blocks' : '/policy?view=history')
+          }}
+        />
       </div>
     </>
   )

@@ -4,8 +4,8 @@ import { useResource } from '../lib/resource'
 import { go, usePlace } from '../lib/router'
 import { beginTrial, trialDraft, trialOf, type TrialForm } from '../lib/trial'
 import type { ActionRecord, Explanation, Role, SourceText, Verdict } from '../lib/types'
-import { Findings, Review, useChecked } from '../ui/draft'
-import { Button, Empty, Fault, Field, Link, PageHead, Panel, Skeleton, VerdictBadge } from '../ui/kit'
+import { Outcome, useChecked } from '../ui/draft'
+import { Empty, Fault, Field, Link, PageHead, Panel, Skeleton, VerdictBadge } from '../ui/kit'
 import { say } from '../ui/toast'
 
 /** TrialPage makes a test of a recorded action: whoever changes the rules later must
@@ -56,7 +56,7 @@ function Form({ r, attributes, short, source, all, had }: Props) {
   const set = (patch: Partial<TrialForm>) => setForm({ ...f, ...patch })
   const complete = f.name.trim() !== '' && f.roles.length > 0
   const draft = useMemo(() => (complete ? trialDraft(f, r, attributes) : null), [f, complete, r, attributes])
-  const { fault, shown, stale } = useChecked(draft, source.revision)
+  const check = useChecked(draft, source.revision)
   return (
     <div className="rule-page">
       <Panel title="The test" tools={<span className="quiet small">{(r.asks ?? []).length > 0 && 'it was asked, and '}it came to <VerdictBadge verdict={r.verdict} /> then</span>}>
@@ -90,33 +90,17 @@ function Form({ r, attributes, short, source, all, had }: Props) {
         </label>
         {short && <p className="warn-line small">{short}</p>}
       </Panel>
-      <Panel title="What it does">
-        {fault ? (
-          <Fault problem={fault} />
-        ) : !draft ? (
-          <p className="quiet">{f.roles.length === 0 ? 'Choose a role.' : 'Give it a name.'}</p>
-        ) : !shown ? (
-          <Skeleton lines={4} />
-        ) : !shown.preview.ok ? (
-          <>
-            <Findings list={shown.preview.findings ?? []} />
-            <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
-          </>
-        ) : (
-          <Review
-            draft={shown.draft}
-            preview={shown.preview}
-            stale={stale}
-            base={source.revision}
-            back="Cancel"
-            onBack={() => go(`/actions/${encodeURIComponent(r.id)}`)}
-            onTaken={(n) => {
-              say(`Revision ${n} is in force`)
-              go('/policy?view=history')
-            }}
-          />
-        )}
-      </Panel>
+      <Outcome
+        check={check}
+        lack={draft ? '' : f.roles.length === 0 ? 'Choose a role.' : 'Give it a name.'}
+        text
+        base={source.revision}
+        onBack={() => go(`/actions/${encodeURIComponent(r.id)}`)}
+        onTaken={(n) => {
+          say(`Revision ${n} is in force`)
+          go('/policy?view=history')
+        }}
+      />
     </div>
   )
 }

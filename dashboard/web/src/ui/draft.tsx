@@ -1,11 +1,12 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { get, post, problem, type Problem } from '../lib/api'
 import { count, plural } from '../lib/format'
 import { changed } from '../lib/resource'
+import { go } from '../lib/router'
 import type { Draft, Finding, Impact, Preview, Revision } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Diff } from './diff'
-import { Badge, Button, Fault, Field, Foreign, Link, sentence, Skeleton, Time, VerdictBadge } from './kit'
+import { Badge, Button, Fault, Field, Foreign, Link, Panel, sentence, Skeleton, Time, VerdictBadge } from './kit'
 
 /** usePreview has a draft checked when nobody has changed it, or what it is a change
  * of, for a moment. */
@@ -40,6 +41,46 @@ export function useChecked(draft: Draft | null, base: string) {
     if (preview && draft) setShown({ draft, preview })
   }, [preview])
   return { preview, fault, shown, stale: preview === null }
+}
+
+interface OutcomeProps {
+  check: { fault: Problem | null; shown: { draft: Draft; preview: Preview } | null; stale: boolean }
+  lack: ReactNode // what there must be before there is a draft, or why there is none
+  unchanged?: (p: Preview) => boolean
+  text?: boolean // who is told of a mistake may go to the text
+  base: string
+  onBack: () => void
+  onTaken: (revision: number) => void
+}
+
+/** Outcome is the panel beside a form: what its draft would do, or why that cannot be
+ * told yet. */
+export function Outcome({ check, lack, unchanged, text, base, onBack, onTaken }: OutcomeProps) {
+  const { fault, shown, stale } = check
+  const toText = text && <p><Button onClick={() => go('/policy')}>Edit the text instead</Button></p>
+  return (
+    <Panel title="What it does">
+      {fault ? (
+        <>
+          <Fault problem={fault} />
+          {toText}
+        </>
+      ) : lack ? (
+        <p className="quiet">{lack}</p>
+      ) : !shown ? (
+        <Skeleton lines={5} />
+      ) : !shown.preview.ok ? (
+        <>
+          <Findings list={shown.preview.findings ?? []} />
+          {toText}
+        </>
+      ) : unchanged?.(shown.preview) ? (
+        <p className="quiet">Nothing is changed yet.</p>
+      ) : (
+        <Review draft={shown.draft} preview={shown.preview} stale={stale} base={base} back="Cancel" onBack={onBack} onTaken={onTaken} />
+      )}
+    </Panel>
+  )
 }
 
 export function Findings({ list }: { list: Finding[] }) {
