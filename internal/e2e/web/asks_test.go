@@ -46,6 +46,7 @@ func (s *site) rulesOfAsks(b *browser, client *http.Client) {
 	shot("rule-from-ask")
 	b.click(".review button[type=submit]")
 	b.see(".toast", "the ask still waits for your answer")
+	b.inForce()
 	b.see(".card", "tea for bob")
 	b.click(".card-actions .main")
 	if got := <-code; got != http.StatusOK {
@@ -71,7 +72,7 @@ func (s *site) rulesOfAsks(b *browser, client *http.Client) {
 	b.click(".policy-bar .main")
 	b.see(".diff .d-in", "api_tea_example_org")
 	b.click(".dialog button[type=submit]")
-	b.see(".toast", "is in force")
+	b.inForce()
 	b.gone(".dialog")
 	for deadline := time.Now().Add(20 * time.Second); s.Desk.Pending() > 0; s.Desk.Fulfil() {
 		if time.Now().After(deadline) {

@@ -37,6 +37,14 @@ func (b *browser) to(path string) {
 	b.see("h1", "")
 }
 
+// inForce waits for the word that a change was taken, and for its end: what is
+// waited for next must not be the word about the change before.
+func (b *browser) inForce() {
+	b.t.Helper()
+	b.see(".toast", "in force")
+	b.gone(".toast:has-text('in force')")
+}
+
 func (b *browser) choose(at, text string) {
 	b.t.Helper()
 	b.do("choose", args{"at": at, "text": text}, nil)
@@ -121,7 +129,7 @@ func TestTheNewcomer(t *testing.T) {
 	b.see(".impact .line", "DELETE")
 	b.accessible("a rule from a denied action")
 	b.click(".review button[type=submit]")
-	b.see(".toast", "in force")
+	b.inForce()
 
 	b.do("resize", args{"width": 360, "height": 740}, nil)
 	ctx, stop := context.WithTimeout(t.Context(), 45*time.Second)
@@ -164,7 +172,7 @@ func (s *site) keeps(b *browser) {
 	b.choose(field("Must come to"), "ask")
 	b.see(".review", "1 test block passed")
 	b.click(".review button[type=submit]")
-	b.see(".toast", "in force")
+	b.inForce()
 
 	b.to("/activity?q=verdict:deny&since=24h")
 	b.click(".views-box > button")
@@ -231,7 +239,7 @@ func (s *site) races(b *browser) {
 	b.until(`document.querySelector('.policy-bar').innerText.includes('The draft loads')`)
 	b.click(".policy-bar .main")
 	b.click(".dialog button[type=submit]")
-	b.see(".toast", "in force")
+	b.inForce()
 	b.eval(`fetch('/api/v1/policy').then((r) => r.json()).then((p) => p.files[0].text)`, &text)
 	if !strings.Contains(text, "# mine") || !strings.Contains(text, `verdict = "deny"`) {
 		s.t.Errorf("the merge is not what stands now:\n%s", text)
