@@ -1,8 +1,8 @@
 // Package tokens takes the tokens out of what the token endpoint of a provider answers:
 // an agent that asks there, with the gateway's account, gets stars in their place, which
 // the gateway replaces on the way out as it replaces everything of the kind. It reads
-// what says that it is JSON, a form or XML as it comes, and changes no length and
-// nothing else.
+// what says that it is JSON, a form or XML as it comes, and what says nothing by what it
+// turns out to be; it changes no length and nothing else.
 package tokens
 
 import (
@@ -35,6 +35,7 @@ type Reader struct {
 	open int    // where in b the value begins of which it is not clear yet; -1: there is none
 	was  []byte // it, as it came
 	word uint8  // what of it came
+	all  []byte // what came of an answer that does not say what it is
 	held []byte // what is not given out yet
 	err  error  // behind it
 }
@@ -60,11 +61,11 @@ const (
 	literal // in a CDATA section
 )
 
-// Reset begins with the answer src, of a media type. What is not declared to be of a
-// kind that token endpoints answer in stays as it is: it may be a file of any content.
+// Reset begins with the answer src, of a media type. What is declared to be of a kind that
+// no token endpoint answers in stays as it is: it may be a file of any content.
 func (r *Reader) Reset(src io.Reader, mediaType string) {
 	r.src, r.step, r.past, r.in = src, nothing, r.room[:0], elsewhere
-	r.open, r.held, r.err = -1, r.held[:0], nil
+	r.open, r.held, r.all, r.err = -1, r.held[:0], r.all[:0], nil
 	media, _, _ := strings.Cut(mediaType, ";")
 	switch media = strings.ToLower(strings.TrimSpace(media)); {
 	case media == "application/x-www-form-urlencoded":
@@ -75,6 +76,8 @@ func (r *Reader) Reset(src io.Reader, mediaType string) {
 		r.step = (*Reader).events
 	case media == "text/javascript", strings.Contains(media, "json") && !strings.Contains(media, "raw"): // raw: a file (GitHub)
 		r.step = (*Reader).first
+	case media == "", media == "text/plain":
+		r.step = (*Reader).sniff
 	}
 }
 
@@ -82,7 +85,8 @@ func (r *Reader) Reset(src io.Reader, mediaType string) {
 func nothing(*Reader, []byte, int) {}
 
 // Read implements io.Reader. Of XML it holds back the value of an element that may be a
-// token, until that has ended.
+// token, until that has ended; of what does not say what it is, and may be an answer with
+// a token, all from the token on.
 func (r *Reader) Read(p []byte) (int, error) {
 	for len(p) > 0 {
 		if n := r.give(p); n > 0 {
@@ -104,7 +108,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 			r.step(r, r.held, len(r.held)-n)
 		}
 		if r.err = err; err != nil {
-			r.leave(r.held)
+			r.settle(err)
 		}
 	}
 	return 0, nil
@@ -286,7 +290,7 @@ func token(name []byte) bool {
 func (r *Reader) form(b []byte, from int) {
 	for i := from; i < len(b); i++ {
 		switch c := b[i]; {
-		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"'<>`", c) >= 0:
+		case !formed(c):
 			r.step = nothing
 			return
 		case c == '&':
@@ -302,6 +306,9 @@ func (r *Reader) form(b []byte, from int) {
 		}
 	}
 }
+
+// formed reports whether a byte may stand in a form.
+func formed(c byte) bool { return c > ' ' && c < 0x7f && strings.IndexByte("\"'<>`", c) < 0 }
 
 // field reports whether the name of a field, as a form writes it, is that of a token.
 func field(name []byte) bool {

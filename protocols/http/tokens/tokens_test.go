@@ -60,6 +60,55 @@ func TestT35_TokensInAnswers(t *testing.T) {
 	}
 }
 
+// T35: an answer that does not say what it is is read by what it is.
+func TestT35_TokensInAnswersThatSayNothing(t *testing.T) {
+	const bearer = `"token_type":"Bearer","expires_in":3600`
+	for _, tt := range []struct{ text, want string }{
+		{`{"access_token":"upstream-token",` + bearer + `,"refresh_token":"de\"f"}`, `{"access_token":"**************",` + bearer + `,"refresh_token":"*****"}`},
+		{"\n { " + bearer + `,"access_token":"abc"}` + "\n", "\n { " + bearer + `,"access_token":"***"}` + "\n"},
+		{`{"data":[{"accessToken":"abc","expiresAt":"2026-01-02T03:04:05Z"}]}`, `{"data":[{"accessToken":"***","expiresAt":"2026-01-02T03:04:05Z"}]}`},
+		{`{"id_token":"eyJhbGciOi1.eyJzdWIi.c2ln"}`, `{"id_token":"*************************"}`},
+		{`{"Credentials":{"AccessKeyId":"ASIAX","SecretAccessKey":"ab/c","SessionToken":"de"}}`, `{"Credentials":{"AccessKeyId":"ASIAX","SecretAccessKey":"****","SessionToken":"**"}}`},
+		{"access_token=gho_1%3D2&scope=repo&token_type=bearer", "access_token=*********&scope=repo&token_type=bearer"},
+		{"token_type=bearer&access%5Ftoken=gho_1\n", "token_type=bearer&access%5Ftoken=*****\n"},
+		{"access_token=EAACEdEose0cBA12345&expires=5183944", "access_token=*******************&expires=5183944"},
+		{"<?xml version='1.0'?><R><Credentials><AccessKeyId>ASIAX</AccessKeyId><SecretAccessKey>ab/c</SecretAccessKey>\n<SessionToken a='b'>de</SessionToken></Credentials></R>", "<?xml version='1.0'?><R><Credentials><AccessKeyId>ASIAX</AccessKeyId><SecretAccessKey>****</SecretAccessKey>\n<SessionToken a='b'>**</SessionToken></Credentials></R>"},
+	} {
+		for _, media := range []string{"", "text/plain", "Text/Plain; charset=utf-8"} {
+			for name, src := range map[string]io.Reader{
+				"whole": strings.NewReader(tt.text), "bytes": iotest.OneByteReader(strings.NewReader(tt.text)), "halves": iotest.HalfReader(strings.NewReader(tt.text)), "last": iotest.DataErrReader(strings.NewReader(tt.text)),
+			} {
+				if got := read(t, src, media); got != tt.want {
+					t.Errorf("%q, %s:\n%s\n%s", media, name, got, tt.want)
+				}
+			}
+		}
+	}
+	cut := `{"token_type":"bearer","access_token":"abc`
+	var r Reader
+	r.Reset(io.MultiReader(strings.NewReader(cut), iotest.ErrReader(io.ErrUnexpectedEOF)), "text/plain")
+	if got, err := io.ReadAll(&r); !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(string(got), "abc") {
+		t.Errorf("of a broken answer came %q, %v", got, err)
+	}
+}
+
+// What does not say what it is comes as it is sent, up to where a token may stand.
+func TestSniffingDelaysNothing(t *testing.T) {
+	for _, lines := range [][]string{{"working", ".", ".", "done\n"}, {`{"a":1}`, "\n", `{"b":`, "2}\n"}, {"<p>", "text"}, {"a=b", "&c=d"}} {
+		pr, pw := io.Pipe()
+		var r Reader
+		r.Reset(pr, "text/plain")
+		buf := make([]byte, 64)
+		for _, line := range lines {
+			go pw.Write([]byte(line)) //nolint:errcheck // a pipe that is read
+			if n, err := io.ReadFull(&r, buf[:len(line)]); err != nil || string(buf[:n]) != line {
+				t.Fatalf("%q, %v instead of %q", buf[:n], err, line)
+			}
+		}
+		pw.Close()
+	}
+}
+
 // T35: what is no answer of a token endpoint comes as it is: what does not say that it is
 // JSON, a form or XML, and what is none although it says so.
 func TestT35_DownloadsAreLeftAlone(t *testing.T) {
@@ -71,6 +120,16 @@ func TestT35_DownloadsAreLeftAlone(t *testing.T) {
 		{"text/plain", "ACCESS_TOKEN=changeme\nPORT=80\n"},
 		{"", "access_token=gho_1&scope=repo"},
 		{"text/plain", `{"access_token":"abc"}`},
+		{"text/plain", `{"access_token":"Zugriffstoken","refresh_token":"Auffrischung","token_type":"Art","expires_in":"Gut bis"}`},
+		{"text/plain", `{"access_token":"the token, since 2024","expires_in":1}`},
+		{"", `{"access_token":"https://login1.example/v2/token"}`},
+		{"", `{"access_token":{"type":"string"},"expires_in":3600}`},
+		{"text/plain", `{"token_type":"bearer","access_token":"abc"} and more`},
+		{"text/plain", `{"token_type":"bearer","access_token":"abc"`},
+		{"text/plain", `{"token_type":"bearer","access_token":"abc","x":"` + strings.Repeat("x", maxSniffed) + `"}`},
+		{"text/plain", "access_token=gho_16C7e42F292c6912E7710&token_type=bearer\nPORT=80\n"},
+		{"", "<p>\n<access_token>gho_16C7e42F292c6912E7710</access_token>"},
+		{"", "<access-token>\n"},
 		{"application/octet-stream", `{"access_token":"abc"}`},
 		{"application/vnd.github.raw+json", `{"access_token":"abc"}`},
 		{"application/json", `[a link](x) "access_token":"abc"`},
@@ -169,6 +228,33 @@ func FuzzXML(f *testing.F) {
 		for i, v := range before {
 			if hides := v.given && len(strings.Fields(v.text)) == 1; hides == (strings.Trim(after[i].text, "* \t\r\n]") != "") && strings.Trim(v.text, "* \t\r\n]") != "" || !hides && v.text != after[i].text {
 				t.Fatalf("%q becomes %q: %q becomes %q", b, got, v.text, after[i].text)
+			}
+		}
+	})
+}
+
+// FuzzSniff holds that nothing but the bytes of tokens changes, in any pieces.
+func FuzzSniff(f *testing.F) {
+	f.Add([]byte(`{"access_token":"abc","token_type":"bearer"}`), uint8(3))
+	f.Add([]byte("access_token=abc&expires=1"), uint8(1))
+	f.Add([]byte("<a><SessionToken>abc</SessionToken><AccessKeyId>ASIA</AccessKeyId></a>"), uint8(7))
+	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
+		var r Reader
+		r.Reset(bytes.NewReader(b), "")
+		var got []byte
+		for buf := make([]byte, int(size)+1); ; {
+			n, err := r.Read(buf)
+			got = append(got, buf[:n]...)
+			if err != nil {
+				break
+			}
+		}
+		if whole := read(t, bytes.NewReader(b), "text/plain"); whole != string(got) || len(got) != len(b) {
+			t.Fatalf("%q becomes %q, or %q", b, got, whole)
+		}
+		for i := range b {
+			if got[i] != b[i] && got[i] != '*' {
+				t.Fatalf("%q becomes %q", b, got)
 			}
 		}
 	})
