@@ -10,6 +10,9 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
+// A memo is what guarded says of names: a text has few of them, many times.
+type memo map[string]bool
+
 // A reader follows the words of a file and knows in which attribute it is.
 type reader struct {
 	depth    int    // of brackets
@@ -18,6 +21,7 @@ type reader struct {
 	call     string // the function whose brackets are open
 	callFrom int    // the depth in which they are
 	prose    bool   // it is a comment: a word without quotes is one
+	known    memo
 }
 
 // secret reports whether a word is one that was typed where a secret is kept, with
@@ -28,7 +32,7 @@ func (r *reader) secret(tokens hclsyntax.Tokens, i int) bool {
 	case hclsyntax.TokenIdent:
 		next := after(tokens, i)
 		switch names := next == hclsyntax.TokenEqual || next == hclsyntax.TokenColon; {
-		case names && (r.attr == "" || guarded(string(t.Bytes))):
+		case names && (r.attr == "" || r.guarded(string(t.Bytes))):
 			r.attr, r.from, r.call = string(t.Bytes), r.depth, ""
 		case next == hclsyntax.TokenOParen:
 			r.call, r.callFrom = string(t.Bytes), r.depth
@@ -48,7 +52,7 @@ func (r *reader) secret(tokens hclsyntax.Tokens, i int) bool {
 		}
 	case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit:
 		if names(tokens, i) {
-			if name := string(t.Bytes); r.attr == "" || guarded(name) {
+			if name := string(t.Bytes); r.attr == "" || r.guarded(name) {
 				r.attr, r.from, r.call = name, r.depth, ""
 			}
 			return false
@@ -82,7 +86,7 @@ func names(tokens hclsyntax.Tokens, i int) bool {
 }
 
 // kept reports whether what is read stands where a secret is kept.
-func (r *reader) kept() bool { return r.attr != "" && guarded(r.attr) && !place(r.call) }
+func (r *reader) kept() bool { return r.attr != "" && r.guarded(r.attr) && !place(r.call) }
 
 // bare reports whether a word without quotes is a value: it begins neither a
 // reference nor a block, and is no word of the language.
@@ -106,11 +110,16 @@ func after(tokens hclsyntax.Tokens, i int) hclsyntax.TokenType {
 
 // guarded reports whether an attribute holds secrets: by the table of the language,
 // or because it is called like one.
-func guarded(name string) bool { return called().MatchString(name) || keeps(shape.Language(), name) }
-
-func called() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^(auth|authorization|cookie|value|store)$|secret|token$|password|passwd|passphrase|api[_-]?key|private[_-]?key|credential|^key$`)
+func (r *reader) guarded(name string) bool {
+	known, ok := r.known[name]
+	if !ok {
+		known = called.MatchString(name) || keeps(shape.Language(), name)
+		r.known[name] = known
+	}
+	return known
 }
+
+var called = regexp.MustCompile(`(?i)^(auth|authorization|cookie|value|store)$|secret|token$|password|passwd|passphrase|api[_-]?key|private[_-]?key|credential|^key$`)
 
 // keeps reports whether an attribute of that name takes a secret in some block.
 func keeps(s *shape.Shape, name string) bool {

@@ -16,16 +16,16 @@ import (
 
 // Shape is what keys of many kinds look like: longer than a word, and with a
 // beginning that nothing else has.
-func Shape() *regexp.Regexp {
-	return regexp.MustCompile(strings.Join([]string{
-		`\bsk-[A-Za-z0-9_-]{20,}`, `\b(sk|rk|pk)_(live|test)_[A-Za-z0-9]{16,}`, `\bgh[pousr]_[A-Za-z0-9]{30,}`, `\bgithub_pat_[A-Za-z0-9_]{30,}`,
-		`\bglpat-[A-Za-z0-9_-]{20,}`, `\bxox[abeoprs]-[A-Za-z0-9-]{10,}`, `\bxapp-[A-Za-z0-9-]{10,}`, `\b(AKIA|ASIA)[A-Z0-9]{16}\b`, `\bAIza[A-Za-z0-9_-]{35}`,
-		`\bya29\.[A-Za-z0-9_-]{20,}`, `\btskey-[a-z]+-[A-Za-z0-9-]{10,}`, `\bSCRAM-SHA-256\$`, `\bAGE-SECRET-KEY-1[A-Z0-9]{20,}`, `\bhvs\.[A-Za-z0-9_-]{20,}`,
-		`\bnpm_[A-Za-z0-9]{30,}`, `\bdop_v1_[a-f0-9]{40,}`, `\blin_api_[A-Za-z0-9]{20,}`, `\bntn_[A-Za-z0-9]{30,}`,
-		`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.`, `-----BEGIN [A-Z ]*PRIVATE KEY-----`, `://[^/@:\s"]+:[^/@\s"]{3,}@`,
-		`\bhooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{16,}`, `\b[Bb]earer [A-Za-z0-9._~+/=-]{12,}`,
-	}, "|"))
-}
+func Shape() *regexp.Regexp { return keys }
+
+var keys = regexp.MustCompile(strings.Join([]string{
+	`\bsk-[A-Za-z0-9_-]{20,}`, `\b(sk|rk|pk)_(live|test)_[A-Za-z0-9]{16,}`, `\bgh[pousr]_[A-Za-z0-9]{30,}`, `\bgithub_pat_[A-Za-z0-9_]{30,}`,
+	`\bglpat-[A-Za-z0-9_-]{20,}`, `\bxox[abeoprs]-[A-Za-z0-9-]{10,}`, `\bxapp-[A-Za-z0-9-]{10,}`, `\b(AKIA|ASIA)[A-Z0-9]{16}\b`, `\bAIza[A-Za-z0-9_-]{35}`,
+	`\bya29\.[A-Za-z0-9_-]{20,}`, `\btskey-[a-z]+-[A-Za-z0-9-]{10,}`, `\bSCRAM-SHA-256\$`, `\bAGE-SECRET-KEY-1[A-Z0-9]{20,}`, `\bhvs\.[A-Za-z0-9_-]{20,}`,
+	`\bnpm_[A-Za-z0-9]{30,}`, `\bdop_v1_[a-f0-9]{40,}`, `\blin_api_[A-Za-z0-9]{20,}`, `\bntn_[A-Za-z0-9]{30,}`,
+	`\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.`, `-----BEGIN [A-Z ]*PRIVATE KEY-----`, `://[^/@:\s"]+:[^/@\s"]{3,}@`,
+	`\bhooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{16,}`, `\b[Bb]earer [A-Za-z0-9._~+/=-]{12,}`,
+}, "|"))
 
 // Marked reports whether a text may hold something of that shape: a cheap look
 // before the dear one.
@@ -113,23 +113,24 @@ func mask(text []byte, name string) (masked []byte, typed []string) {
 		}
 	}
 	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos) // what it complains of is told by others
-	typed = append(typed, read(masked, tokens, 0, false)...)
+	known := memo{}
+	typed = append(typed, read(masked, tokens, 0, false, known)...)
 	for i := 0; i < len(tokens); i++ {
 		from := i
 		for i < len(tokens) && tokens[i].Type == hclsyntax.TokenComment {
-			typed = append(typed, aside(masked, text, tokens[i:i+1])...)
+			typed = append(typed, aside(masked, text, tokens[i:i+1], known)...)
 			i++
 		}
 		if i > from+1 {
-			typed = append(typed, aside(masked, text, tokens[from:i])...)
+			typed = append(typed, aside(masked, text, tokens[from:i], known)...)
 		}
 	}
 	return masked, typed
 }
 
 // read masks what the words at an offset of a text say, and gives that.
-func read(masked []byte, tokens hclsyntax.Tokens, at int, prose bool) (typed []string) {
-	r := reader{prose: prose}
+func read(masked []byte, tokens hclsyntax.Tokens, at int, prose bool, known memo) (typed []string) {
+	r := reader{prose: prose, known: known}
 	for i, t := range tokens {
 		if r.secret(tokens, i) {
 			typed = append(typed, strings.TrimSpace(string(t.Bytes)))
@@ -141,7 +142,7 @@ func read(masked []byte, tokens hclsyntax.Tokens, at int, prose bool) (typed []s
 
 // aside is mask for comments that follow each other: a line that was put out of use
 // holds what it held.
-func aside(masked, text []byte, comments hclsyntax.Tokens) []string {
+func aside(masked, text []byte, comments hclsyntax.Tokens, known memo) []string {
 	at, end := comments[0].Range.Start.Byte, comments[len(comments)-1].Range.End.Byte
 	inside := bytes.Clone(text[at:end])
 	for _, c := range comments {
@@ -153,7 +154,7 @@ func aside(masked, text []byte, comments hclsyntax.Tokens) []string {
 		}
 	}
 	tokens, _ := hclsyntax.LexConfig(inside, "", hcl.InitialPos)
-	return read(masked, tokens, at, true)
+	return read(masked, tokens, at, true, known)
 }
 
 func star(b []byte) {

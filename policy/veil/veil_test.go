@@ -95,3 +95,13 @@ func FuzzMask(f *testing.F) {
 		}
 	})
 }
+
+// What hiding takes grows with the text alone: the configuration and its history are
+// read by whoever may look.
+func TestHidingIsCheap(t *testing.T) {
+	text := []byte(strings.Repeat("service \"a\" {\n  auth  = bearer(secret.a)\n  hosts = [\"a.example.com\"] # token = x\n}\n", 100))
+	files := &source.Files{HCL: map[string]*hcl.File{"x.hcl": {Bytes: text}}}
+	if n := testing.AllocsPerRun(2, func() { Over(files, nil) }); n > float64(len(text)) {
+		t.Errorf("%.0f allocations for %d bytes", n, len(text))
+	}
+}
