@@ -52,10 +52,11 @@ type Watch struct {
 	o Options
 
 	mu       sync.Mutex
-	looked   time.Time        // guarded by mu
 	warnings []*warning       // guarded by mu
+	missed   uint64           // alarms and refusals that nobody looked at; guarded by mu
 	rates    map[string]*rate // of refusals, by agent; guarded by mu
 	folds    map[string]*fold // of alarms, by agent; guarded by mu
+	again    time.Time        // from then on it may be told that records were missed; guarded by mu
 	told     []alerts.Alert   // oldest first; guarded by mu
 	minute   time.Time        // when the minute began that sent counts; guarded by mu
 	sent     int              // guarded by mu
@@ -67,8 +68,14 @@ func New(o Options) *Watch {
 	return &Watch{o: o, rates: map[string]*rate{}, folds: map[string]*fold{}}
 }
 
-// Run watches until ctx ends.
+// Run watches until ctx ends. Warnings are looked for beside it: that may wait for
+// secrets of another system, and no alarm waits for it.
 func (w *Watch) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	defer cancel()
+	looks.Go(func() { w.look(ctx) })
 	alarm := audit.Term{Field: "kind", Values: []string{"alarm"}}
 	others := alarm
 	others.Not = true
@@ -84,10 +91,14 @@ func (w *Watch) Run(ctx context.Context) error {
 			if !ok {
 				return nil // the log has ended
 			}
+			w.miss(e.Lost)
 			w.alarm(&e.Record)
 		case e, ok := <-refused:
 			if !ok {
 				return nil
+			}
+			if conf := w.o.Conf(); conf != nil && conf.Denied > 0 {
+				w.miss(e.Lost)
 			}
 			w.refused(&e.Record)
 		case <-tick.C:
@@ -100,13 +111,24 @@ func (w *Watch) Run(ctx context.Context) error {
 func (w *Watch) beat() {
 	now := w.o.Now()
 	w.mu.Lock()
-	due := now.Sub(w.looked) >= lookEvery
+	defer w.mu.Unlock()
 	w.turn(now)
 	w.unfold(now)
 	w.review(now)
-	w.mu.Unlock()
-	if due {
-		w.Look()
+}
+
+// look looks for warnings until ctx ends.
+func (w *Watch) look(ctx context.Context) {
+	due := time.NewTimer(beatEvery)
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-due.C:
+			w.Look()
+			due.Reset(lookEvery)
+		}
 	}
 }
 

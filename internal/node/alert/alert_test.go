@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sallyport.dev/sallyport/audit"
@@ -64,6 +65,7 @@ func (w *world) look(warnings ...string) []string {
 	w.status.Warnings = warnings
 	w.now = w.now.Add(lookEvery)
 	w.beat()
+	w.Look()
 	return w.told()
 }
 
@@ -267,6 +269,45 @@ func TestAStormOfRefusalsIsOneAlert(t *testing.T) {
 	}
 }
 
+// What came too fast to be looked at is told, once a minute.
+func TestWhatWasMissedIsTold(t *testing.T) {
+	w := watch(t, 0)
+	w.miss(0)
+	w.beat()
+	w.want("nothing was", w.told())
+	w.miss(40)
+	w.miss(2)
+	w.beat()
+	w.want("records were", w.told(), "42 alarms and refusals came too fast to be told or counted; sallyport log finds them")
+	w.miss(7)
+	w.beat()
+	w.want("in the same minute", w.told())
+	w.now = w.now.Add(time.Minute)
+	w.beat()
+	w.want("in the next", w.told(), "7 alarms and refusals came too fast to be told or counted; sallyport log finds them")
+}
+
+// Another window ends nothing that was told.
+func TestAnotherWindow(t *testing.T) {
+	w := watch(t, 2)
+	for range 3 {
+		w.refused(rec("robot", "crm", "x"))
+	}
+	if got := w.told(); len(got) != 1 {
+		t.Fatalf("%q", got)
+	}
+	w.conf = &policy.AlertsConfig{Denied: 2, Window: time.Hour}
+	for range 3 {
+		w.refused(rec("robot", "crm", "y"))
+	}
+	w.want("it stands", w.told())
+	w.now = w.now.Add(2 * time.Hour)
+	w.beat()
+	if len(w.got) != 1 || !w.got[0].Gone {
+		t.Errorf("%+v", w.got)
+	}
+}
+
 // A journal hands over what a test says.
 type journal struct{ alarms, refused chan audit.Event }
 
@@ -275,6 +316,32 @@ func (j journal) Follow(_ context.Context, q audit.Query) <-chan audit.Event {
 		return j.alarms
 	}
 	return j.refused
+}
+
+// An alarm is told while a look for warnings waits for somebody else's system.
+func TestNoAlarmWaitsForALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, 0)
+		going := make(chan struct{})
+		w.o.Status = func() dashboard.Status { <-going; return dashboard.Status{} }
+		told := make(chan alerts.Alert, 1)
+		w.o.Tell = func(a alerts.Alert) int { told <- a; return 1 }
+		j := journal{make(chan audit.Event), make(chan audit.Event)}
+		w.o.Records = j
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		time.Sleep(lookEvery) // of the bubble's clock
+		j.alarms <- audit.Event{Record: *rec("robot", "crm", "1")}
+		if a := <-told; a.Action != "1" {
+			t.Errorf("%+v", a)
+		}
+		cancel()
+		close(going)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestRunEnds(t *testing.T) {

@@ -47,9 +47,20 @@ func (w *Watch) alarm(r *audit.Record) {
 	w.tell(a, now)
 }
 
-// unfold has told what came after the first alarms of minutes that are over; the
-// caller holds mu.
+// miss counts records that came too fast to be looked at.
+func (w *Watch) miss(n uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.missed += n
+}
+
+// unfold has told what came after the first alarms of minutes that are over, and how
+// much was missed; the caller holds mu.
 func (w *Watch) unfold(now time.Time) {
+	if w.missed > 0 && !now.Before(w.again) {
+		w.tell(alerts.Alert{What: fmt.Sprintf("%d alarms and refusals came too fast to be told or counted; sallyport log finds them", w.missed), Since: now.UTC()}, now)
+		w.missed, w.again = 0, now.Add(time.Minute)
+	}
 	for id, f := range w.folds {
 		switch {
 		case now.Before(f.until):
@@ -102,7 +113,11 @@ func (w *Watch) refused(r *audit.Record) {
 		if w.review(now); c == nil && len(w.rates) >= maxAgents {
 			return
 		}
+		old := c
 		c = &rate{part: part, at: now.UnixNano() / int64(part)}
+		if old != nil { // the window is another one, and what was told still stands
+			c.over, c.told, c.alert = old.over, old.told, old.alert
+		}
 		w.rates[r.Agent.ID] = c
 	}
 	c.advance(now)

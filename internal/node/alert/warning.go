@@ -35,7 +35,6 @@ func (w *Watch) Look() {
 	now := w.o.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.looked = now
 	w.match(found, now)
 	var kept []*warning
 	for _, one := range w.warnings {
