@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,6 +72,17 @@ func environment(t *testing.T, a *lab.Agent) map[string]string {
 	return env
 }
 
+// gzipped is a text in a coding.
+func gzipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := io.WriteString(w, text); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // An agent gets in with its own placeholder in its place, and with nothing else; every
 // other place, service or owner of one raises an alarm.
 func TestT32_APlaceholderIsGoodInItsPlaceOnly(t *testing.T) {
@@ -109,6 +121,7 @@ func TestT32_APlaceholderIsGoodInItsPlaceOnly(t *testing.T) {
 		{"to another service", "notes", "Authorization", "Bearer " + mine, "", 200, "the placeholder OPENAI_API_KEY of agent laptop for service openai in the header Authorization of what goes to service notes"},
 		{"in a note", "notes", "X-Note", "see " + mine, "", 200, "the placeholder OPENAI_API_KEY of agent laptop for service openai in the header X-Note of what goes to service notes"},
 		{"in a body", "notes", "", "", "my key is " + mine, 200, "the placeholder OPENAI_API_KEY of agent laptop for service openai in the body of what goes to service notes"},
+		{"in a body with a coding", "notes", "Content-Encoding", "gzip", gzipped(t, "my key is "+mine), 200, "the placeholder OPENAI_API_KEY of agent laptop for service openai in the body of what goes to service notes"},
 		{"where any dummy will do", "notes", "X-Notes", env["NOTES_KEY"], "", 200, ""},
 		{"where none is needed", "notes", "", "", "", 200, ""},
 	} {

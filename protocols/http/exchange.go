@@ -83,11 +83,7 @@ func (x *exchange) take(ctx context.Context) error {
 	if x.held != nil || x.large != nil {
 		return x.large
 	}
-	limit := x.site.Service.BodyInspectLimit
-	if limit == 0 {
-		limit = defaultHold
-	}
-	limit = min(limit, maxHold)
+	limit := x.site.inspected()
 	if x.r.ContentLength > limit {
 		x.large = stash.ErrTooLarge
 		return x.large
@@ -104,7 +100,7 @@ func (x *exchange) take(ctx context.Context) error {
 
 // reserve takes memory until done.
 func (x *exchange) reserve(n int64) error {
-	release, err := x.site.p.held.Take(x.site.Peer.ID, n, x.site.p.HoldMemory)
+	release, err := x.site.Take(n)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,7 +154,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.active.Done()
 	defer s.abort()
 	last := s.framing.Doubtful(r)
-	shown := mark.Look(s.flow.Placeholders, r)
+	shown, over := mark.Look(s.flow.Placeholders, r, s.inspected(), s)
+	defer over()
 	a, p := ask.Read(s.Place, r)
 	a.Act.Shown = shown
 	if s.p.open.Enter(s.Peer.ID) {
@@ -179,6 +181,16 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil || !x.began {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// inspected is how much of a body is held to be looked at.
+func (s *site) inspected() int64 {
+	return min(cmp.Or(s.Service.BodyInspectLimit, defaultHold), maxHold)
+}
+
+// Take reserves n bytes of the agent's share, or fails at once.
+func (s *site) Take(n int64) (release func(), err error) {
+	return s.p.held.Take(s.Peer.ID, n, s.p.HoldMemory)
 }
 
 // abort keeps what a handler died of; net/http then ends its stream or connection.

@@ -72,9 +72,31 @@ func decode(encoding string, raw []byte) ([]byte, bool) {
 // or all of it, goes, and gives at most most bytes; whole is true where that is all
 // that a whole body says.
 func Unpack(encoding string, raw []byte, most int, all bool) (plain []byte, whole, ok bool) {
-	var r io.Reader
+	r, end, ok := undone(encoding, raw)
+	if !ok {
+		return nil, false, false
+	}
+	defer end()
+	plain, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	whole = err == nil && all && len(plain) <= most
+	return plain[:min(len(plain), most)], whole, len(plain) > 0 || whole
+}
+
+// Pour gives to w what raw, the beginning of a body or all of it, says without its one
+// layer of Content-Encoding, up to what any such body may become.
+func Pour(w io.Writer, encoding string, raw []byte) {
+	r, end, ok := undone(encoding, raw)
+	if !ok {
+		return
+	}
+	defer end()
+	io.CopyN(w, r, int64(grown(len(raw)))) //nolint:errcheck // it goes as far as it can be read
+}
+
+// undone reads what raw says, as far as it goes; end gives back what that takes.
+func undone(encoding string, raw []byte) (r io.Reader, end func(), ok bool) {
 	var err error
-	src := bytes.NewReader(raw)
+	src, end := bytes.NewReader(raw), func() {}
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "gzip", "x-gzip":
 		r, err = gzip.NewReader(src)
@@ -82,28 +104,23 @@ func Unpack(encoding string, raw []byte, most int, all bool) (plain []byte, whol
 		r, err = zlib.NewReader(src)
 	case "br":
 		if window, ok := brotliWindow(raw); !ok || window > maxWindow {
-			return nil, false, false
+			return nil, nil, false
 		}
 		r = brotli.NewReader(src)
 	case "zstd":
 		var z *zstd.Decoder
 		z, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err == nil {
-			defer z.Close()
+			end = z.Close
 		}
 		r = z
 	default:
-		return nil, false, false
+		return nil, nil, false
 	}
-	if err != nil {
-		return nil, false, false
-	}
-	plain, err = io.ReadAll(io.LimitReader(r, int64(most)+1))
-	whole = err == nil && all && len(plain) <= most
-	return plain[:min(len(plain), most)], whole, len(plain) > 0 || whole
+	return r, end, err == nil
 }
 
-// Window is the memory that Unpack takes beside what it gives.
+// Window is the memory that Unpack and Pour take beside what they give.
 func Window(encoding string) int64 {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "br", "zstd":

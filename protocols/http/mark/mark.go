@@ -5,8 +5,6 @@ package mark
 
 import (
 	"encoding/base64"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,10 +17,17 @@ import (
 	"sallyport.dev/sallyport/vault/placeholder"
 )
 
-// Look is Head now, and Body as it is read.
-func Look(w *placeholder.Watch, r *http.Request) []action.Shown {
-	Body(w, r)
-	return Head(w, r)
+// A Room has the memory to keep a body in.
+type Room interface {
+	// Take reserves n bytes, or fails at once.
+	Take(n int64) (release func(), err error)
+}
+
+// Look is Head now, and Body as it is read. Whoever calls it calls over when nobody
+// reads the body any more.
+func Look(w *placeholder.Watch, r *http.Request, limit int64, room Room) (shown []action.Shown, over func()) {
+	over = Body(w, r, limit, room)
+	return Head(w, r), over
 }
 
 // Head looks at the head of a request, as it came, and gives what it shows in place
@@ -133,39 +138,6 @@ func target(w *placeholder.Watch, uri string) (shown []action.Shown) {
 		shown = append(shown, action.Shown{Variable: variable, Slot: slot})
 	}
 	return shown
-}
-
-// Body looks at a body as it is read.
-func Body(w *placeholder.Watch, r *http.Request) {
-	if w != nil && r.Body != nil && r.ContentLength != 0 {
-		r.Body = &body{ReadCloser: r.Body, r: r, w: w, stream: w.Stream("body")}
-	}
-}
-
-type body struct {
-	io.ReadCloser
-	r      *http.Request
-	w      *placeholder.Watch
-	stream placeholder.Stream
-	over   bool
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.stream.Pass(p[:n])
-	if errors.Is(err, io.EOF) && !b.over {
-		b.over = true
-		b.stream.End()
-		trailer(b.w, b.r.Trailer)
-	}
-	return n, err
-}
-
-func (b *body) Close() error {
-	if !b.over {
-		b.stream.End()
-	}
-	return b.ReadCloser.Close()
 }
 
 // trailer looks at what stands behind a body: no key does.

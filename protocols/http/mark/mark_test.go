@@ -1,7 +1,11 @@
 package mark
 
 import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,9 +13,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"sallyport.dev/sallyport/vault"
 	"sallyport.dev/sallyport/vault/placeholder"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
 // What an agent shows in the place of a key is told, and all else raises an alarm.
@@ -69,18 +77,96 @@ func TestBody(t *testing.T) {
 	w := m.Watch(nil, nil, func(s placeholder.Sighting) { alarms = append(alarms, s.Where) })
 	text := fmt.Sprintf(`{"note":%q}`, m.Of("a", "b", "C"))
 	r := &http.Request{Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text))}
-	Body(w, r)
+	Body(w, r, 0, nil)
 	if b, err := io.ReadAll(r.Body); err != nil || string(b) != text || !slices.Equal(alarms, []string{"body"}) {
 		t.Errorf("%s, %v, alarms %q", b, err, alarms)
 	}
 	r = &http.Request{Body: io.NopCloser(strings.NewReader("fine")), ContentLength: -1, Trailer: http.Header{"X-Sum": {m.Of("a", "b", "C")}, "X-Other": {"fine"}}}
-	Body(w, r)
+	Body(w, r, 0, nil)
 	if b, err := io.ReadAll(r.Body); err != nil || string(b) != "fine" || !slices.Equal(alarms, []string{"body", "trailer X-Sum"}) {
 		t.Errorf("with a trailer: %s, %v, alarms %q", b, err, alarms)
 	}
-	Body(nil, r)
+	Body(nil, r, 0, nil)
 	if Head(nil, r) != nil {
 		t.Error("nobody looks, and something is shown")
+	}
+}
+
+// memory has so many bytes.
+type memory struct{ left int64 }
+
+func (m *memory) Take(n int64) (func(), error) {
+	if n > m.left {
+		return nil, errors.New("none left")
+	}
+	m.left -= n
+	return func() { m.left += n }, nil
+}
+
+// T32: a placeholder in a body raises an alarm in any coding that can be undone, also if
+// the body breaks off; what was kept of it is given back.
+func TestT32_ABodyWithACoding(t *testing.T) {
+	m := placeholder.New(vault.NewSecret([]byte("a key of a gateway, as it is made")))
+	token := m.Of("a", "b", "C")
+	var words strings.Builder
+	for i := range 400 { // which no coding leaves as they are
+		fmt.Fprintf(&words, "%d ", i*i*7919)
+	}
+	text := words.String() + token + " " + words.String()
+	coded := map[string]func(io.Writer) io.WriteCloser{
+		"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"deflate": func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
+		"br":      func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) },
+		"zstd": func(w io.Writer) io.WriteCloser {
+			z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return z
+		},
+	}
+	const limit = 10_000
+	for coding, to := range coded {
+		var b bytes.Buffer
+		w := to(&b)
+		io.WriteString(w, text) //nolint:errcheck // into memory
+		w.Close()
+		whole := b.Bytes()
+		for _, c := range []struct {
+			what, coding string
+			body         io.Reader
+			size, room   int64
+			alarm        bool
+		}{
+			{"whole", coding, bytes.NewReader(whole), int64(len(whole)), 20 << 20, true},
+			{"in pieces", strings.ToUpper(coding), iotest.OneByteReader(bytes.NewReader(whole)), -1, 20 << 20, true},
+			{"broken off", coding, io.MultiReader(bytes.NewReader(whole), iotest.ErrReader(io.ErrUnexpectedEOF)), -1, 20 << 20, true},
+			{"larger than the limit", coding, bytes.NewReader(whole), limit + 1, 20 << 20, false},
+			{"that turns out larger", coding, io.MultiReader(bytes.NewReader(whole), strings.NewReader(strings.Repeat("x", limit))), -1, 20 << 20, false},
+			{"without room", coding, bytes.NewReader(whole), -1, 100, false},
+			{"without a coding that is known", "x-own", bytes.NewReader(whole), -1, 20 << 20, false},
+		} {
+			var alarms []placeholder.Sighting
+			watch := m.Watch(nil, nil, func(s placeholder.Sighting) { alarms = append(alarms, s) })
+			r := &http.Request{Header: http.Header{"Content-Encoding": {c.coding}}, Body: io.NopCloser(c.body), ContentLength: c.size}
+			room := &memory{left: c.room}
+			over := Body(watch, r, limit, room)
+			got, _ := io.ReadAll(r.Body)
+			over()
+			if !bytes.HasPrefix(got, whole) || room.left != c.room {
+				t.Errorf("%s, %s: %d bytes came, %d are kept", coding, c.what, len(got), c.room-room.left)
+			}
+			if (len(alarms) == 1 && alarms[0].Token == token && alarms[0].Where == "body") != c.alarm || len(alarms) > 1 {
+				t.Errorf("%s, %s: alarms %v", coding, c.what, alarms)
+			}
+		}
+		var alarms int
+		r := &http.Request{Header: http.Header{"Content-Encoding": {coding}}, Body: io.NopCloser(bytes.NewReader(whole)), ContentLength: -1}
+		over := Body(m.Watch(nil, nil, func(placeholder.Sighting) { alarms++ }), r, limit, &memory{left: 20 << 20})
+		io.ReadFull(r.Body, make([]byte, len(whole))) //nolint:errcheck // and nobody reads on
+		if over(); alarms != 1 {
+			t.Errorf("%s, left before its end: %d alarms", coding, alarms)
+		}
 	}
 }
 
