@@ -161,6 +161,18 @@ func (b *Book) Look(token, node string) (Session, bool) {
 	return s, true
 }
 
+// Of gives the session of a hash, which is no proof of anything; the zero one if it is
+// over, or not of that node.
+func (b *Book) Of(hash, node string) Session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.sessions[hash]
+	if s.over(b.now().UTC()) || s.Node != node {
+		return Session{}
+	}
+	return s
+}
+
 // Prove notes that the person of a session has proved anew who they are.
 func (b *Book) Prove(ctx context.Context, s Session) error {
 	b.mu.Lock()

@@ -1,9 +1,13 @@
 package door
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"path"
+	"strings"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/account"
@@ -13,7 +17,7 @@ import (
 
 // A Provider proves people elsewhere. oidc.Provider is one.
 type Provider interface {
-	Begin(ctx context.Context, peer, redirect string, fresh bool) (url, browser string, err error)
+	Begin(ctx context.Context, s oidc.Start) (url, browser string, err error)
 	Finish(ctx context.Context, state, code, browser string) (oidc.Login, error)
 }
 
@@ -26,7 +30,8 @@ func (d *Door) oidcRoutes() route.Table {
 	return route.Table{
 		{
 			Method: "GET", Pattern: "/api/v1/login/oidc", Right: route.None, Do: route.Raw("text/plain", d.oidcBegin),
-			Doc: "Sends the browser to the identity provider.", Query: []string{"fresh 1: prove anew there who you are, as a step-up"},
+			Doc:   "Sends the browser to the identity provider.",
+			Query: []string{"fresh 1: prove anew there who you are, as a step-up", "back the page of the dashboard to come back to, such as /approvals?id=7; the first one if it is left out"},
 		},
 		{
 			Method: "GET", Pattern: callback, Right: route.None, Do: route.Raw("text/plain", d.oidcFinish),
@@ -48,7 +53,13 @@ func (d *Door) oidcBegin(w http.ResponseWriter, r *http.Request) error {
 	if !ok || d.OIDC == nil {
 		return route.NotFound("the configuration has no identity provider")
 	}
-	url, browser, err := d.OIDC.Begin(r.Context(), v.budget, here(r, v.entrance)+callback, r.URL.Query().Get("fresh") == "1")
+	back, ok := ownPage(r.URL.Query().Get("back"))
+	if !ok {
+		return route.BadRequest("back is to be a page of this dashboard, such as /approvals")
+	}
+	to, browser, err := d.OIDC.Begin(r.Context(), oidc.Start{
+		Peer: v.budget, Redirect: here(r, v.entrance) + callback, Back: back, Session: v.session.Hash, Fresh: r.URL.Query().Get("fresh") == "1",
+	})
 	if errors.Is(err, oidc.ErrBusy) {
 		return route.Fault{Status: http.StatusTooManyRequests, Err: err}
 	}
@@ -60,7 +71,7 @@ func (d *Door) oidcBegin(w http.ResponseWriter, r *http.Request) error {
 		Name: oidcCookie, Value: browser, Path: callback, MaxAge: 600, HttpOnly: true, Secure: v.entrance.Secure, SameSite: http.SameSiteLaxMode,
 	})
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, url, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
 
@@ -97,9 +108,38 @@ func (d *Door) oidcFinish(w http.ResponseWriter, r *http.Request) error {
 		return route.Forbidden("%w", err)
 	}
 	d.Book.Proved(v.budget)
+	if v.session.Hash == "" { // a browser that comes from another site leaves the cookie out
+		v.session = d.Book.Of(login.Session, v.visitor.Node)
+	}
 	if _, err := d.begin(w, r, v, account.Session{Person: login.Person, Proven: login.Proven}); err != nil {
 		return err
 	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, cmp.Or(login.Back, "/"), http.StatusSeeOther)
 	return nil
+}
+
+// maxBack bounds the address of a page that a login comes back to.
+const maxBack = 2048
+
+// ownPage gives the page of the dashboard that an address names, as path and query;
+// ok is false for one that a browser could take for another site's, or that is no page.
+// Browsers leave out tabs and newlines, and read a backslash as a slash (WHATWG URL,
+// section 4.4).
+func ownPage(address string) (page string, ok bool) {
+	if address == "" {
+		return "/", true
+	}
+	odd := strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' })
+	if odd || len(address) > maxBack || address[0] != '/' || strings.HasPrefix(address, "//") {
+		return "", false
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+		return "", false
+	}
+	if clean := path.Clean(u.Path); clean != u.Path && clean+"/" != u.Path || clean == "/api" || strings.HasPrefix(clean, "/api/") {
+		return "", false
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u.String(), true
 }

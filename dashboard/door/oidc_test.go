@@ -1,6 +1,7 @@
 package door_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/oidc"
 	"sallyport.dev/sallyport/dashboard/route"
@@ -290,6 +292,122 @@ func TestT46_ALoginIsOfTheBrowserThatBeganIt(t *testing.T) {
 	if resp := i.back(wrong, "guessed"); resp.StatusCode != 403 {
 		t.Errorf("with a wrong code: %d", resp.StatusCode)
 	}
+}
+
+// A login comes back to the page that it was for, and to no other site's. The provider
+// and whoever reads its address along do not learn which page that is.
+func TestT46_ALoginComesBackToAPageOfTheDashboard(t *testing.T) {
+	h := newHouse(t)
+	i := newIssuer(t, h)
+	for _, tt := range []struct{ back, want string }{
+		{"", "/"},
+		{"/", "/"},
+		{"/approvals?id=a7", "/approvals?id=a7"},
+		{"/activity?q=agent%3Aci+verdict%3Adeny", "/activity?q=agent%3Aci+verdict%3Adeny"},
+		{"/agents/it%27s%20me", "/agents/it%27s%20me"},
+		{"/policy?next=https://evil.test/", "/policy?next=https://evil.test/"},
+		{"/policy#https://evil.test", "/policy"},
+		{"https://evil.test/", ""},
+		{"https:/evil.test/", ""},
+		{"javascript:alert(1)", ""},
+		{"//evil.test", ""},
+		{"///evil.test", ""},
+		{"/.//evil.test", ""},
+		{"/..//evil.test", ""},
+		{`/\evil.test`, ""},
+		{`\\evil.test`, ""},
+		{"/\t/evil.test", ""},
+		{"/\n/evil.test", ""},
+		{" //evil.test", ""},
+		{"/approvals\r\nSet-Cookie: a=b", ""},
+		{"approvals", ""},
+		{"?id=7", ""},
+		{"/%zz", ""},
+		{"/api/v1/login/oidc", ""},
+		{"/%61pi/v1/login/oidc", ""},
+		{"/api", ""},
+		{"/x/../api/v1/actions.jsonl", ""},
+		{"/" + strings.Repeat("a", 2048), ""},
+	} {
+		b := h.at("192.0.2.1")
+		query := "?fresh=1&back=" + url.QueryEscape(tt.back)
+		if tt.want == "" {
+			b.want(400, "GET", "/api/v1/login/oidc"+query, "")
+			continue
+		}
+		resp := i.visit(b, query)
+		if got := resp.Header.Get("Location"); resp.StatusCode != 303 || got != tt.want {
+			t.Errorf("back to %q: %d to %q, want %q", tt.back, resp.StatusCode, got, tt.want)
+		}
+		if told := i.asked.Encode(); strings.Contains(told, "approvals") || strings.Contains(told, "agents") {
+			t.Errorf("the provider is told %s", told)
+		}
+	}
+}
+
+// A bell that hears which login takes the place of which.
+type bell struct{ moved []string }
+
+func (b *bell) Forget(context.Context, string) error { return nil }
+func (b *bell) Move(_ context.Context, from, to string) error {
+	b.moved = append(b.moved, from+">"+to)
+	return nil
+}
+
+// A proof at the provider takes the place of the login that it was asked for, although
+// the browser leaves the cookie out on its way back: nobody stays logged in twice, and
+// who is told of asks still is.
+func TestT47_AProofAtTheProviderEndsTheLoginBeforeIt(t *testing.T) {
+	h := newHouse(t)
+	i := newIssuer(t, h)
+	b, rings := h.at("192.0.2.1"), &bell{}
+	h.Bell = rings
+	h.config["ana@acme.dev"] = route.RightsOf(route.Admin)
+	i.visit(b, "")
+	before := b.cookies["__Host-sallyport"]
+	i.asked = i.leave(b, "?fresh=1")
+	delete(b.cookies, "__Host-sallyport")
+	i.back(b, "code")
+	b.want(200, "POST", "/api/v1/grave", "")
+	after := b.cookies["__Host-sallyport"]
+	id := func(c *http.Cookie) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(c.Value)))[:16] }
+	if len(rings.moved) != 1 || rings.moved[0] != id(before)+">"+id(after) {
+		t.Errorf("the bell hears %q", rings.moved)
+	}
+	b.cookies["__Host-sallyport"] = before
+	b.want(401, "GET", "/api/v1/look", "")
+}
+
+// An echo is a provider that takes everybody's word.
+type echo struct{ start oidc.Start }
+
+func (e *echo) Begin(_ context.Context, s oidc.Start) (to, browser string, err error) {
+	e.start = s
+	return "https://id.test/", "b", nil
+}
+
+func (e *echo) Finish(context.Context, string, string, string) (oidc.Login, error) {
+	return oidc.Login{Person: action.Person{Name: "ana@acme.dev", Via: "oidc"}, Back: e.start.Back}, nil
+}
+
+// Wherever a login is asked to come back to, a browser stays here.
+func FuzzAWayBack(f *testing.F) {
+	for _, back := range []string{"/", "/approvals?id=7", "//evil.test", `/\evil.test`, "/\t/evil.test", "/a/..//evil.test", "/%2f/evil.test", "/?#//"} {
+		f.Add(back)
+	}
+	h := newHouse(f)
+	h.OIDC = &echo{}
+	f.Fuzz(func(t *testing.T, back string) {
+		b := h.at("192.0.2.1")
+		if b.do("GET", "/api/v1/login/oidc?back="+url.QueryEscape(back), "").StatusCode != 303 {
+			return
+		}
+		to := b.do("GET", "/api/v1/login/oidc/callback?state=s&code=c", "").Header.Get("Location")
+		outside := !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\t\r\n ")
+		if outside || strings.HasPrefix(to, "/api/") {
+			t.Errorf("back to %q leads to %q", back, to)
+		}
+	})
 }
 
 // Ways back that prove nobody use up the budget of the node that brings them.

@@ -63,7 +63,8 @@ type Provider struct {
 // A flow is one login under way.
 type flow struct {
 	nonce, verifier string
-	redirect        string
+	redirect, back  string
+	session         string
 	began           time.Time
 	fresh           bool              // it asked for a proof
 	browser         [sha256.Size]byte // hash of what the browser that began it holds
@@ -79,27 +80,36 @@ func New(c Config) *Provider {
 type Login struct {
 	Person action.Person
 	Proven time.Time
+	// Back and Session are what the Start said.
+	Back, Session string
 }
 
-// Begin gives where the browser goes, and what it must hold when it comes back to
-// redirect; peer is who asks, as far as the network tells. fresh asks the provider to
-// have the person prove anew who they are.
-func (p *Provider) Begin(ctx context.Context, peer, redirect string, fresh bool) (url, browser string, err error) {
-	o, err := p.client(ctx, redirect)
+// A Start is what a login begins with.
+type Start struct {
+	Peer     string // who asks, as far as the network tells
+	Redirect string // where the provider sends the browser
+	Back     string // the page that the login is for, which only the gateway gets to see
+	Session  string // the login that the browser has already; it is not sent anywhere
+	Fresh    bool   // the person is to prove anew who they are
+}
+
+// Begin gives where the browser goes, and what it must hold when it comes back.
+func (p *Provider) Begin(ctx context.Context, s Start) (url, browser string, err error) {
+	o, err := p.client(ctx, s.Redirect)
 	if err != nil {
 		return "", "", err
 	}
 	state := rand.Text()
 	browser = rand.Text()
 	f := flow{
-		nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), redirect: redirect, began: p.c.Now(), fresh: fresh,
+		nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), redirect: s.Redirect, back: s.Back, session: s.Session, began: p.c.Now(), fresh: s.Fresh,
 		browser: sha256.Sum256([]byte(browser)),
 	}
-	if p.flows.Keep(state, peer, f) != nil {
+	if p.flows.Keep(state, s.Peer, f) != nil {
 		return "", "", ErrBusy
 	}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(f.nonce), oauth2.S256ChallengeOption(f.verifier)}
-	if fresh {
+	if s.Fresh {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
 	return o.AuthCodeURL(state, options...), browser, nil
@@ -144,6 +154,7 @@ func (p *Provider) Finish(ctx context.Context, state, code, browser string) (Log
 		return Login{}, errors.New("the ID token is for another login")
 	}
 	l, err := person(id)
+	l.Back, l.Session = f.back, f.session
 	if err == nil && !p.proves(f, l) {
 		l.Proven = time.Time{}
 	}

@@ -18,6 +18,7 @@ import { nav } from './nav'
 const LoginPage = lazy(() => import('./pages/login').then((m) => ({ default: m.LoginPage })))
 const SetupPage = lazy(() => import('./pages/login').then((m) => ({ default: m.SetupPage })))
 const NoRight = lazy(() => import('./pages/login').then((m) => ({ default: m.NoRight })))
+const ProvenPage = lazy(() => import('./pages/login').then((m) => ({ default: m.ProvenPage })))
 const StepUp = lazy(() => import('./pages/login').then((m) => ({ default: m.StepUp })))
 const Palette = lazy(() => import('./palette').then((m) => ({ default: m.Palette })))
 const ActivityPage = lazy(() => import('./pages/activity').then((m) => ({ default: m.ActivityPage })))
@@ -113,6 +114,11 @@ export function App() {
     answer.current?.(ok)
     answer.current = null
   }
+  const other = () => {
+    proven(false)
+    forget()
+    void look()
+  }
   const entered = () => {
     if (path === '/login' || path === '/setup') go('/', 'replace')
     forget()
@@ -132,11 +138,12 @@ export function App() {
   const token = path === '/setup' ? location.hash.slice(1) : ''
   if (token && !standing.caller && standing.setup) return <Later><SetupPage token={token} onDone={entered} /></Later>
   if (!standing.caller) return <Later><LoginPage standing={standing} spent={token !== ''} onDone={entered} /></Later>
+  if (path === '/proven') return <Later><ProvenPage name={standing.caller.person.name} /></Later>
   if (standing.caller.rights.length === 0) return <Later><NoRight name={standing.caller.person.name} /></Later>
   return (
     <Who.Provider value={standing.caller}>
       <Shell onOut={() => void look()} />
-      {asking && <Later><StepUp open ways={standing.step_up} onEnd={proven} /></Later>}
+      {asking && <Later><StepUp open ways={standing.step_up} onEnd={proven} onOther={other} /></Later>}
       <Toasts />
     </Who.Provider>
   )

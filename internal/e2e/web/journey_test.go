@@ -56,6 +56,7 @@ rule "no order is deleted" {
 // see why, answer it on a phone, and leave.
 func TestTheFirstDay(t *testing.T) {
 	s := &site{Lab: lab.New(t, fresh), t: t}
+	s.API.Door.OIDC = s.newProvider()
 	var asked string
 	s.HTTPS("shop.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body) //nolint:errcheck // the credential is what counts
@@ -197,6 +198,7 @@ func TestTheFirstDay(t *testing.T) {
 	b.click("button:has-text('Use a passkey')")
 	b.see("h1", "Settings")
 	s.notices(b)
+	s.provesElsewhere(b, client)
 	s.Clean("the-shop's-own-token")
 }
 

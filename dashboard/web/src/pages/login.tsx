@@ -1,8 +1,11 @@
-import { useState, type ReactNode } from 'react'
-import { post, problem } from '../lib/api'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
+import { get, post, problem } from '../lib/api'
 import { canPasskey, usePasskey } from '../lib/passkey'
+import { atProvider, tellProven, whenProven } from '../lib/proof'
+import { usePlace } from '../lib/router'
 import type { Standing } from '../lib/types'
-import { Button, Field, Foreign, Modal, sentence } from '../ui/kit'
+import { useWho } from '../lib/who'
+import { Button, Field, Foreign, Link, Modal, sentence } from '../ui/kit'
 
 interface FormProps {
   fields: { name: string; label: string; type: 'text' | 'password'; auto: string; note?: string }[]
@@ -95,6 +98,8 @@ function PasskeyButton({ label, onDone }: { label: string; onDone: () => void })
 }
 
 export function LoginPage({ standing, spent, onDone }: { standing: Standing; spent: boolean; onDone: () => void }) {
+  const { path, query } = usePlace()
+  const place = path === '/login' || path === '/setup' ? '/' : path + (query.size > 0 ? `?${query}` : '')
   const login = async (v: Record<string, string>) => {
     await post('/session', { name: v.name, password: v.password }, { quiet: true })
     onDone()
@@ -103,7 +108,7 @@ export function LoginPage({ standing, spent, onDone }: { standing: Standing; spe
     <Gate title="Log in to Sallyport" notes={standing.notes}>
       {spent && <p role="alert">The link that led here was used already, or is too old. Log in as the operator that was made with it.</p>}
       {standing.setup && <p>No operator is there yet. Open the one-time link that <code>sallyport serve</code> printed.</p>}
-      {standing.login.includes('oidc') && <p><a className="button main" href="/api/v1/login/oidc">Log in with your provider</a></p>}
+      {standing.login.includes('oidc') && <p><a className="button main" href={atProvider(place, false)}>Log in with your provider</a></p>}
       {standing.login.includes('password') && (
         <Form
           verb="Log in"
@@ -149,14 +154,64 @@ export function NoRight({ name }: { name: string }) {
   )
 }
 
+/** ProviderProof has somebody prove at their provider who they are, in a tab of its own:
+ * the page stays as it is, with what was written, and goes on when that tab is back. */
+function ProviderProof({ onDone, onOther }: { onDone: () => void; onOther: () => void }) {
+  const who = useWho()
+  const { path, query } = usePlace()
+  const [error, setError] = useState('')
+  const done = useRef({ onDone, onOther })
+  done.current = { onDone, onOther }
+  const name = who?.person.name
+  useEffect(
+    () =>
+      whenProven(async () => {
+        try {
+          const { caller } = await get<Standing>('/session', { quiet: true })
+          if (!caller || caller.person.name !== name) return done.current.onOther()
+          if (caller.fresh) return done.current.onDone()
+          setError('The provider does not say that you proved it just now. Try again, or take another way.')
+        } catch (err) {
+          setError(sentence(problem(err).detail))
+        }
+      }),
+    [name],
+  )
+  const here = path + (query.size > 0 ? `?${query}` : '')
+  return (
+    <div>
+      <p><a className="button" target="_blank" rel="noopener" href={atProvider(`/proven?${new URLSearchParams({ to: here })}`, true)}>Prove it at your provider</a></p>
+      <p className="quiet small">It opens in a tab of its own. This page keeps what you wrote, and goes on by itself.</p>
+      <p className="field-error" role="alert">{error && <Foreign text={error} />}</p>
+    </div>
+  )
+}
+
+/** ProvenPage is where the tab of a proof ends. */
+export function ProvenPage({ name }: { name: string }) {
+  const { query } = usePlace()
+  useEffect(() => {
+    tellProven()
+    window.close() // a browser that does not let it shows the rest
+  }, [])
+  const to = query.get('to') ?? ''
+  return (
+    <Gate title="Proved">
+      <p>You are <strong><Foreign text={name} /></strong>. What you were about to do goes on in the page that asked. This tab can be closed.</p>
+      <p className="quiet">Is that page gone? <Link to={/^\/(?![/\\])/.test(to) ? to : '/'}>Go on here</Link></p>
+    </Gate>
+  )
+}
+
 interface StepUpProps {
   open: boolean
   ways: string[]
   onEnd: (proven: boolean) => void
+  onOther: () => void // it is somebody else who proved it
 }
 
 /** StepUp asks once more who somebody is, before what matters most. */
-export function StepUp({ open, ways, onEnd }: StepUpProps) {
+export function StepUp({ open, ways, onEnd, onOther }: StepUpProps) {
   const prove = async (v: Record<string, string>) => {
     await post('/session/step-up', { password: v.password }, { quiet: true })
     onEnd(true)
@@ -164,7 +219,7 @@ export function StepUp({ open, ways, onEnd }: StepUpProps) {
   return (
     <Modal title="Prove it is you" open={open} onClose={() => onEnd(false)} note="What you are about to do asks for a fresh proof.">
       {ways.includes('passkey') && canPasskey() && <PasskeyButton label="Use your passkey" onDone={() => onEnd(true)} />}
-      {ways.includes('oidc') && <p><a className="button" href="/api/v1/login/oidc?fresh=1">Prove it at your provider</a></p>}
+      {ways.includes('oidc') && <ProviderProof onDone={() => onEnd(true)} onOther={onOther} />}
       {ways.includes('password') ? (
         <Form verb="Go on" act={prove} fields={[{ name: 'password', label: 'Your password', type: 'password', auto: 'current-password' }]} />
       ) : ways.length > 0 ? null : (
