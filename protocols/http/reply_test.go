@@ -10,8 +10,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // answers is a bench that records answers.
@@ -198,7 +202,49 @@ func TestNoAnswerIsRecordedUnasked(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	b.svc.RecordBodies, b.p.HoldMemory = 1<<10, 1
-	if a := b.got(t, false, 2, "/"); a != nil {
+	if a := b.got(t, false, 2, "/"); a == nil || a.Text != "" || len(a.Fields) > 0 || a.Untold == "" {
 		t.Errorf("without memory: %+v", a)
+	}
+}
+
+// T57: an agent that takes all of an answer but its last byte, and breaks off, has had
+// it: the record says so, and what the model took.
+func TestT57_WhoBreaksOffHasHadIt(t *testing.T) {
+	over := make(chan struct{})
+	b := answers(modelBench(t, true, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, chatAnswer)
+		w.(http.Flusher).Flush()
+		<-over // nobody knows yet that this is all
+	}))
+	defer close(over)
+	c := b.tlsDial("h2")
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(c, http2.ClientPreface)
+	fr := http2.NewFramer(c, c)
+	fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(len(chatAnswer) - 1)})
+	var head strings.Builder
+	enc := hpack.NewEncoder(&head)
+	for _, f := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "api.example"}, {":path", "/v1/chat/completions"}} {
+		enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
+	}
+	fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(head.String()), EndStream: true, EndHeaders: true})
+	for got := 0; got < len(chatAnswer)-1; {
+		f, err := fr.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, ok := f.(*http2.DataFrame); ok {
+			got += len(data.Data())
+		}
+	}
+	fr.WriteRSTStream(1, http2.ErrCodeCancel)
+	r := b.waitRecords(1)[0].res
+	if r.Answer == nil || r.Answer.Size != int64(len(chatAnswer)) || !strings.Contains(r.Answer.Text, `"content":"hi"`) {
+		t.Errorf("the record has %+v", r.Answer)
+	}
+	if r.Usage == nil || r.Usage.Output != 100 || r.Usage.Input != 600 {
+		t.Errorf("the record has %+v", r.Usage)
 	}
 }

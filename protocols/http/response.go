@@ -139,22 +139,15 @@ func (t *transfer) relayBody(resp *http.Response) error {
 			return err
 		}
 		n, rerr := resp.Body.Read(buf[:])
-		if n > 0 {
-			if !first {
-				t.site.renewWrite(t.rc, t.r)
-			}
-			if _, err := t.w.Write(buf[:n]); err != nil {
-				return fmt.Errorf("to the agent: %w", err)
-			}
-			left -= int64(n)
-		}
-		if rerr == nil && n > 0 && left != 0 && (events || t.l.Waiting() == 0) {
-			if err := t.rc.Flush(); err != nil {
-				return fmt.Errorf("to the agent: %w", err)
-			}
-		}
-		t.meter.Write(buf[:n]) // behind the flush: nobody waits for it
+		left -= int64(n)
+		werr := t.pass(buf[:n], first, rerr == nil && left != 0 && (events || t.l.Waiting() == 0))
+		// Behind the flush nobody waits for it. An agent that breaks off may have had
+		// all of it but for a byte.
+		t.meter.Write(buf[:n])
 		t.reply.Write(buf[:n])
+		if werr != nil {
+			return fmt.Errorf("to the agent: %w", werr)
+		}
 		if rerr == io.EOF {
 			return nil
 		}
@@ -162,6 +155,20 @@ func (t *transfer) relayBody(resp *http.Response) error {
 			return fmt.Errorf("the answer broke off: %w", rerr)
 		}
 	}
+}
+
+// pass hands a piece of a body on, at once where flush says so.
+func (t *transfer) pass(b []byte, first, flush bool) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if !first {
+		t.site.renewWrite(t.rc, t.r)
+	}
+	if _, err := t.w.Write(b); err != nil || !flush {
+		return err
+	}
+	return t.rc.Flush()
 }
 
 // renewWrite moves the deadline by which the agent must take more bytes, when half

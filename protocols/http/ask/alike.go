@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/argument"
 	"sallyport.dev/sallyport/protocols/http/call"
-	"sallyport.dev/sallyport/protocols/http/normal"
 )
 
 // maxAlike is how long a query may be that people are to compare, in bytes.
@@ -21,7 +21,7 @@ const maxAlike = 1 << 10
 func (a *Ask) alike(header http.Header) string {
 	f := &a.Facts
 	if f.WebSocket || a.AWS != nil || dispatched(header) || f.QueryUnclear || len(a.Query) > maxAlike ||
-		normal.MaskQuery(a.Query, masked, normal.SecretName) != a.Query {
+		argument.Query(a.Query) != a.Query {
 		return ""
 	}
 	words := []string{f.Method, a.scheme() + "://" + a.HostPort + a.Target()}

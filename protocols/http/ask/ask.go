@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/argument"
 	"sallyport.dev/sallyport/protocols/http/aws"
 	"sallyport.dev/sallyport/protocols/http/normal"
 	"sallyport.dev/sallyport/protocols/http/refusal"
@@ -181,14 +182,11 @@ func (a *Ask) Target() string {
 	return a.Path + "?" + a.Query
 }
 
-// masked stands for the value of a parameter or field that may be a secret.
-const masked = "[hidden]"
-
 // summary is a request in one line, without what may be a secret.
 func summary(method, host, path, query string) string {
 	mark := ""
 	if query != "" {
-		mark, query = "?", normal.MaskQuery(query, masked, normal.SecretName)
+		mark, query = "?", argument.Query(query)
 	}
 	s := method + " " + host + path + mark + query
 	const ellipsis = "…"

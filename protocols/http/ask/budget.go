@@ -108,7 +108,7 @@ func boundValues(headers, query []Field) {
 	}
 }
 
-func (f *Field) hide() { f.Values, f.Hidden = nil, true }
+func (f *Field) hide() { f.Values, f.live, f.Hidden = nil, nil, true }
 
 // cost is what the values take in the record.
 func (f *Field) cost() int {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/protocols/http/argument"
 	"sallyport.dev/sallyport/protocols/http/call"
 	"sallyport.dev/sallyport/protocols/http/content"
 	"sallyport.dev/sallyport/protocols/http/normal"
@@ -42,6 +43,8 @@ type Field struct {
 	Name   string   `json:"name"`
 	Values []string `json:"values,omitempty"`
 	Hidden bool     `json:"hidden,omitempty"` // there, but its value is no fact
+
+	live []string // what is judged, where Values are without the secrets of a command
 }
 
 // Table is what the rules may ask about a request.
@@ -216,6 +219,9 @@ func (r *Request) header(name string) ([]string, action.State) {
 }
 
 func (f *Field) get() ([]string, action.State) {
+	if f.live != nil {
+		return f.live, action.Known
+	}
 	if f.Hidden {
 		return nil, action.Unknown
 	}
@@ -226,6 +232,9 @@ func (f *Field) get() ([]string, action.State) {
 func field(name string, values []string, secret bool) Field {
 	if secret {
 		return Field{Name: name, Hidden: true}
+	}
+	if kept, hidden := argument.Values(name, values); hidden {
+		return Field{Name: name, Values: kept, Hidden: true, live: values}
 	}
 	return Field{Name: name, Values: values}
 }

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
+	"sallyport.dev/sallyport/protocols/http/argument"
 	"sallyport.dev/sallyport/protocols/http/digest"
-	"sallyport.dev/sallyport/protocols/http/normal"
 	"sallyport.dev/sallyport/protocols/http/page"
 )
 
@@ -104,8 +105,11 @@ func (a *Ask) Around(header, trailer http.Header) (head, tail []byte) {
 func (a *Ask) before(p *page.Page, header, trailer http.Header) {
 	url, secret := a.Facts.Method+" "+a.scheme()+"://"+a.HostPort+a.Path, 0
 	if a.Query != "" {
-		url += "?" + normal.MaskQuery(a.Query, masked, normal.SecretName)
-		secret = len(a.Query) - len(normal.MaskQuery(a.Query, "", normal.SecretName))
+		shown := argument.Query(a.Query)
+		url += "?" + shown
+		if shown != a.Query {
+			secret = max(1, len(a.Query)-len(strings.ReplaceAll(shown, argument.Masked, "")))
+		}
 	}
 	p.URL(url, secret)
 	if s := a.AWS; s != nil {

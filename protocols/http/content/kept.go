@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/action/command"
+	"sallyport.dev/sallyport/protocols/http/argument"
 	"sallyport.dev/sallyport/protocols/http/content/survey"
 	"sallyport.dev/sallyport/protocols/http/normal"
 )
@@ -72,7 +74,7 @@ func (k *Kept) Body(typ, encoding []string) *Body {
 
 // hide marks the masked values of a document that nobody else has.
 func hide(n *action.Node) {
-	if n.Kind == action.NodeString && n.Str == Masked {
+	if n.Kind == action.NodeString && strings.Contains(n.Str, Masked) {
 		*n = action.Node{Kind: action.NodeHidden}
 	}
 	for i := range n.Items {
@@ -113,6 +115,7 @@ type masker struct {
 	masked bool
 	open   bool // the text breaks off where a value of no secret name begins
 	names  memo
+	line   command.Reader // of the list or object that is read
 	answer *survey.Survey // of the document, where it is one that nobody judges by
 }
 
@@ -148,13 +151,19 @@ func (m *masker) value(name string, secret bool, depth int) error {
 	}
 	switch t := t.(type) {
 	case string:
-		if t != "" && (secret || normal.SecretValue(t) || m.secretInside(t, depth)) {
-			m.mask(before)
+		switch {
+		case t == "":
+		case secret || normal.SecretValue(t) || m.secretInside(t, depth):
+			m.put(before, Masked)
+		case command.Holds(name):
+			if secrets := m.line.Next(t); len(secrets) > 0 {
+				m.put(before, command.Hide(t, secrets, Masked))
+			}
 		}
 	case json.Number:
 		// What a model may answer is counted in tokens, too.
 		if secret && !strings.HasSuffix(strings.ToLower(name), "tokens") {
-			m.mask(before)
+			m.put(before, Masked)
 		}
 	case json.Delim:
 		return m.inside(t, name, secret, depth)
@@ -164,6 +173,7 @@ func (m *masker) value(name string, secret bool, depth int) error {
 
 // inside copies the elements of a list or the members of an object.
 func (m *masker) inside(open json.Delim, name string, secret bool, depth int) error {
+	m.line = argument.Line()
 	for m.d.More() {
 		if open == '{' {
 			t, err := m.d.Token()
@@ -184,13 +194,14 @@ func (m *masker) inside(open json.Delim, name string, secret bool, depth int) er
 	return err
 }
 
-// mask puts Masked in place of the token that was read last.
-func (m *masker) mask(before int) {
+// put puts a text in place of the token that was read last.
+func (m *masker) put(before int, text string) {
 	for before < len(m.text) && strings.IndexByte(" \t\r\n:,", m.text[before]) >= 0 {
 		before++
 	}
 	m.out = append(m.out, m.text[m.copied:before]...)
-	m.out = append(m.out, `"`+Masked+`"`...)
+	spelled, _ := json.Marshal(text) //nolint:errcheck // a text has no error
+	m.out = append(m.out, spelled...)
 	m.copied, m.masked = int(m.d.InputOffset()), true
 }
 

@@ -34,15 +34,19 @@ type Taker struct {
 	cookies bool   // it sets some
 	got     []byte
 	whole   bool
+	full    bool  // there was no memory: what came is counted, and nothing is kept
 	short   brief // of what was sent and is too short to have been looked for
 }
 
 // Of takes down an answer that has come from the origin, with at most most bytes of
-// its body; nil where that is none, or reserve has no memory for it. Of what stands
-// in the head nothing is read yet, but whether there are cookies.
+// its body; nil where that is none. Where reserve has no memory for it, the record says
+// so. Of what stands in the head nothing is read yet, but whether there are cookies.
 func Of(most int64, h http.Header, reserve func(int64) error) *Taker {
-	if most == 0 || reserve((1+growth)*most+2*maxHead) != nil {
+	if most == 0 {
 		return nil
+	}
+	if reserve((1+growth)*most+2*maxHead) != nil {
+		return &Taker{full: true}
 	}
 	return &Taker{most: int(most), room: maxHead, cookies: len(h["Set-Cookie"]) > 0}
 }
@@ -102,6 +106,10 @@ func (t *Taker) Answer(reserve func(int64) error) *action.Answer {
 		return a
 	}
 	a.Type = t.mediaType()
+	if t.full {
+		a.Cut, a.Untold = !t.whole, "there was no memory for it: the agent did too much at once"
+		return a
+	}
 	whole := t.whole && a.Size == int64(len(t.got))
 	b := content.Coded(whole)
 	if plain, whole, ok := t.plain(whole, reserve); ok {

@@ -202,11 +202,25 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// Where nothing is kept, or there is no memory for it, nothing is taken down.
-func TestNothingIsTakenDown(t *testing.T) {
+// T57: an agent that leaves no memory for what it is answered does not hide that it was.
+func TestT57_NoMemoryIsSaid(t *testing.T) {
 	full := func(int64) error { return errors.New("no") }
+	h := http.Header{"Content-Type": {"text/plain"}, "X-Long": {"y"}}
+	taker := Of(100, h, full)
+	taker.Hide(func() []string { return []string{"hunter2"} })
+	taker.Head(h)
+	taker.Write([]byte("some words"))
+	taker.End(http.Header{"X-Late": {"z"}})
+	a := taker.Answer(full)
+	if a == nil || a.Size != 10 || a.More != 3 || a.Text != "" || a.Cut || !strings.HasPrefix(a.Untold, "there was no memory") || len(a.Fields)+len(a.Trailers) > 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// Where nothing is kept, nothing is taken down.
+func TestNothingIsTakenDown(t *testing.T) {
 	h := http.Header{"Content-Type": {"text/plain"}}
-	for _, taker := range []*Taker{Of(0, h, room), Of(100, h, full), nil} {
+	for _, taker := range []*Taker{Of(0, h, room), nil} {
 		taker.Head(h)
 		taker.Write([]byte("x"))
 		taker.End(h)
