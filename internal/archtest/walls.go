@@ -22,14 +22,14 @@ var may = map[string][]string{
 	"netstack/capture":          {"action", "netstack", "netstack/tun"},
 	"netstack/wireguard":        {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"netstack/tailnet":          {"action", "netstack", "netstack/tun", "netstack/capture"},
-	"netstack/trial":            {"action", "netstack", "netstack/tun"},                                     // what all transports must stand, for their tests
-	"netstack/socket":           {},                                                                         // the machine's own TCP sockets, which the gateway dials
-	"protocols":                 {"action", "vault", "vault/placeholder"},                                   // what agents hold in place of keys is looked for where they speak
-	"protocols/http":            {"action", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
+	"netstack/trial":            {"action", "netstack", "netstack/tun"},                                                       // what all transports must stand, for their tests
+	"netstack/socket":           {},                                                                                           // the machine's own TCP sockets, which the gateway dials
+	"protocols":                 {"action", "vault", "vault/placeholder"},                                                     // what agents hold in place of keys is looked for where they speak
+	"protocols/http":            {"action", "action/command", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
 	"protocols/postgres":        {"action", "vault", "vault/scrub", "protocols"},
 	"protocols/tcp":             {"action", "vault", "protocols"},
 	"protocols/postgres/copyin": {"action", "vault/placeholder", "protocols/postgres/..."}, // rows that are copied in are looked at for placeholders
-	"policy":                    {"action"},
+	"policy":                    {"action", "action/command"},                              // commands are shown without the secrets in their arguments
 	"approval":                  {"action"},
 	"audit":                     {"action"},
 

@@ -1,0 +1,172 @@
+// Package command finds the secrets in the arguments of a command, so that it can be
+// shown and recorded without them. It knows how fields and flags are written, and no
+// program; of what a shell may read it hides single words, never what would run.
+package command
+
+import "strings"
+
+// A Reader reads the arguments of one command in turn.
+type Reader struct {
+	Named  func(name string) bool // what is called so is a secret
+	Marked func(word string) bool // it looks like a secret, whatever it is called
+
+	said flag // by the last argument of the next
+}
+
+// A flag is what the word behind it is.
+type flag uint8
+
+const (
+	nothing flag = iota
+	secret
+	login // a name, a colon and a password
+)
+
+// A Span is a part of an argument.
+type Span struct{ From, To int }
+
+// Holds reports whether what has this name is a command, or arguments of one.
+func Holds(name string) bool {
+	switch strings.ToLower(strings.TrimRight(name, "[]0123456789")) {
+	case "command", "commands", "cmd", "args", "argv", "arg", "exec", "entrypoint":
+		return true
+	}
+	return false
+}
+
+// Next gives the secrets in the next argument, in order.
+func (r *Reader) Next(arg string) (secrets []Span) {
+	said := r.said
+	r.said = nothing
+	if s, ok := r.after(said, arg, 0); ok {
+		secrets = append(secrets, s)
+	}
+	for i := 0; i < len(arg); {
+		if len(secrets) > 0 && i < secrets[len(secrets)-1].To {
+			i = secrets[len(secrets)-1].To
+			continue
+		}
+		name := arg[i : i+span(arg[i:], named)]
+		if name == "" {
+			i++
+			continue
+		}
+		if s := (Span{i, i + span(arg[i:], worded)}); r.Marked(arg[s.From:s.To]) {
+			secrets = append(secrets, s)
+			continue
+		}
+		i += len(name)
+		if s, ok := r.behind(name, arg, i); ok {
+			secrets = append(secrets, s)
+		}
+	}
+	return secrets
+}
+
+// behind gives the secret that stands behind a name, which ends at a place.
+func (r *Reader) behind(name, arg string, at int) (Span, bool) {
+	plain := strings.TrimLeft(name, "-")
+	holds := r.Named(plain) && !writer(plain)
+	switch rest := arg[at:]; {
+	case rest != "" && strings.IndexByte("=:", rest[0]) >= 0 && !strings.HasPrefix(rest, "://"):
+		s := value(arg, at+1)
+		return s, holds && s.From < s.To
+	case plain == name:
+		s := value(arg, at)
+		return s, scheme(name) && s.From < s.To && (strings.EqualFold(name, "bearer") || keyed(word(arg, s)))
+	}
+	said := nothing
+	switch {
+	case holds:
+		said = secret
+	case plain == "u" || plain == "user" || plain == "proxy-user":
+		said = login
+	}
+	if at == len(arg) {
+		r.said = said
+		return Span{}, false
+	}
+	return r.after(said, arg, at)
+}
+
+// writer reports whether a name is that of who wrote something, which begins as that of
+// what authorizes does.
+func writer(name string) bool {
+	_, rest, is := strings.Cut(strings.ToLower(name), "author")
+	return is && !strings.HasPrefix(rest, "i")
+}
+
+// after gives the secret that a flag says stands at a place.
+func (r *Reader) after(said flag, arg string, at int) (Span, bool) {
+	s := value(arg, at)
+	text := word(arg, s)
+	switch {
+	case said == nothing || text == "" || text[0] == '-':
+		return Span{}, false
+	case said == login:
+		user, password, ok := strings.Cut(text, ":")
+		s.From += len(user) + 1
+		return s, ok && password != ""
+	}
+	return s, true
+}
+
+func word(arg string, s Span) string { return arg[s.From:s.To] }
+
+// value gives the word that begins behind a place, without its quote and the scheme that
+// goes with it.
+func value(arg string, at int) Span {
+	for range 2 {
+		at += len(arg[at:]) - len(strings.TrimLeft(arg[at:], " \t'\"\\"))
+		n := span(arg[at:], named)
+		if !scheme(arg[at:at+n]) || at+n == len(arg) || arg[at+n] != ' ' {
+			break
+		}
+		at += n
+	}
+	return Span{at, at + span(arg[at:], worded)}
+}
+
+// scheme reports whether a word is that of a way to authenticate (RFC 9110, 11.1), behind
+// which credentials stand.
+func scheme(word string) bool {
+	switch strings.ToLower(word) {
+	case "bearer", "basic", "token", "negotiate", "apikey":
+		return true
+	}
+	return false
+}
+
+// keyed reports whether a word does not read like one.
+func keyed(word string) bool {
+	return len(word) >= 20 || strings.ContainsAny(word, "0123456789=+/_") || word != "" && strings.ToLower(word[1:]) != word[1:]
+}
+
+// span gives how many of the first bytes are of a kind.
+func span(s string, kind func(byte) bool) (n int) {
+	for n < len(s) && kind(s[n]) {
+		n++
+	}
+	return n
+}
+
+// named reports whether a byte may stand in a name.
+func named(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.'
+}
+
+// worded reports whether a byte may stand in a word of which a shell runs nothing.
+func worded(c byte) bool { return c > ' ' && strings.IndexByte("'\"`;&|<>()$\\", c) < 0 }
+
+// Hide puts mask in the place of each span of an argument.
+func Hide(arg string, secrets []Span, mask string) string {
+	var out strings.Builder
+	at := 0
+	for _, s := range secrets {
+		out.WriteString(arg[at:s.From])
+		out.WriteString(mask)
+		at = s.To
+	}
+	out.WriteString(arg[at:])
+	return out.String()
+}
