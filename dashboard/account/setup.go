@@ -19,7 +19,19 @@ var ErrNoSetup = errors.New("this link does not hold (any more); make an operato
 type invite struct {
 	hash  string
 	until time.Time
+	used  bool
 }
+
+// A Link is how a link of the first run stands.
+type Link string
+
+// What a Link is. Whoever brings another token than the link's learns LinkUnknown only.
+const (
+	LinkGood    Link = "good"
+	LinkUsed    Link = "used" // an operator is there, by it or in another way
+	LinkExpired Link = "expired"
+	LinkUnknown Link = "unknown" // mistyped, or printed by an earlier start
+)
 
 // Invite makes the token of the first run: whoever brings it first, while nobody
 // else can log in, becomes the first operator. An earlier one ends.
@@ -27,7 +39,7 @@ func (b *Book) Invite() string {
 	token := newToken()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.invite = invite{fingerprint(token), b.now().Add(SetupFor)}
+	b.invite = invite{hash: fingerprint(token), until: b.now().Add(SetupFor)}
 	return token
 }
 
@@ -35,7 +47,14 @@ func (b *Book) Invite() string {
 func (b *Book) Invited() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.invite.hash != "" && b.now().Before(b.invite.until) && len(b.people) == 0
+	return b.invited(b.invite.hash) == LinkGood
+}
+
+// Link tells how the link of a token stands.
+func (b *Book) Link(token string) Link {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.invited(fingerprint(token))
 }
 
 // Accept makes the first operator, an admin, of whoever brings the token.
@@ -43,7 +62,7 @@ func (b *Book) Accept(ctx context.Context, token, name, password string) (Operat
 	if err := CheckName(name); err != nil {
 		return Operator{}, err
 	}
-	if !b.invited(token) { // before anything costs something
+	if b.Link(token) != LinkGood { // before anything costs something
 		return Operator{}, ErrNoSetup
 	}
 	h, err := b.hash(ctx, password)
@@ -52,24 +71,25 @@ func (b *Book) Accept(ctx context.Context, token, name, password string) (Operat
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.holds(token) {
+	if b.invited(fingerprint(token)) != LinkGood {
 		return Operator{}, ErrNoSetup
 	}
 	o, err := b.add(ctx, record{Name: name, Rights: route.RightsOf(route.Admin), Created: b.now().UTC(), Hash: h})
 	if err == nil {
-		b.invite = invite{}
+		b.invite.used = true
 	}
 	return o, err
 }
 
-func (b *Book) invited(token string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.holds(token)
-}
-
-// holds reports whether the token is the link's. The caller holds mu.
-func (b *Book) holds(token string) bool {
-	return b.invite.hash != "" && b.now().Before(b.invite.until) && len(b.people) == 0 &&
-		subtle.ConstantTimeCompare([]byte(fingerprint(token)), []byte(b.invite.hash)) == 1
+// invited tells how the link stands whose token has a hash. The caller holds mu.
+func (b *Book) invited(hash string) Link {
+	switch {
+	case b.invite.hash == "" || subtle.ConstantTimeCompare([]byte(hash), []byte(b.invite.hash)) != 1:
+		return LinkUnknown
+	case b.invite.used || len(b.people) > 0:
+		return LinkUsed
+	case !b.now().Before(b.invite.until):
+		return LinkExpired
+	}
+	return LinkGood
 }

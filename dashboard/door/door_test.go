@@ -686,10 +686,91 @@ func TestT45_EveryAnswerIsInert(t *testing.T) {
 	}
 }
 
+// askFrom uses a link of the first run.
+func askFrom(h *house, addr, token, name, pass string) int {
+	return h.at(addr).do("POST", "/api/v1/setup", fmt.Sprintf(`{"token":%q,"name":%q,"password":%q}`, token, name, pass)).StatusCode
+}
+
+// linkAt asks from an address how a link of the first run stands.
+func linkAt(h *house, addr, token string) string {
+	resp := h.at(addr).do("POST", "/api/v1/setup/link", fmt.Sprintf(`{"token":%q}`, token))
+	var s door.LinkState
+	if resp.StatusCode != 200 {
+		return resp.Status
+	}
+	must(h, json.NewDecoder(resp.Body).Decode(&s))
+	return string(s.State)
+}
+
+// Whoever opens the link learns at once whether it holds.
+func TestALinkSaysHowItStands(t *testing.T) {
+	h := newHouse(t)
+	at := func(token string) string { return linkAt(h, "192.0.2.1", token) }
+	states := func(when, link, want string) {
+		t.Helper()
+		if got := at(link); got != want {
+			t.Errorf("%s: %s, want %s", when, got, want)
+		}
+	}
+	states("none was printed", "", "unknown")
+	old, link := h.Book.Invite(), h.Book.Invite()
+	states("of an earlier start", old, "unknown")
+	states("as it was printed", link, "good")
+	states("looked at again", link, "good")
+	h.clock = h.clock.Add(account.SetupFor)
+	states("an hour later", link, "expired")
+	link = h.Book.Invite()
+	if got := askFrom(h, "192.0.2.1", link, "ana", password); got != 200 {
+		t.Fatalf("it is used: %d", got)
+	}
+	states("used", link, "used")
+	must(h, h.Book.Remove(t.Context(), "ana"))
+	states("used, with nobody left", link, "used")
+	link = h.Book.Invite()
+	h.operator("bo", route.Admin)
+	states("with an operator", link, "unknown") // the house was opened anew
+	states("with an operator", h.Book.Invite(), "used")
+}
+
+// Guesses at the link use up the budget of a log-in, whichever way they take, and what
+// a wrong one learns is the same whatever the link is.
+func TestT47_ALinkIsGuessedAFewTimesOnly(t *testing.T) {
+	h := newHouse(t)
+	h.tailnet()
+	link := h.Book.Invite()
+	got := map[string]int{}
+	for i := range 12 {
+		h.visitors["100.64.0.7"] = door.Visitor{Node: "n7", Name: fmt.Sprint("laptop-", i), User: "eve@acme.dev"}
+		if i%2 == 0 {
+			got[linkAt(h, "100.64.0.7", fmt.Sprint("guess", i))]++
+		} else {
+			got[fmt.Sprint(askFrom(h, "100.64.0.7", fmt.Sprint("guess", i), "eve", password))]++
+		}
+	}
+	if got["unknown"] != 3 || got["403"] != 2 || got["429"]+got["429 Too Many Requests"] != 7 {
+		t.Errorf("12 guesses: %v", got)
+	}
+	if state := linkAt(h, "100.64.0.7", link); state != "429 Too Many Requests" {
+		t.Errorf("the link itself, from who has guessed too often: %s", state)
+	}
+	h.visitors["100.64.0.8"] = door.Visitor{Node: "n8", Name: "agent", User: "eve@acme.dev", Agent: true}
+	if state := linkAt(h, "100.64.0.8", link); state != "403 Forbidden" {
+		t.Errorf("where an agent speaks: %s", state)
+	}
+	h.visitors["100.64.0.9"] = door.Visitor{Node: "n9", Name: "phone", User: "ana@acme.dev"}
+	for range 12 {
+		if state := linkAt(h, "100.64.0.9", link); state != "good" {
+			t.Errorf("the link: %s", state)
+		}
+	}
+}
+
 func TestTheFirstOperatorHasTheLink(t *testing.T) {
 	h := newHouse(t)
+	asked := 0
 	ask := func(token, name, pass string) int {
-		return h.at("192.0.2.1").do("POST", "/api/v1/setup", fmt.Sprintf(`{"token":%q,"name":%q,"password":%q}`, token, name, pass)).StatusCode
+		asked++
+		return askFrom(h, fmt.Sprint("192.0.2.", asked), token, name, pass)
 	}
 	if got := ask("", "eve", password); got != 403 {
 		t.Errorf("without a link: %d", got)
@@ -712,7 +793,7 @@ func TestTheFirstOperatorHasTheLink(t *testing.T) {
 	// Of many who have it at once, one is the first.
 	got := make(chan int, 8)
 	for i := range cap(got) {
-		go func() { got <- ask(link, fmt.Sprintf("ana%d", i), password) }()
+		go func() { got <- askFrom(h, fmt.Sprint("198.51.100.", i), link, fmt.Sprintf("ana%d", i), password) }()
 	}
 	count := make(map[int]int)
 	for range cap(got) {

@@ -27,6 +27,16 @@ type Setup struct {
 	Password string `json:"password"`
 }
 
+// A Link is the one-time link that serve printed.
+type Link struct {
+	Token string `json:"token"`
+}
+
+// A LinkState is how it stands: "good", "used", "expired" or "unknown".
+type LinkState struct {
+	State account.Link `json:"state"`
+}
+
 // A Standing is who asks, and how somebody unproven can log in.
 type Standing struct {
 	Caller *route.Caller `json:"caller,omitempty"`
@@ -58,6 +68,10 @@ func (d *Door) loginRoutes() route.Table {
 		{
 			Method: "POST", Pattern: "/api/v1/setup", Right: route.None, Do: route.Full(d.setup),
 			Doc: "Makes the first operator, with the one-time link that serve prints.",
+		},
+		{
+			Method: "POST", Pattern: "/api/v1/setup/link", Right: route.None, Do: route.Take(d.link),
+			Doc: "Tells who opens the one-time link whether it holds, before they fill anything in.",
 		},
 	}
 }
@@ -233,6 +247,25 @@ func (d *Door) prove(w http.ResponseWriter, r *http.Request, v visit, c route.Ca
 	return c, nil
 }
 
+// link takes of whoever guesses the same budget as a log-in.
+func (d *Door) link(r *http.Request, in Link) (LinkState, error) {
+	v, ok := visitOf(r)
+	if !ok {
+		return LinkState{}, route.Conflict("%w", errSocket)
+	}
+	if v.visitor.Agent {
+		return LinkState{}, errTyped
+	}
+	if d.Book.Try(v.budget) != nil {
+		return LinkState{}, d.busy(v, "")
+	}
+	state := d.Book.Link(in.Token)
+	if state != account.LinkUnknown {
+		d.Book.Proved(v.budget)
+	}
+	return LinkState{state}, nil
+}
+
 func (d *Door) setup(w http.ResponseWriter, r *http.Request, in Setup) (route.Caller, error) {
 	v, ok := visitOf(r)
 	if !ok {
@@ -247,6 +280,9 @@ func (d *Door) setup(w http.ResponseWriter, r *http.Request, in Setup) (route.Ca
 	if err := errors.Join(account.CheckName(in.Name), account.CheckPassword(in.Password)); err != nil {
 		return route.Caller{}, route.BadRequest("%w", err)
 	}
+	if d.Book.Try(v.budget) != nil {
+		return route.Caller{}, d.busy(v, "")
+	}
 	_, err := d.Book.Accept(r.Context(), in.Token, in.Name, in.Password)
 	if errors.Is(err, account.ErrNoSetup) {
 		d.Log.Warn("a setup link was refused", "from", v.source)
@@ -258,5 +294,6 @@ func (d *Door) setup(w http.ResponseWriter, r *http.Request, in Setup) (route.Ca
 	if err != nil {
 		return route.Caller{}, err
 	}
+	d.Book.Proved(v.budget)
 	return d.begin(w, r, v, account.Session{Person: action.Person{Name: in.Name, Via: "local"}, Proven: d.Now(), Typed: true})
 }

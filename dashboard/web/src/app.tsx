@@ -61,6 +61,7 @@ function page(path: string): ReactNode {
   if ((m = match('/docs/:name', path))) return <DocsPage name={m.name!} />
   if (match('/audit', path)) return <AuditPage />
   if (match('/settings', path)) return <SettingsPage />
+  if (path === '/login' || path === '/setup') return <Moved to="/" /> // who comes is in already
   return <NotFound />
 }
 
@@ -136,8 +137,8 @@ export function App() {
   }
   const { standing } = session
   const token = path === '/setup' ? location.hash.slice(1) : ''
-  if (token && !standing.caller && standing.setup) return <Later><SetupPage token={token} onDone={entered} /></Later>
-  if (!standing.caller) return <Later><LoginPage standing={standing} spent={token !== ''} onDone={entered} /></Later>
+  if (token && !standing.caller) return <Later><SetupPage token={token} onDone={entered} /></Later>
+  if (!standing.caller) return <Later><LoginPage standing={standing} onDone={entered} /></Later>
   if (path === '/proven') return <Later><ProvenPage name={standing.caller.person.name} /></Later>
   if (standing.caller.rights.length === 0) return <Later><NoRight name={standing.caller.person.name} /></Later>
   return (

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -57,6 +58,20 @@ func (p *provider) Finish(_ context.Context, state, _, _ string) (oidc.Login, er
 	return l, nil
 }
 
+// opensTheLinkAgain has the page of the first link say what is wrong with it, before
+// anything is filled in.
+func (s *site) opensTheLinkAgain(b *browser) {
+	s.t.Helper()
+	b.do("goto", args{"url": regexp.MustCompile(`http://localhost:\d+/setup#\S+`).FindString(s.Logs.String())}, nil)
+	b.see("[role=alert]", "used already")
+	b.see(".command", "sallyport operator add")
+	b.accessible("a link that was used")
+	b.do("goto", args{"url": b.base + "/setup#mistyped"}, nil)
+	b.see("[role=alert]", "did not print it")
+	b.click("a:has-text('Log in')")
+	b.see("h1", "Log in")
+}
+
 // provesElsewhere logs in by the provider, which leads to the ask that the address
 // named, and proves there who it is: the page goes on with what was written in it.
 func (s *site) provesElsewhere(b *browser, client *http.Client) {
@@ -72,6 +87,7 @@ func (s *site) provesElsewhere(b *browser, client *http.Client) {
 	at := "/approvals?id=" + ask.ID
 	b.click("[aria-label='Log out']")
 	b.see("h1", "Log in")
+	s.opensTheLinkAgain(b)
 	b.visit(at)
 	b.click("a:has-text('Log in with your provider')")
 	b.see(".card", "tea for bob")

@@ -503,6 +503,12 @@ export interface Schemas {
     secret: string
     token: Schemas['account.Token']
   }
+  'door.Link': {
+    token: string
+  }
+  'door.LinkState': {
+    state: string
+  }
   'door.NewOperator': {
     name: string
     password?: string
@@ -998,6 +1004,7 @@ export interface Routes {
   'GET /sessions': { in: null; out: Schemas['session.Session'][] }
   'POST /sessions/{id}/end': { in: null; out: Schemas['session.Ended'] }
   'POST /setup': { in: Schemas['door.Setup']; out: Schemas['route.Caller'] }
+  'POST /setup/link': { in: Schemas['door.Link']; out: Schemas['door.LinkState'] }
   'GET /status': { in: null; out: Schemas['dashboard.Status'] }
   'GET /store': { in: null; out: Schemas['holding.Holding'] }
   'POST /tailnet/logout': { in: null; out: Schemas['route.Nothing'] }

@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react'
-import { get, post, problem } from '../lib/api'
+import { get, post, problem, type Problem } from '../lib/api'
 import { canPasskey, usePasskey } from '../lib/passkey'
 import { atProvider, tellProven, whenProven } from '../lib/proof'
 import { usePlace } from '../lib/router'
+import type { Schemas } from '../lib/schema'
 import type { Standing } from '../lib/types'
 import { useWho } from '../lib/who'
-import { Button, Field, Foreign, Link, Modal, sentence } from '../ui/kit'
+import { Button, Fault, Field, Foreign, Link, Modal, sentence } from '../ui/kit'
 
 interface FormProps {
   fields: { name: string; label: string; type: 'text' | 'password'; auto: string; note?: string }[]
@@ -97,7 +98,7 @@ function PasskeyButton({ label, onDone }: { label: string; onDone: () => void })
   )
 }
 
-export function LoginPage({ standing, spent, onDone }: { standing: Standing; spent: boolean; onDone: () => void }) {
+export function LoginPage({ standing, onDone }: { standing: Standing; onDone: () => void }) {
   const { path, query } = usePlace()
   const place = path === '/login' || path === '/setup' ? '/' : path + (query.size > 0 ? `?${query}` : '')
   const login = async (v: Record<string, string>) => {
@@ -106,7 +107,6 @@ export function LoginPage({ standing, spent, onDone }: { standing: Standing; spe
   }
   return (
     <Gate title="Log in to Sallyport" notes={standing.notes}>
-      {spent && <p role="alert">The link that led here was used already, or is too old. Log in as the operator that was made with it.</p>}
       {standing.setup && <p>No operator is there yet. Open the one-time link that <code>sallyport serve</code> printed.</p>}
       {standing.login.includes('oidc') && <p><a className="button main" href={atProvider(place, false)}>Log in with your provider</a></p>}
       {standing.login.includes('password') && (
@@ -124,22 +124,61 @@ export function LoginPage({ standing, spent, onDone }: { standing: Standing; spe
   )
 }
 
+/** lost says why a link makes nobody an operator. */
+const lost: Record<string, string> = {
+  used: 'It was used already, or an operator was made in another way.',
+  expired: 'It was printed more than an hour ago.',
+  unknown: 'The gateway that runs here did not print it: it is not whole, or of a start before this one.',
+}
+
+/** SetupPage makes the first operator of whoever has the link. */
 export function SetupPage({ token, onDone }: { token: string; onDone: () => void }) {
+  const [state, setState] = useState('')
+  const [fault, setFault] = useState<Problem | null>(null)
+  const look = () => {
+    setFault(null)
+    post<Schemas['door.LinkState']>('/setup/link', { token }, { quiet: true }).then((l) => setState(l.state), (err) => setFault(problem(err)))
+  }
+  useEffect(look, [token])
   const setup = async (v: Record<string, string>) => {
-    await post('/setup', { token, name: v.name, password: v.password }, { quiet: true })
+    try {
+      await post('/setup', { token, name: v.name, password: v.password }, { quiet: true })
+    } catch (err) {
+      look() // somebody else may have been faster
+      throw err
+    }
     onDone()
+  }
+  if (fault) {
+    return (
+      <Gate title="Make the first operator">
+        <Fault problem={fault} retry={look} />
+      </Gate>
+    )
+  }
+  if (state && state !== 'good') {
+    return (
+      <Gate title="This link does not hold">
+        <p role="alert">{lost[state] ?? lost.unknown}</p>
+        {state === 'used' ? <p>Log in as that operator. Nobody knows the password any more? Somebody on the host makes another one:</p> : <p>While nobody can log in, the gateway prints a new one whenever it starts. Without a restart, somebody on the host makes an operator:</p>}
+        <div className="command"><code>sallyport operator add NAME --right admin</code></div>
+        <p><Link to="/login">Log in</Link></p>
+      </Gate>
+    )
   }
   return (
     <Gate title="Make the first operator">
       <p className="quiet">This link works once. Whoever uses it may do everything here.</p>
-      <Form
-        verb="Make it"
-        act={setup}
-        fields={[
-          { name: 'name', label: 'Name', type: 'text', auto: 'username', note: 'As in ana, or ana@acme.dev' },
-          { name: 'password', label: 'Password', type: 'password', auto: 'new-password' },
-        ]}
-      />
+      {state === 'good' && (
+        <Form
+          verb="Make it"
+          act={setup}
+          fields={[
+            { name: 'name', label: 'Name', type: 'text', auto: 'username', note: 'As in ana, or ana@acme.dev' },
+            { name: 'password', label: 'Password', type: 'password', auto: 'new-password' },
+          ]}
+        />
+      )}
     </Gate>
   )
 }
