@@ -80,7 +80,19 @@ func line(e deeds.Entry) string {
 	}
 	text += pairs(e.Notes)
 	if failed {
-		text += ": refused: " + cmp.Or(e.Err, http.StatusText(e.Status))
+		text += ": " + outcome(e) + ": " + cmp.Or(e.Err, http.StatusText(e.Status))
 	}
 	return cli.Printable(text)
+}
+
+// outcome says that a deed was not done: refused, or not possible.
+func outcome(e deeds.Entry) string {
+	text := "refused"
+	if e.Status >= 500 {
+		text = "failed"
+	}
+	if e.Status != 0 {
+		text += fmt.Sprintf(" (%d)", e.Status)
+	}
+	return text
 }

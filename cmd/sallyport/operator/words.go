@@ -75,7 +75,10 @@ func ofPeople() map[string]string {
 		"DELETE /api/v1/push/{id}":              "stopped telling a browser",
 		"POST /api/v1/push/{id}/test":           "sent a browser a trial",
 		"POST /api/v1/setup":                    "became the first operator",
-		"login":                                 "log-in",
+		"login":                                 "logged in",
+		"login with a passkey":                  "logged in with a passkey",
+		"step-up":                               "proved who they are",
+		"step-up with a passkey":                "proved who they are with a passkey",
 		"setup":                                 "became the first operator",
 		"connect":                               "connected an account",
 		"POST /api/v1/tokens":                   "made an API token",
@@ -84,19 +87,23 @@ func ofPeople() map[string]string {
 }
 
 // tried says what somebody wanted to do who was refused, of the words for a deed.
-// What is no deed, such as a log-in, stays as it is.
 func tried(words string) string {
 	did, rest, _ := strings.Cut(words, " ")
-	do, ok := map[string]string{
+	do, ok := doing()[did]
+	if !ok {
+		return "tried " + words
+	}
+	return "tried to " + do + " " + rest
+}
+
+// doing turns the first word for a deed into that for what is only wanted.
+func doing() map[string]string {
+	return map[string]string{
 		"accepted": "accept", "answered": "answer", "applied": "apply", "approved": "approve", "became": "become",
 		"began": "begin", "brought": "bring", "changed": "change", "connected": "connect", "denied": "deny", "ended": "end",
 		"enrolled": "enrol", "exported": "export", "followed": "follow", "froze": "freeze", "gave": "give",
-		"had": "have", "kept": "keep", "left": "leave", "let": "let", "logged": "log", "made": "make", "put": "put",
+		"had": "have", "kept": "keep", "left": "leave", "let": "let", "logged": "log", "made": "make", "proved": "prove", "put": "put",
 		"read": "read", "registered": "register", "removed": "remove", "revoked": "revoke", "rolled": "roll",
 		"sent": "send", "set": "set", "stopped": "stop", "tested": "test", "took": "take", "unfroze": "unfreeze",
-	}[did]
-	if !ok {
-		return words
 	}
-	return "tried to " + do + " " + rest
 }

@@ -107,6 +107,9 @@ func (s *site) provesElsewhere(b *browser, client *http.Client) {
 	if r, ok := s.Desk.Get(ask.ID); !ok || r.By != "ana@acme.dev" || r.Note != "bob may have it" {
 		s.t.Errorf("%s answered it, for the reason %q", r.By, r.Note)
 	}
+	b.visit("/audit")
+	b.see("tbody tr:has-text('refused (403)')", "tried to read an action in full")
+	b.see("tbody tr:has-text('done')", "read an action in full")
 	b.visit("/proven?to=//evil.test")
 	b.see("h1", "Proved")
 	b.accessible("the end of a proof")

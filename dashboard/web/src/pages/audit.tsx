@@ -43,10 +43,10 @@ export function AuditPage() {
                 <tr key={d.seq}>
                   <td className="when"><Time at={d.time} /></td>
                   <th scope="row"><Foreign text={d.who} /> <span className="quiet small">{d.via}</span></th>
-                  <td><Foreign text={words(d.what)} /></td>
+                  <td><Foreign text={said(d)} /></td>
                   <td className="small"><Foreign text={pairs({ ...d.on, ...d.notes })} /></td>
                   <td className="small quiet"><Foreign text={d.from} /></td>
-                  <td>{d.error ? <span className="bad">refused: <Foreign text={d.error} /></span> : <Badge tone="allow">done</Badge>}</td>
+                  <td>{undone(d) ? <span className="bad">{why(d)}{d.error && <>: <Foreign text={d.error} /></>}</span> : <Badge tone="allow">done</Badge>}</td>
                 </tr>
               ))}
             </tbody>
@@ -117,7 +117,10 @@ const known: Record<string, string> = {
   'DELETE /api/v1/push/{id}': 'stopped telling a browser',
   'POST /api/v1/push/{id}/test': 'sent a browser a trial',
   'POST /api/v1/setup': 'became the first operator',
-  login: 'log-in',
+  login: 'logged in',
+  'login with a passkey': 'logged in with a passkey',
+  'step-up': 'proved who they are',
+  'step-up with a passkey': 'proved who they are with a passkey',
   setup: 'became the first operator',
   connect: 'connected an account',
   'POST /api/v1/tokens': 'made an API token',
@@ -125,6 +128,59 @@ const known: Record<string, string> = {
 }
 
 const words = (what: string) => known[what] ?? what
+
+// What somebody wanted to do who was refused, by the first of the words for it.
+const doing: Record<string, string> = {
+  accepted: 'accept',
+  answered: 'answer',
+  applied: 'apply',
+  approved: 'approve',
+  became: 'become',
+  began: 'begin',
+  brought: 'bring',
+  changed: 'change',
+  connected: 'connect',
+  denied: 'deny',
+  ended: 'end',
+  enrolled: 'enrol',
+  exported: 'export',
+  followed: 'follow',
+  froze: 'freeze',
+  gave: 'give',
+  had: 'have',
+  kept: 'keep',
+  left: 'leave',
+  let: 'let',
+  logged: 'log',
+  made: 'make',
+  proved: 'prove',
+  put: 'put',
+  read: 'read',
+  registered: 'register',
+  removed: 'remove',
+  revoked: 'revoke',
+  rolled: 'roll',
+  sent: 'send',
+  set: 'set',
+  stopped: 'stop',
+  tested: 'test',
+  took: 'take',
+  unfroze: 'unfreeze',
+}
+
+const undone = (d: Deed) => !!d.error || (d.status ?? 0) >= 400
+
+/** said tells a deed, or that it was tried. */
+function said(d: Deed): string {
+  const did = words(d.what)
+  if (!undone(d)) return did
+  const space = did.indexOf(' ')
+  const to = known[d.what] && doing[did.slice(0, space)]
+  return to ? `tried to ${to}${did.slice(space)}` : `tried ${did}`
+}
+
+/** why says that a deed was not done: refused, or not possible. */
+const why = (d: Deed) => `${(d.status ?? 0) >= 500 ? 'failed' : 'refused'}${d.status ? ` (${d.status})` : ''}`
 
 function csv(list: Deed[]): string {
   const lines = ['seq,time,who,via,from,what,on,notes,status,error,prev']
