@@ -190,6 +190,13 @@ func TestAHeldActionIsJudgedAgainAfterASwap(t *testing.T) {
 		if got := held.Check(ctx); got.Verdict != action.Deny {
 			t.Errorf("after the swap: %v", got)
 		}
+		b.answer = func(context.Context, action.Decision) action.Decision { return action.Decision{} }
+		if b.swap(action.Ask); d.waited {
+			t.Error("somebody was waited for before the rules asked")
+		}
+		if held.Check(ctx); !d.waited {
+			t.Error("a check that asks is no wait")
+		}
 		held.Done(action.Result{}, nil)
 		held.Done(action.Result{}, nil)
 		return nil

@@ -23,6 +23,7 @@ type pass struct {
 	g      *Gateway
 	f      *flow
 	act    *action.Action
+	waiter protocols.Waiter // nil: nobody is told of a wait
 	start  time.Time
 	cancel context.CancelCauseFunc
 
@@ -57,6 +58,7 @@ var (
 // done. The rules are looked at again after the action counts as running, so
 // that a swap either is seen here or finds the action in Recheck.
 func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
+	p.waiter, _ = ex.(protocols.Waiter)
 	for {
 		rules := p.g.Policy()
 		p.running.Store(false)
@@ -102,11 +104,6 @@ func (p *pass) decide(ctx context.Context, ex protocols.Exchange) action.Decisio
 	if err := p.learn(ctx, ex, action.Whole); err != nil {
 		return action.Decision{Rule: d.Rule, Reason: "Too large to be approved."}
 	}
-	stop := func() {}
-	if w, ok := ex.(protocols.Waiter); ok {
-		ctx, stop = w.Wait(ctx, d)
-	}
-	defer stop()
 	return p.settle(ctx, d)
 }
 
@@ -133,6 +130,11 @@ func (p *pass) understand(ctx context.Context, ex protocols.Exchange) action.Dec
 
 // settle asks, and remembers a yes for the case that the rules change meanwhile.
 func (p *pass) settle(ctx context.Context, d action.Decision) action.Decision {
+	if p.waiter != nil {
+		var stop func()
+		ctx, stop = p.waiter.Wait(ctx, d)
+		defer stop()
+	}
 	got := p.g.Approvals.Settle(ctx, p.act, d)
 	if got.Verdict == action.Allow {
 		p.yes = append(p.yes, d.Asks...)

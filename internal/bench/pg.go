@@ -100,6 +100,7 @@ func measurePG(ctx context.Context, b *bench) error {
 		b.report.Ratio("pg", what, s.Median(us, d.name+" rate"), s.Median("bare", d.name+" rate"), "q/s", "bare", report.AtLeast(0.85, "×"))
 		b.report.Ratio("pg", what, s.Median(us, d.name+" cpu"), s.Median("bare", d.name+" cpu"), "CPU s/10k", "bare", report.AtMost(1.8, "×"))
 		b.report.Ratio("pg", what, s.Median(us, d.name+" rate"), s.Median("direct", d.name+" rate"), "q/s", "direct", nil)
+		b.report.Ratio("pg", what, s.Median(us, d.name+" packets"), s.Median("bare", d.name+" packets"), "packets an answer", "bare", nil)
 		if !s.Has("pgb", d.name+" rate") {
 			b.report.Note("pg: no *pgb*, because %s.", world.ErrNoBouncer)
 			continue

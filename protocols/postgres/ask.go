@@ -247,32 +247,9 @@ func (a *ask) prepare() {
 	}
 }
 
-// patient is how long a check may take before it counts as a wait for somebody.
-const patient = 50 * time.Millisecond
-
 // Check judges the action again if the rules have changed. That may be a wait for
 // an approval, which ends as every other.
-func (a *ask) Check(ctx context.Context) action.Decision {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var stop func()
-	begun := make(chan struct{})
-	timer := time.AfterFunc(patient, func() {
-		defer close(begun)
-		defer a.s.live.Rescue()
-		var waits context.Context
-		waits, stop = a.Wait(ctx, action.Decision{})
-		context.AfterFunc(waits, func() { cancel(context.Cause(waits)) })
-	})
-	d := a.held.Check(ctx)
-	if timer.Stop() {
-		return d
-	}
-	if <-begun; stop != nil {
-		stop()
-	}
-	return d
-}
+func (a *ask) Check(ctx context.Context) action.Decision { return a.held.Check(ctx) }
 
 // Done closes the record.
 func (a *ask) Done(r action.Result, err error) {

@@ -431,13 +431,14 @@ func (l *line) close() {
 
 // pass is one action on its way through the line.
 type pass struct {
-	l    *line
-	act  *action.Action
-	rec  *record
-	held bool
-	left bool
-	stop context.CancelFunc
-	once sync.Once
+	l      *line
+	act    *action.Action
+	waiter protocols.Waiter
+	rec    *record
+	held   bool
+	left   bool
+	stop   context.CancelFunc
+	once   sync.Once
 }
 
 func (l *line) do(ctx context.Context, ex protocols.Exchange) (err error) {
@@ -448,6 +449,7 @@ func (l *line) do(ctx context.Context, ex protocols.Exchange) (err error) {
 	l.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	p := &pass{l: l, act: a, stop: cancel, rec: &record{act: a}}
+	p.waiter, _ = ex.(protocols.Waiter)
 	d := l.judge(ctx, ex)
 	p.rec.decision, p.rec.revoke = d, cancel
 	if !l.forget {
@@ -498,6 +500,8 @@ func (p *pass) Hold() protocols.Held { p.held = true; return p }
 
 func (p *pass) Check(ctx context.Context) action.Decision {
 	if p.l.check != nil {
+		ctx, stop := p.waiter.Wait(ctx, action.Decision{})
+		defer stop()
 		return p.l.check(ctx, p.act)
 	}
 	d := p.l.decide(p.act)
