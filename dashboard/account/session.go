@@ -37,13 +37,19 @@ type Session struct {
 	Proven  time.Time     `json:"proven"` // when they last proved who they are
 	// Typed: a password began it, which whoever watches the machine may have seen.
 	Typed bool `json:"typed,omitempty"`
+	// Beside: the last proof was made where an agent speaks as well. One from before it
+	// spoke there was not made for one change, and is worth none.
+	Beside bool `json:"beside,omitempty"`
 }
 
 // ID names the session in the audit; it opens nothing.
 func (s Session) ID() string { return s.Hash[:16] }
 
-// Fresh reports whether the person proved who they are a moment ago.
-func (s Session) Fresh(now time.Time) bool { return now.Sub(s.Proven) < freshFor }
+// Fresh reports whether the person proved who they are a moment ago; beside says
+// whether an agent speaks from there now.
+func (s Session) Fresh(now time.Time, beside bool) bool {
+	return now.Sub(s.Proven) < freshFor && (s.Beside || !beside)
+}
 
 // over reports whether the session has ended by itself.
 func (s Session) over(now time.Time) bool {
@@ -64,7 +70,7 @@ func fingerprint(token string) string {
 
 // Begin logs a person in who was last proven at a time, and gives the token of the
 // session, which is in nobody's hands but the caller's. With a node it works only
-// from there. Of s it takes Person, Node, From, Proven and Typed.
+// from there. Of s it takes Person, Node, From, Proven, Typed and Beside.
 func (b *Book) Begin(ctx context.Context, s Session) (token string, err error) {
 	token = newToken()
 	now := b.now().UTC()
@@ -173,15 +179,16 @@ func (b *Book) Of(hash, node string) Session {
 	return s
 }
 
-// Prove notes that the person of a session has proved anew who they are.
-func (b *Book) Prove(ctx context.Context, s Session) error {
+// Prove notes that the person of a session has proved anew who they are, and whether
+// an agent speaks from there as well.
+func (b *Book) Prove(ctx context.Context, s Session, beside bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, ok := b.sessions[s.Hash]
 	if !ok {
 		return fmt.Errorf("session: %w", ErrUnknown)
 	}
-	now.Proven = b.now().UTC()
+	now.Proven, now.Beside = b.now().UTC(), beside
 	if err := b.put(ctx, bucketSessions, s.Hash, now); err != nil {
 		return err
 	}
@@ -190,12 +197,12 @@ func (b *Book) Prove(ctx context.Context, s Session) error {
 }
 
 // Spend uses up what the person of a session has proved a moment ago; false means
-// that there is nothing, or no longer.
-func (b *Book) Spend(ctx context.Context, s Session) bool {
+// that there is nothing, or no longer. beside is as in Session.Fresh.
+func (b *Book) Spend(ctx context.Context, s Session, beside bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, ok := b.sessions[s.Hash]
-	if !ok || !now.Fresh(b.now()) {
+	if !ok || !now.Fresh(b.now(), beside) {
 		return false
 	}
 	now.Proven = time.Time{}

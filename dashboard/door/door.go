@@ -132,7 +132,7 @@ func (d *Door) recognise(e *Entrance, r *http.Request, session sessions) (*http.
 		ctx = route.WithCaller(ctx, c)
 	}
 	if v.session.Hash != "" {
-		ctx = route.WithSpend(ctx, func() bool { return d.Book.Spend(r.Context(), v.session) })
+		ctx = route.WithSpend(ctx, func() bool { return d.Book.Spend(r.Context(), v.session, v.visitor.Agent) })
 	}
 	ctx = route.WithStill(ctx, func() (route.Caller, bool) {
 		again, err := d.recognise(e, r, d.look)
@@ -159,7 +159,7 @@ func (d *Door) caller(r *http.Request, v *visit, session sessions) (c route.Call
 	trusted := !v.visitor.Agent
 	if s, ok := session(r, v); ok && (trusted || !s.Typed) {
 		v.session = s
-		c.Person, c.Session, c.Fresh = s.Person, s.ID(), s.Fresh(d.Now())
+		c.Person, c.Session, c.Fresh = s.Person, s.ID(), s.Fresh(d.Now(), v.visitor.Agent)
 		c.Rights = d.Rights(s.Person)
 		if v.visitor.User != "" && s.Person.Name == v.visitor.User {
 			c.Rights |= granted(v.visitor.Grants)

@@ -594,7 +594,7 @@ func TestT47_WhereAnAgentSpeaksNoPasswordIsTaken(t *testing.T) {
 	laptop.Agent = true
 	h.visitors["100.64.0.7"] = laptop
 	before.want(401, "GET", "/api/v1/look", "")
-	signed.want(200, "POST", "/api/v1/edit", "")
+	signed.want(200, "GET", "/api/v1/look", "")
 	typed := fmt.Sprintf(`{"name":"ana@acme.dev","password":%q}`, password)
 	h.at("100.64.0.7").want(403, "POST", "/api/v1/session", typed)
 	h.clock = h.clock.Add(6 * time.Minute)

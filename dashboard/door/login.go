@@ -173,7 +173,7 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, s account.
 			return route.Caller{}, err
 		}
 	}
-	s.Node, s.From = v.visitor.Node, v.source
+	s.Node, s.From, s.Beside = v.visitor.Node, v.source, v.visitor.Agent
 	token, err := d.Book.Begin(r.Context(), s)
 	if err != nil {
 		return route.Caller{}, err
@@ -184,7 +184,7 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, s account.
 	if err := d.moved(r, v.session, s); err != nil {
 		return route.Caller{}, err
 	}
-	c := route.Caller{Person: p, Rights: d.Rights(p), From: v.source, Session: s.ID(), Fresh: s.Fresh(d.Now()), Shared: v.visitor.Agent}
+	c := route.Caller{Person: p, Rights: d.Rights(p), From: v.source, Session: s.ID(), Fresh: s.Fresh(d.Now(), v.visitor.Agent), Shared: v.visitor.Agent}
 	if v.visitor.User != "" && p.Name == v.visitor.User {
 		c.Rights |= granted(v.visitor.Grants)
 	}
@@ -240,7 +240,7 @@ func (d *Door) prove(w http.ResponseWriter, r *http.Request, v visit, c route.Ca
 	if v.session.Hash == "" {
 		return d.begin(w, r, v, account.Session{Person: c.Person, Proven: d.Now(), Typed: typed})
 	}
-	if err := d.Book.Prove(r.Context(), v.session); err != nil {
+	if err := d.Book.Prove(r.Context(), v.session, v.visitor.Agent); err != nil {
 		return route.Caller{}, err
 	}
 	c.Fresh = true

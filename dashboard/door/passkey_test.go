@@ -255,6 +255,44 @@ func TestT47_AnAddressAloneRegistersNoPasskey(t *testing.T) {
 	laptop.want(200, "POST", "/api/v1/edit", "")
 }
 
+// The moment at which an agent speaks from somebody's node ends what was proved there
+// before: none of that was for one change, and the agent may have asked for it.
+func TestT47_WhatWasProvedBeforeTheAgentSpokeIsOver(t *testing.T) {
+	h := newKeyHouse(t)
+	h.tailnet()
+	h.operator("ana@acme.dev", route.Admin)
+	alone := door.Visitor{Node: "n7", Name: "laptop", User: "ana@acme.dev"}
+	shared := alone
+	shared.Agent = true
+	h.visitors["100.64.0.7"] = alone
+	a := newAuthenticator(t)
+	ana := h.at("100.64.0.7")
+	ana.stepUp()
+	ana.register(a, "laptop", 200)
+	for _, how := range []string{"logged in", "proved it once more"} {
+		h.visitors["100.64.0.7"] = alone
+		if how == "logged in" {
+			ana = h.at("100.64.0.7")
+		}
+		ana.sign(a, 200)
+		ana.want(200, "POST", "/api/v1/grave", "")
+		h.visitors["100.64.0.7"] = shared
+		ana.want(200, "GET", "/api/v1/look", "")
+		var s door.Standing
+		must(h, json.NewDecoder(ana.want(200, "GET", "/api/v1/session", "").Body).Decode(&s))
+		if s.Caller == nil || s.Caller.Fresh {
+			t.Errorf("%s: the login stands as %+v", how, s.Caller)
+		}
+		for _, path := range []string{"/api/v1/edit", "/api/v1/grave"} {
+			ana.want(403, "POST", path, "")
+		}
+		ana.want(403, "GET", "/api/v1/whole", "")
+		ana.sign(a, 200)
+		ana.want(200, "POST", "/api/v1/edit", "")
+		ana.want(403, "POST", "/api/v1/edit", "")
+	}
+}
+
 // Whoever begins logins without end takes nobody else's room: neither the one that
 // is under way, nor the next.
 func TestT47_OnePeerTakesNobodysChallenges(t *testing.T) {
