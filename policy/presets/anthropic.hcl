@@ -37,6 +37,24 @@ service "anthropic" {
     match  = ["POST /v1/skills", "POST /v1/skills/*/versions"]
     effect = "write"
   }
+  # Agents that run at Anthropic, what they run in, and what they remember
+  operation "agents" {
+    match = [
+      "POST /v1/agents", "POST /v1/agents/*", "POST /v1/sessions", "POST /v1/sessions/*", "POST /v1/sessions/*/events",
+      "POST /v1/sessions/*/archive", "POST /v1/sessions/*/threads/*/archive",
+      "POST /v1/sessions/*/resources", "POST /v1/sessions/*/resources/*", "POST /v1/environments", "POST /v1/environments/*",
+      "POST /v1/environments/*/work/*/stop", "POST /v1/deployments", "POST /v1/deployments/*",
+      "POST /v1/deployments/*/run", "POST /v1/deployments/*/pause", "POST /v1/deployments/*/unpause",
+    ]
+    effect = "write"
+  }
+  operation "memory" {
+    match = [
+      "POST /v1/memory_stores", "POST /v1/memory_stores/*", "POST /v1/memory_stores/*/memories",
+      "PATCH /v1/memory_stores/*/memories/*",
+    ]
+    effect = "write"
+  }
 
   operation "batches.delete" {
     match  = "DELETE /v1/messages/batches/*"
@@ -49,6 +67,19 @@ service "anthropic" {
   operation "skills.delete" {
     match  = ["DELETE /v1/skills/*", "DELETE /v1/skills/*/versions/*"]
     effect = "destructive"
+  }
+  # None of these comes back.
+  operation "archive" {
+    match = [
+      "POST /v1/agents/*/archive", "POST /v1/environments/*/archive", "POST /v1/deployments/*/archive",
+      "POST /v1/memory_stores/*/archive", "POST /v1/memory_stores/*/memory_versions/*/redact",
+    ]
+    effect = "destructive"
+  }
+  # Credentials that agents there are given
+  operation "vaults" {
+    match  = ["POST /v1/vaults", "POST /v1/vaults/**", "DELETE /v1/vaults/**"]
+    effect = "admin"
   }
   # Keys, users, workspaces, usage
   operation "organizations" {

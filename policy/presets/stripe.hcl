@@ -21,7 +21,15 @@ service "stripe" {
     effect = "destructive"
   }
   operation "payouts" {
-    match  = ["POST /v1/payouts", "POST /v1/payouts/*/*", "POST /v1/transfers", "POST /v1/transfers/*/reversals", "POST /v1/topups"]
+    match = [
+      "POST /v1/payouts", "POST /v1/payouts/*/*", "POST /v1/transfers", "POST /v1/transfers/*/reversals", "POST /v1/topups",
+      "POST /v1/treasury/outbound_payments", "POST /v1/treasury/outbound_transfers",
+    ]
+    effect = "destructive"
+  }
+  # A dispute that is closed is lost, for good.
+  operation "disputes.close" {
+    match  = "POST /v1/disputes/*/close"
     effect = "destructive"
   }
   operation "cancel" {
