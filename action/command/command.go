@@ -8,7 +8,8 @@ import "strings"
 // A Reader reads the arguments of one command in turn.
 type Reader struct {
 	Named  func(name string) bool // what is called so is a secret
-	Marked func(word string) bool // it looks like a secret, whatever it is called
+	Marked func(word string) bool // it looks like a secret, whatever it is called; nil: none does
+	Spaced bool                   // a colon names a value only with a space behind it
 
 	said flag // by the last argument of the next
 }
@@ -51,7 +52,7 @@ func (r *Reader) Next(arg string) (secrets []Span) {
 			i++
 			continue
 		}
-		if s := (Span{i, i + span(arg[i:], worded)}); r.Marked(arg[s.From:s.To]) {
+		if s := (Span{i, i + span(arg[i:], worded)}); r.Marked != nil && r.Marked(arg[s.From:s.To]) {
 			secrets = append(secrets, s)
 			continue
 		}
@@ -66,18 +67,20 @@ func (r *Reader) Next(arg string) (secrets []Span) {
 // behind gives the secret that stands behind a name, which ends at a place.
 func (r *Reader) behind(name, arg string, at int) (Span, bool) {
 	plain := strings.TrimLeft(name, "-")
-	holds := r.Named(plain) && !writer(plain)
+	holds := func() bool { return r.Named(plain) && !writer(plain) }
 	switch rest := arg[at:]; {
-	case rest != "" && strings.IndexByte("=:", rest[0]) >= 0 && !strings.HasPrefix(rest, "://"):
+	case rest != "" && rest[0] == ':' && (strings.HasPrefix(rest, "://") || strings.HasSuffix(arg[:at], "/"+name) || r.Spaced && !strings.HasPrefix(rest, ": ")):
+		return Span{}, false // an address, or a scope
+	case rest != "" && strings.IndexByte("=:", rest[0]) >= 0:
 		s := value(arg, at+1)
-		return s, holds && s.From < s.To
+		return s, s.From < s.To && holds()
 	case plain == name:
 		s := value(arg, at)
-		return s, scheme(name) && s.From < s.To && (strings.EqualFold(name, "bearer") || keyed(word(arg, s)))
+		return s, scheme(name) && s.From < s.To && (strings.EqualFold(name, "bearer") || Keyed(word(arg, s)))
 	}
 	said := nothing
 	switch {
-	case holds:
+	case holds():
 		said = secret
 	case plain == "u" || plain == "user" || plain == "proxy-user":
 		said = login
@@ -137,8 +140,8 @@ func scheme(word string) bool {
 	return false
 }
 
-// keyed reports whether a word does not read like one.
-func keyed(word string) bool {
+// Keyed reports whether a word does not read like one.
+func Keyed(word string) bool {
 	return len(word) >= 20 || strings.ContainsAny(word, "0123456789=+/_") || word != "" && strings.ToLower(word[1:]) != word[1:]
 }
 

@@ -32,6 +32,7 @@ func TestReader(t *testing.T) {
 		{[]string{"sh", "-c", "token=$(rm -rf /) password=`rm`"}, []string{"sh", "-c", "token=$(rm -rf /) password=`rm`"}},
 		{[]string{"sh", "-c", "echo 'a token=\"' ; rm -rf / ; echo '\"'"}, []string{"sh", "-c", "echo 'a token=\"' ; rm -rf / ; echo '\"'"}},
 		{[]string{"sh", "-c", "true --token\nrm -rf /"}, []string{"sh", "-c", "true --token\nrm -rf /"}},
+		{[]string{"GET", "/v1/token:introspect"}, []string{"GET", "/v1/token:introspect"}},
 		{[]string{"ls", "-l", "/etc/token"}, []string{"ls", "-l", "/etc/token"}},
 	} {
 		r, got := reader(), []string(nil)
@@ -40,6 +41,17 @@ func TestReader(t *testing.T) {
 		}
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%q becomes\n%q, not\n%q", tt.args, got, tt.want)
+		}
+	}
+}
+
+// Where a colon is not enough, scopes stay.
+func TestSpaced(t *testing.T) {
+	r := reader()
+	r.Spaced = true
+	for arg, want := range map[string]string{"secret:read": "secret:read", "X-Token: abc": "X-Token: *", "token=abc": "token=*"} {
+		if got := Hide(arg, r.Next(arg), "*"); got != want {
+			t.Errorf("%s becomes %s", arg, got)
 		}
 	}
 }

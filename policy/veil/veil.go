@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"sallyport.dev/sallyport/action/command"
 	"sallyport.dev/sallyport/policy/source"
 
 	"github.com/hashicorp/hcl/v2"
@@ -96,7 +97,9 @@ func Message(s string, typed []string) string {
 		}
 		s = strings.ReplaceAll(s, t, hidden)
 	}
-	return Shape().ReplaceAllString(s, hidden)
+	s = Shape().ReplaceAllString(s, hidden)
+	r := line()
+	return command.Hide(s, r.Next(s), hidden)
 }
 
 // shortest is the length from which on a text is looked for inside of words, too.
@@ -113,23 +116,23 @@ func mask(text []byte, name string) (masked []byte, typed []string) {
 		}
 	}
 	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos) // what it complains of is told by others
-	known := memo{}
-	typed = append(typed, read(masked, tokens, 0, false, known)...)
+	known, h := memo{}, newHider()
+	typed = append(typed, h.read(masked, tokens, 0, false, known)...)
 	for i := 0; i < len(tokens); i++ {
 		from := i
 		for i < len(tokens) && tokens[i].Type == hclsyntax.TokenComment {
-			typed = append(typed, aside(masked, text, tokens[i:i+1], known)...)
+			typed = append(typed, h.aside(masked, text, tokens[i:i+1], known)...)
 			i++
 		}
 		if i > from+1 {
-			typed = append(typed, aside(masked, text, tokens[from:i], known)...)
+			typed = append(typed, h.aside(masked, text, tokens[from:i], known)...)
 		}
 	}
 	return masked, typed
 }
 
 // read masks what the words at an offset of a text say, and gives that.
-func read(masked []byte, tokens hclsyntax.Tokens, at int, prose bool, known memo) (typed []string) {
+func (h *hider) read(masked []byte, tokens hclsyntax.Tokens, at int, prose bool, known memo) (typed []string) {
 	r := reader{prose: prose, known: known}
 	for i, t := range tokens {
 		if r.secret(tokens, i) {
@@ -137,12 +140,12 @@ func read(masked []byte, tokens hclsyntax.Tokens, at int, prose bool, known memo
 			star(masked[at+t.Range.Start.Byte : at+t.Range.End.Byte])
 		}
 	}
-	return typed
+	return append(typed, h.texts(masked, tokens, at)...)
 }
 
 // aside is mask for comments that follow each other: a line that was put out of use
 // holds what it held.
-func aside(masked, text []byte, comments hclsyntax.Tokens, known memo) []string {
+func (h *hider) aside(masked, text []byte, comments hclsyntax.Tokens, known memo) []string {
 	at, end := comments[0].Range.Start.Byte, comments[len(comments)-1].Range.End.Byte
 	inside := bytes.Clone(text[at:end])
 	for _, c := range comments {
@@ -154,7 +157,7 @@ func aside(masked, text []byte, comments hclsyntax.Tokens, known memo) []string 
 		}
 	}
 	tokens, _ := hclsyntax.LexConfig(inside, "", hcl.InitialPos)
-	return read(masked, tokens, at, true, known)
+	return h.read(masked, tokens, at, true, known)
 }
 
 func star(b []byte) {

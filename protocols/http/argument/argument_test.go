@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// T31: what people read of a request that has a command run is without its secrets.
-func TestT31_CommandsOfRequests(t *testing.T) {
+// What people read of a request that has a command run is without its secrets.
+func TestCommandsOfRequests(t *testing.T) {
 	for _, tt := range []struct{ raw, want string }{
 		{"command=curl&command=-H&command=X-Vault-Token:+hunter2&container=a", "command=curl&command=-H&command=X-Vault-Token%3A+[hidden]&container=a"},
 		{"command=curl&command=-H&command=Authorization%3A%20Bearer%20hunter2&stdin=true", "command=curl&command=-H&command=Authorization%3A+Bearer+[hidden]&stdin=true"},
