@@ -135,22 +135,26 @@ func number(r *http.Request, name string, usual int) (int, error) {
 // sent, others what they may answer.
 func (b Inbox) visible(r *http.Request, list []approval.Request) []approval.Request {
 	c, _ := route.CallerOf(r.Context())
-	if c.Rights.Has(route.Viewer) {
-		for i := range list {
-			if !b.reads(r, list[i]) {
-				list[i].Hidden += int64(len(list[i].Sample))
-				list[i].Sample, list[i].Digest = "", ""
-			}
-		}
-		return list
+	if !c.Rights.Has(route.Viewer) {
+		list = slices.DeleteFunc(list, func(a approval.Request) bool { return !b.Desk.MayAnswer(a, c.Person) })
 	}
-	return slices.DeleteFunc(list, func(a approval.Request) bool { return !b.Desk.MayAnswer(a, c.Person) })
+	for i := range list {
+		if !b.reads(r, list[i]) {
+			list[i].Hidden += int64(len(list[i].Sample))
+			list[i].Sample, list[i].Digest = "", ""
+		}
+	}
+	return list
 }
 
-// reads reports whether the caller may read what an ask would send. Whoever may not
-// gets no digest of it either, against which a short text is soon guessed.
+// reads reports whether the caller may read, without a proof, what an ask would send;
+// beside an agent nobody may. Whoever may not gets no digest of it either, against which
+// a short text is soon guessed.
 func (b Inbox) reads(r *http.Request, a approval.Request) bool {
 	c, _ := route.CallerOf(r.Context())
+	if c.Shared {
+		return false
+	}
 	return c.Rights.Has(route.Approver) || c.Person.Via != "token" && b.Desk.MayAnswer(a, c.Person)
 }
 

@@ -23,8 +23,13 @@ import (
 // The people of these tests: ana is an approver, bo looks only, cy is a member of an
 // approver and nothing else, eve is nobody.
 func caller(name string) route.Caller {
+	if who, ok := strings.CutSuffix(name, ", beside"); ok { // an agent
+		c := caller(who)
+		c.Shared = true
+		return c
+	}
 	rights := map[string]route.Rights{"ana": route.RightsOf(route.Approver), "bo": route.RightsOf(route.Viewer), "root": route.RightsOf(route.Viewer, route.Approver, route.Editor, route.Admin)}
-	c := route.Caller{Person: action.Person{Name: name, Via: "oidc"}, Rights: rights[strings.TrimSuffix(name, "'s token")]}
+	c := route.Caller{Person: action.Person{Name: name, Via: "oidc"}, Rights: rights[strings.TrimSuffix(strings.TrimSuffix(name, "'s token"), ", fresh")]}
 	if name == "root" {
 		c.Person.Via = approval.HostDoor
 	}
@@ -162,6 +167,28 @@ func TestT47_WhatWouldBeSentIsForWhoMayAnswer(t *testing.T) {
 				t.Errorf("%s reads %s: %s", who, path, got)
 			}
 		}
+	}
+}
+
+// TestT47_BesideAnAgentAnAskShowsNoBody: with the session of whoever shares its address an
+// agent lists no bodies; all of one is read with a proof that is used up.
+func TestT47_BesideAnAgentAnAskShowsNoBody(t *testing.T) {
+	b := newBench(t)
+	b.full = long("all of the candlestick")
+	b.file(t, "default", "brass candlestick")
+	b.file(t, "cys", "brass candlestick", "approver.cy")
+	for who, path := range map[string]string{"ana, beside": "", "ana, fresh, beside": "", "cy, beside": "/cys", "cy, fresh, beside": ""} {
+		for _, at := range []string{path, "?past=9"} {
+			if status, got := b.say(t, who, "GET", "/api/v1/approvals"+at, ""); status != 200 || strings.Contains(got, "candlestick") || strings.Contains(got, `"digest":`) || !strings.Contains(got, `"hidden_bytes":17`) {
+				t.Errorf("%s reads %s: %d %s", who, at, status, got)
+			}
+		}
+	}
+	if status, got := b.say(t, "cy, beside", "GET", "/api/v1/approvals/cys/whole", ""); status != 403 {
+		t.Errorf("all of it without a proof: %d %s", status, got)
+	}
+	if status, got := b.say(t, "cy, fresh, beside", "GET", "/api/v1/approvals/cys/whole", ""); status != 200 || !strings.Contains(got, "candlestick") {
+		t.Errorf("all of it with one: %d %s", status, got)
 	}
 }
 
