@@ -44,9 +44,7 @@ func (s *site) rulesOfAsks(b *browser, client *http.Client) {
 	b.see(".diff .d-in", "/orders/*/lines")
 	b.accessible("a rule from an ask")
 	shot("rule-from-ask")
-	b.click(".review button[type=submit]")
-	b.see(".toast", "the ask still waits for your answer")
-	b.inForce()
+	b.done(".review button[type=submit]", "the ask still waits for your answer")
 	b.see(".card", "tea for bob")
 	b.click(".card-actions .main")
 	if got := <-code; got != http.StatusOK {
@@ -71,8 +69,7 @@ func (s *site) rulesOfAsks(b *browser, client *http.Client) {
 	shot("proposal-in-the-editor")
 	b.click(".policy-bar .main")
 	b.see(".diff .d-in", "api_tea_example_org")
-	b.click(".dialog button[type=submit]")
-	b.inForce()
+	b.done(".dialog button[type=submit]", "in force")
 	b.gone(".dialog")
 	for deadline := time.Now().Add(20 * time.Second); s.Desk.Pending() > 0; s.Desk.Fulfil() {
 		if time.Now().After(deadline) {

@@ -13,11 +13,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/internal/notrun"
 )
 
 const modules = "../../../.cache/npm/web/node_modules"
+
+// stepWithin is when a step that has no end of its own is given up.
+const stepWithin = 4 * time.Minute
 
 // A browser is a real one, driven line by line.
 type browser struct {
@@ -25,6 +29,7 @@ type browser struct {
 	in   io.WriteCloser
 	out  *bufio.Reader
 	base string
+	kill func()
 }
 
 // args of one step.
@@ -60,9 +65,10 @@ func newBrowser(t *testing.T, base string) *browser {
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	b := &browser{t: t, in: in, out: bufio.NewReader(out), base: base}
+	b := &browser{t: t, in: in, out: bufio.NewReader(out), base: base, kill: func() { cmd.Process.Kill() }} //nolint:errcheck // it may be gone
 	t.Cleanup(func() {
 		in.Close()
+		defer time.AfterFunc(stepWithin, b.kill).Stop()
 		cmd.Wait() //nolint:errcheck // it ends with its input
 	})
 	return b
@@ -80,9 +86,11 @@ func (b *browser) do(op string, a args, v any) {
 	if _, err := b.in.Write(append(line, '\n')); err != nil {
 		b.t.Fatalf("%s: the browser is gone: %v", op, err)
 	}
+	limit := time.AfterFunc(stepWithin, b.kill)
 	raw, err := b.out.ReadBytes('\n')
+	limit.Stop()
 	if err != nil {
-		b.t.Fatalf("%s: the browser is gone: %v", op, err)
+		b.t.Fatalf("%s %v: the browser is gone, or took longer than %s: %v", op, a, stepWithin, err)
 	}
 	var answer struct {
 		Value json.RawMessage

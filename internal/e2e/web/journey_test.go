@@ -123,8 +123,7 @@ func TestTheFirstDay(t *testing.T) {
 	b.see(".impact [role=status]", "decided as before")
 	b.accessible("the review")
 	b.fill(".dialog input", "orders are the books")
-	b.click(".dialog button[type=submit]")
-	b.see(".toast", "Revision 2 is in force")
+	b.done(".dialog button[type=submit]", "Revision 2 is in force")
 	b.click("[role=tab]:has-text('History')")
 	b.see(".hcl-block", "orders are the books")
 	s.editsInTheForm(b)
@@ -188,7 +187,7 @@ func TestTheFirstDay(t *testing.T) {
 
 	// The next time without a password.
 	b.do("authenticator", nil, nil)
-	b.do("eval", args{"text": `history.pushState(null, '', '/settings'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.to("/settings")
 	b.click("button:has-text('Add a passkey')")
 	b.fill(".dialog input", "laptop")
 	b.click(".dialog button[type=submit]")
@@ -220,8 +219,7 @@ func (s *site) editsInTheForm(b *browser) {
 	if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
 		b.shot(filepath.Join(shots, "rule-edited-1280-light.png"), false)
 	}
-	b.click(".review button[type=submit]")
-	b.see(".toast", "Revision 3 is in force")
+	b.done(".review button[type=submit]", "Revision 3 is in force")
 	b.eval(text, &after)
 	want := strings.NewReplacer(
 		"Orders are kept.", "Orders are kept for the books.",
@@ -288,8 +286,7 @@ func (s *site) letsIn(b *browser) {
 	b.click(".attention button:has-text('Let in')")
 	b.click(".dialog label:has-text('agents')")
 	b.accessible("letting a node in")
-	b.click(".dialog .main")
-	b.see(".toast", "build-mac is let in")
+	b.done(".dialog .main", "build-mac is let in")
 	b.gone(".dialog")
 	b.gone(".attention")
 	b.see("tbody tr:has-text('build-mac')", "agents")
@@ -303,16 +300,15 @@ func (s *site) letsIn(b *browser) {
 func (s *site) notices(b *browser) {
 	s.t.Helper()
 	b.do("permit", nil, nil)
-	b.do("eval", args{"text": `history.pushState(null, '', '/approvals'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
-	b.see("h1", "Approvals")
-	b.do("eval", args{"text": `history.pushState(null, '', '/settings'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.to("/approvals")
+	b.to("/settings")
 	b.click("button:has-text('Tell this browser')")
 	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => !!r?.active)`)
 	b.do("push", args{"text": `{"title":"claude-ci asks","body":"DELETE github","url":"https://evil.example/approvals/X","tag":"X"}`}, nil)
 	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => r.getNotifications()).then((l) => l.length === 1 && l[0].title === 'claude-ci asks' && l[0].body === 'DELETE github' && l[0].data.url === '/approvals')`)
 	b.do("push", args{"text": `{"title":"claude-ci asks","body":"POST github","url":"/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV","tag":"X"}`}, nil)
 	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => r.getNotifications()).then((l) => l.length === 1 && l[0].data.url === '/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV')`)
-	b.do("eval", args{"text": `history.pushState(null, '', '/approvals'); dispatchEvent(new PopStateEvent('popstate'))`}, nil)
+	b.to("/approvals")
 	b.do("tap", nil, nil)
 	b.until(`location.search === '?id=01ARZ3NDEKTSV4RRFFQ69G5FAV'`)
 }

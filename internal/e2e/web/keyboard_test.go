@@ -41,8 +41,7 @@ func (s *site) byKeyboard(b *browser) {
 		{"o", "Usage", nil},
 		{"t", "Settings", []string{"Verify the chain"}},
 	} {
-		b.press("g")
-		b.press(page.key)
+		b.press("g " + page.key)
 		b.see("h1", page.heading)
 		if page.key == "y" {
 			b.see(".cm-content", "service")
@@ -118,8 +117,7 @@ func (s *site) byKeyboard(b *browser) {
 // returns opens dialogs by keyboard, leaves them, and is where it was.
 func (s *site) returns(b *browser) {
 	s.t.Helper()
-	b.press("g")
-	b.press("g")
+	b.press("g g")
 	b.see("h1", "Agents")
 	const freeze = "[...document.querySelectorAll('.page-tools button')].find((x) => x.textContent.includes('Freeze all'))"
 	b.eval(freeze+".focus()", nil)

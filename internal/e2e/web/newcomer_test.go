@@ -33,16 +33,14 @@ func field(label string) string {
 // to goes to a page as a link does, without loading the document again.
 func (b *browser) to(path string) {
 	b.t.Helper()
-	b.do("eval", args{"text": fmt.Sprintf(`history.pushState(null, '', %q); dispatchEvent(new PopStateEvent('popstate'))`, path)}, nil)
-	b.see("h1", "")
+	b.do("to", args{"path": path}, nil)
 }
 
-// inForce waits for the word that a change was taken, and for its end: what is
-// waited for next must not be the word about the change before.
-func (b *browser) inForce() {
+// done clicks and waits for the word about what that did; a word that was said before
+// does not count.
+func (b *browser) done(at, word string) {
 	b.t.Helper()
-	b.see(".toast", "in force")
-	b.gone(".toast:has-text('in force')")
+	b.do("done", args{"at": at, "text": word}, nil)
 }
 
 func (b *browser) choose(at, text string) {
@@ -99,7 +97,7 @@ func TestTheNewcomer(t *testing.T) {
 	b.see(".warn-box", "upstreams.pem")
 	b.see(".impact [role=status]", "reads upstreams.pem")
 	b.accessible("the gallery's form")
-	b.click(".review button[type=submit]")
+	b.done(".review button[type=submit]", "in force")
 
 	b.see("h1", "Set up shop")
 	b.fill(".finish textarea", secret)
@@ -128,8 +126,7 @@ func TestTheNewcomer(t *testing.T) {
 	b.see(".impact-group", "ask")
 	b.see(".impact .line", "DELETE")
 	b.accessible("a rule from a denied action")
-	b.click(".review button[type=submit]")
-	b.inForce()
+	b.done(".review button[type=submit]", "in force")
 
 	b.do("resize", args{"width": 360, "height": 740}, nil)
 	ctx, stop := context.WithTimeout(t.Context(), 45*time.Second)
@@ -171,8 +168,7 @@ func (s *site) keeps(b *browser) {
 	b.see(".findings .error", "")
 	b.choose(field("Must come to"), "ask")
 	b.see(".review", "1 test block passed")
-	b.click(".review button[type=submit]")
-	b.inForce()
+	b.done(".review button[type=submit]", "in force")
 
 	b.to("/activity?q=verdict:deny&since=24h")
 	b.click(".views-box > button")
@@ -198,8 +194,7 @@ func (s *site) keeps(b *browser) {
 	b.see("tbody td", "before it 1")
 	b.click("button:has-text('Roll back')")
 	b.see(".dialog", "version 1")
-	b.click(".dialog .main")
-	b.see(".toast", "the value of version 1 again")
+	b.done(".dialog .main", "the value of version 1 again")
 	b.see("tbody td", "by ana@acme.dev")
 	b.accessible("services and secrets")
 	b.click("[aria-label='Test shop']")
@@ -238,8 +233,7 @@ func (s *site) races(b *browser) {
 	b.gone(".dialog")
 	b.until(`document.querySelector('.policy-bar').innerText.includes('The draft loads')`)
 	b.click(".policy-bar .main")
-	b.click(".dialog button[type=submit]")
-	b.inForce()
+	b.done(".dialog button[type=submit]", "in force")
 	b.eval(`fetch('/api/v1/policy').then((r) => r.json()).then((p) => p.files[0].text)`, &text)
 	if !strings.Contains(text, "# mine") || !strings.Contains(text, `verdict = "deny"`) {
 		s.t.Errorf("the merge is not what stands now:\n%s", text)

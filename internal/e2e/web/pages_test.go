@@ -100,7 +100,7 @@ func TestPages(t *testing.T) {
 			{"gallery-setup", "/services/new?preset=stripe", ".diff .d-in", "service"},
 			{"gallery-made", "/services/new?made=payments", ".finish textarea", ""},
 			{"usage", "/usage", ".legend .num", "$"},
-			{"usage-models", "/usage?by=model&show=tokens&since=today", ".legend li", "img src=x"},
+			{"usage-models", "/usage?by=model&show=tokens&since=24h", ".legend li", "img src=x"},
 			{"audit", "/audit", "tbody tr, .empty", ""},
 			{"settings", "/settings", ".facts", "ready"},
 			{"nothing", "/no/such/page", "h1", "no such page"},

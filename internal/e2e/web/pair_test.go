@@ -51,8 +51,7 @@ func TestTwoPeople(t *testing.T) {
 	if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {
 		b.shot(filepath.Join(shots, "proposal-1280-light.png"), false)
 	}
-	b.click(".dialog .main")
-	b.see(".toast", "Revision 2 is in force")
+	b.done(".dialog .main", "Revision 2 is in force")
 	b.click("[role=tab]:has-text('History')")
 	b.see(".hcl-block", "bo@acme.dev and ana@acme.dev")
 	propose("no posts", "ana@acme.dev")

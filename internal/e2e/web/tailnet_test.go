@@ -31,7 +31,17 @@ func TestThePagesSayWhatIsWrongWithTheTailnet(t *testing.T) {
   wireguard {`, 1)), t: t}
 	must(t, s.TS.Up(t.Context()))
 	b := s.enter()
+	warned := func(words string) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); !strings.Contains(strings.Join(s.API.Status().Warnings, "\n"), words); {
+			if time.Now().After(end) {
+				t.Fatalf("the status says %q", s.API.Status().Warnings)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
 	for _, words := range []string{"has not approved the routes", "shows the gateway no other node"} {
+		warned(words)
 		b.visit("/")
 		b.see(".attention", words)
 		b.visit("/settings")
@@ -43,12 +53,7 @@ func TestThePagesSayWhatIsWrongWithTheTailnet(t *testing.T) {
 		b.shot(filepath.Join(dir, "tailnet-1280-light.png"), false)
 	}
 	c.Cut()
-	for end := time.Now().Add(time.Minute); !strings.Contains(strings.Join(s.API.Status().Warnings, "\n"), "control server is silent"); {
-		if time.Now().After(end) {
-			t.Fatalf("the status says %q", s.API.Status().Warnings)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	warned("control server is silent")
 	b.visit("/")
 	b.see(".attention", "control server is silent")
 	b.visit("/settings")

@@ -12,6 +12,7 @@ const browser = await chromium.launch({
   executablePath: process.env.SALLYPORT_CHROMIUM,
   args: ['--no-sandbox', '--disable-dev-shm-usage', '--force-color-profile=srgb', '--js-flags=--expose-gc'],
 })
+const patience = 60_000 // for what comes at once where there is time: a busy machine has none
 let context, page
 const said = [] // what went wrong in the page
 const ran = [] // dialogs that opened, which only a script can open
@@ -46,7 +47,7 @@ async function open({ width, height, scheme, motion, cookies }) {
     addEventListener('securitypolicyviolation', (e) => window.__refused.push(`${e.effectiveDirective} ${e.blockedURI} ${e.sample} ${e.sourceFile}:${e.lineNumber}`))
   })
   page = await context.newPage()
-  page.setDefaultTimeout(15000)
+  page.setDefaultTimeout(patience)
   page.on('pageerror', (e) => said.push('error: ' + e.message))
   page.on('console', (m) => {
     if (m.type() === 'error') said.push('console: ' + m.text() + ' ' + (m.location()?.url ?? ''))
@@ -63,7 +64,10 @@ const ops = {
   click: async ({ at }) => void (await page.locator(at).first().click()),
   fill: async ({ at, text }) => void (await page.locator(at).first().fill(text)),
   choose: async ({ at, text }) => void (await page.locator(at).first().selectOption(text)),
-  press: async ({ text }) => void (await page.keyboard.press(text)),
+  // Keys, one soon after the other.
+  press: async ({ text }) => {
+    for (const key of text.split(' ')) await page.keyboard.press(key)
+  },
   type: async ({ text }) => void (await page.keyboard.type(text)),
   see: async ({ at, text }) => void (await (text ? page.locator(at).filter({ hasText: text }) : page.locator(at)).first().waitFor({ state: 'visible' })),
   gone: async ({ at }) => void (await page.locator(at).first().waitFor({ state: 'hidden' })),
@@ -71,11 +75,42 @@ const ops = {
   count: async ({ at }) => await page.locator(at).count(),
   url: async () => page.url(),
   eval: async ({ text }) => await page.evaluate(text),
-  // The policy of the pages forbids what playwright's own waiting does.
+  // The policy of the pages forbids what playwright's own waiting does. What cannot be
+  // told yet, because a part of the page is not there, is not so yet.
   until: async ({ text }) => {
     for (const begun = Date.now(); ; await new Promise((done) => setTimeout(done, 100))) {
-      if (await page.evaluate(text)) return
-      if (Date.now() - begun > 30000) throw new Error('it never came to that')
+      const [is, why] = await page.evaluate(text).then((v) => [v, ''], (err) => [false, ': ' + err.message])
+      if (is) return
+      if (Date.now() - begun > patience) throw new Error('it never came to that' + why)
+    }
+  },
+  // A link inside the pages: the document stays. The heading that is waited for is the
+  // new page's, not what still stands there of the old one.
+  to: async ({ path }) => {
+    await page.evaluate((path) => {
+      const other = new URL(path, location.href).pathname !== location.pathname
+      if (other) for (const h of document.querySelectorAll('h1')) h.dataset.old = ''
+      history.pushState(null, '', path)
+      dispatchEvent(new PopStateEvent('popstate'))
+    }, path)
+    await page.locator('h1:not([data-old])').first().waitFor({ state: 'visible' })
+  },
+  // A click, and the word about what it did: one that was said before does not count,
+  // and one that is gone already does.
+  done: async ({ at, text }) => {
+    await page.evaluate(() => {
+      const told = (window.__told = [])
+      window.__teller?.disconnect()
+      window.__teller = new MutationObserver((list) => {
+        for (const { addedNodes } of list) for (const n of addedNodes) if (n.classList?.contains('toast')) told.push(n.textContent)
+      })
+      window.__teller.observe(document, { childList: true, subtree: true })
+    })
+    await page.locator(at).first().click()
+    for (const begun = Date.now(); ; await new Promise((done) => setTimeout(done, 50))) {
+      const told = await page.evaluate(() => window.__told)
+      if (told.some((t) => t.includes(text))) return
+      if (Date.now() - begun > patience) throw new Error(`nothing said ${text}; it was told ${JSON.stringify(told)}`)
     }
   },
   resize: async ({ width, height }) => void (await page.setViewportSize({ width, height })),
@@ -129,10 +164,11 @@ const ops = {
     const [d] = await Promise.all([page.waitForEvent('download'), page.locator(at).first().click()])
     return readFileSync(await d.path(), 'utf8')
   },
-  // How long the main thread of the page was busy, by its own account, and its heap.
+  // How long the main thread of the page computed, by its own account and whatever else
+  // the machine does, and its heap.
   measure: async () => {
     const cdp = (page.__cdp ??= await context.newCDPSession(page))
-    await cdp.send('Performance.enable')
+    await cdp.send('Performance.enable', { timeDomain: 'threadTicks' })
     const { metrics } = await cdp.send('Performance.getMetrics')
     const of = (n) => metrics.find((m) => m.name === n).value
     return { at: of('Timestamp'), busy: of('TaskDuration'), heap: of('JSHeapUsedSize'), nodes: of('Nodes') }
