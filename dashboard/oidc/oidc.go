@@ -16,6 +16,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/pending"
+	"sallyport.dev/sallyport/vault/answer"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -46,6 +47,7 @@ type Config struct {
 	ClientID string
 	Secret   func() (string, error) // of the client
 	HTTP     *http.Client           // to call the provider by
+	CA       string                 // PEM of what its servers prove themselves by; "": the host's roots
 	Now      func() time.Time
 }
 
@@ -133,7 +135,11 @@ func (p *Provider) Finish(ctx context.Context, state, code, browser string) (Log
 	if err != nil {
 		return Login{}, err
 	}
-	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.c.HTTP), callTime)
+	road, err := p.road(ctx)
+	if err != nil {
+		return Login{}, err
+	}
+	ctx, cancel := context.WithTimeout(road, callTime)
 	defer cancel()
 	token, err := o.Exchange(ctx, code, oauth2.VerifierOption(f.verifier))
 	if err != nil {
@@ -214,6 +220,15 @@ func quiet(err error) error {
 	return err
 }
 
+// road has the provider called by the client that believes its authority.
+func (p *Provider) road(ctx context.Context) (context.Context, error) {
+	client, err := answer.Trust(p.c.HTTP, p.c.CA)
+	if err != nil {
+		return nil, fmt.Errorf("the identity provider cannot be asked: %w", err)
+	}
+	return oidc.ClientContext(ctx, client), nil
+}
+
 // client is what the gateway is to the provider.
 func (p *Provider) client(ctx context.Context, redirect string) (*oauth2.Config, error) {
 	p.mu.Lock()
@@ -221,9 +236,11 @@ func (p *Provider) client(ctx context.Context, redirect string) (*oauth2.Config,
 	p.mu.Unlock()
 	if found == nil {
 		// The library keeps the context for the keys that it fetches later.
-		var err error
-		found, err = oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.c.HTTP), p.c.Issuer)
+		road, err := p.road(context.WithoutCancel(ctx))
 		if err != nil {
+			return nil, err
+		}
+		if found, err = oidc.NewProvider(road, p.c.Issuer); err != nil {
 			return nil, fmt.Errorf("the identity provider does not answer: %w", err)
 		}
 		p.mu.Lock()

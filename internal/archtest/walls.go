@@ -36,6 +36,7 @@ var may = map[string][]string{
 	// Floor 3
 	"gateway":        {"action", "vault", "vault/placeholder", "netstack", "netstack/socket", "protocols", "approval", "audit"},
 	"dashboard":      {"action", "vault", "vault/grant", "netstack", "approval", "audit", "audit/record", "audit/usage"},
+	"dashboard/oidc": {"action", "vault/answer", "dashboard/pending"},                           // an identity provider may be proven by an authority of its own
 	"dashboard/har":  {"action", "audit", "audit/record", "dashboard/route", "dashboard/sight"}, // it reads records as they are kept
 	"internal/store": {"action", "vault", "vault/seal", "netstack", "netstack/dns", "approval", "audit/..."},
 

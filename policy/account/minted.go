@@ -26,13 +26,15 @@ type form struct {
 
 // minted reads an account that a token is made for.
 func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) *action.Auth {
-	if scheme == "gcp_service_account" {
+	if scheme == "gcp_service_account" && !whole(args) {
 		return r.google(e, args)
 	}
 	f := form{needs: []string{"app_id", "installation"}, may: []string{"api", "ca"}, secrets: []string{"key"}, one: "key"}
 	switch scheme {
 	case "aws_sigv4":
 		f = form{may: []string{"role_arn", "region", "user", "endpoint", "ca"}, secrets: []string{"key", "secret"}, one: "secret"}
+	case "gcp_service_account":
+		f = form{may: []string{"ca"}, secrets: []string{"key"}, lists: []string{"scopes"}, one: "key"}
 	case "oauth2":
 		f = form{
 			may:     []string{"token_url", "client_id", "authorize_url", "device_url", "issuer", "resource", "audience", "client_auth", "flow", "ca"},
@@ -53,6 +55,9 @@ func (r *reader) minted(e hcl.Expression, scheme string, args []hcl.Expression) 
 	}
 	for name, value := range lists {
 		spec[name] = value
+	}
+	if scheme == "gcp_service_account" && len(lists["scopes"]) == 0 {
+		spec["scopes"] = []string{googleScope}
 	}
 	a := &action.Auth{Scheme: scheme}
 	for _, name := range f.secrets {
@@ -143,10 +148,19 @@ func (r *reader) words(e hcl.Expression) []string {
 	return out
 }
 
+// whole reports whether an account is written as one object.
+func whole(args []hcl.Expression) bool {
+	if len(args) != 1 {
+		return false
+	}
+	_, diags := hcl.ExprMap(args[0])
+	return !diags.HasErrors()
+}
+
 // google reads gcp_service_account(secret.S), or with a list of scopes behind it.
 func (r *reader) google(e hcl.Expression, args []hcl.Expression) *action.Auth {
 	if len(args) != 1 && len(args) != 2 {
-		r.fail(e.Range(), "Bad auth", `Write gcp_service_account(secret.S), or gcp_service_account(secret.S, ["https://www.googleapis.com/auth/…"]).`)
+		r.fail(e.Range(), "Bad auth", `Write gcp_service_account(secret.S), gcp_service_account(secret.S, ["https://www.googleapis.com/auth/…"]), or gcp_service_account({ key = secret.S, scopes = […], ca = file("ca.pem") }).`)
 		return nil
 	}
 	secret, ok := r.reference(args[0], "secret")

@@ -115,10 +115,10 @@ func until(expires json.RawMessage, now time.Time) time.Time {
 	return now.Add(time.Duration(min(n, 10*365*24*3600)) * time.Second)
 }
 
-// Form posts a form of the caller's own to a token endpoint that the operator named;
-// what proves the client is in it.
-func (c *Client) Form(ctx context.Context, endpoint string, form url.Values) (Token, error) {
-	return c.token(ctx, &Spec{TokenURL: endpoint}, endpoint, form, proof{})
+// Form posts a form of the caller's own to a token endpoint that the operator named, and
+// that an authority in ca proves, "" one of the host's; what proves the client is in it.
+func (c *Client) Form(ctx context.Context, endpoint, ca string, form url.Values) (Token, error) {
+	return c.token(ctx, &Spec{TokenURL: endpoint, CA: ca}, endpoint, form, proof{})
 }
 
 // terms puts on a form what the tokens are for.

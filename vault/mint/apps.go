@@ -76,6 +76,7 @@ func (g *githubApp) Mint(ctx context.Context, auth action.Auth, secrets []vault.
 // that Google gives.
 type Google struct {
 	Scopes []string `json:"scopes"`
+	CA     string   `json:"ca,omitempty"` // what the token endpoint proves itself by; "": the host's roots
 }
 
 // google makes tokens of a service account (RFC 7523;
@@ -110,7 +111,7 @@ func (g *google) Mint(ctx context.Context, auth action.Auth, secrets []vault.Sec
 		return vault.Minted{}, err
 	}
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {jwt}}
-	got, err := g.grants.Form(ctx, file.TokenURI, form)
+	got, err := g.grants.Form(ctx, file.TokenURI, spec.CA, form)
 	if err != nil {
 		return vault.Minted{}, err
 	}

@@ -230,6 +230,15 @@ func TestGoogleServiceAccount(t *testing.T) {
 	if err != nil || string(got.Value.Reveal()) != "ya29.c.x" || got.As.Scheme != "bearer" || !got.Until.Equal(at.Add(3599*time.Second)) {
 		t.Errorf("%+v, %v", got, err)
 	}
+	strange := All(&http.Client{Transport: &http.Transport{}}, nil, func() time.Time { return at })["gcp_service_account"]
+	if _, err := strange.Mint(t.Context(), auth, secrets(string(b))); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("a server that nothing proves: %v", err)
+	}
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
+	own := account("gcp_service_account", Google{Scopes: []string{"a", "b"}, CA: ca}, "sa")
+	if got, err := strange.Mint(t.Context(), own, secrets(string(b))); err != nil || string(got.Value.Reveal()) != "ya29.c.x" {
+		t.Errorf("a server that its own authority proves: %v", err)
+	}
 	for _, bad := range []string{"canary", `{"type":"authorized_user","refresh_token":"canary"}`, strings.Replace(string(b), "k1", "k2", 1)} {
 		if _, err := m.Mint(t.Context(), auth, secrets(bad)); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%.40s: %v", bad, err)

@@ -27,6 +27,7 @@ type OIDC struct {
 	Issuer   string
 	ClientID string
 	Secret   string // name of the client's secret
+	CA       string // what its servers prove themselves by, in PEM; "": the host's roots
 }
 
 // Operators names people by what they may do. What it says of one right stands
@@ -108,6 +109,7 @@ func (d *reader) oidc(b *hclsyntax.Block) *OIDC {
 		r, _ := d.Ref(e, "secret")
 		o.Secret = r.Name
 	})
+	value.With(b.Body, "ca", func(e hcl.Expression) { o.CA = d.Authority(e).Value })
 	d.Required(b, "issuer", `issuer = "https://id.acme.dev"`)
 	d.Required(b, "client_id", `client_id = "sallyport"`)
 	d.Required(b, "client_secret", `client_secret = secret.oidc`)

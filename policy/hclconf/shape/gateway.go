@@ -77,6 +77,7 @@ func dashboard() *Shape {
 					{Name: "issuer", Type: "string", Doc: `As the provider writes it: "https://id.acme.dev".`},
 					{Name: "client_id", Type: "string", Doc: "What the gateway is called there; its redirect URL is the dashboard's address and /api/v1/login/oidc/callback."},
 					{Name: "client_secret", Type: "secret reference", Doc: "The secret of that client."},
+					{Name: "ca", Type: "string or file", Default: "the host's roots", Doc: `file("ca.pem"): the authority that every server of the provider must be proven by.`},
 				},
 			},
 		},

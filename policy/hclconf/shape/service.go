@@ -10,7 +10,7 @@ func Service() *Shape {
 			{Name: "protocol", Type: "http, postgres or tcp", Default: "http", Doc: "What is spoken there."},
 			{Name: "hosts", Type: "list of strings", Default: "the preset's", Doc: `Names, *.suffix, IPs and CIDRs, each with an optional port; ["*"] is every public name that no service declares.`},
 			{Name: "upstream", Type: "string", Default: "the host that was asked for", Doc: "What is dialled instead."},
-			{Name: "auth", Type: "credential", Default: "none", Doc: `bearer(s), header("Name", s), basic("user", s) or basic("user", s, "Name") to send it in that header as well, query("key", s), cookie("name", s), password("user", s), oauth2({ … }), github_app({ … }), gcp_service_account(s), aws_sigv4({ … }), mtls(cert, key), placeholder("VARIABLE", …) of one of these, or by_role({ role.r = … }).`},
+			{Name: "auth", Type: "credential", Default: "none", Doc: `bearer(s), header("Name", s), basic("user", s) or basic("user", s, "Name") to send it in that header as well, query("key", s), cookie("name", s), password("user", s), oauth2({ … }), github_app({ … }), gcp_service_account(s) or gcp_service_account({ … }), aws_sigv4({ … }), mtls(cert, key), placeholder("VARIABLE", …) of one of these, or by_role({ role.r = … }).`},
 			{Name: "databases", Type: "list of strings", Default: "any", Doc: "postgres: the only ones that can be connected to."},
 			{Name: "catalog", Type: "bool", Default: "false", Doc: "postgres: look names up on the server, so that rules meet the tables behind views, rules, partitions and foreign tables."},
 			{Name: "dry_run", Type: "bool", Default: "false", Doc: "postgres: run what somebody is asked about and roll it back, to tell them how many rows it changes; only where a rollback undoes all that it could do."},
