@@ -49,7 +49,7 @@ func (n *Node) openDoor(ctx context.Context) error {
 	}
 	if conf := n.Rules.Current().Gateway().Dashboard; conf != nil && conf.OIDC != nil {
 		n.API.Door.OIDC = oidc.New(oidc.Config{
-			Issuer: conf.OIDC.Issuer, ClientID: conf.OIDC.ClientID, HTTP: n.o.HTTP, Now: time.Now,
+			Issuer: conf.OIDC.Issuer, ClientID: conf.OIDC.ClientID, CA: conf.OIDC.CA, HTTP: n.o.HTTP, Now: time.Now,
 			Secret: func() (string, error) { return n.secretText(conf.OIDC.Secret) },
 		})
 	}
