@@ -52,8 +52,15 @@ func (s Session) Fresh(now time.Time, beside bool) bool {
 }
 
 // over reports whether the session has ended by itself.
-func (s Session) over(now time.Time) bool {
-	return now.Sub(s.Created) >= sessionFor || now.Sub(s.Used) >= idleFor
+func (s Session) over(now time.Time) bool { return !now.Before(s.ends()) }
+
+// ends is when the session ends by itself if nobody uses it any more.
+func (s Session) ends() time.Time {
+	end, idle := s.Created.Add(sessionFor), s.Used.Add(idleFor)
+	if idle.Before(end) {
+		return idle
+	}
+	return end
 }
 
 // newToken makes a value that nobody can guess.
@@ -177,6 +184,20 @@ func (b *Book) Of(hash, node string) Session {
 		return Session{}
 	}
 	return s
+}
+
+// Ends tells until when the session of an ID holds if nobody uses it any more; the zero
+// time if it is over.
+func (b *Book) Ends(id string) time.Time {
+	now := b.now().UTC()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.sessions {
+		if s.ID() == id && !s.over(now) {
+			return s.ends()
+		}
+	}
+	return time.Time{}
 }
 
 // Prove notes that the person of a session has proved anew who they are, and whether

@@ -24,9 +24,9 @@ import (
 
 const (
 	bucket = "push"
-	// holdsFor is how long a subscription holds that its browser does not renew:
+	// keptFor is how long a subscription is kept that its browser does not renew:
 	// whose it is, and in which groups they are, was true when they last looked.
-	holdsFor = 30 * 24 * time.Hour
+	keptFor = 30 * 24 * time.Hour
 
 	maxOwn      = 10  // browsers of one person; the oldest makes room
 	maxAll      = 500 // subscriptions
@@ -79,6 +79,10 @@ type Book struct {
 	store    Store
 	now      func() time.Time
 	services func() []string
+
+	// Ends tells until when a login holds if nobody uses it any more; the zero time for
+	// one that is over. It is set before the first use; nil: no login ends by itself.
+	Ends func(login string) time.Time
 
 	mu  sync.Mutex
 	all map[string]Subscription // by id; guarded by mu
@@ -169,7 +173,7 @@ func (b *Book) makeRoom(ctx context.Context, s Subscription) error {
 	for id, o := range b.all {
 		switch {
 		case id == s.ID:
-		case !b.holds(o):
+		case !b.kept(o):
 			if err := b.drop(ctx, id); err != nil {
 				return err
 			}
@@ -189,7 +193,24 @@ func (b *Book) makeRoom(ctx context.Context, s Subscription) error {
 	return nil
 }
 
-func (b *Book) holds(s Subscription) bool { return b.now().Sub(s.Seen) < holdsFor }
+// kept reports whether a subscription is one still. With its login over nobody is told
+// by it, but its browser can go on when the same person logs in there again.
+func (b *Book) kept(s Subscription) bool { return b.now().Sub(s.Seen) < keptFor }
+
+// until gives when a subscription ends unless its browser or its login is used again.
+func (b *Book) until(s Subscription) time.Time {
+	end := s.Seen.Add(keptFor)
+	if s.Login == "" || b.Ends == nil {
+		return end
+	}
+	if login := b.Ends(s.Login); login.Before(end) {
+		return login
+	}
+	return end
+}
+
+// holds reports whether a browser may be told.
+func (b *Book) holds(s Subscription) bool { return b.now().Before(b.until(s)) }
 
 // drop forgets one. The caller holds mu.
 func (b *Book) drop(ctx context.Context, id string) error {
@@ -241,11 +262,16 @@ func (b *Book) Move(ctx context.Context, from, to string) error {
 
 // List gives every subscription that holds, by person and age.
 func (b *Book) List() []Subscription {
+	return slices.DeleteFunc(b.Kept(), func(s Subscription) bool { return !b.holds(s) })
+}
+
+// Kept is List with those whose login is over.
+func (b *Book) Kept() []Subscription {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := make([]Subscription, 0, len(b.all))
 	for _, s := range b.all {
-		if b.holds(s) {
+		if b.kept(s) {
 			list = append(list, s)
 		}
 	}
@@ -255,12 +281,18 @@ func (b *Book) List() []Subscription {
 	return list
 }
 
-// Get gives one.
+// Get gives one that holds.
 func (b *Book) Get(id string) (Subscription, bool) {
+	s, ok := b.find(id)
+	return s, ok && b.holds(s)
+}
+
+// find gives one that is kept.
+func (b *Book) find(id string) (Subscription, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, ok := b.all[id]
-	return s, ok && b.holds(s)
+	return s, ok && b.kept(s)
 }
 
 // plain leaves of a text what can stand in one line of any screen.

@@ -673,6 +673,70 @@ func TestSubscriptionsEndWithTheirLogin(t *testing.T) {
 	}
 }
 
+// A browser is told while the login that it was subscribed from holds, and not for a
+// moment longer; it goes on when the same person logs in there again.
+func TestT47_ABrowserIsToldWhileItsLoginHolds(t *testing.T) {
+	d, s := newDesk("ana"), newService(t)
+	sender, _ := newSender(t, d, s)
+	now := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
+	ends := map[string]time.Time{"one": now.Add(2 * time.Hour)}
+	clock := func() time.Time { return now }
+	book, err := push.Open(t.Context(), &memory{}, push.Known, clock)
+	must(t, err)
+	book.Ends = func(login string) time.Time {
+		if end := ends[login]; now.Before(end) {
+			return end
+		}
+		return time.Time{}
+	}
+	sender.Book, sender.Now = book, clock
+	phone := &push.Phone{Sender: sender, Secure: func(*http.Request) bool { return true }}
+	h := phone.Routes().Handler(slog.New(slog.DiscardHandler), nil)
+	sub := newBrowser(t).subscription("ana", endpoint)
+	sub.Login = "one"
+	sub, err = book.Put(t.Context(), sub)
+	must(t, err)
+	shown := func() push.Browse {
+		t.Helper()
+		var st push.Standing
+		must(t, json.Unmarshal(call(h, "ana", "local", "GET", "/api/v1/push", "").Body.Bytes(), &st))
+		if len(st.Browsers) != 1 {
+			t.Fatalf("%d browsers are shown", len(st.Browsers))
+		}
+		return st.Browsers[0]
+	}
+	told := func() int { return len(book.List()) }
+	if at := shown().Until; told() != 1 || !at.Equal(ends["one"]) {
+		t.Errorf("while the login holds %d are told, until %s", told(), at)
+	}
+	now = now.Add(2*time.Hour - time.Second)
+	ends["one"] = now.Add(2 * time.Hour) // the pages are used
+	now = now.Add(time.Hour)
+	if at := shown().Until; told() != 1 || !at.Equal(ends["one"]) {
+		t.Errorf("with the login used again %d are told, until %s", told(), at)
+	}
+	now = ends["one"]
+	if _, ok := book.Get(sub.ID); ok || told() != 0 || !shown().Until.IsZero() {
+		t.Errorf("with the login over %d are told, until %s", told(), shown().Until)
+	}
+	if got := call(h, "ana", "local", "POST", "/api/v1/push/"+sub.ID+"/test", ""); got.Code != 409 {
+		t.Errorf("a trial with the login over: %d %s", got.Code, got.Body)
+	}
+	ends["two"] = now.Add(12 * time.Hour)
+	sub.Login = "two"
+	_, err = book.Put(t.Context(), sub)
+	must(t, err)
+	if at := shown().Until; told() != 1 || !at.Equal(ends["two"]) {
+		t.Errorf("after the next login %d are told, until %s", told(), at)
+	}
+	sub.Login = "" // the tailnet says whose browser it is
+	_, err = book.Put(t.Context(), sub)
+	must(t, err)
+	if at := shown().Until; told() != 1 || !at.Equal(now.Add(30*24*time.Hour)) {
+		t.Errorf("on the tailnet %d are told, until %s", told(), at)
+	}
+}
+
 // A subscription ends with its person, with its age, and the oldest of too many.
 func TestSubscriptionsEnd(t *testing.T) {
 	now := time.Now()

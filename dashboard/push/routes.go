@@ -36,6 +36,7 @@ type Browse struct {
 	Created time.Time `json:"created"`
 	Seen    time.Time `json:"seen"`
 	Ends    bool      `json:"ends,omitempty"` // it goes with the login that asks
+	Until   time.Time `json:"until,omitzero"` // it is told, unless the login is used again; zero: not now, since the login is over
 	Told    time.Time `json:"told,omitzero"`
 	Problem string    `json:"problem,omitempty"` // with the last message
 }
@@ -60,7 +61,7 @@ func (p *Phone) Routes() route.Table {
 		},
 		{
 			Method: "POST", Pattern: "/api/v1/push", Right: route.Known, Do: route.Take(p.subscribe),
-			Doc: "Has this browser told by Web Push when an agent asks what the caller may answer, until they log out there; again, it renews that.",
+			Doc: "Has this browser told by Web Push when an agent asks what the caller may answer, until their login there ends; again, it renews that.",
 		},
 		{
 			Method: "DELETE", Pattern: "/api/v1/push/{id}", Right: route.Known, Do: route.Out(p.end),
@@ -90,7 +91,7 @@ func (p *Phone) here(r *http.Request) string {
 func (p *Phone) standing(r *http.Request) (Standing, error) {
 	c, _ := route.CallerOf(r.Context())
 	s := Standing{Why: p.here(r), Browsers: []Browse{}}
-	for _, sub := range p.Book.List() {
+	for _, sub := range p.Book.Kept() {
 		if sub.Person.Name == c.Person.Name || c.Rights.Has(route.Admin) {
 			v := p.view(sub)
 			v.Ends = sub.Login == c.Session
@@ -111,6 +112,9 @@ func (p *Phone) standing(r *http.Request) (Standing, error) {
 func (p *Phone) view(s Subscription) Browse {
 	b := Browse{ID: s.ID, Name: s.Person.Name, Browser: s.Browser, Service: s.host(), Created: s.Created, Seen: s.Seen}
 	b.Told, b.Problem = p.Sender.standing(s.ID)
+	if until := p.Book.until(s); p.Now().Before(until) {
+		b.Until = until.UTC()
+	}
 	return b
 }
 
@@ -138,7 +142,7 @@ func (p *Phone) subscribe(r *http.Request, in NewBrowser) (Browse, error) {
 // own gives a browser of the caller's, or for an admin anybody's.
 func (p *Phone) own(r *http.Request, any bool) (Subscription, error) {
 	c, _ := route.CallerOf(r.Context())
-	s, ok := p.Book.Get(r.PathValue("id"))
+	s, ok := p.Book.find(r.PathValue("id"))
 	if !ok || s.Person.Name != c.Person.Name && !(any && c.Rights.Has(route.Admin)) {
 		return s, route.NotFound("no browser of yours has the id %s", r.PathValue("id"))
 	}
@@ -158,6 +162,9 @@ func (p *Phone) try(r *http.Request) (Browse, error) {
 	s, err := p.own(r, false)
 	if err != nil {
 		return Browse{}, err
+	}
+	if !p.Book.holds(s) {
+		return Browse{}, route.Conflict("the login that this browser was told by is over; log in there again")
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()

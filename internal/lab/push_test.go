@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/dashboard/push"
 	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/lab"
 )
@@ -163,6 +164,13 @@ func TestT47_ABrowserIsToldUntilItsOwnerLeaves(t *testing.T) {
 	}
 	listed := func() bool {
 		_, text := boss.call("GET", "/api/v1/push", nil)
+		var st push.Standing
+		must(t, json.Unmarshal([]byte(text), &st))
+		for _, b := range st.Browsers {
+			if left := time.Until(b.Until); left < time.Hour || left > 2*time.Hour {
+				t.Errorf("it is told for %v more, not as long as an idle login", left)
+			}
+		}
 		return strings.Contains(text, "push.acme.dev")
 	}
 	for name, ends := range map[string]func(ana *operator) (int, string){

@@ -75,6 +75,7 @@ func (n *Node) openPhone(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	n.phone.Book.Ends = n.API.Door.Book.Ends
 	n.API.Door.Bell = n.phone.Book
 	n.API.Parts = append(n.API.Parts, n.phone, outlet.Outlets{List: n.outlets, Try: n.Outreach.Try}, alerts.Page{State: n.Alerts.State}, session.Sessions{Log: n.Journal, Line: n.Gateway, Audience: n.API.Audience},
 		har.Archives{Log: n.Journal, Version: n.o.Version})

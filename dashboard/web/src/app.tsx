@@ -6,7 +6,7 @@ import { forget, useResource } from './lib/resource'
 import { go, match, usePlace } from './lib/router'
 import { setTheme, useTheme } from './lib/theme'
 import type { Approval, Standing, Status } from './lib/types'
-import { Who } from './lib/who'
+import { useWho, Who } from './lib/who'
 import { whenClicked } from './lib/worker'
 import { Boundary } from './ui/boundary'
 import { Icon } from './ui/icons'
@@ -164,10 +164,13 @@ function Shell({ onOut }: { onOut: () => void }) {
     startLive()
     return stopLive
   }, [])
+  useEffect(() => whenClicked((url) => go(url)), [])
+  const who = useWho()
+  const me = who?.person.name
+  const login = who?.session
   useEffect(() => {
-    if ('Notification' in window && Notification.permission === 'granted') void import('./lib/push').then((m) => m.renew())
-    return whenClicked((url) => go(url))
-  }, [])
+    if (me && 'Notification' in window && Notification.permission === 'granted') void import('./lib/push').then((m) => m.renew(me))
+  }, [me, login])
   const typed = usePaletteKeys(palette, setPalette)
   // A page that was gone to begins at its top, and so does the keyboard.
   useEffect(() => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asCurl, asPsql, readSample, shell } from '../src/lib/command'
 import { cell, csv, ndjson } from '../src/lib/export'
-import { bytes, countdown, duration } from '../src/lib/format'
+import { bytes, countdown, duration, until } from '../src/lib/format'
 import { marksOf, prettyEvents, prettyJSON, prettySQL, tokensOfEvents, tokensOfJSON, tokensOfSample, tokensOfSQL, type Token } from '../src/lib/highlight'
 import { hidden, pieces } from '../src/lib/reveal'
 import type { ActionRecord } from '../src/lib/types'
@@ -145,4 +145,16 @@ test('figures are said as people say them', () => {
   assert.deepEqual([900, 1_500_000, 12_000_000, 61_000_000_000].map(duration), ['1 µs', '1.5 ms', '12 ms', '1 min 1 s'])
   assert.deepEqual([0, 1023, 1536, 25_000_000].map(bytes), ['0 B', '1023 B', '1.5 KiB', '23.8 MiB'])
   assert.deepEqual([countdown(61_000, 0), countdown(0, 5), countdown(3_661_000, 0)], ['1:01', '0:00', '1:01:01'])
+})
+
+test('a moment to come has its day unless that is today', () => {
+  const now = new Date(2026, 10, 26, 9, 0).getTime()
+  for (const [at, want] of [
+    [new Date(2026, 10, 26, 11, 5), '11:05'],
+    [new Date(2026, 10, 27, 0, 0), '27 Nov, 00:00'],
+    [new Date(2026, 11, 26, 9, 0), '26 Dec, 09:00'],
+  ] as const) {
+    assert.equal(until(at.toISOString(), now), want)
+  }
+  assert.equal(until('never', now), 'never')
 })

@@ -21,6 +21,16 @@ export function clock(iso: string): string {
   return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
 }
 
+/** until is a moment that is still to come, as people write it: with its day unless that
+ * is today. */
+export function until(iso: string, now: number): string {
+  const d = new Date(iso)
+  if (Number.isNaN(d.getTime())) return iso
+  const time = `${two(d.getHours())}:${two(d.getMinutes())}`
+  if (d.toDateString() === new Date(now).toDateString()) return time
+  return `${d.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })}, ${time}`
+}
+
 export function absolute(iso: string): string {
   const d = new Date(iso)
   if (Number.isNaN(d.getTime())) return iso

@@ -11,6 +11,7 @@ export interface Browse {
   seen: string
   told?: string
   ends?: boolean
+  until?: string
   problem?: string
 }
 
@@ -81,13 +82,13 @@ export async function leave(): Promise<void> {
 }
 
 /** renew tells the gateway, once a day and for each login, whose browser this is still. */
-export async function renew(): Promise<void> {
+export async function renew(me: string): Promise<void> {
   try {
     const sub = await current()
     if (!sub) return
     const id = await idOf(sub.endpoint)
     const { key, browsers } = await get<PushStanding>('/push', { quiet: true })
-    const known = browsers.find((b) => b.id === id)
+    const known = browsers.find((b) => b.id === id && b.name === me)
     if (!key || (known?.ends && Date.now() - new Date(known.seen).getTime() < day)) return
     if (!known) await sub.unsubscribe() // the gateway has ended it, or it was somebody else's
     else await tell(sub)

@@ -642,6 +642,7 @@ export interface Schemas {
     seen: string
     service: string
     told?: string
+    until?: string
   }
   'push.NewBrowser': {
     browser?: string

@@ -8,7 +8,7 @@ import { go, setQuery, usePlace } from '../lib/router'
 import type { Approval, Need } from '../lib/types'
 import { useMay } from '../lib/who'
 import { Sample } from '../ui/code'
-import { Badge, Button, cx, Empty, Facts, Fault, Field, Foreign, Link, PageHead, sentence, Skeleton, Time, useNow } from '../ui/kit'
+import { Badge, Button, cx, Empty, Facts, Fault, Field, Foreign, Link, PageHead, sentence, Skeleton, Time, Until, useNow } from '../ui/kit'
 import { Proposal } from '../ui/sketch'
 import { attempt } from '../ui/toast'
 import { Whole } from '../ui/whole'
@@ -223,7 +223,7 @@ function Grants() {
           <li key={a.id} className="line">
             <span>
               <Badge tone="allow">{a.grant?.kind ?? 'exact'}</Badge> <strong><Foreign text={a.agent} /></strong> <span className="mono"><Foreign text={a.grant?.kind === 'similar' ? (a.alike ?? a.summary) : a.summary} /></span>{' '}
-              <span className="quiet">until <Time at={a.grant?.until} />{a.grant?.counted && `, ${plural(a.grant.left ?? 0, 'time')} left`}, by <Foreign text={a.by ?? ''} /></span>
+              <span className="quiet">{a.grant?.until && <Until at={a.grant.until} />}{a.grant?.counted && `, ${plural(a.grant.left ?? 0, 'time')} left`}, by <Foreign text={a.by ?? ''} /></span>
             </span>
             <Button onClick={() => void end(a)}>End it</Button>
           </li>

@@ -3,7 +3,7 @@ import { post } from '../lib/api'
 import { cannot, here, turnOff, turnOn, type Browse, type PushStanding } from '../lib/push'
 import { changed, useResource } from '../lib/resource'
 import { useWho } from '../lib/who'
-import { Badge, Button, Fault, Foreign, Panel, sentence, Skeleton, Time } from '../ui/kit'
+import { Badge, Button, Fault, Foreign, Panel, sentence, Skeleton, Time, Until } from '../ui/kit'
 import { attempt } from '../ui/toast'
 
 /** PushPanel turns notices of asks on and off, for this browser and others. */
@@ -29,6 +29,7 @@ export function PushPanel() {
     <Panel title="Notices of asks" tools={data?.key && !why && !on && <Button busy={busy} onClick={() => void start()}>Tell this browser</Button>}>
       <p className="quiet">
         A browser that is told shows a notice when an agent asks what you may answer, with the page closed, too. It says which agent asks, at which service and with which verb, such as DELETE, and nothing more.
+        {who?.session ? ' It is told while its login holds: two hours from when these pages were last used there, twelve hours in all, and again when you log in there the next time.' : ' It is told for thirty days from when these pages were last open there.'}
       </p>
       {why && <p className="quiet">{why}</p>}
       {error ? <Fault problem={error} retry={reload} /> : !data ? <Skeleton lines={2} /> : (
@@ -39,12 +40,13 @@ export function PushPanel() {
                 <strong><Foreign text={b.browser || b.service} /></strong> {b.id === own && <Badge tone="accent">this one</Badge>}{' '}
                 <span className="quiet">
                   {b.name !== who?.person.name && <><Foreign text={b.name} />, </>}since <Time at={b.created} />
-                  {b.told && <>, told <Time at={b.told} /></>}
+                  {b.told && <>, told last <Time at={b.told} /></>}
+                  {b.until ? <>, is told <Until at={b.until} /></> : ', not told now: its login is over'}
                 </span>
                 {b.problem && <span className="reason-line"><Foreign text={b.problem} /></span>}
               </span>
               <span className="row-tools">
-                {b.name === who?.person.name && <Button onClick={() => void test(b)}>Try it</Button>}
+                {b.name === who?.person.name && b.until && <Button onClick={() => void test(b)}>Try it</Button>}
                 <Button onClick={() => void stop(b)}>Turn off</Button>
               </span>
             </li>

@@ -10,7 +10,7 @@ import {
   type ReactNode,
 } from 'react'
 import * as D from '@radix-ui/react-dialog'
-import { absolute, ago } from '../lib/format'
+import { absolute, ago, until } from '../lib/format'
 import { ghostName, codePoint, pieces } from '../lib/reveal'
 import { go } from '../lib/router'
 import type { Problem } from '../lib/api'
@@ -119,6 +119,12 @@ export function Time({ at }: { at: string | undefined }) {
       {ago(new Date(at).getTime(), now)}
     </time>
   )
+}
+
+/** Until is a moment that is still to come. */
+export function Until({ at }: { at: string }) {
+  const now = useNow()
+  return <time dateTime={at} title={absolute(at)}>until {until(at, now)}</time>
 }
 
 export function Empty({ title, children, command }: { title: string; children?: ReactNode; command?: string }) {
