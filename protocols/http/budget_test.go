@@ -3,11 +3,16 @@ package http
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/ask"
@@ -243,4 +248,31 @@ func TestT10_HeldBodiesOfOneAgent(t *testing.T) {
 		c.Close()
 	}
 	poll(t, held(0))
+}
+
+// A narrow agent takes nothing until it is told that it is too late.
+type narrow struct {
+	*httptest.ResponseRecorder
+	late chan struct{}
+}
+
+func (n narrow) SetWriteDeadline(time.Time) error { close(n.late); return nil }
+
+func (n narrow) Write([]byte) (int, error) {
+	<-n.late
+	return 0, os.ErrDeadlineExceeded
+}
+
+// T10: an agent that leaves a stream of HTTP/2 no window keeps neither the origin nor
+// the record waiting.
+func TestT10_AStreamWithoutWindowEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := narrow{httptest.NewRecorder(), make(chan struct{})}
+		x := &transfer{exchange: &exchange{w: w, r: &http.Request{ProtoMajor: 2}}, rc: http.NewResponseController(w)}
+		begun := time.Now()
+		err := x.pass([]byte("some words"), true, true)
+		if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took != stallTimeout {
+			t.Errorf("%v, after %v", err, took)
+		}
+	})
 }

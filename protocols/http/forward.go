@@ -11,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols"
+	"sallyport.dev/sallyport/protocols/http/entry"
 	"sallyport.dev/sallyport/protocols/http/leak"
 	"sallyport.dev/sallyport/protocols/http/meter"
 	"sallyport.dev/sallyport/protocols/http/origin"
@@ -30,13 +31,14 @@ const (
 // A transfer is one allowed request on its way over one link.
 type transfer struct {
 	*exchange
-	l    *origin.Link
-	leak leak.Guard
-	used func() *scrub.Matcher // what leak looks for, as it stands when it is asked
-	rc   *http.ResponseController
-	res  action.Result
-	sent int64      // bytes written; the pump's until body is closed
-	body chan error // the result of the pump; nil without one
+	l     *origin.Link
+	leak  leak.Guard
+	used  func() *scrub.Matcher // what leak looks for, as it stands when it is asked
+	rc    *http.ResponseController
+	stall entry.Stall // of HTTP/2
+	res   action.Result
+	sent  int64      // bytes written; the pump's until body is closed
+	body  chan error // the result of the pump; nil without one
 
 	meter *meter.Meter // of what a model takes; nil: none answers
 	reply *reply.Taker // for the record; nil: it keeps no answers

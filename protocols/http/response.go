@@ -162,7 +162,10 @@ func (t *transfer) pass(b []byte, first, flush bool) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if !first {
+	if t.r.ProtoMajor != 1 {
+		t.stall.Begin(t.rc, stallTimeout)
+		defer t.stall.Over()
+	} else if !first {
 		t.site.renewWrite(t.rc, t.r)
 	}
 	if _, err := t.w.Write(b); err != nil || !flush {
@@ -172,7 +175,7 @@ func (t *transfer) pass(b []byte, first, flush bool) error {
 }
 
 // renewWrite moves the deadline by which the agent must take more bytes, when half
-// of it is gone. HTTP/2 streams share a connection, whose stalls net/http ends.
+// of it is gone. HTTP/2 streams share a connection, and have a Stall each.
 func (s *site) renewWrite(rc *http.ResponseController, r *http.Request) {
 	if r.ProtoMajor != 1 {
 		return
