@@ -192,12 +192,15 @@ func (r *Outreach) token(i int) func() (string, error) {
 // one of its tokens.
 func (r *Outreach) SecretSet() {
 	r.mu.Lock()
+	names := r.tokens
+	r.mu.Unlock()
 	var now [2]string
-	for i, name := range r.tokens {
+	for i, name := range names { // nobody waits meanwhile: they may be kept elsewhere
 		if s, err := r.o.Secret(name); name != "" && err == nil {
 			now[i] = string(s.Reveal())
 		}
 	}
+	r.mu.Lock()
 	same := now == r.used
 	r.mu.Unlock()
 	if !same {
