@@ -22,7 +22,7 @@ var may = map[string][]string{
 	"netstack/capture":          {"action", "netstack", "netstack/tun"},
 	"netstack/wireguard":        {"action", "netstack", "netstack/tun", "netstack/capture"},
 	"netstack/tailnet":          {"action", "netstack", "netstack/tun", "netstack/capture"},
-	"netstack/trial":            {"action", "netstack", "netstack/tun"},                                                       // what all transports must stand, for their tests
+	"netstack/trial":            {"action", "netstack", "netstack/tun", "internal/pulse"},                                     // what all transports must stand, for their tests
 	"netstack/socket":           {},                                                                                           // the machine's own TCP sockets, which the gateway dials
 	"protocols":                 {"action", "vault", "vault/placeholder"},                                                     // what agents hold in place of keys is looked for where they speak
 	"protocols/http":            {"action", "action/command", "vault/...", "protocols", "protocols/tcp", "protocols/llm/..."}, // an upgraded connection is an opaque one; answers of models are read on the way
@@ -55,6 +55,7 @@ var may = map[string][]string{
 	// Beside the house: tests and what serves them
 	"internal/archtest":   {},
 	"internal/notrun":     {},
+	"internal/pulse":      {}, // how long the machine stood still, for tests of time
 	"internal/testreport": {},
 	"internal/pgserver":   {}, // for the demo, too, as is pki
 	"internal/pki":        {},
@@ -72,7 +73,7 @@ var may = map[string][]string{
 }
 
 // testSupport may dial, and may use the libraries of those it stands in for.
-var testSupport = []string{"internal/lab", "internal/bench", "internal/e2e", "internal/conformance", "internal/notrun", "netstack/trial"}
+var testSupport = []string{"internal/lab", "internal/bench", "internal/e2e", "internal/conformance", "internal/notrun", "internal/pulse", "netstack/trial"}
 
 // A library may be imported only in some folders, by code that is no test.
 type library struct {

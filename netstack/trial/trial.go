@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/pulse"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/tun"
 )
@@ -210,8 +211,8 @@ func Line(t testing.TB, r io.Reader) string {
 // Eventually polls until ok or the time is up.
 func Eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); !ok(); time.Sleep(3 * time.Millisecond) {
-		if time.Now().After(end) {
+	for begin, still := time.Now(), time.Duration(0); !ok(); still += pulse.Sleep(3 * time.Millisecond) {
+		if time.Since(begin)-still > within {
 			t.Fatalf("not within %v: %s", within, what)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/internal/pulse"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/trial"
 	"sallyport.dev/sallyport/netstack/tun"
@@ -141,7 +142,7 @@ func isFlags(want byte) func(byte, []byte) bool {
 func (r *raw) open(t testing.TB, dst string, port uint16, window uint16) uint32 {
 	t.Helper()
 	r.out <- r.packet4(dst, 6, segment(port, 80, 1000, 0, syn, window, ""))
-	answer := r.expect(t, 8*time.Second, isFlags(syn|ack))
+	answer := r.expect(t, trial.Patience, isFlags(syn|ack))
 	if answer == nil {
 		t.Fatal("no SYN-ACK")
 	}
@@ -169,7 +170,7 @@ func TestT11_FragmentsNeverReachTheStack(t *testing.T) {
 	for _, b := range [][]byte{first, last, options} {
 		r.out <- b
 	}
-	trial.Eventually(t, 8*time.Second, "three packets are dropped", func() bool {
+	trial.Eventually(t, trial.Patience, "three packets are dropped", func() bool {
 		return l.node.net.Device.Dropped() == before+3
 	})
 	if r.expect(t, 50*time.Millisecond, func(byte, []byte) bool { return true }) != nil {
@@ -204,7 +205,7 @@ func TestT11_OverlappingSegments(t *testing.T) {
 		if !strings.HasPrefix(got, "GET /public") || strings.Contains(got, "secret") {
 			t.Errorf("the handler read %q", got)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(trial.Patience):
 		t.Fatal("the handler read nothing")
 	}
 }
@@ -238,7 +239,7 @@ func TestT11_ZeroWindow(t *testing.T) {
 		if err == nil {
 			t.Error("64 MiB went into a window of nothing")
 		}
-	case <-time.After(time.Second):
+	case <-time.After(trial.Patience):
 		t.Error("the flow outlived its agent")
 	}
 }
@@ -251,12 +252,14 @@ func TestT10_SYNFlood(t *testing.T) {
 	for i := range 500 {
 		r.out <- r.packet4("1.2.3.4", 6, segment(uint16(1000+i), 80, 1, 0, syn, 1000, ""))
 	}
+	clock := pulse.Start()
+	defer clock.Stop()
 	begin := time.Now()
 	trial.Line(t, dial(t, other, "tcp", "1.2.3.4:80"))
-	if took := time.Since(begin); took > time.Second {
+	if took := clock.Since(begin); took > time.Second {
 		t.Errorf("another agent waited %v", took)
 	}
-	if r.expect(t, 5*time.Second, isFlags(rst|ack)) == nil {
+	if r.expect(t, trial.Patience, isFlags(rst|ack)) == nil {
 		t.Error("the flood was not refused")
 	}
 	if n := len(l.node.net.Stack.RegisteredEndpoints()); n > 8+2 {
@@ -321,7 +324,9 @@ func TestT10_HandshakeFlood(t *testing.T) {
 	}
 	defer flood.Wait()
 	defer close(stop)
-	trial.Eventually(t, 10*time.Second, "thousands of handshakes are begun", func() bool { return sent.Load() > 5000 })
+	trial.Eventually(t, trial.Patience, "thousands of handshakes are begun", func() bool { return sent.Load() > 5000 })
+	clock := pulse.Start()
+	defer clock.Stop()
 	begin := time.Now()
 	for range 20 {
 		if _, err := conn.Write([]byte("hello\n")); err != nil {
@@ -329,7 +334,7 @@ func TestT10_HandshakeFlood(t *testing.T) {
 		}
 		trial.Line(t, conn)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := clock.Since(begin); took > 5*time.Second {
 		t.Errorf("20 lines of another agent took %v", took)
 	}
 	trial.Line(t, dial(t, l.agent("late"), "tcp", "1.2.3.4:80"))
@@ -348,6 +353,8 @@ func TestT10_SYNsOnALiveConnectionStallNobody(t *testing.T) {
 	for range 3000 {
 		r.out <- packet
 	}
+	clock := pulse.Start()
+	defer clock.Stop()
 	begin := time.Now()
 	for range 20 {
 		if _, err := conn.Write([]byte("hello\n")); err != nil {
@@ -355,7 +362,7 @@ func TestT10_SYNsOnALiveConnectionStallNobody(t *testing.T) {
 		}
 		trial.Line(t, conn)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := clock.Since(begin); took > 2*time.Second {
 		t.Errorf("another agent's 20 lines took %v", took)
 	}
 }
@@ -366,7 +373,7 @@ func TestICMPEchoIsForTheGatewayOnly(t *testing.T) {
 	ping := []byte{8, 0, 0xf7, 0xff, 0, 0, 0, 0}
 	isReply := func(proto byte, b []byte) bool { return proto == 1 && b[0] == 0 }
 	r.out <- r.packet4("10.77.0.1", 1, ping)
-	if r.expect(t, 8*time.Second, isReply) == nil {
+	if r.expect(t, trial.Patience, isReply) == nil {
 		t.Error("the gateway does not answer")
 	}
 	r.out <- r.packet4("8.8.8.8", 1, ping)
@@ -385,14 +392,14 @@ func TestT08_ForgedICMPErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(trial.Patience))
 	trial.Line(t, conn)
 	quoted := (&raw{addr: netip.MustParseAddr("1.2.3.4")}).packet4(victim.Addr().String(), 6, segment(80, 40000, 0, 0, ack, 0, ""))
 	before := l.node.net.Device.Dropped()
 	for _, code := range []byte{0, 1, 2, 3, 4, 13} {
 		r.out <- r.packet4("1.2.3.4", 1, append([]byte{3, code, 0, 0, 0, 0, 0, 68}, quoted...))
 	}
-	trial.Eventually(t, 8*time.Second, "the errors are dropped", func() bool { return l.node.net.Device.Dropped() == before+6 })
+	trial.Eventually(t, trial.Patience, "the errors are dropped", func() bool { return l.node.net.Device.Dropped() == before+6 })
 	fmt.Fprint(conn, "alive\n")
 	if got := trial.Line(t, conn); got != "alive" {
 		t.Errorf("echo %q", got)
@@ -424,7 +431,7 @@ func TestPortIsUsedAgainAfterAReset(t *testing.T) {
 	for i := range 50 {
 		// While the stack still holds the old handshake it passes over the new SYN,
 		// and takes the one that is repeated after a second.
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), trial.Patience)
 		conn, err := c.DialFrom(ctx, 40000, netip.MustParseAddrPort("1.2.3.4:80"))
 		cancel()
 		if err != nil {

@@ -27,7 +27,7 @@ func TestDNSLeavesNoGoroutineBehind(t *testing.T) {
 		asked.Go(func() { agentOf(c).Ask(t, fmt.Sprintf("8.8.%d.%d:53", i/250, i%250+1), "q") })
 	}
 	asked.Wait()
-	trial.Eventually(t, 10*time.Second, "as few goroutines as before", func() bool {
+	trial.Eventually(t, trial.Patience, "as few goroutines as before", func() bool {
 		return runtime.NumGoroutine() <= before
 	})
 }
