@@ -3,6 +3,13 @@ import type { Row } from './types'
 /** What a list holds at most; the oldest go first. */
 export const maxRows = 100_000
 
+/** before puts rows that came in, oldest first, before those that are there. One that
+ * was read already, and then came, stays once. */
+export function before(list: Row[], old: Row[]): Row[] {
+  const have = new Set(old.map((r) => r.seq))
+  return [...list.filter((r) => !have.has(r.seq)).reverse(), ...old]
+}
+
 /**
  * Rows are records in the order of their seq, newest first. What is new comes in
  * at the front and older pages at the back without moving what is there. While

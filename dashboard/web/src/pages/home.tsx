@@ -3,6 +3,7 @@ import { get, problem, type Problem } from '../lib/api'
 import { count, plural } from '../lib/format'
 import { useLive } from '../lib/live'
 import { useResource } from '../lib/resource'
+import { before } from '../lib/rows'
 import { money, tokensOf, type Report } from '../lib/usage'
 import type { Agent, Approval, Row, Secret, Status } from '../lib/types'
 import { Badge, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton, StateBadge, Time, sentence } from '../ui/kit'
@@ -128,7 +129,7 @@ function useRecent(query: string, limit: number) {
   }, [query, limit])
   useEffect(load, [load])
   useLive(limit > 1 ? query : null, {
-    onRows: (list) => setRows((old) => [...list.reverse(), ...(old ?? [])].slice(0, limit)),
+    onRows: (list) => setRows((old) => before(list, old ?? []).slice(0, limit)),
     onLost: load,
     onBack: load,
   })

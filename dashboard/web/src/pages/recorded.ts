@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useState } from 'react'
 import { get, problem, type Problem } from '../lib/api'
 import { useLive } from '../lib/live'
+import { before } from '../lib/rows'
 import type { Row } from '../lib/types'
 
 /** useActions reads the newest actions of a query, and those that come. */
@@ -13,7 +14,7 @@ export function useActions(query: string, limit: number) {
   }, [query, limit])
   useEffect(load, [load])
   useLive(query, {
-    onRows: (list) => setRows((old) => [...list.reverse(), ...(old ?? [])].slice(0, limit)),
+    onRows: (list) => setRows((old) => before(list, old ?? []).slice(0, limit)),
     onLost: load,
     onBack: load,
   })

@@ -8,39 +8,51 @@ import { useMay } from '../lib/who'
 import { Diff } from './diff'
 import { Badge, Button, Fault, Field, Foreign, Link, Panel, sentence, Skeleton, Time, VerdictBadge } from './kit'
 
-/** usePreview has a draft checked when nobody has changed it, or what it is a change
- * of, for a moment. */
-export function usePreview(draft: Draft | null, base = ''): { preview: Preview | null; fault: Problem | null } {
-  const [preview, setPreview] = useState<Preview | null>(null)
-  const [fault, setFault] = useState<Problem | null>(null)
+interface Checked {
+  of: string // what was asked last, and what it is a change of
+  shown: { draft: Draft; preview: Preview } | null // what was answered last
+  fault: Problem | null
+}
+
+/** useCheck has a draft checked when nobody has changed it, or what it is a change of,
+ * for a moment. What was checked last stays until the next is there; now is whether it
+ * is of what stands there now. */
+function useCheck(draft: Draft | null, base: string): { last: Checked | null; now: boolean } {
+  const [last, setLast] = useState<Checked | null>(null)
   const text = draft ? JSON.stringify(draft) : ''
+  const of = `${base} ${text}`
   useEffect(() => {
-    setPreview(null)
-    setFault(null)
     if (!text) return
     const c = new AbortController()
     const timer = setTimeout(() => {
-      post<Preview>('/policy/check', JSON.parse(text), { signal: c.signal }).then(setPreview, (err) => {
-        if (!c.signal.aborted) setFault(problem(err))
-      })
+      const draft = JSON.parse(text) as Draft
+      post<Preview>('/policy/check', draft, { signal: c.signal }).then(
+        (preview) => !c.signal.aborted && setLast({ of, shown: { draft, preview }, fault: null }),
+        (err) => !c.signal.aborted && setLast((old) => ({ of, shown: old?.shown ?? null, fault: problem(err) })),
+      )
     }, 400)
     return () => {
       clearTimeout(timer)
       c.abort()
     }
-  }, [text, base])
-  return { preview, fault }
+  }, [of])
+  return { last, now: text !== '' && last?.of === of }
+}
+
+/** usePreview is what a check says of a draft, once it has been checked. */
+export function usePreview(draft: Draft | null, base = ''): { preview: Preview | null; fault: Problem | null } {
+  const { last, now } = useCheck(draft, base)
+  return { preview: now && !last!.fault ? last!.shown!.preview : null, fault: now ? last!.fault : null }
 }
 
 /** useChecked is usePreview for who writes on: what was checked last stays, with the
- * draft that it is of, until the next is there. */
+ * draft that it is of, until the next is there. Both come at once, so that nobody takes
+ * the one for the other. */
 export function useChecked(draft: Draft | null, base: string) {
-  const { preview, fault } = usePreview(draft, base)
-  const [shown, setShown] = useState<{ draft: Draft; preview: Preview } | null>(null)
-  useEffect(() => {
-    if (preview && draft) setShown({ draft, preview })
-  }, [preview])
-  return { preview, fault, shown, stale: preview === null }
+  const { last, now } = useCheck(draft, base)
+  const fault = now ? last!.fault : null
+  const preview = now && !fault ? last!.shown!.preview : null
+  return { preview, fault, shown: last?.shown ?? null, stale: preview === null }
 }
 
 interface OutcomeProps {
