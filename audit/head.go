@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
+	"strconv"
 	"time"
 
 	"sallyport.dev/sallyport/audit/head"
@@ -28,6 +29,9 @@ const (
 	// markPrefix and a slot: what was the latest head, signed as that. Marks prove
 	// the records that no later head reaches, because others are missing between.
 	markPrefix = "mark "
+	// foundPrefix and the number of a record: up to it they were taken as they were
+	// found at a start, for no signature told how they should be.
+	foundPrefix = "found "
 )
 
 // head signs t.
@@ -76,8 +80,16 @@ func (l *Log) checkHead(ctx context.Context) error {
 		return err
 	}
 	h, ok := heads[latestHead]
-	if !ok {
-		return nil
+	if key := l.publicKey(); key != nil && l.tail.Seq > 0 && (!ok || h.Verify(latestHead, key) != "") {
+		l.found = l.tail.Seq
+		l.opts.Log.Error("no signature tells how the audit records should be: they are taken as they are", "vouched_from", l.found+1)
+		name := foundPrefix + strconv.FormatUint(l.found, 10)
+		if err := l.store.SaveHead(ctx, name, l.head(l.tail, l.opts.Now(), name)); err != nil {
+			return err
+		}
+	}
+	if !ok || l.found > 0 {
+		return nil // what is not signed denies nothing
 	}
 	l.signed = h
 	found := l.tail.Seq >= h.Seq

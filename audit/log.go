@@ -60,7 +60,8 @@ type Log struct {
 	mute    atomic.Pointer[error] // why the store takes no intents; nil: it does
 	pending atomic.Int64          // bytes of encoded records in the queue, see share
 	counts  counts
-	tail    Tail // the writer's own, as are the next three
+	found   uint64 // see Stats; it stays as it was at the start
+	tail    Tail   // the writer's own, as are the next three
 	signed  Head
 	batch   []Record // room for the records of a batch
 	bodies  []byte   // and for their encoding
@@ -284,6 +285,7 @@ type Stats struct {
 	Refused  uint64 // actions that strict mode refused
 	Failures uint64 // commits that failed
 	Lost     uint64 // records that gap records stand for, or will
+	Found    uint64 // the last record for which no valid signature stood at the start; 0: there was one, or no record
 }
 
 // Stats gives the counts as they stand.
@@ -295,6 +297,6 @@ func (l *Log) Stats() Stats {
 	return Stats{
 		Begun: c.begun.Load(), Written: c.written.Load(), Batches: c.batches.Load(),
 		Queued: len(l.queue), Open: open, Blocked: c.blocked.Load(), Stray: c.stray.Load(),
-		Refused: c.refused.Load(), Failures: c.failures.Load(), Lost: c.lost.Load() + c.missing.Load(),
+		Refused: c.refused.Load(), Failures: c.failures.Load(), Lost: c.lost.Load() + c.missing.Load(), Found: l.found,
 	}
 }

@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"time"
+
+	"sallyport.dev/sallyport/audit/record"
 )
 
 // A Store keeps everything that a Log needs kept; internal/store is one.
@@ -28,24 +30,11 @@ type Sink interface {
 	Journal() string
 }
 
-// A Tail is where the chain ends.
-type Tail struct {
-	Seq      uint64
-	Hash     Hash
-	Recorded time.Time
-}
-
 // Intents keeps what has begun and is not known to have ended.
 type Intents interface {
 	// ChangeIntents keeps add and forgets the ids in drop, durably, in one step.
 	ChangeIntents(ctx context.Context, add []Intent, drop []string) error
 	LoadIntents(ctx context.Context) ([]Intent, error)
-}
-
-// An Intent is a record without its end.
-type Intent struct {
-	ID   string
-	Body []byte // JSON of the Record
 }
 
 // Heads keeps signed heads by name.
@@ -70,21 +59,16 @@ type Reader interface {
 	DropMonth(ctx context.Context, name string) error
 }
 
-// A Row is a record as it is kept: a body, and the columns that find it.
-type Row struct {
-	Month    string
-	Seq      uint64
-	ID       string
-	Agent    string
-	Recorded time.Time
-	Body     []byte
-}
-
-// A Month is what one file of records holds.
-type Month struct {
-	Name string `json:"name"` // "2026-11"
-	Last Tail   `json:"-"`
-}
+type (
+	// Intent is a record without its end.
+	Intent = record.Intent
+	// Tail is where the chain ends.
+	Tail = record.Tail
+	// Row is a record as it is kept.
+	Row = record.Row
+	// Month is what one file of records holds.
+	Month = record.Month
+)
 
 // MonthOf names the month that a time belongs to.
 func MonthOf(t time.Time) string { return t.UTC().Format("2006-01") }

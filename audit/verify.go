@@ -122,6 +122,9 @@ func (v *verifier) begin() {
 			v.gaps[n] = h
 			v.report.Accepted = append(v.report.Accepted, accepted(n, h))
 		}
+		if strings.HasPrefix(name, foundPrefix) {
+			v.report.Found = append(v.report.Found, report.Found{To: h.Seq, At: h.Time})
+		}
 		if month, ok := strings.CutPrefix(name, droppedPrefix); ok {
 			v.report.Dropped = append(v.report.Dropped, month)
 			if h.Seq >= v.next {

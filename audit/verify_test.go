@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -250,5 +251,54 @@ func TestIdleLogSignsItsFirstRecord(t *testing.T) {
 	openLog(t, m, Options{Signer: newKey(1), Now: clock.now})
 	if signed() != 5 {
 		t.Errorf("%d are signed at the start", signed())
+	}
+}
+
+// T56: records over which no signature of this gateway stands at a start are taken as
+// they are, and that is told, then and by every later check.
+func TestT56_RecordsWithoutASignatureAreNotSignedInSilence(t *testing.T) {
+	kept := func(t *testing.T) *memory {
+		m := newMemory()
+		l := openLog(t, m, Options{Signer: newKey(1)})
+		for range 3 {
+			do(t, l, act("/"), allow, ok)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for name, tt := range map[string]struct {
+		harm  func(m *memory)
+		found uint64
+	}{
+		"as it was":             {func(*memory) {}, 0},
+		"the heads removed":     {func(m *memory) { clear(m.heads) }, 3},
+		"signed by another key": {func(m *memory) { m.heads[latestHead] = m.heads[latestHead].Sealed(newKey(2), month(4), latestHead) }, 3},
+		"a store that is new":   {func(m *memory) { *m = *newMemory() }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := kept(t)
+			tt.harm(m)
+			var said strings.Builder
+			l := openLog(t, m, Options{Signer: newKey(1), Log: slog.New(slog.NewTextHandler(&said, nil))})
+			if l.Stats().Found != tt.found || strings.Contains(said.String(), "vouched_from=4") != (tt.found > 0) {
+				t.Errorf("found %d, and said %q", l.Stats().Found, said.String())
+			}
+			do(t, l, act("/"), allow, ok)
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			l = openLog(t, m, Options{Signer: newKey(1)})
+			report, err := l.Verify(t.Context())
+			if err != nil || !report.OK() || l.Stats().Found != 0 || len(report.Found) != min(1, int(tt.found)) || tt.found > 0 && report.Found[0].To != tt.found {
+				t.Errorf("later: %+v, %v", report, err)
+			}
+		})
+	}
+	m := kept(t)
+	clear(m.heads)
+	if l := openLog(t, m, Options{}); l.Stats().Found != 0 {
+		t.Error("where nothing is signed, nothing can be missing")
 	}
 }

@@ -15,6 +15,7 @@ type Report struct {
 	Months   []string  `json:"months"`
 	Dropped  []string  `json:"dropped,omitempty"`  // months that retention removed
 	Accepted []Gap     `json:"accepted,omitempty"` // records that are not there, which an operator has signed for
+	Found    []Found   `json:"found,omitempty"`    // records that no signature vouched for at a start
 	Signed   uint64    `json:"signed"`             // the signed head is at this record
 	SignedAt time.Time `json:"signed_at,omitzero"`
 	Problems []Problem `json:"problems,omitempty"`
@@ -28,6 +29,13 @@ func (r *Report) OK() bool { return len(r.Problems) == 0 }
 type Problem struct {
 	Seq  uint64 `json:"seq,omitempty"`
 	What string `json:"what"`
+}
+
+// Found is records that were there when a gateway began over them, and that it took as
+// they were: no signature of its own told how they should be.
+type Found struct {
+	To uint64    `json:"to"` // the last of them
+	At time.Time `json:"at"` // it began
 }
 
 // A Gap is records that are not there, by their numbers.

@@ -87,6 +87,9 @@ func (n *Node) status() dashboard.Status {
 // Warnings lists what keeps an allowed action from working, or will.
 func (n *Node) Warnings() []string {
 	list := n.upkeep.Warnings(n.wanted(), func(name string) bool { return consent.Wants(n.Rules.Current(), name) })
+	if last := n.Journal.Stats().Found; last > 0 {
+		list = append(list, fmt.Sprintf("the audit log had no signature of this gateway at its start: it vouches for records from number %d on; those up to %d were taken as they were (sallyport audit verify)", last+1, last))
+	}
 	return append(list, n.Outreach.Warnings()...)
 }
 

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/audit"
 	"sallyport.dev/sallyport/internal/lab"
 	"sallyport.dev/sallyport/internal/node"
+	"sallyport.dev/sallyport/internal/store"
 	"sallyport.dev/sallyport/policy/manifest"
 )
 
@@ -229,5 +231,58 @@ func TestARestartForgetsNoCount(t *testing.T) {
 	second := start(t, o)
 	if _, full, err := second.Limits.Reserve(t.Context(), counts); err != nil || len(full) != 1 {
 		t.Errorf("%v, %v", full, err)
+	}
+}
+
+// A gateway that finds records without a signature of its own says so while it runs, in
+// what status, doctor and alerts are made of; the next one finds its own.
+func TestUnsignedRecordsAreToldOf(t *testing.T) {
+	o, logs := options(t, rules(1))
+	unsigned := func(n *node.Node) []string {
+		var list []string
+		for _, w := range n.API.Status().Warnings {
+			if strings.Contains(w, "audit log") {
+				list = append(list, w)
+			}
+		}
+		return list
+	}
+	first, err := node.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		a := &action.Action{ID: action.NewID(time.Now()), Kind: "connect", Peer: &action.Peer{ID: "x", Name: "laptop"}}
+		if err := first.Journal.Begin(t.Context(), a, action.Decision{Verdict: action.Deny}); err != nil {
+			t.Fatal(err)
+		}
+		first.Journal.End(a, action.Decision{Verdict: action.Deny}, action.Result{})
+	}
+	if list := unsigned(first); len(list) > 0 {
+		t.Errorf("of a new store: %q", list)
+	}
+	first.Close()
+
+	st, err := store.Open(t.Context(), o.State, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.SaveHead(t.Context(), "latest", audit.Head{Seq: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := node.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := unsigned(second); len(list) != 1 || !strings.Contains(list[0], "from number 3 on") || !strings.Contains(logs.String(), "vouched_from=3") {
+		t.Errorf("of records that nobody signed: %q", list)
+	}
+	second.Close()
+	third := start(t, o)
+	if list := unsigned(third); len(list) > 0 {
+		t.Errorf("of what it signed itself: %q", list)
 	}
 }

@@ -196,6 +196,9 @@ func writeReport(w io.Writer, report dashboard.Verified) error {
 	if !report.SignedAt.IsZero() {
 		cli.Printf(t, "Signed:\tup to number %d, %s\n", report.Signed, cli.Ago(report.SignedAt))
 	}
+	for _, f := range report.Found {
+		cli.Printf(t, "Found:\tnumbers up to %d had no signature of this gateway at a start, %s; they were taken as they were\n", f.To, cli.Ago(f.At))
+	}
 	for _, g := range report.Accepted {
 		cli.Printf(t, "Missing:\tnumbers %d to %d, accepted %s%s\n", g.From, g.To, cli.Ago(g.At), doubted(g))
 	}
@@ -211,6 +214,8 @@ func writeReport(w io.Writer, report dashboard.Verified) error {
 		fmt.Fprintln(t, "Verdict:\tnothing that a signature covered was changed or put in; what is missing was accepted, see sallyport operator log")
 	case report.OK() && len(report.Accepted) > 0:
 		fmt.Fprintln(t, "Verdict:\tnothing was changed or put in; what is missing was accepted, see sallyport operator log")
+	case report.OK() && len(report.Found) > 0:
+		fmt.Fprintln(t, "Verdict:\twhole since the last start without a signature; nothing tells what was changed before")
 	case report.OK():
 		fmt.Fprintln(t, "Verdict:\twhole; nothing was changed, removed or put in")
 	}

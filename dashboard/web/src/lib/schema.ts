@@ -465,6 +465,7 @@ export interface Schemas {
     accepted?: Schemas['report.Gap'][]
     dropped?: string[]
     first: number
+    found?: Schemas['report.Found'][]
     last: number
     months: string[]
     operators: Schemas['deeds.Report']
@@ -715,6 +716,10 @@ export interface Schemas {
     usage?: Schemas['action.Usage']
     verdict?: string
     would?: string[]
+  }
+  'report.Found': {
+    at: string
+    to: number
   }
   'report.Gap': {
     at?: string

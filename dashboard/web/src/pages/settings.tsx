@@ -120,6 +120,7 @@ function Report({ report }: { report: VerifyReport }) {
           ['Signed', <span key="s">up to {count(report.signed)}{report.signed_at && <>, <Time at={report.signed_at} /></>}</span>],
           ['Months', (report.months ?? []).join(', ')],
           ['Dropped by retention', report.dropped?.join(', ')],
+          ['Found unsigned at a start', report.found?.map((f) => `up to ${count(f.to)}`).join(', ')],
           ['Missing, accepted', report.accepted?.map((g) => `${count(g.from)} to ${count(g.to)}`).join(', ')],
         ]}
       />
