@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sallyport.dev/sallyport/action"
 
@@ -175,7 +174,7 @@ func TestARevokedStatementIsCancelled(t *testing.T) {
 	cl := l.ready(t)
 	cl.send(query("SELECT pg_sleep(20)"))
 	await(t, "the query runs", func() bool { return len(l.find("query")) == 1 })
-	time.Sleep(50 * time.Millisecond) // until the server has it; a cancel of an idle server is lost
+	await(t, "the server has it", func() bool { return needDatabase(t).backend(t, cl) != "idle" }) // a cancel of an idle server is lost
 	l.find("query")[0].revoke()
 	if got := cl.until('Z'); got != "E:57014 Z:I" {
 		t.Error(got)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/pulse"
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
@@ -173,19 +174,22 @@ func TestAPreparedStatementIsJudgedAgain(t *testing.T) {
 func TestCancelReachesTheServer(t *testing.T) {
 	l := newLine(t)
 	c := l.connect(t, "")
-	ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer stop()
-	start := time.Now()
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.Exec(context.Background(), "SELECT pg_sleep(20)")
+		_, err := c.Exec(context.Background(), "SELECT pg_sleep(20) AS to_be_cancelled")
 		done <- err
 	}()
-	<-ctx.Done()
+	await(t, "the query runs", func() bool {
+		out, err := needDatabase(t).psql("app", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%to_be_cancelled%' AND pid <> pg_backend_pid()")
+		return err == nil && out == "1"
+	})
+	clock := pulse.Start()
+	defer clock.Stop()
+	start := time.Now()
 	if err := c.PgConn().CancelRequest(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; code(err) != "57014" || time.Since(start) > 5*time.Second {
+	if err := <-done; code(err) != "57014" || clock.Since(start) > 5*time.Second {
 		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 	if _, err := c.Exec(t.Context(), "SELECT 1"); err != nil {
@@ -205,7 +209,7 @@ func TestNotificationsArriveAtAnyTime(t *testing.T) {
 	if _, err := b.Exec(t.Context(), "NOTIFY news, 'hello'"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
 	n, err := a.WaitForNotification(ctx)
 	if err != nil || n.Payload != "hello" {

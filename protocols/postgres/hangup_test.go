@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,10 +94,10 @@ func TestAWaitEndsWithItsSession(t *testing.T) {
 // TestAWaitIsNotIdle: an agent that waits for an approval has nothing to say.
 func TestAWaitIsNotIdle(t *testing.T) {
 	l := newLine(t, func(l *line) {
-		l.service.Session.IdleTimeout = 200 * time.Millisecond
+		l.service.Session.IdleTimeout = time.Second
 		l.decide = asksBoom
 		l.settle = func(ctx context.Context, _ *action.Action, _ action.Decision) action.Decision {
-			late := time.NewTimer(600 * time.Millisecond) // three times what is idle
+			late := time.NewTimer(2 * time.Second) // twice what is idle
 			defer late.Stop()
 			select {
 			case <-late.C:
@@ -139,6 +141,18 @@ func TestAWaitAtConnectSeesTheAgent(t *testing.T) {
 // TestACancelMeansWhatIsBeingRead: a text may wait for its turn at the grammar, and
 // a server forgets a cancel that comes before the statement.
 func TestACancelMeansWhatIsBeingRead(t *testing.T) {
+	for range 5 {
+		if got := cancelWhatIsRead(t); got == "E:57014 Z:I" {
+			return
+		} else if got != "D: C:SELECT 1 Z:I" { // on its way from there it may still be overtaken, on a busy machine
+			t.Fatal(got)
+		}
+	}
+	t.Error("a text is never cancelled while it is read")
+}
+
+func cancelWhatIsRead(t *testing.T) string {
+	t.Helper()
 	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Hour })
 	cl := l.ready(t)
 	s, ok := l.proto.ring.Find(keys.Key{Seat: keys.Seat{Agent: l.agent, Service: "app_db"}, PID: cl.key.ProcessID, Secret: cl.key.SecretKey})
@@ -146,10 +160,8 @@ func TestACancelMeansWhatIsBeingRead(t *testing.T) {
 		t.Fatal("no such session")
 	}
 	s.reading.Lock()
-	before := s.heard.Load()
-	cl.send(query("SELECT pg_sleep(20)"))
-	await(t, "the query is heard", func() bool { return s.heard.Load() > before })
-	time.Sleep(200 * time.Millisecond) // from there to the lock it cannot be watched
+	cl.send(query("SELECT pg_sleep(5)"))
+	await(t, "the query waits to be read", func() bool { return waits("(*session).read(") })
 	canceled := make(chan struct{})
 	go func() {
 		defer close(canceled)
@@ -161,8 +173,16 @@ func TestACancelMeansWhatIsBeingRead(t *testing.T) {
 	case <-time.After(300 * time.Millisecond):
 	}
 	s.reading.Unlock()
-	if got := cl.until('Z'); got != "E:57014 Z:I" {
-		t.Error(got)
-	}
+	got := cl.until('Z')
 	<-canceled
+	return got
+}
+
+// waits reports whether somebody in a function waits for a lock.
+func waits(in string) bool {
+	all := make([]byte, 4<<20)
+	all = all[:runtime.Stack(all, true)]
+	return slices.ContainsFunc(strings.Split(string(all), "\n\n"), func(g string) bool {
+		return strings.Contains(g, in) && strings.Contains(g, "sync.(*Mutex).Lock")
+	})
 }

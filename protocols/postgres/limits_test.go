@@ -82,7 +82,7 @@ func TestReadOnlyBindsBeforeRules(t *testing.T) {
 }
 
 func TestStatementTimeoutHoldsWhateverTheAgentSets(t *testing.T) {
-	l := newLine(t, func(l *line) { l.service.Session.StatementTimeout = 300 * time.Millisecond })
+	l := newLine(t, func(l *line) { l.service.Session.StatementTimeout = time.Second })
 	cl := l.ready(t)
 	cl.send(query("SELECT pg_sleep(20)"))
 	if got := cl.until('Z'); got != "E:57014 Z:I" {
@@ -105,9 +105,9 @@ func TestStatementTimeoutHoldsWhateverTheAgentSets(t *testing.T) {
 }
 
 func TestIdleTimeoutEndsASession(t *testing.T) {
-	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = 300 * time.Millisecond })
+	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Second })
 	cl := l.ready(t)
-	cl.send(query("SELECT pg_sleep(0.8)"))
+	cl.send(query("SELECT pg_sleep(2)"))
 	if got := cl.until('Z'); !strings.HasSuffix(got, "Z:I") {
 		t.Fatalf("a busy session is not idle: %s", got)
 	}
@@ -247,7 +247,7 @@ func TestALimitInOneCopyOfSeveral(t *testing.T) {
 
 // TestAStalledCopyInIsIdle: it holds locks, and nothing happens.
 func TestAStalledCopyInIsIdle(t *testing.T) {
-	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = 300 * time.Millisecond })
+	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Second })
 	cl := l.ready(t)
 	cl.send(query("COPY loaded FROM STDIN"))
 	cl.until('G')
@@ -260,7 +260,7 @@ func TestAStalledCopyInIsIdle(t *testing.T) {
 
 // TestAnAgentThatDoesNotListenIsIdle: the server would keep its snapshot for ever.
 func TestAnAgentThatDoesNotListenIsIdle(t *testing.T) {
-	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = 300 * time.Millisecond })
+	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Second })
 	cl := l.ready(t)
 	cl.send(query("SELECT repeat('x', 10000) FROM generate_series(1, 1000000)"))
 	await(t, "the server's session ends", func() bool { return needDatabase(t).backend(t, cl) == "gone" })

@@ -600,7 +600,7 @@ func (l *line) find(kind string) []record {
 // await polls until ok, or fails the test.
 func await(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
 			tb.Fatalf("never happened: %s", what)

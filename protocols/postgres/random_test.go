@@ -45,7 +45,7 @@ func TestRandomConversations(t *testing.T) {
 			return action.Decision{Verdict: action.Allow}
 		}
 	})
-	if out, err := db.psql("app", "CREATE TABLE chaos (id int PRIMARY KEY, name text); GRANT ALL ON chaos TO PUBLIC"); err != nil {
+	if out, err := db.psql("app", "DROP TABLE IF EXISTS chaos; CREATE TABLE chaos (id int PRIMARY KEY, name text); GRANT ALL ON chaos TO PUBLIC"); err != nil {
 		t.Fatal(out)
 	}
 	owner, err := pgconn.Connect(t.Context(), fmt.Sprintf("host=%s port=%d user=root dbname=app", db.dir, db.port))

@@ -24,7 +24,7 @@ const asked = "SELECT nextval('unasked')"
 // about; whatever the names stand for at the time, it never runs.
 func TestT37_NothingUnansweredRuns(t *testing.T) {
 	db := needDatabase(t)
-	if out, err := db.psql("app", "CREATE SEQUENCE unasked; GRANT ALL ON SEQUENCE unasked TO PUBLIC"); err != nil {
+	if out, err := db.psql("app", "DROP SEQUENCE IF EXISTS unasked; CREATE SEQUENCE unasked; GRANT ALL ON SEQUENCE unasked TO PUBLIC"); err != nil {
 		t.Fatal(out)
 	}
 	owner, err := pgx.Connect(t.Context(), fmt.Sprintf("postgres://root@127.0.0.1:%d/app?sslmode=disable", db.port))
