@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,9 @@ import (
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/protocols/http/ask"
 	"sallyport.dev/sallyport/protocols/http/room"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // Whatever one request holds, its record stays small, and what has no room there
@@ -275,4 +279,54 @@ func TestT10_AStreamWithoutWindowEnds(t *testing.T) {
 			t.Errorf("%v, after %v", err, took)
 		}
 	})
+}
+
+// streams asks n times over a connection of HTTP/2, and leaves each answer a window.
+func (b *bench) streams(n int, window uint32) *http2.Framer {
+	c := b.tlsDial("h2")
+	b.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // reads tell
+	io.WriteString(c, http2.ClientPreface)          //nolint:errcheck // reads tell
+	fr := http2.NewFramer(c, c)
+	fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window}) //nolint:errcheck // reads tell
+	var head bytes.Buffer
+	enc := hpack.NewEncoder(&head)
+	enc.SetMaxDynamicTableSize(0)
+	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "api.example"}, {":path", "/"}} {
+		enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) //nolint:errcheck // a buffer takes all
+	}
+	for i := range n {
+		fr.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: head.Bytes(), EndStream: true, EndHeaders: true}) //nolint:errcheck // reads tell
+	}
+	return fr
+}
+
+// T10: answers that an agent with many connections does not take count as open requests,
+// and what is one too many is reset, not kept.
+func TestT10_AnswersThatWaitAreCounted(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(echo))
+	for range 20 {
+		b.streams(1, 1<<16)
+	}
+	b.waitRecords(20)
+	b.streams(5, 0)
+	b.waitRecords(25)
+	for begun := time.Now(); b.p.open.Open("peer-1") != 5; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > 10*time.Second {
+			t.Fatalf("%d answers are counted", b.p.open.Open("peer-1"))
+		}
+	}
+	for range room.MaxOpen - 5 {
+		b.p.open.Enter("peer-1")
+	}
+	fr := b.streams(1, 0)
+	for {
+		f, err := fr.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reset, ok := f.(*http2.RSTStreamFrame); ok && reset.StreamID == 1 {
+			return
+		}
+	}
 }

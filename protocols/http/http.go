@@ -38,6 +38,7 @@ type Protocol struct {
 	held    room.Holdings
 	stashed room.Holdings // on the disk
 	open    room.Openings
+	lines   entry.Lines
 	copies  origin.Copies
 	heads   origin.Heads
 	prices  *price.Table

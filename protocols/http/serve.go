@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -67,6 +65,7 @@ func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do)
 	}
 	s.Name, s.Secure = front.Name, front.Secure
 	conn, s.framing = front.Watch()
+	defer p.lines.Enter(f.Peer.ID, s.framing == nil)()
 	s.run(ctx, conn)
 	return s.bug()
 }
@@ -81,7 +80,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               headLimit,
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     s.errorLog(),
+		ErrorLog:                     entry.ErrorLog(s.p.Log),
 		BaseContext:                  func(net.Listener) context.Context { return ctx },
 		ConnState: func(_ net.Conn, st http.ConnState) {
 			if st == http.StateClosed || st == http.StateHijacked {
@@ -125,16 +124,6 @@ func (s *site) drain(ctx context.Context, srv *http.Server) (wait func() bool) {
 	})
 }
 
-// errorLog carries what net/http complains about. That agents write nonsense or
-// go away is not news, so it is for debugging only.
-func (s *site) errorLog() *log.Logger {
-	h := slog.DiscardHandler
-	if s.p.Log != nil {
-		h = s.p.Log.Handler()
-	}
-	return slog.NewLogLogger(h, slog.LevelDebug)
-}
-
 // enter counts a handler; false means that Serve no longer waits for any.
 func (s *site) enter() bool {
 	s.mu.Lock()
@@ -158,7 +147,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer over()
 	a, p := ask.Read(s.Place, r)
 	a.Act.Shown = shown
-	if s.p.open.Enter(s.Peer.ID) {
+	counted := s.p.open.Enter(s.Peer.ID)
+	if counted {
 		defer s.p.open.Leave(s.Peer.ID)
 	} else {
 		p = a.Crowded()
@@ -168,6 +158,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.done()
 	if p != nil && p.Location != "" {
 		x.answer(p)
+		s.p.lines.Land(s.Peer.ID, w, r, counted)
 		return
 	}
 	var ex protocols.Exchange = x
@@ -181,6 +172,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil || !x.began {
 		panic(http.ErrAbortHandler)
 	}
+	s.p.lines.Land(s.Peer.ID, w, r, counted)
 }
 
 // inspected is how much of a body is held to be looked at.
