@@ -31,6 +31,9 @@ const (
 	plainPort = 8484
 	// namePort is where a browser goes that was told the gateway's bare name.
 	namePort = 80
+	// maxStreams bounds what one connection asks at a time, which every open page does
+	// once for as long as it is open.
+	maxStreams = 64
 	// shutdownTimeout bounds how long requests may go on after the end.
 	shutdownTimeout = 5 * time.Second
 )
@@ -152,6 +155,7 @@ func (g *Gates) Serve(ctx context.Context, group *errgroup.Group, guard Guard, a
 	for _, at := range append(g.list, g.local...) {
 		srv := &http.Server{
 			Handler: at.handler(guard(at.Entrance, site)), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: time.Minute},
 			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 			BaseContext: func(net.Listener) context.Context { return ctx },
 		}

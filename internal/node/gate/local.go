@@ -57,7 +57,7 @@ func secure(listen, host string, p *pair) ([]gate, error) {
 		return nil, err
 	}
 	url := "https://" + net.JoinHostPort(p.name(host), portOf(l))
-	l = tls.NewListener(netutil.LimitListener(l, maxOpen), config(p.get))
+	l = tls.NewListener(netutil.LimitListener(&crowd{Listener: l}, maxOpen), config(p.get))
 	return []gate{{l, &door.Entrance{URL: url, Secure: true, Hosts: p.hosts}, nil}}, nil
 }
 
