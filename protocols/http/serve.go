@@ -73,7 +73,9 @@ func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do)
 // run serves HTTP on conn and returns when the connection is over and every
 // handler, hijacked ones included, has returned.
 func (s *site) run(ctx context.Context, conn net.Conn) {
-	l := entry.NewSingle(conn)
+	alive, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	l := entry.NewSingle(conn, hangUp)
 	srv := &http.Server{
 		Handler:                      s,
 		ReadHeaderTimeout:            headTimeout,
@@ -81,12 +83,8 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 		MaxHeaderBytes:               headLimit,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     entry.ErrorLog(s.p.Log),
-		BaseContext:                  func(net.Listener) context.Context { return ctx },
-		ConnState: func(_ net.Conn, st http.ConnState) {
-			if st == http.StateClosed || st == http.StateHijacked {
-				l.Close()
-			}
-		},
+		BaseContext:                  func(net.Listener) context.Context { return alive },
+		ConnState:                    l.Follow,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
 			MaxReceiveBufferPerStream:     streamWindow,
@@ -110,7 +108,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 	s.closed = true
 	s.mu.Unlock()
 	s.active.Wait()
-	conn.Close()
+	l.End()
 }
 
 // drain has the connection end once nothing runs on it, when the gateway wants

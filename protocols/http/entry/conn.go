@@ -2,20 +2,50 @@ package entry
 
 import (
 	"net"
+	"net/http"
 	"sync"
 )
 
 // A Single is a listener that has one connection to give.
 type Single struct {
 	conn net.Conn
+	ear  *Ear // the same; nil for HTTP/2
 	mu   sync.Mutex
 	gave bool // guarded by mu
 	once sync.Once
 	done chan struct{}
 }
 
-// NewSingle makes a listener of conn.
-func NewSingle(conn net.Conn) *Single { return &Single{conn: conn, done: make(chan struct{})} }
+// NewSingle makes a listener of what Watch gave. gone is called once the agent has hung
+// up on HTTP/1.1; it must not wait. End it.
+func NewSingle(conn net.Conn, gone func()) *Single {
+	l := &Single{conn: conn, done: make(chan struct{})}
+	if f, ok := conn.(*Framing); ok {
+		l.ear = NewEar(f, gone)
+		l.conn = l.ear
+	}
+	return l
+}
+
+// Follow is told by net/http how the connection is, and ends the listener when that
+// serves it no more.
+func (l *Single) Follow(_ net.Conn, state http.ConnState) {
+	if state == http.StateHijacked && l.ear != nil {
+		l.ear.Release()
+	}
+	if state == http.StateClosed || state == http.StateHijacked {
+		l.Close()
+	}
+}
+
+// End ends the connection, and waits for what listens to it.
+func (l *Single) End() {
+	l.Close()
+	l.conn.Close()
+	if l.ear != nil {
+		l.ear.Wait()
+	}
+}
 
 // Accept gives the connection once, and then waits for Close.
 func (l *Single) Accept() (net.Conn, error) {
