@@ -81,7 +81,7 @@ func (s *site) pgx() {
 	b.Queue("SELECT 2")
 	got.say("pipeline:", sqlstate(c.SendBatch(ctx, &b).Close()), one("SELECT 3"))
 
-	timer := time.AfterFunc(300*time.Millisecond, func() { c.PgConn().CancelRequest(ctx) }) //nolint:errcheck // the query says so
+	timer := time.AfterFunc(time.Second, func() { c.PgConn().CancelRequest(ctx) }) //nolint:errcheck // the query says so
 	code := refused(slow)
 	timer.Stop()
 	got.say("cancel:", code, one("SELECT 4"))

@@ -27,7 +27,7 @@ type asker struct {
 // back waits until the gateway is there again.
 func (a *asker) back() {
 	a.t.Helper()
-	a.m.run("curl", "-fsS", "--retry", "20", "--retry-connrefused", "--retry-all-errors", "--retry-delay", "1", "--max-time", "15", "http://sallyport.internal/whoami")
+	a.m.run("curl", "-fsS", "--retry", "20", "--retry-connrefused", "--retry-all-errors", "--retry-delay", "1", "--max-time", "20", "http://sallyport.internal/whoami")
 }
 
 // post sends a request that must be asked, and gives the status of the answer.

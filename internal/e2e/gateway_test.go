@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/internal/pgserver"
 	"sallyport.dev/sallyport/internal/pki"
@@ -179,8 +180,9 @@ func (s *site) stop(sig syscall.Signal) {
 	if s.cmd.ProcessState != nil {
 		return
 	}
-	s.cmd.Process.Signal(sig) //nolint:errcheck // it may have ended
-	s.cmd.Wait()              //nolint:errcheck // it was told to
+	s.cmd.Process.Signal(sig)                                              //nolint:errcheck // it may have ended
+	defer time.AfterFunc(patience, func() { s.cmd.Process.Kill() }).Stop() //nolint:errcheck // likewise
+	s.cmd.Wait()                                                           //nolint:errcheck // it was told to
 }
 
 func (s *site) binary() string { return filepath.Join(os.Getenv("SALLYPORT_BIN"), "sallyport") }

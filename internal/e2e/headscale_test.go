@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/internal/notrun"
 	"sallyport.dev/sallyport/internal/pki"
@@ -91,8 +92,9 @@ func (h *headscale) start(policy string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	must(t, cmd.Start())
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
-		cmd.Wait()                          //nolint:errcheck // it was told to
+		cmd.Process.Signal(syscall.SIGTERM)                                  //nolint:errcheck // it may have ended
+		defer time.AfterFunc(patience, func() { cmd.Process.Kill() }).Stop() //nolint:errcheck // likewise
+		cmd.Wait()                                                           //nolint:errcheck // it was told to
 		text, _ := os.ReadFile(logs.Name())
 		logs.Close()
 		if t.Failed() {
@@ -152,8 +154,8 @@ func TestHeadscale(t *testing.T) {
 	<-s.seen
 	x.must("", "curl", "-fsS", "-6", "--cacert", pem, "https://api.e2e.example/six")
 	<-s.seen
-	x.refused("(7)", "curl", "-sS", "--max-time", "5", "http://203.0.113.7:8080/")
-	x.refused("(7)", "curl", "-sS", "--max-time", "5", "http://[2001:db8::7]:8080/")
+	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://203.0.113.7:8080/")
+	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://[2001:db8::7]:8080/")
 	x.must("198.18.", "dig", "+time=3", "+tries=2", "+short", "@8.8.8.8", "api.e2e.example")
 	x.must("NXDOMAIN", "dig", "+time=3", "+tries=2", "secret-data.elsewhere.example")
 	x.must("2", "psql", "-XAtv", "ON_ERROR_STOP=1", psqlURL, "-c", "SELECT 1 + 1")

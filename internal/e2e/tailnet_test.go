@@ -256,9 +256,9 @@ func TestTheMainJobOnATailnet(t *testing.T) {
 	<-s.seen
 	x.must("", "curl", "-fsS", "--http1.1", "--cacert", pem, "https://api.e2e.example/big", "-o", "/dev/null")
 	x.refused("403", "curl", "-fsS", "-X", "DELETE", "--cacert", pem, "https://api.e2e.example/v1/things/1")
-	x.refused("(7)", "curl", "-sS", "--max-time", "5", "http://203.0.113.7:8080/")
-	x.refused("(7)", "curl", "-sS", "--max-time", "5", "http://[2001:db8::7]:8080/")
-	x.must("no service claims", "curl", "-sS", "--max-time", "5", "http://203.0.113.7/")
+	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://203.0.113.7:8080/")
+	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://[2001:db8::7]:8080/")
+	x.must("no service claims", "curl", "-sS", "--max-time", "20", "http://203.0.113.7/")
 
 	x.must("2", "psql", "-XAtv", "ON_ERROR_STOP=1", psqlURL, "-c", "SELECT 1 + 1")
 	x.refused("42501", "psql", "-XAtv", "VERBOSITY=verbose", "-v", "ON_ERROR_STOP=1", psqlURL, "-c", "DROP TABLE pg_class")

@@ -41,7 +41,7 @@ conn.autocommit = True
 # It knows no pipeline; several statements are sent at once.
 print("pipeline:", refused("SELECT 1; DROP TABLE doomed; SELECT 2"), one("SELECT 3"))
 
-timer = threading.Timer(0.3, conn.cancel)
+timer = threading.Timer(1, conn.cancel)
 timer.start()
 print("cancel:", refused("SELECT count(*) FROM users a, users b, users c, users d"), one("SELECT 4"))
 timer.join()

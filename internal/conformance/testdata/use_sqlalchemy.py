@@ -69,7 +69,7 @@ with engine.connect() as conn:
     print(conn.execute(select(3)).scalar())
 
 with engine.connect() as conn:
-    timer = threading.Timer(0.3, conn.connection.cancel)
+    timer = threading.Timer(1, conn.connection.cancel)
     timer.start()
     print("cancel:", refused(lambda: conn.execute(text("SELECT count(*) FROM users a, users b, users c, users d"))), end=" ")
     timer.join()

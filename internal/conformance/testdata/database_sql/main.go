@@ -72,7 +72,7 @@ func play(ctx context.Context, db *sql.DB) error {
 	if err := c.Raw(func(driver any) error { killer = driver.(*stdlib.Conn).Conn().PgConn(); return nil }); err != nil {
 		return err
 	}
-	timer := time.AfterFunc(300*time.Millisecond, func() { killer.CancelRequest(ctx) })
+	timer := time.AfterFunc(time.Second, func() { killer.CancelRequest(ctx) })
 	fmt.Println("cancel:", refused(c, slow), one(c, "SELECT 4"))
 	timer.Stop()
 

@@ -49,7 +49,7 @@ async function main() {
   const slow = new Query('SELECT count(*) FROM users a, users b, users c, users d');
   const ended = new Promise((yes, no) => slow.once('error', no).once('end', yes));
   c.query(slow);
-  setTimeout(() => killer.cancel(c, slow), 300);
+  setTimeout(() => killer.cancel(c, slow), 1000);
   say('cancel:', await refused(ended), await one('SELECT 4'));
 
   const rows = Readable.from((function* () { for (let n = 0; n < 500; n++) yield `${n}\trow ${n}\n`; })());
