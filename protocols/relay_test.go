@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -107,25 +108,51 @@ func TestRelayEndsWithItsContext(t *testing.T) {
 
 // One direction that moves keeps the other alive; when none does, both end.
 func TestRelayIdle(t *testing.T) {
-	const idle = 150 * time.Millisecond
-	a, b, done := start(t, context.Background(), &Relay{Idle: idle})
-	go io.Copy(io.Discard, b)
-	for range 10 {
-		io.WriteString(a, "x")
+	synctest.Test(t, func(t *testing.T) {
+		const idle = 150 * time.Millisecond
+		a, gateA := net.Pipe()
+		b, gateB := net.Pipe()
+		defer a.Close()
+		done := make(chan outcome, 1)
+		go func() {
+			n, err := (&Relay{Idle: idle}).Run(context.Background(), piped{gateA}, piped{gateB})
+			done <- outcome{n, err}
+		}()
+		go io.Copy(io.Discard, b)
+		for range 10 {
+			io.WriteString(a, "x")
+			select {
+			case o := <-done:
+				t.Fatalf("ended while it moved: %+v", o)
+			case <-time.After(idle / 3):
+			}
+		}
 		select {
 		case o := <-done:
-			t.Fatalf("ended while it moved: %+v", o)
-		case <-time.After(idle / 3):
+			if !errors.Is(o.err, errIdle) || o.n.Sent != 10 {
+				t.Errorf("%+v", o)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("idles for ever")
 		}
+	})
+}
+
+// piped is an end of a pipe that says in the words of a network that it was closed.
+type piped struct{ net.Conn }
+
+func (p piped) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	return n, worded(err)
+}
+
+func (p piped) SetReadDeadline(t time.Time) error { return worded(p.Conn.SetReadDeadline(t)) }
+
+func worded(err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return net.ErrClosed
 	}
-	select {
-	case o := <-done:
-		if !errors.Is(o.err, errIdle) || o.n.Sent != 10 {
-			t.Errorf("%+v", o)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("idles for ever")
-	}
+	return err
 }
 
 func TestRelayOneSideBreaks(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"sallyport.dev/sallyport/internal/lab/chat"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // people of the workspace: ana and bo are asked, eve is a member who is not, the
 // others only look like ana.

@@ -107,6 +107,12 @@ func (p *process) kill() {
 	}
 }
 
+// wait waits for its end, which must come in time.
+func (p *process) wait() error {
+	defer time.AfterFunc(patience, func() { p.cmd.Process.Kill() }).Stop() //nolint:errcheck // it may have ended
+	return p.cmd.Wait()
+}
+
 func (p *process) call(stdin string, args ...string) result {
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
@@ -215,7 +221,7 @@ role "everyone" { use = [service.one, service.two, service.three] }
 	}
 	said += about(t, pid, "environ") + about(t, pid, "cmdline") + string(child)
 	p.cmd.Process.Signal(syscall.SIGQUIT) //nolint:errcheck // the next line waits for it
-	p.cmd.Wait()                          //nolint:errcheck // it crashes
+	p.wait()                              //nolint:errcheck // it crashes
 	if !strings.Contains(p.logged(), "goroutine ") {
 		t.Fatalf("it did not say how it crashed: %s", p.logged())
 	}
@@ -304,7 +310,7 @@ func TestADamagedStateIsLeftAlone(t *testing.T) {
 		t.Fatal(r.stderr)
 	}
 	p.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // the next line waits for it
-	p.cmd.Wait()                          //nolint:errcheck // it was told to
+	p.wait()                              //nolint:errcheck // it was told to
 	state, key := filepath.Join(p.dir, "state", "state.db"), filepath.Join(p.dir, "state", "key")
 	whole := map[string][]byte{}
 	for _, path := range []string{state, key} {

@@ -119,7 +119,7 @@ role "a" { use = [service.one] }
 		}
 		p.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // the next line waits for it
 		hears("STOPPING=1")
-		if err := p.cmd.Wait(); err != nil {
+		if err := p.wait(); err != nil {
 			t.Errorf("it ends with %v\n%s", err, p.logged())
 		}
 	}
@@ -128,7 +128,7 @@ role "a" { use = [service.one] }
 	}
 	for _, env := range [][]string{{"NOTIFY_SOCKET=" + at}, {"NOTIFY_SOCKET=" + at, "CREDENTIALS_DIRECTORY=" + p.dir}} {
 		p.run(env...)
-		if err := p.cmd.Wait(); err == nil {
+		if err := p.wait(); err == nil {
 			t.Error("without its key it starts")
 		}
 		if !strings.Contains(p.logged(), "redential") {

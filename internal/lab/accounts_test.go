@@ -129,7 +129,7 @@ func TestT33_SeveralDatabasesAndAccounts(t *testing.T) {
 	}
 	defer c.Close(context.Background())
 	l.Reload(fmt.Sprintf(twoDatabases, "rw"))
-	ended, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	ended, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	if _, err := c.WaitForNotification(ended); err == nil || ended.Err() != nil {
 		t.Errorf("the session goes on as another account: %v", err)

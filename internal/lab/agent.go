@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait of a lab.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // An Agent is an enrolled agent and its end of the tunnel.
 type Agent struct {

@@ -131,8 +131,8 @@ func (d *desk) ana() {
 // its answer, written down and all.
 func TestADecisionTakesEffectAtOnce(t *testing.T) {
 	d := newDesk(t)
-	best := time.Hour
-	for range 20 {
+	best, tries := time.Hour, 0
+	for ; tries < 20 || best > slower*10*time.Millisecond && tries < 200; tries++ { // what else the machine does only adds
 		changed := d.Desk.Changed()
 		got := make(chan time.Time, 1)
 		go func() {
@@ -147,7 +147,7 @@ func TestADecisionTakesEffectAtOnce(t *testing.T) {
 		d.ana()
 		best = min(best, (<-got).Sub(began))
 	}
-	t.Logf("the best of 20 took %s, the way through the tunnel and an upstream included", best)
+	t.Logf("the best of %d took %s, the way through the tunnel and an upstream included", tries, best)
 	if best > slower*10*time.Millisecond {
 		t.Errorf("a decision took %s", best)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/internal/lab"
+	"sallyport.dev/sallyport/internal/pulse"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -187,6 +188,8 @@ func TestWhatIsNotDeclaredIsRefusedAtOnce(t *testing.T) {
 	if _, err := a.DialContext(t.Context(), "tcp", "elsewhere.example:443"); err == nil {
 		t.Error("an undeclared name has an address")
 	}
+	clock := pulse.Start()
+	defer clock.Stop()
 	began := time.Now()
 	for _, at := range []string{"192.0.2.1:22", "10.0.0.1:5432", "[2001:db8::1]:8443", "198.18.200.1:443"} {
 		if c, err := a.DialContext(t.Context(), "tcp", at); err == nil {
@@ -194,7 +197,7 @@ func TestWhatIsNotDeclaredIsRefusedAtOnce(t *testing.T) {
 			t.Errorf("%s was accepted", at)
 		}
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := clock.Since(began); took > 5*time.Second {
 		t.Errorf("refusals took %v", took)
 	}
 	l.Records("verdict:deny", 3) // a virtual IP that stands for nothing is reset before anyone is asked
@@ -215,8 +218,9 @@ func TestRemovingAnAgentEndsItsConnections(t *testing.T) {
 	if err := l.Roster.Remove(t.Context(), "laptop"); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(time.Second)
-	for len(l.Gateway.Open()) > 0 && time.Now().Before(deadline) {
+	clock := pulse.Start()
+	defer clock.Stop()
+	for begin := time.Now(); len(l.Gateway.Open()) > 0 && clock.Since(begin) < time.Second; {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if open := l.Gateway.Open(); len(open) > 0 {

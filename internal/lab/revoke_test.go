@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/internal/lab"
+	"sallyport.dev/sallyport/internal/pulse"
 )
 
 // A change of a role or a rule that takes the access away ends connections that are
@@ -42,8 +43,10 @@ func TestIdleConnectionsEndWithTheAccess(t *testing.T) {
 				}
 			}
 			l.Reload(c.after)
-			for deadline := time.Now().Add(time.Second); len(l.Gateway.Open()) > 0; time.Sleep(5 * time.Millisecond) {
-				if time.Now().After(deadline) {
+			clock := pulse.Start()
+			defer clock.Stop()
+			for begin := time.Now(); len(l.Gateway.Open()) > 0; time.Sleep(5 * time.Millisecond) {
+				if clock.Since(begin) > time.Second {
 					t.Fatalf("still open after a second: %v", l.Gateway.Open())
 				}
 			}

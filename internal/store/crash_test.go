@@ -149,7 +149,7 @@ func runAndKill(t *testing.T, dir string, strict bool, n int) (ids []string) {
 	must(t, cmd.Start())
 	lines := bufio.NewScanner(out)
 	var kill sync.Once
-	late := time.AfterFunc(30*time.Second, func() { kill.Do(func() { _ = cmd.Process.Kill() }) })
+	late := time.AfterFunc(2*time.Minute, func() { kill.Do(func() { _ = cmd.Process.Kill() }) })
 	defer late.Stop()
 	for lines.Scan() {
 		if id := lines.Text(); len(id) == 24 { // the last line may be cut
@@ -163,7 +163,7 @@ func runAndKill(t *testing.T, dir string, strict bool, n int) (ids []string) {
 		t.Fatalf("the gateway was not killed: %v", err)
 	}
 	if len(ids) < n {
-		t.Fatalf("%d records in 30 s", len(ids))
+		t.Fatalf("%d records in two minutes", len(ids))
 	}
 	return ids
 }

@@ -294,7 +294,7 @@ func TestHangUpReachesTheOrigin(t *testing.T) {
 		}
 		select {
 		case <-gone:
-		case <-time.After(5 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Error("the origin still works on it")
 		}
 		if r := b.waitRecords(1)[0]; !r.res.Failed {
@@ -435,7 +435,7 @@ func TestEventBeforeTheNext(t *testing.T) {
 			if s != "data: 1\n\n" {
 				t.Errorf("%q", s)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Error("the event is held back")
 		}
 	})

@@ -104,7 +104,7 @@ func bareBench(t testing.TB) *bench {
 		go func() { b.served.Wait(); close(done) }()
 		select {
 		case <-done:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Error("Serve did not return")
 		}
 	})
@@ -248,7 +248,7 @@ func (b *bench) recorded() []record {
 // waitRecords polls until n actions are over.
 func (b *bench) waitRecords(n int) []record {
 	b.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if r := b.recorded(); len(r) >= n {
 			return r
 		}
@@ -260,7 +260,7 @@ func (b *bench) waitRecords(n int) []record {
 // poll waits until ok, with a deadline.
 func poll(t testing.TB, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it did not come about")
 		}
@@ -437,7 +437,7 @@ func raw(t testing.TB, c net.Conn, send, want string) string {
 
 func until(t testing.TB, c net.Conn, want string) string {
 	t.Helper()
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	var got strings.Builder
 	buf := make([]byte, 4096)
 	for want == "" || !strings.Contains(got.String(), want) {

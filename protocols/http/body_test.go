@@ -187,7 +187,7 @@ func TestBodyThatNeverEnds(t *testing.T) {
 	if got := b.waitRecords(1)[0]; got.d.Verdict != action.Deny || b.dials != 0 {
 		t.Errorf("%+v, %d dials", got.d, b.dials)
 	}
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		left, _ := b.p.held.Held("")
 		if left == 0 {
 			break

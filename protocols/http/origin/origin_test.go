@@ -75,7 +75,7 @@ func TestReadyNoticesTheOrigin(t *testing.T) {
 			l.freed = l.freed.Add(-time.Minute)
 			want := event == "nothing"
 			var got bool
-			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 				if !l.Take() {
 					t.Fatal("an idle link cannot be taken")
 				}

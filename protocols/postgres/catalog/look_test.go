@@ -174,7 +174,7 @@ func TestASnapshotIsReplacedBesideTheTraffic(t *testing.T) {
 		}
 	}
 	<-looked
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for s.entry.snap.Load() == first {
 		if time.Now().After(deadline) {
 			t.Fatal("the old snapshot stays")
