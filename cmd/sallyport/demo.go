@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func (r *root) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "demo",
 		Short:   "See it all on this machine: no configuration, no root, no network",
-		Long:    "Starts a gateway on WireGuard with a temporary state directory, a real HTTPS\nupstream and, where PostgreSQL is installed, a real database; enrols an agent and\nlets it try things through the tunnel. Prints each verdict as it falls.\nCtrl-C ends it, and nothing is left.",
+		Long:    "Starts a gateway on WireGuard with a temporary state directory, a real HTTPS\nupstream and, where PostgreSQL is installed, a real database; enrols an agent and\nlets it try things through the tunnel. Prints each verdict as it falls, and then a\nlink to the dashboard, on localhost only. Ctrl-C ends it, and nothing is left.",
 		Example: "  sallyport demo\n  sallyport demo --once --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -77,17 +78,20 @@ func runDemo(cmd *cobra.Command, dir string, once, asJSON bool) error {
 	}
 	defer logs.Close()
 	g, ctx := errgroup.WithContext(cmd.Context())
-	ready := make(chan *node.Node, 1)
+	ready, link := make(chan *node.Node, 1), ""
 	g.Go(func() error {
 		return serve(ctx, node.Options{
 			Build: build(), Version: buildVersion(), Config: w.Config(),
-			Log: slog.New(slog.NewTextHandler(logs, nil)), Errs: cmd.ErrOrStderr(),
+			Log: slog.New(slog.NewTextHandler(logs, nil)), Errs: cmd.ErrOrStderr(), Welcome: func(to string) { link = to },
 		}, func(n *node.Node) { ready <- n })
 	})
 	g.Go(func() error {
 		select {
 		case n := <-ready:
-			return playDemo(ctx, cmd, w, n, once, asJSON)
+			if err := playDemo(ctx, cmd, w, n, asJSON); err != nil || once || ctx.Err() != nil {
+				return cmp.Or(err, errShowOver)
+			}
+			return stayDemo(ctx, cmd, w, n, link, asJSON)
 		case <-ctx.Done():
 			return nil
 		}
@@ -98,10 +102,9 @@ func runDemo(cmd *cobra.Command, dir string, once, asJSON bool) error {
 	return nil
 }
 
-// playDemo enrols an agent and plays the script as that agent.
-func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, once, asJSON bool) error {
-	socket := filepath.Join(n.Dir, node.AdminSocket)
-	c := (&cli.Env{Gateway: socket}).Client()
+// playDemo enrols an agent, plays the script as that agent and tells how it went.
+func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, asJSON bool) error {
+	c := (&cli.Env{Gateway: filepath.Join(n.Dir, node.AdminSocket)}).Client()
 	for name, value := range w.Secrets() {
 		if err := c.Call(ctx, http.MethodPut, "/api/v1/secrets/"+name, dashboard.SecretValue{Value: value}, nil); err != nil {
 			return fmt.Errorf("set secret %s: %w", name, err)
@@ -136,31 +139,30 @@ func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.No
 			err = o.show(cmd.OutOrStdout())
 		}
 		if err != nil {
-			if errors.Is(err, syscall.EPIPE) { // nobody reads on, which ends the show by its signal
-				return nil
+			if errors.Is(err, syscall.EPIPE) { // nobody reads on
+				return errShowOver
 			}
 			return fmt.Errorf("tell the verdict: %w", err)
 		}
 	}
-	return endDemo(ctx, cmd, w, socket, bad, once, asJSON)
-}
-
-// endDemo tells how it went and what to look at.
-func endDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, socket string, bad int, once, asJSON bool) error {
 	if bad > 0 {
 		return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("%d %w; the gateway's log is %s", bad, errNotAsAnnounced, filepath.Join(w.Dir, "gateway.log"))}
 	}
 	cli.Say(cmd, "\nEvery verdict was as announced.")
-	if once {
-		return errShowOver
-	}
+	return nil
+}
+
+// stayDemo tells what to look at, and ends with ctx.
+func stayDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, link string, asJSON bool) error {
+	socket := filepath.Join(n.Dir, node.AdminSocket)
 	if asJSON {
-		if err := cli.Line(cmd.OutOrStdout(), map[string]string{"socket": socket, "config": w.Config()}); err != nil {
+		if err := cli.Line(cmd.OutOrStdout(), map[string]string{"socket": socket, "config": w.Config(), "dashboard": link}); err != nil {
 			return fmt.Errorf("tell where the gateway is: %w", err)
 		}
 	}
-	cli.Say(cmd, "\nLook around in another terminal, while this one stays open:\n\n"+
-		"  %[3]s log --gateway %[1]s\n  %[3]s audit verify --gateway %[1]s\n  %[3]s agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config(), os.Args[0])
+	cli.Say(cmd, "\nLook around in a browser; the link works once, for whoever opens it first:\n\n  %[4]s\n\n"+
+		"or in another terminal, while this one stays open:\n\n"+
+		"  %[3]s log --gateway %[1]s\n  %[3]s audit verify --gateway %[1]s\n  %[3]s agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config(), os.Args[0], link)
 	<-ctx.Done()
 	return nil
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -38,7 +40,38 @@ func TestTheDemoPlaysAsAnnounced(t *testing.T) {
 	}
 }
 
-// A pipe that is closed ends the demo as Ctrl-C does, and nothing stays behind.
+// opens fails unless a link to the dashboard leads to pages on this machine, and makes
+// the first operator of whoever has it.
+func opens(t *testing.T, link string) {
+	t.Helper()
+	base, token, _ := strings.Cut(link, "/setup#")
+	if !strings.HasPrefix(base, "http://localhost:") {
+		t.Fatalf("the dashboard is at %q", link)
+	}
+	ask := func(method, path, body string) string {
+		req, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	has(t, ask("GET", "/setup", ""), "<title>Sallyport</title>")
+	has(t, ask("POST", "/api/v1/setup/link", fmt.Sprintf(`{"token":%q}`, token)), `"good"`)
+	has(t, ask("GET", "/api/v1/actions", ""), "401")
+}
+
+// When the script is played there is a dashboard to look around in. A pipe that is
+// closed ends the demo as Ctrl-C does, and nothing stays behind.
 func TestTheDemoEndsWithItsPipe(t *testing.T) {
 	alone(t)
 	dir, err := os.MkdirTemp("", "sallyport-test-")
@@ -62,13 +95,16 @@ func TestTheDemoEndsWithItsPipe(t *testing.T) {
 	up := false
 	for lines := bufio.NewScanner(read); !up && lines.Scan(); {
 		var v struct {
-			OK     bool
-			Socket string
+			OK                bool
+			Socket, Dashboard string
 		}
 		unmarshal(t, lines.Text(), &v)
 		up = v.Socket != ""
 		if !up && !v.OK {
 			t.Errorf("it prints %s", lines.Text())
+		}
+		if up {
+			opens(t, v.Dashboard)
 		}
 	}
 	if up {

@@ -73,15 +73,16 @@ type Build struct {
 type Options struct {
 	Build   Build
 	Version string
-	Config  string           // path of the configuration
-	State   string           // state directory, unless the configuration names one
-	Log     *slog.Logger     //
-	Errs    io.Writer        // configuration errors, with the source line
-	Reload  <-chan os.Signal // read the configuration again; nil: only when it changes
-	Dialer  *gateway.Dialer  // nil: as the configuration says
-	Ask     keyring.Ask      // for the passphrase of the vault; nil: nobody can be asked
-	HTTP    *http.Client     // for what the gateway itself asks of others; nil: it asks nobody
-	Roots   *x509.CertPool   // that Slack and receivers of webhooks must prove themselves by; nil: the host's
+	Config  string            // path of the configuration
+	State   string            // state directory, unless the configuration names one
+	Log     *slog.Logger      //
+	Errs    io.Writer         // configuration errors, with the source line
+	Welcome func(link string) // is told the link of the first run before all is ready; nil: Errs is
+	Reload  <-chan os.Signal  // read the configuration again; nil: only when it changes
+	Dialer  *gateway.Dialer   // nil: as the configuration says
+	Ask     keyring.Ask       // for the passphrase of the vault; nil: nobody can be asked
+	HTTP    *http.Client      // for what the gateway itself asks of others; nil: it asks nobody
+	Roots   *x509.CertPool    // that Slack and receivers of webhooks must prove themselves by; nil: the host's
 }
 
 // A Node is one gateway and all that it is made of. Start makes one, Run keeps

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/dashboard/door"
+	"sallyport.dev/sallyport/internal/node/gate"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -60,7 +61,11 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return n.Alerts.Run(ctx) })
 	g.Go(func() error { return n.Rules.watch(ctx) })
 	n.announce()
-	n.gates.Welcome(n.API.Door.Book, n.Rules.Current().Operators(), n.o.Errs)
+	welcome := n.o.Welcome
+	if welcome == nil {
+		welcome = gate.Welcome(n.o.Errs)
+	}
+	n.gates.Invite(n.API.Door.Book, n.Rules.Current().Operators(), welcome)
 	ready()
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err

@@ -9,9 +9,9 @@ import (
 	"sallyport.dev/sallyport/dashboard/account"
 )
 
-// Welcome prints the link of the first run, if nobody could come in otherwise:
+// Invite tells of the link of the first run, if nobody could come in otherwise:
 // neither by an account of the book nor as somebody whom the configuration names.
-func (g *Gates) Welcome(book *account.Book, named map[string][]string, w io.Writer) {
+func (g *Gates) Invite(book *account.Book, named map[string][]string, tell func(link string)) {
 	if len(book.List()) > 0 {
 		return
 	}
@@ -26,6 +26,13 @@ func (g *Gates) Welcome(book *account.Book, named map[string][]string, w io.Writ
 		g.Log.Info("nobody but the host can operate this gateway; make an operator with: sallyport operator add NAME --right admin")
 		return
 	}
-	fmt.Fprintf(w, "\nNobody can log in yet. Open this link to become the first operator; it works once, for %s:\n\n  %s/setup#%s\n\n",
-		strings.TrimSuffix(account.SetupFor.String(), "0m0s"), at[0], book.Invite())
+	tell(at[0] + "/setup#" + book.Invite())
+}
+
+// Welcome prints the link of the first run.
+func Welcome(w io.Writer) func(link string) {
+	return func(link string) {
+		fmt.Fprintf(w, "\nNobody can log in yet. Open this link to become the first operator; it works once, for %s:\n\n  %s\n\n",
+			strings.TrimSuffix(account.SetupFor.String(), "0m0s"), link)
+	}
 }
