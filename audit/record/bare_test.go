@@ -16,6 +16,38 @@ type sent struct {
 	Size int `json:"size"`
 }
 
+// bound are facts of a statement.
+type bound struct {
+	Text       string   `json:"text"`
+	Statements int      `json:"statements"`
+	Params     []string `json:"params,omitempty"`
+	Catalog    string   `json:"catalog,omitempty"`
+}
+
+// TestBareHasNoBoundValues: of what was bound to a statement how many there were is left.
+func TestBareHasNoBoundValues(t *testing.T) {
+	a := act("/")
+	odd := &bound{Text: `SELECT $1, '"params":["x"]', ","`, Statements: 1, Params: []string{"hunter2", `"],"params":["x`, "", "x"}, Catalog: "yes"}
+	a.Parts = []action.Part{{Facts: odd}, {Facts: &bound{Text: "SELECT 1"}}}
+	r := kept(t, a, action.Decision{}, action.Result{Status: "SELECT 1"})
+	b := r.Bare()
+	if got, want := string(b.Parts[0].Facts), `{"text":"SELECT $1, '\"params\":[\"x\"]', \",\"","statements":1,"params_withheld":4,"catalog":"yes"}`; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if got, want := string(b.Parts[1].Facts), string(r.Parts[1].Facts); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if strings.Contains(string(r.Text(true)), "hunter2") || !strings.Contains(string(r.Text(false)), "hunter2") || !r.Keeps() || !b.Keeps() || !b.Withheld() || r.Withheld() {
+		t.Errorf("%s", r.Text(true))
+	}
+	if again := b.Bare(); string(again.Parts[0].Facts) != string(b.Parts[0].Facts) {
+		t.Errorf("bare again: %s", again.Parts[0].Facts)
+	}
+	if got := unbound([]byte(`{"params":["x`)); got != nil {
+		t.Errorf("what cannot be read is given away: %s", got)
+	}
+}
+
 // TestBareHasNoBodies: neither a sample nor a kept body is left, and all else is.
 func TestBareHasNoBodies(t *testing.T) {
 	a := act("/v1/orders")

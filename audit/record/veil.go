@@ -47,7 +47,7 @@ func cover(v any) {
 // bodily reports whether a step reads a body by its words: records of older versions
 // do not say it otherwise.
 func bodily(what string) bool {
-	return slices.ContainsFunc([]string{"http.json", "http.form", "http.args", "http.body", "http.effective_method", "mcp.arguments"}, func(fact string) bool {
+	return slices.ContainsFunc([]string{"http.json", "http.form", "http.args", "http.body", "http.effective_method", "mcp.arguments", "sql.params", "sql.limit"}, func(fact string) bool {
 		return strings.Contains(what, fact)
 	})
 }

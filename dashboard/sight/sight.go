@@ -1,5 +1,5 @@
-// Package sight says how much of what agents sent in bodies a caller of the API
-// sees: what an answer leaves out for them, a query of theirs does not look at. It
+// Package sight says how much of what agents sent in bodies, or bound to statements, a
+// caller of the API sees: what an answer leaves out for them, a query of theirs does not look at. It
 // reads no record itself.
 package sight
 

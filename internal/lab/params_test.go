@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/dashboard/route"
 	"sallyport.dev/sallyport/internal/lab"
 
 	"github.com/jackc/pgx/v5"
@@ -99,6 +102,70 @@ func valued(t *testing.T) (*lab.Lab, func(extra string) *pgx.Conn) {
 		}
 		t.Cleanup(func() { c.Close(context.Background()) })
 		return c
+	}
+}
+
+// TestT47_BoundValuesTakeAFreshProof: who may look at actions reads the values that were
+// bound to a statement only where they prove anew who they are, whichever way they come.
+func TestT47_BoundValuesTakeAFreshProof(t *testing.T) {
+	const value = "brass-candlestick"
+	l, connect := valued(t)
+	if _, err := connect("").Exec(t.Context(), "INSERT INTO notes VALUES ($1, $2)", "me", value); err != nil {
+		t.Fatal(err)
+	}
+	id := l.Records("notes method:insert", 1)[0].ID
+	viewer := route.Caller{Person: action.Person{Name: "vic@acme.dev", Via: "password"}, Rights: route.RightsOf(route.Viewer, route.Editor), From: "198.51.100.7"}
+	proved := viewer
+	proved.Fresh = true
+	look := func(c route.Caller, method, path, body string) (int, string) {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(route.WithCaller(t.Context(), c), method, "/api/v1"+path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		l.API.Handler().ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	for _, c := range []struct {
+		who    route.Caller
+		path   string
+		status int
+		shows  bool
+	}{
+		{viewer, "/actions/" + id, 200, false},
+		{viewer, "/actions?q=method:insert", 200, false},
+		{viewer, "/actions/rows?q=method:insert", 200, false},
+		{viewer, "/actions.jsonl?q=method:insert", 200, false},
+		{viewer, "/actions/" + id + "/why", 409, false},
+		{viewer, "/actions/" + id + "/whole", 403, false},
+		{viewer, "/actions.jsonl?q=method:insert&bodies=1", 403, false},
+		{proved, "/actions/" + id, 200, false},
+		{proved, "/actions/" + id + "/whole", 200, true},
+		{proved, "/actions.jsonl?q=method:insert&bodies=1", 200, true},
+		{route.Host("root"), "/actions/" + id, 200, true},
+	} {
+		status, body := look(c.who, "GET", c.path, "")
+		if status != c.status || strings.Contains(body, value) != c.shows {
+			t.Errorf("%s for %s: %d %s", c.path, c.who.Person.Name, status, body)
+		}
+		if status == 200 && strings.Contains(c.path, id) && !strings.Contains(body, "INSERT INTO notes VALUES ($1, $2)") {
+			t.Errorf("%s: more is gone than the values: %s", c.path, body)
+		}
+	}
+	if _, found := look(viewer, "GET", "/actions?q="+value, ""); found != "[]\n" {
+		t.Errorf("a query finds a bound value: %s", found)
+	}
+	if _, found := look(proved, "GET", "/actions?bodies=1&q="+value, ""); !strings.Contains(found, id) {
+		t.Errorf("a query by who may does not: %s", found)
+	}
+	draft := func(guess string) string {
+		rule := `rule \"its own notes\" {\n on = [service.db]\n verbs = [\"insert\"]\n when = sql.params[1] != \"` + guess + `\"\n verdict = \"allow\"\n}\n`
+		return `{"since":"1h","edits":[{"op":"put","kind":"rule","name":"its own notes","hcl":"` + rule + `"}]}`
+	}
+	_, none := look(viewer, "POST", "/policy/impact", draft("x"))
+	if status, got := look(viewer, "POST", "/policy/impact", draft(value)); status != 200 || got != none || !strings.Contains(got, `"withheld":1`) {
+		t.Errorf("a draft asks a bound value: %d %s, and otherwise %s", status, got, none)
+	}
+	if status, got := look(proved, "POST", "/policy/impact?bodies=1", draft(value)); status != 200 || got == none {
+		t.Errorf("a draft of who may read it: %d %s", status, got)
 	}
 }
 

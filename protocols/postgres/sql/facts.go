@@ -22,6 +22,9 @@ type Facts struct {
 	// Params are the values that Bind or EXECUTE gave, in text form, "" for NULL; nil
 	// while they are not known. The wire sets those of Bind on its own copy of the Facts.
 	Params []string `json:"params,omitempty"`
+	// Withheld is, in facts that were read back for somebody who may not read Params, how
+	// many there are: what depends on them is not told.
+	Withheld int `json:"params_withheld,omitempty"`
 	// Unbound says that a Bind will give Params: what depends on them is told then.
 	Unbound bool `json:"-"`
 	// Catalog says whether the names of the Shape are the server's; Expanded are the
@@ -52,6 +55,7 @@ func (f *Facts) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, (*recorded)(f)); err != nil {
 		return fmt.Errorf("facts of a statement: %w", err)
 	}
+	f.Unbound = f.Withheld > 0
 	if f.Shape != nil {
 		f.Normalized, f.Fingerprint = lex.Normal(f.Text, f.Verbatim)
 		f.Literals = literalsOf(f.Text)
@@ -110,8 +114,8 @@ func callFacts() []action.FactSpec {
 		said("sql.application_name", "What the agent calls itself when it connects.", func(c *Conversation) string { return c.Application }),
 		said("sql.server_version", "The version that the server reports.", func(c *Conversation) string { return c.ServerVersion }),
 		str("sql.protocol", "How the statement was sent: simple, extended, or function for a call by object id.", func(f *Facts) string { return f.Protocol }),
-		action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, or only prepares, unknown if one cannot be read: a number that is not written as the server writes it, what EXECUTE gives other than as a plain string, a whole number or NULL, or a value in binary unless it is text, a number, a boolean (t, f), a UUID or JSON whose type was declared or described. A text that is only prepared is judged by them when they are bound.`, action.Later,
-			params),
+		action.OfBody(action.List("sql.params", `The values of the parameters in text form, "" for NULL; absent if the statement has none, or only prepares, unknown if one cannot be read: a number that is not written as the server writes it, what EXECUTE gives other than as a plain string, a whole number or NULL, or a value in binary unless it is text, a number, a boolean (t, f), a UUID or JSON whose type was declared or described. A text that is only prepared is judged by them when they are bound.`, action.Later,
+			params)),
 		action.Num("sql.statements", "How many statements the message holds.", 0,
 			func(f *Facts) (float64, action.State) { return float64(f.Statements), action.Known }),
 	}
@@ -178,6 +182,8 @@ func params(f *Facts) ([]string, action.State) {
 		return nil, action.Unknown
 	case f.Params != nil:
 		return f.Params, action.Known
+	case f.Withheld > 0:
+		return nil, action.Pending
 	case f.MaxParam == 0, f.Prepares != "": // each EXECUTE is judged by its own
 		return nil, action.Absent
 	default:

@@ -199,6 +199,33 @@ func TestVerbsAreListed(t *testing.T) {
 	}
 }
 
+// TestWithheldValuesAreNotTold: who may not read the values that were bound is told
+// nothing that depends on them, and not that there are none.
+func TestWithheldValuesAreNotTold(t *testing.T) {
+	parts, err := New(0).Parse("SELECT 1 LIMIT $1", &Session{StandardStrings: true, UTF8: true, Major: LastMajor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := *parts[0].Facts.(*Facts)
+	f.Params = []string{"17"}
+	kept, err := json.Marshal(&f)
+	if err != nil || !strings.Contains(string(kept), `"params":["17"]`) {
+		t.Fatalf("%s, %v", kept, err)
+	}
+	for _, text := range []string{`{"text":"EXECUTE x (1)","params_withheld":1,"verb":"execute"}`, strings.Replace(string(kept), `"params":["17"]`, `"params_withheld":1`, 1)} {
+		var less Facts
+		if err := json.Unmarshal([]byte(text), &less); err != nil {
+			t.Fatal(err)
+		}
+		if v, s := params(&less); s != action.Pending || v != nil {
+			t.Errorf("%s: the values are %q, %d", text, v, s)
+		}
+		if _, s := limit(&less); strings.Contains(text, "LIMIT") && s != action.Pending {
+			t.Errorf("%s: the limit is %d", text, s)
+		}
+	}
+}
+
 // While a text is only prepared its values are still to come; where there are none,
 // and once it is bound, nothing is.
 func TestValuesAreStillToCome(t *testing.T) {

@@ -37,7 +37,7 @@ func moreFacts() []action.FactSpec {
 			func(s *Shape) bool { return s.ReadWrite }),
 		truth("sql.has_cte_dml", "True if a WITH query changes data.", func(s *Shape) bool { return s.InnerDML }),
 		truth("sql.explain_analyze", "True for an EXPLAIN that runs its statement.", func(s *Shape) bool { return s.Analyzes }),
-		action.Num("sql.limit", "The number of the outermost LIMIT or FETCH FIRST; absent without one, unknown if it is computed.", action.Later, limit),
+		action.OfBody(action.Num("sql.limit", "The number of the outermost LIMIT or FETCH FIRST; absent without one, unknown if it is computed.", action.Later, limit)), // it may be bound
 		action.List("sql.literals", "Every constant in the text, in order; unknown if one is written with escapes.", NeedLiterals, literals),
 		shown("sql.normalized", "The statement without its values: small letters, single spaces, ? for every constant and parameter, and for a list of them. "+
 			"Constants stay where they may be code or names. Unknown if it is longer than 4 KiB.", func(s *Shape) string { return s.Normalized }),

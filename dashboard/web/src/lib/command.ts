@@ -99,9 +99,9 @@ export function keptBody(facts: Record<string, unknown>): string {
 }
 
 /** heldBack tells whether more of an action is recorded than was answered: what was
- * sent in its body, and came back in one, takes a fresh proof. */
+ * sent in its body, and came back in one, and was bound to a statement takes a fresh proof. */
 export function heldBack(r: ActionRecord): boolean {
-  if (r.answer?.withheld) return true
+  if (r.answer?.withheld || r.parts?.some((p) => p.facts?.params_withheld)) return true
   const facts = r.parts?.[0]?.facts ?? {}
   const body = facts.body as { hidden?: unknown } | undefined
   return (!r.sample && (r.hidden ?? 0) > 0) || (body?.hidden === true && keptBody(facts) === '')

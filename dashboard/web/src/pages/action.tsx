@@ -171,11 +171,26 @@ function Sent({ r }: { r: ActionRecord }) {
     )
   }
   if (sql) {
-    return <Code text={sql} language="sql" label="the statement" />
+    return (
+      <>
+        <Code text={sql} language="sql" label="the statement" />
+        <Bound r={r} />
+      </>
+    )
   }
   const facts = r.parts?.[0]?.facts
   if (r.protocol === 'http' && facts) return <HTTPFacts facts={facts} />
   return <Empty title="Nothing of what was sent is kept">Only an action that was asked about keeps its body; the facts that the rules saw stand under Facts.</Empty>
+}
+
+/** Bound are the values of the parameters of statements, or how many were held back. */
+function Bound({ r }: { r: ActionRecord }) {
+  return (r.parts ?? []).map((p, i) => {
+    const values = Array.isArray(p.facts?.params) ? p.facts.params.map(String) : []
+    const held = typeof p.facts?.params_withheld === 'number' ? p.facts.params_withheld : 0
+    if (held > 0) return <p key={i} className="quiet small">{count(held)} bound {held > 1 ? 'values take' : 'value takes'} a fresh proof of who you are.</p>
+    return values.length > 0 && <Facts key={i} rows={values.map((v, n) => [`$${n + 1}`, v === '' ? 'NULL, or empty' : <code key={n}><Foreign text={v} /></code>])} />
+  })
 }
 
 function HTTPFacts({ facts }: { facts: Record<string, unknown> }) {
@@ -210,8 +225,8 @@ function WhyTab({ r }: { r: ActionRecord }) {
       {!(why && settled(why.now, r)) && <Recorded r={r} />}
       {!read && error?.status === 409 && heldBack(r) ? (
         <>
-          <p className="quiet" role="status">By the rules in force now it depends on what was sent in the body.</p>
-          <Reveal label="Let the rules read the body" read={async () => setRead(await get<{ now: Explanation }>(`${path}?bodies=1`))} />
+          <p className="quiet" role="status">By the rules in force now it depends on {r.protocol === 'postgres' ? 'the values that were bound.' : 'what was sent in the body.'}</p>
+          <Reveal label={r.protocol === 'postgres' ? 'Let the rules read them' : 'Let the rules read the body'} read={async () => setRead(await get<{ now: Explanation }>(`${path}?bodies=1`))} />
         </>
       ) : !read && error ? (
         <Fault problem={error} retry={reload} />
