@@ -83,7 +83,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder of the server: %w", err)
 	}
-	s := &Server{Host: "127.0.0.1", Dir: dir, done: make(chan struct{})}
+	s := &Server{Host: "127.0.0.1", Dir: dir}
 	if bin, err = s.reachable(bin, who); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -92,12 +92,22 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	if err := s.run(ctx, filepath.Join(bin, "postgres"), o, who); err != nil {
+	err = s.run(ctx, filepath.Join(bin, "postgres"), o, who)
+	for try := 1; errors.Is(err, errEnded) && try < portTries; try++ {
+		err = s.run(ctx, filepath.Join(bin, "postgres"), o, who)
+	}
+	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
 	return s, nil
 }
+
+// portTries is how often a port is looked for: between being found and being taken a
+// free one may become somebody else's.
+const portTries = 3
+
+var errEnded = errors.New("postgres ended while starting")
 
 // base is the system's temporary folder, or /tmp where another user could not
 // reach into that one.
@@ -202,7 +212,7 @@ func (s *Server) run(ctx context.Context, postgres string, o Options, who *sysca
 	if err != nil {
 		return err
 	}
-	s.Port = port
+	s.Port, s.done = port, make(chan struct{})
 	s.cmd = exec.Command(postgres, "-D", s.data(), "-p", strconv.Itoa(int(port)))
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGQUIT}
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.Dir, o.Log, o.Log
@@ -211,10 +221,10 @@ func (s *Server) run(ctx context.Context, postgres string, o Options, who *sysca
 	}
 	go func() {
 		defer close(s.done)
-		s.cmd.Wait() //nolint:errcheck // Close asked for it, or await tells
+		s.cmd.Wait() //nolint:errcheck // stop asked for it, or await tells
 	}()
 	if err := s.await(ctx); err != nil {
-		s.Close()
+		s.stop()
 		return err
 	}
 	return nil
@@ -232,7 +242,7 @@ func (s *Server) await(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-s.done:
-			return errors.New("postgres ended while starting")
+			return errEnded
 		case <-ctx.Done():
 			return fmt.Errorf("wait for postgres: %w", ctx.Err())
 		}
@@ -241,6 +251,11 @@ func (s *Server) await(ctx context.Context) error {
 
 // Close stops the server and removes its folder.
 func (s *Server) Close() error {
+	s.stop()
+	return os.RemoveAll(s.Dir)
+}
+
+func (s *Server) stop() {
 	s.cmd.Process.Signal(syscall.SIGINT) //nolint:errcheck // it may have ended already
 	select {
 	case <-s.done:
@@ -248,7 +263,6 @@ func (s *Server) Close() error {
 		s.cmd.Process.Signal(syscall.SIGQUIT) //nolint:errcheck // likewise
 		<-s.done
 	}
-	return os.RemoveAll(s.Dir)
 }
 
 // Address is where the server listens.

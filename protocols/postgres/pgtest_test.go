@@ -134,16 +134,43 @@ func startDatabase() (*database, error) {
 	if err := db.configure(); err != nil {
 		return nil, err
 	}
-	if db.port, err = freePort(); err != nil {
-		return nil, err
+	for try := 0; ; try++ {
+		if err := db.run(filepath.Join(filepath.Dir(initdb), "postgres"), attr); err == nil {
+			return db, db.prepare()
+		} else if try == 2 || db.cmd == nil || db.cmd.Process == nil {
+			return nil, err
+		}
+		db.cmd.Process.Kill() //nolint:errcheck // it may have ended: its port was free for a moment only
+		db.cmd.Wait()         //nolint:errcheck // likewise
 	}
-	db.cmd = exec.Command(filepath.Join(filepath.Dir(initdb), "postgres"), "-D", dir+"/data", "-k", dir, "-p", strconv.Itoa(db.port))
-	db.cmd.SysProcAttr, db.cmd.Dir = attr, dir
+}
+
+// run starts the server at a free port and waits until it answers.
+func (db *database) run(postgres string, attr *syscall.SysProcAttr) (err error) {
+	if db.port, err = freePort(); err != nil {
+		return err
+	}
+	db.cmd = exec.Command(postgres, "-D", db.dir+"/data", "-k", db.dir, "-p", strconv.Itoa(db.port))
+	db.cmd.SysProcAttr, db.cmd.Dir = attr, db.dir
 	db.cmd.Stdout, db.cmd.Stderr = &db.out, &db.out
 	if err := db.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	return db, db.prepare()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		out, err := db.psql("postgres", "SELECT 1")
+		if err == nil {
+			return nil
+		}
+		if zombie(db.cmd.Process.Pid) || time.Now().After(deadline) {
+			return fmt.Errorf("the server does not come up: %w: %s %s", err, out, db.out.String())
+		}
+	}
+}
+
+// zombie reports whether a process has ended and nobody has waited for it.
+func zombie(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(b), ") Z ")
 }
 
 func freePort() (int, error) {
@@ -226,17 +253,6 @@ GRANT ALL ON SCHEMA public TO PUBLIC;
 `
 
 func (db *database) prepare() error {
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		out, err := db.psql("postgres", "SELECT 1")
-		if err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("the server does not come up: %w: %s %s", err, out, db.out.String())
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
 	if out, err := db.psql("postgres", schema); err != nil {
 		return fmt.Errorf("schema: %w: %s", err, out)
 	}
