@@ -131,7 +131,7 @@ func TestSettings(t *testing.T) {
 	defer month.close() //nolint:errcheck // nothing was written
 	for file, settings := range map[*database]map[string]string{
 		s.state: {"journal_mode": "wal", "synchronous": "2", "secure_delete": "1"},
-		month:   {"journal_mode": "wal", "synchronous": "2", "page_size": "8192"},
+		month:   {"journal_mode": "wal", "synchronous": "2", "page_size": "16384"},
 	} {
 		for pragma, want := range settings {
 			var got string
