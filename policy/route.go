@@ -75,7 +75,10 @@ func (s *service) redirect(r *action.Route) {
 		r.Port = up.Port
 	}
 	r.PermitAny = !up.Addr.IsValid()
-	if _, err := netip.ParseAddr(asked); r.ServerName == "" && up.Addr.IsValid() && err != nil {
+	if r.ServerName != "" || !up.Addr.IsValid() {
+		return
+	}
+	if _, err := netip.ParseAddr(asked); err != nil {
 		r.ServerName = asked
 	}
 }

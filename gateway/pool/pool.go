@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -138,11 +139,8 @@ func keyOf(want Want) slot {
 
 // account tells one account from another.
 func account(auth *action.Auth) string {
-	s := auth.Scheme + "\x00" + auth.Name + "\x00" + auth.Spec
-	for _, secret := range auth.Secrets {
-		s += "\x00" + secret
-	}
-	return s
+	words := append(make([]string, 0, 8), auth.Scheme, auth.Name, auth.Spec)
+	return strings.Join(append(words, auth.Secrets...), "\x00")
 }
 
 // beside dials the very address of a live link of the same agent and service.

@@ -35,8 +35,9 @@ type site struct {
 	flow protocols.Flow
 	do   protocols.Do
 
-	framing *entry.Framing // of HTTP/1.1
-	writeBy time.Time      // deadline in force for writes to the agent; HTTP/1.1 only
+	framing *entry.Framing  // of HTTP/1.1
+	alive   context.Context // until the connection is over
+	writeBy time.Time       // deadline in force for writes to the agent; HTTP/1.1 only
 
 	mu     sync.Mutex
 	closed bool           // no handler may start any more; guarded by mu
@@ -73,7 +74,8 @@ func (p *Protocol) Serve(ctx context.Context, f protocols.Flow, do protocols.Do)
 // run serves HTTP on conn and returns when the connection is over and every
 // handler, hijacked ones included, has returned.
 func (s *site) run(ctx context.Context, conn net.Conn) {
-	alive, hangUp := context.WithCancel(ctx)
+	var hangUp context.CancelFunc
+	s.alive, hangUp = context.WithCancel(ctx)
 	defer hangUp()
 	l := entry.NewSingle(conn, hangUp)
 	srv := &http.Server{
@@ -83,7 +85,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 		MaxHeaderBytes:               headLimit,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     entry.ErrorLog(s.p.Log),
-		BaseContext:                  func(net.Listener) context.Context { return alive },
+		BaseContext:                  func(net.Listener) context.Context { return s.alive },
 		ConnState:                    l.Follow,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
@@ -163,7 +165,11 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p != nil {
 		ex = unread{x, p}
 	}
-	err := s.do(r.Context(), ex)
+	ctx := r.Context()
+	if r.ProtoMajor == 1 && s.alive != nil {
+		ctx = s.alive // net/http's own ends no sooner while this runs, and costs more
+	}
+	err := s.do(ctx, ex)
 	if protocols.IsPanic(err) {
 		s.broke(err)
 	}

@@ -114,8 +114,11 @@ func (l *Link) Stream() net.Conn {
 	return protocols.Rewind(l.conn, l.br)
 }
 
-// Take reserves an idle link.
-func (l *Link) Take() bool { return l.state.CompareAndSwap(linkIdle, linkBusy) }
+// Take reserves an idle link. Whoever looks for one asks many that are busy: reading
+// does not take them away from the processor that uses them.
+func (l *Link) Take() bool {
+	return l.state.Load() == linkIdle && l.state.CompareAndSwap(linkIdle, linkBusy)
+}
 
 // Retire closes the link now, or when its exchange is over.
 func (l *Link) Retire() {
@@ -154,7 +157,9 @@ func (l *Link) Ready() bool {
 func (l *Link) Free() {
 	clean := l.br.Buffered() == 0
 	l.Drop()
-	l.freed = time.Now()
+	if l.quiet == nil {
+		l.freed = time.Now()
+	}
 	if !clean || !l.state.CompareAndSwap(linkBusy, linkIdle) {
 		l.Kill()
 	}
