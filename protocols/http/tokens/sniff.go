@@ -34,13 +34,15 @@ func (r *Reader) sniff(b []byte, from int) {
 // possible reports whether what came, of which all from a place on is new, may go on as a
 // document of JSON or of XML, or as a form.
 func (r *Reader) possible(from int) bool {
-	text := bytes.TrimLeft(r.all, spaces)
+	text, ended := bytes.TrimLeft(r.all, spaces), r.deep.pass(r.all[from:])
 	switch {
 	case len(text) == 0 || text[0] == '<':
 		return true
 	case text[0] == '{':
-		text = bytes.TrimLeft(text[1:], spaces)
-		return len(text) == 0 || text[0] == '"'
+		if name := bytes.TrimLeft(text[1:], spaces); len(name) > 0 && name[0] != '"' {
+			return false
+		}
+		return !ended || len(bytes.TrimRight(r.all, spaces)) == r.deep.end && answers(r.all) != ""
 	}
 	for i := from; i < len(r.all); i++ {
 		c := r.all[i]
@@ -50,6 +52,36 @@ func (r *Reader) possible(from int) bool {
 		}
 	}
 	return true
+}
+
+// nesting is how deep in a document of JSON its last byte stands.
+type nesting struct {
+	depth        int
+	text, escape bool
+	came, end    int // bytes; end is where the document ends, 0 before
+}
+
+// pass takes the next bytes of a document, and reports whether its end has come.
+func (n *nesting) pass(b []byte) bool {
+	for _, c := range b {
+		n.came++
+		switch {
+		case n.end > 0:
+		case n.escape:
+			n.escape = false
+		case n.text:
+			n.escape, n.text = c == '\\', c != '"'
+		case c == '"':
+			n.text = true
+		case c == '{', c == '[':
+			n.depth++
+		case c == '}', c == ']':
+			if n.depth--; n.depth <= 0 {
+				n.end = n.came
+			}
+		}
+	}
+	return n.end > 0
 }
 
 // met gives the place behind the first name of a token that ends from a place on; -1

@@ -36,6 +36,7 @@ type Reader struct {
 	was  []byte // it, as it came
 	word uint8  // what of it came
 	all  []byte // what came of an answer that does not say what it is
+	deep nesting
 	held []byte // what is not given out yet
 	err  error  // behind it
 }
@@ -65,7 +66,7 @@ const (
 // no token endpoint answers in stays as it is: it may be a file of any content.
 func (r *Reader) Reset(src io.Reader, mediaType string) {
 	r.src, r.step, r.past, r.in = src, nothing, r.room[:0], elsewhere
-	r.open, r.held, r.all, r.err = -1, r.held[:0], r.all[:0], nil
+	r.open, r.held, r.all, r.deep, r.err = -1, r.held[:0], r.all[:0], nesting{}, nil
 	media, _, _ := strings.Cut(mediaType, ";")
 	switch media = strings.ToLower(strings.TrimSpace(media)); {
 	case media == "application/x-www-form-urlencoded":

@@ -94,7 +94,7 @@ func TestT35_TokensInAnswersThatSayNothing(t *testing.T) {
 
 // What does not say what it is comes as it is sent, up to where a token may stand.
 func TestSniffingDelaysNothing(t *testing.T) {
-	for _, lines := range [][]string{{"working", ".", ".", "done\n"}, {`{"a":1}`, "\n", `{"b":`, "2}\n"}, {"<p>", "text"}, {"a=b", "&c=d"}} {
+	for _, lines := range [][]string{{"working", ".", ".", "done\n"}, {`{"a":1}`, "\n", `{"b":`, "2}\n"}, {`{"said":"an access_token, [{"}`, "\n", `{"said":"a refresh_token"}`, "\n"}, {"<p>", "text"}, {"a=b", "&c=d"}} {
 		pr, pw := io.Pipe()
 		var r Reader
 		r.Reset(pr, "text/plain")
