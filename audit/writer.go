@@ -49,14 +49,13 @@ func (l *Log) collect(batch []*ended, tick <-chan time.Time) (_ []*ended, open b
 	case <-l.closing:
 		return l.rest(batch)
 	}
-	timer := time.NewTimer(maxWait)
-	defer timer.Stop()
+	// A commit and its sync cost the same for few records and for many.
+	wait := maxWait + 3*maxWait*time.Duration(len(l.batch))/maxBatch
 	// Not the queue: a receiver that waits there is woken once for each record.
 	select {
-	case <-timer.C:
+	case <-time.After(wait):
 	case <-l.full:
-	case <-l.closing:
-		return l.rest(batch)
+	case <-l.closing: // the rest of them next time
 	}
 	batch, _ = l.rest(batch)
 	return batch, true

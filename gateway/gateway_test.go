@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,7 +154,7 @@ func TestAPanicIsNoSuccess(t *testing.T) {
 func TestAForgottenHeldIsClosedWithItsFlow(t *testing.T) {
 	b := newBench(t, action.Allow)
 	d := &deed{forward: func(_ context.Context, up protocols.Upstream) (action.Result, error) {
-		up.Hold()
+		up.Hold(func() {})
 		return action.Result{}, nil
 	}}
 	err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {
@@ -177,7 +178,7 @@ func TestAHeldActionIsJudgedAgainAfterASwap(t *testing.T) {
 	b := newBench(t, action.Allow)
 	var held protocols.Held
 	d := &deed{forward: func(_ context.Context, up protocols.Upstream) (action.Result, error) {
-		held = up.Hold()
+		held = up.Hold(func() {})
 		return action.Result{}, nil
 	}}
 	err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {
@@ -236,6 +237,48 @@ func TestASwapCancelsWhatItRefuses(t *testing.T) {
 	}}
 	_ = b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error { return do(ctx, d) })
 	b.records(t, 1)
+}
+
+// A held action's protocol hears that it is not allowed any more, once, and never
+// after the action is over.
+func TestAHeldActionIsToldThatItIsRevoked(t *testing.T) {
+	for name, swaps := range map[string]struct {
+		before, after bool // the protocol holds it; it is over
+		want          int32
+	}{
+		"while it is held":  {want: 1},
+		"before it is held": {before: true, want: 1},
+		"when it is over":   {after: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, action.Allow)
+			var told atomic.Int32
+			var held protocols.Held
+			d := &deed{forward: func(_ context.Context, up protocols.Upstream) (action.Result, error) {
+				if swaps.before {
+					b.swap(action.Deny)
+				}
+				held = up.Hold(func() { told.Add(1) })
+				return action.Result{}, nil
+			}}
+			_ = b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {
+				if err := do(ctx, d); err != nil {
+					return err
+				}
+				if swaps.after {
+					held.Done(action.Result{}, nil)
+				}
+				b.swap(action.Deny)
+				b.swap(action.Allow)
+				b.swap(action.Deny)
+				held.Done(action.Result{}, nil)
+				return nil
+			})
+			if told.Load() != swaps.want {
+				t.Errorf("told %d times, not %d", told.Load(), swaps.want)
+			}
+		})
+	}
 }
 
 func TestAStormOfSwapsLosesNoRecord(t *testing.T) {

@@ -182,7 +182,7 @@ func TestAHeldActionIsCountedByNewRules(t *testing.T) {
 		b.Gateway.Policy = func() Policy { return now }
 		var held protocols.Held
 		d := &deed{forward: func(_ context.Context, up protocols.Upstream) (action.Result, error) {
-			held = up.Hold()
+			held = up.Hold(func() {})
 			return action.Result{}, nil
 		}}
 		err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {

@@ -27,6 +27,7 @@ type pass struct {
 	start  time.Time
 	cancel context.CancelCauseFunc
 
+	revoked  atomic.Pointer[func()] // what its protocol does when it is not allowed any more
 	rules    atomic.Pointer[ruling]
 	decision action.Decision
 	yes      []action.Asking // what was answered with yes, by these very rules
@@ -183,6 +184,14 @@ func (p *pass) recheck(rules Policy) {
 	if d.Verdict == action.Deny && d.Need == 0 || p.leadsElsewhere(rules) {
 		p.running.Store(false)
 		p.cancel(errRevoked)
+		p.tellRevoked()
+	}
+}
+
+// tellRevoked tells the protocol, once.
+func (p *pass) tellRevoked() {
+	if f := p.revoked.Swap(nil); f != nil {
+		(*f)()
 	}
 }
 
@@ -269,8 +278,12 @@ func (p *pass) certificate(auth action.Auth) func(context.Context) (*tls.Certifi
 }
 
 // Hold keeps the record open after Forward returned.
-func (p *pass) Hold() protocols.Held {
+func (p *pass) Hold(revoked func()) protocols.Held {
 	p.heldOut = true
+	p.revoked.Store(&revoked)
+	if !p.running.Load() { // since a moment ago
+		p.tellRevoked()
+	}
 	return p
 }
 
@@ -311,6 +324,7 @@ func (p *pass) finish(r action.Result, err error) {
 		return
 	}
 	p.running.Store(false)
+	p.revoked.Store(nil)
 	p.f.mu.Lock()
 	delete(p.f.running, p)
 	p.f.mu.Unlock()

@@ -86,7 +86,9 @@ type Upstream interface {
 	// peer that is not proven, unless the service spells that out.
 	Link(ctx context.Context, open Open) (Link, *vault.Credential, error)
 	// Hold keeps the action open after Forward returns.
-	Hold() Held
+	// If its permission ends before it is over, revoked is called, once; it does
+	// not block.
+	Hold(revoked func()) Held
 }
 
 // A Held is an allowed action whose outcome comes later.

@@ -269,7 +269,7 @@ func poll(t testing.TB, ok func() bool) {
 
 type fakeUpstream struct{ b *bench }
 
-func (u *fakeUpstream) Hold() protocols.Held { return nil }
+func (u *fakeUpstream) Hold(func()) protocols.Held { return nil }
 
 func (u *fakeUpstream) Link(ctx context.Context, open protocols.Open) (protocols.Link, *vault.Credential, error) {
 	b := u.b

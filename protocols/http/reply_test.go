@@ -220,7 +220,7 @@ func TestT57_WhoBreaksOffHasHadIt(t *testing.T) {
 	defer close(over)
 	c := b.tlsDial("h2")
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(5 * time.Minute))
 	io.WriteString(c, http2.ClientPreface)
 	fr := http2.NewFramer(c, c)
 	fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(len(chatAnswer) - 1)})

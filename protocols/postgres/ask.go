@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -49,8 +50,8 @@ type ask struct {
 	waited bool
 	fence  ledger.Fence // stands before it
 	held   protocols.Held
-	unhook func() bool
-	why    error // what ended the wait for an approval
+	gone   atomic.Bool // its permission has ended, and the server was not told
+	why    error       // what ended the wait for an approval
 }
 
 var (
@@ -168,16 +169,17 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	switch a.kind {
 	case ledger.Parse:
 	case ledger.Bind:
-		a.hold(ctx, up)
+		a.hold(up)
 		a.portal.Held = a
 	default:
-		a.hold(ctx, up)
+		a.hold(up)
 		a.item.Held = a
 	}
 	a.prepare()
 	var out []ledger.Outcome
 	a.seq, out = a.s.ledger.Push(a.item)
 	a.pushed = true
+	a.stop()
 	if a.kind != ledger.Parse {
 		a.s.sight.Sent(a.act.Parts)
 		a.s.drift.Sent(a.act.Parts)
@@ -225,14 +227,18 @@ func (a *ask) checked(ctx context.Context, behind protocols.Held) action.Decisio
 }
 
 // hold keeps the action open, and ends it on the server if its permission ends.
-func (a *ask) hold(ctx context.Context, up protocols.Upstream) {
-	a.held = up.Hold()
-	a.unhook = context.AfterFunc(ctx, func() {
-		defer a.s.live.Rescue()
-		if a.s.ledger.Works(a) {
-			a.s.cancelRunning("the rules have changed")
-		}
+func (a *ask) hold(up protocols.Upstream) {
+	a.held = up.Hold(func() {
+		a.gone.Store(true)
+		a.stop()
 	})
+}
+
+// stop ends the action on the server if its permission has ended.
+func (a *ask) stop() {
+	if a.gone.Load() && a.s.ledger.Works(a) && a.gone.Swap(false) {
+		a.s.cancelRunning("the rules have changed")
+	}
 }
 
 // prepare notes the names that a PREPARE is about to make.
@@ -253,7 +259,6 @@ func (a *ask) Check(ctx context.Context) action.Decision { return a.held.Check(c
 
 // Done closes the record.
 func (a *ask) Done(r action.Result, err error) {
-	a.unhook()
 	a.held.Done(r, err)
 	a.s.sight.Done(a.act.Parts, r.Failed)
 }

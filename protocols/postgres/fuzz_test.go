@@ -152,7 +152,7 @@ func (h *heldTally) Link(context.Context, protocols.Open) (protocols.Link, *vaul
 	return nil, nil, errors.New("nothing to reach")
 }
 
-func (h *heldTally) Hold() protocols.Held {
+func (h *heldTally) Hold(func()) protocols.Held {
 	h.held = true
 	h.y.mu.Lock()
 	defer h.y.mu.Unlock()

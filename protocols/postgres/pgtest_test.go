@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -447,14 +448,15 @@ func (l *line) close() {
 
 // pass is one action on its way through the line.
 type pass struct {
-	l      *line
-	act    *action.Action
-	waiter protocols.Waiter
-	rec    *record
-	held   bool
-	left   bool
-	stop   context.CancelFunc
-	once   sync.Once
+	l       *line
+	act     *action.Action
+	waiter  protocols.Waiter
+	revoked atomic.Pointer[func()]
+	rec     *record
+	held    bool
+	left    bool
+	stop    context.CancelFunc
+	once    sync.Once
 }
 
 func (l *line) do(ctx context.Context, ex protocols.Exchange) (err error) {
@@ -467,7 +469,12 @@ func (l *line) do(ctx context.Context, ex protocols.Exchange) (err error) {
 	p := &pass{l: l, act: a, stop: cancel, rec: &record{act: a}}
 	p.waiter, _ = ex.(protocols.Waiter)
 	d := l.judge(ctx, ex)
-	p.rec.decision, p.rec.revoke = d, cancel
+	p.rec.decision, p.rec.revoke = d, func() {
+		cancel()
+		if f := p.revoked.Swap(nil); f != nil {
+			(*f)()
+		}
+	}
 	if !l.forget {
 		l.mu.Lock()
 		l.judged = append(l.judged, p.rec)
@@ -512,7 +519,11 @@ func (l *line) judge(ctx context.Context, ex protocols.Exchange) action.Decision
 	return l.settle(ctx, a, d)
 }
 
-func (p *pass) Hold() protocols.Held { p.held = true; return p }
+func (p *pass) Hold(revoked func()) protocols.Held {
+	p.held = true
+	p.revoked.Store(&revoked)
+	return p
+}
 
 func (p *pass) Check(ctx context.Context) action.Decision {
 	if p.l.check != nil {

@@ -28,7 +28,7 @@ type upstream struct {
 	far  net.Conn
 }
 
-func (u *upstream) Hold() protocols.Held { return nil }
+func (u *upstream) Hold(func()) protocols.Held { return nil }
 
 func (u *upstream) Link(ctx context.Context, open protocols.Open) (protocols.Link, *vault.Credential, error) {
 	if u.err != nil {

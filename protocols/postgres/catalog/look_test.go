@@ -27,7 +27,7 @@ type dial struct {
 	beside protocols.Link
 }
 
-func (d *dial) Hold() protocols.Held { return nil }
+func (d *dial) Hold(func()) protocols.Held { return nil }
 
 func (d *dial) Link(ctx context.Context, open protocols.Open) (protocols.Link, *vault.Credential, error) {
 	d.beside = open.Beside

@@ -197,7 +197,7 @@ func (u upstream) Link(ctx context.Context, open protocols.Open) (protocols.Link
 	return l, nil, err
 }
 
-func (u upstream) Hold() protocols.Held { return held{} }
+func (u upstream) Hold(func()) protocols.Held { return held{} }
 
 type held struct{}
 
