@@ -15,7 +15,7 @@ import (
 // proposes taken over into the policy.
 func (s *site) rulesOfAsks(b *browser, client *http.Client) {
 	s.t.Helper()
-	ctx, stop := context.WithTimeout(s.t.Context(), 60*time.Second)
+	ctx, stop := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer stop()
 	shot := func(name string) {
 		if shots := os.Getenv("SALLYPORT_SHOTS"); shots != "" {

@@ -76,7 +76,7 @@ func (s *site) opensTheLinkAgain(b *browser) {
 // named, and proves there who it is: the page goes on with what was written in it.
 func (s *site) provesElsewhere(b *browser, client *http.Client) {
 	s.t.Helper()
-	ctx, stop := context.WithTimeout(s.t.Context(), 60*time.Second)
+	ctx, stop := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer stop()
 	before, code := s.Desk.List(), make(chan int, 1)
 	go func() {
