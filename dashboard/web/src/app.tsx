@@ -137,7 +137,7 @@ export function App() {
   }
   const { standing } = session
   const token = path === '/setup' ? location.hash.slice(1) : ''
-  if (token && !standing.caller) return <Later><SetupPage token={token} onDone={entered} /></Later>
+  if (token && !standing.caller) return <Later><SetupPage token={token} onDone={entered} onLeave={() => void look()} /></Later>
   if (!standing.caller) return <Later><LoginPage standing={standing} onDone={entered} /></Later>
   if (path === '/proven') return <Later><ProvenPage name={standing.caller.person.name} /></Later>
   if (standing.caller.rights.length === 0) return <Later><NoRight name={standing.caller.person.name} /></Later>

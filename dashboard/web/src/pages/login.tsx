@@ -6,7 +6,7 @@ import { usePlace } from '../lib/router'
 import type { Schemas } from '../lib/schema'
 import type { Standing } from '../lib/types'
 import { useWho } from '../lib/who'
-import { Button, Fault, Field, Foreign, Link, Modal, sentence } from '../ui/kit'
+import { Button, Command, Fault, Field, Foreign, Link, Modal, sentence } from '../ui/kit'
 
 interface FormProps {
   fields: { name: string; label: string; type: 'text' | 'password'; auto: string; note?: string }[]
@@ -132,7 +132,7 @@ const lost: Record<string, string> = {
 }
 
 /** SetupPage makes the first operator of whoever has the link. */
-export function SetupPage({ token, onDone }: { token: string; onDone: () => void }) {
+export function SetupPage({ token, onDone, onLeave }: { token: string; onDone: () => void; onLeave: () => void }) {
   const [state, setState] = useState('')
   const [fault, setFault] = useState<Problem | null>(null)
   const look = () => {
@@ -161,8 +161,8 @@ export function SetupPage({ token, onDone }: { token: string; onDone: () => void
       <Gate title="This link does not hold">
         <p role="alert">{lost[state] ?? lost.unknown}</p>
         {state === 'used' ? <p>Log in as that operator. Nobody knows the password any more? Somebody on the host makes another one:</p> : <p>While nobody can log in, the gateway prints a new one whenever it starts. Without a restart, somebody on the host makes an operator:</p>}
-        <div className="command"><code>sallyport operator add NAME --right admin</code></div>
-        <p><Link to="/login">Log in</Link></p>
+        <Command text="sallyport operator add NAME --right admin" />
+        <p><Link to="/login" onClick={onLeave}>Log in</Link></p>
       </Gate>
     )
   }

@@ -15,12 +15,12 @@ export function StorePanel() {
           </p>
           <Facts rows={[
             ['Kept for', span(h.keep_seconds)],
-            ['Oldest record', h.oldest ? <span key="o">{count(h.oldest.seq)}, <Time at={h.oldest.time} /></span> : 'none yet'],
-            ['Newest record', h.newest && <span key="n">{count(h.newest.seq)}, <Time at={h.newest.time} /></span>],
-            ['Last checkpoint', h.checkpoint ? <span key="c">signed up to {count(h.checkpoint.seq)}, <Time at={h.checkpoint.time} /></span> : 'none is signed yet'],
+            ['Oldest record', h.oldest ? <span key="o">number {count(h.oldest.seq)}, <Time at={h.oldest.time} /></span> : 'none yet'],
+            ['Newest record', h.newest && <span key="n">number {count(h.newest.seq)}, <Time at={h.newest.time} /></span>],
+            ['Last checkpoint', h.checkpoint ? <span key="c">signed up to number {count(h.checkpoint.seq)}, <Time at={h.checkpoint.time} /></span> : 'none is signed yet'],
             ['Size', bytes(h.bytes)],
-            ['Of it, records', bytes(h.record_bytes)],
-            ['Journal', `${bytes(h.journal_bytes)}, ${count(h.running)} running, ${count(h.waiting)} to be written`],
+            ['Of that, records', bytes(h.record_bytes)],
+            ['Journal', `${bytes(h.journal_bytes)}, ${count(h.running)} under way, ${count(h.waiting)} to be written`],
             ['Not recorded', h.lost + h.failures > 0 ? <Badge key="l" tone="deny">{`${count(h.lost)} lost, ${count(h.failures)} writes failed since the start`}</Badge> : 'nothing since the start'],
             ['Directory', <code key="d">{h.directory}</code>],
           ]} />

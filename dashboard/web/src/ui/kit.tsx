@@ -141,7 +141,7 @@ export function Empty({ title, children, command }: { title: string; children?: 
 export function Command({ text }: { text: string }) {
   return (
     <div className="command">
-      <code>{text}</code>
+      <code>{text.split(' ').map((w, i) => <span key={i}>{i > 0 && ' '}<span className="word">{w}</span></span>)}</code>
       <CopyButton text={text} label="Copy the command" />
     </div>
   )
