@@ -287,7 +287,7 @@ func (b *bench) streams(n int, window uint32) *http2.Framer {
 	c := b.tlsDial("h2")
 	b.t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(5 * time.Minute)) //nolint:errcheck // reads tell
-	io.WriteString(c, http2.ClientPreface)          //nolint:errcheck // reads tell
+	io.WriteString(c, http2.ClientPreface)         //nolint:errcheck // reads tell
 	fr := http2.NewFramer(c, c)
 	fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window}) //nolint:errcheck // reads tell
 	var head bytes.Buffer
