@@ -275,7 +275,7 @@ func TestT10_AStreamWithoutWindowEnds(t *testing.T) {
 		w := narrow{httptest.NewRecorder(), make(chan struct{})}
 		x := &transfer{exchange: &exchange{w: w, r: &http.Request{ProtoMajor: 2}}, rc: http.NewResponseController(w)}
 		begun := time.Now()
-		err := x.pass([]byte("some words"), true, true)
+		err := x.pass([]byte("some words"), true)
 		if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took != stallTimeout {
 			t.Errorf("%v, after %v", err, took)
 		}

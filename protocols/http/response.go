@@ -86,7 +86,6 @@ func (t *transfer) relay(resp *http.Response) error {
 		h.Set("Connection", "close")
 	}
 	t.reply.Head(resp.Header)
-	t.site.renewWrite(t.rc, t.r)
 	t.began = true
 	t.w.WriteHeader(resp.StatusCode)
 	if t.r.Method != http.MethodHead && resp.Body != http.NoBody {
@@ -134,13 +133,13 @@ func (t *transfer) relayBody(resp *http.Response) error {
 	if left < 0 && t.l.Waiting() == 0 {
 		t.rc.Flush() //nolint:errcheck // the next write tells
 	}
-	for first := true; ; first = false {
+	for {
 		if err := t.l.RenewRead(); err != nil {
 			return err
 		}
 		n, rerr := resp.Body.Read(buf[:])
 		left -= int64(n)
-		werr := t.pass(buf[:n], first, rerr == nil && left != 0 && (events || t.l.Waiting() == 0))
+		werr := t.pass(buf[:n], rerr == nil && left != 0 && (events || t.l.Waiting() == 0))
 		// Behind the flush nobody waits for it. An agent that breaks off may have had
 		// all of it but for a byte.
 		t.meter.Write(buf[:n])
@@ -158,30 +157,16 @@ func (t *transfer) relayBody(resp *http.Response) error {
 }
 
 // pass hands a piece of a body on, at once where flush says so.
-func (t *transfer) pass(b []byte, first, flush bool) error {
+func (t *transfer) pass(b []byte, flush bool) error {
 	if len(b) == 0 {
 		return nil
 	}
 	if t.r.ProtoMajor != 1 {
 		t.stall.Begin(t.rc, stallTimeout)
 		defer t.stall.Over()
-	} else if !first {
-		t.site.renewWrite(t.rc, t.r)
 	}
 	if _, err := t.w.Write(b); err != nil || !flush {
 		return err
 	}
 	return t.rc.Flush()
-}
-
-// renewWrite moves the deadline by which the agent must take more bytes, when half
-// of it is gone. HTTP/2 streams share a connection, and have a Stall each.
-func (s *site) renewWrite(rc *http.ResponseController, r *http.Request) {
-	if r.ProtoMajor != 1 {
-		return
-	}
-	if now := time.Now(); s.writeBy.Sub(now) < stallTimeout/2 {
-		s.writeBy = now.Add(stallTimeout)
-		rc.SetWriteDeadline(s.writeBy) //nolint:errcheck // without deadlines the connection's own limits hold
-	}
 }

@@ -37,7 +37,6 @@ type site struct {
 
 	framing *entry.Framing  // of HTTP/1.1
 	alive   context.Context // until the connection is over
-	writeBy time.Time       // deadline in force for writes to the agent; HTTP/1.1 only
 
 	mu     sync.Mutex
 	closed bool           // no handler may start any more; guarded by mu

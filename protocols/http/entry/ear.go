@@ -8,9 +8,13 @@ import (
 	"time"
 )
 
-// patience is how long a request takes before it is worth to listen for the agent's
-// hang-up meanwhile.
-const patience = 50 * time.Millisecond
+const (
+	// patience is how long a request takes before it is worth to listen for the agent's
+	// hang-up meanwhile.
+	patience = 50 * time.Millisecond
+	// stall is how long an agent may take no more bytes; renewed at half.
+	stall = time.Minute
+)
 
 // An Ear is an HTTP/1.1 connection for net/http, which has a goroutine read one byte
 // during every request, to notice when the agent hangs up, and ends it with the answer.
@@ -18,6 +22,9 @@ const patience = 50 * time.Millisecond
 // Ear lets this read return with nothing, and listens by itself when a request takes
 // longer. Deadlines of reads are handed down when something is read: net/http moves them
 // six times a request. Who runs it calls Wait after Close.
+//
+// While net/http serves it, a write has a minute, whoever writes: net/http takes what was
+// set for an answer away behind it, and sets nothing by itself.
 //
 // The read is known by its size and by having no deadline: whatever else net/http reads
 // has one. A read that were taken for it by mistake would get nothing, a hundred times
@@ -32,6 +39,7 @@ type Ear struct {
 	reading  bool      // a Read goes on; what listen reads is none
 	raw      bool      // net/http serves it no more
 	closed   bool
+	writeBy  time.Time     // deadline in force for writes
 	since    time.Time     // when a request began that is under way; zero: none is
 	timer    *time.Timer   // calls listen
 	set      bool          // the timer runs, or listen does
@@ -71,8 +79,19 @@ func (e *Ear) Read(b []byte) (int, error) {
 
 // Write writes for net/http, and for whoever took the connection over from it.
 func (e *Ear) Write(b []byte) (int, error) {
+	e.renew()
 	n, err := e.Conn.Write(b)
 	return n, e.tell(err)
+}
+
+// renew moves the deadline of writes when half of it is gone.
+func (e *Ear) renew() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if now := time.Now(); !e.raw && e.writeBy.Sub(now) < stall/2 {
+		e.writeBy = now.Add(stall)
+		e.Conn.SetWriteDeadline(e.writeBy) //nolint:errcheck // the write tells
+	}
 }
 
 // tell tells of the end that an error is, while net/http serves the connection. It is
@@ -194,6 +213,16 @@ func (e *Ear) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
+// SetWriteDeadline is for who took the connection over.
+func (e *Ear) SetWriteDeadline(t time.Time) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.raw {
+		return nil
+	}
+	return e.Conn.SetWriteDeadline(t)
+}
+
 // SetDeadline sets both deadlines.
 func (e *Ear) SetDeadline(t time.Time) error {
 	return errors.Join(e.SetReadDeadline(t), e.SetWriteDeadline(t))
@@ -205,6 +234,7 @@ func (e *Ear) Release() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.raw = true
+	e.Conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // the next write tells
 }
 
 // Close ends the connection, and what listens to it.

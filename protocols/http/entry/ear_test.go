@@ -172,6 +172,38 @@ func TestAReleasedConnectionIsAPlainOne(t *testing.T) {
 	})
 }
 
+// net/http takes a deadline away behind every answer. An agent that takes nothing is
+// not waited for longer for that, nor is one that begins with it later.
+func TestAnAgentThatTakesNothingEndsTheWrite(t *testing.T) {
+	calls(t, func(t *testing.T, c *call) {
+		for range 3 {
+			c.begin(t)
+			go c.agent.Read(make([]byte, 16))
+			if _, err := c.Write([]byte("an answer")); err != nil {
+				t.Fatal(err)
+			}
+			c.SetWriteDeadline(time.Time{})
+			time.Sleep(40 * time.Second)
+		}
+		begun := time.Now()
+		_, err := c.Write([]byte("an answer"))
+		if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took < stall/2 || took > stall {
+			t.Errorf("%v, after %v", err, took)
+		}
+	})
+	calls(t, func(t *testing.T, c *call) {
+		go c.agent.Read(make([]byte, 16))
+		c.Write([]byte("an answer"))
+		c.Release()
+		begun := time.Now()
+		c.SetWriteDeadline(begun.Add(time.Hour)) // of whoever took it over
+		_, err := c.Write([]byte("words"))
+		if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took != time.Hour {
+			t.Errorf("%v, after %v", err, took)
+		}
+	})
+}
+
 func TestCloseEndsTheListening(t *testing.T) {
 	calls(t, func(t *testing.T, c *call) {
 		c.begin(t) // the timer runs
