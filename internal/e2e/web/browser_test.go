@@ -21,7 +21,7 @@ import (
 const modules = "../../../.cache/npm/web/node_modules"
 
 // stepWithin is when a step that has no end of its own is given up.
-const stepWithin = 4 * time.Minute
+const stepWithin = 10 * time.Minute
 
 // A browser is a real one, driven line by line.
 type browser struct {

@@ -119,9 +119,10 @@ func TestALiveListStaysLight(t *testing.T) {
 // searched presses Enter in the query bar and waits until the rows are there.
 const searched = `(async () => {
   const input = document.querySelector('.querybar input'), begun = performance.now()
+  let frames = 0
   input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }))
   do {
-    if (performance.now() - begun > 60000) throw new Error('nothing was found')
+    if (frames++ > 3600) throw new Error('nothing was found')
     await new Promise(requestAnimationFrame)
   } while (document.querySelector('.skeleton') || !document.querySelector('.vrow')?.innerText.includes(%q))
   return performance.now() - begun

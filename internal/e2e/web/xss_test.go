@@ -168,7 +168,7 @@ func TestT45_NothingThatAnAgentSaysRuns(t *testing.T) {
 const walk = `(async (ids) => {
   const frame = () => new Promise(requestAnimationFrame)
   const until = async (ok) => {
-    for (const begun = performance.now(); !ok() && performance.now() - begun < 60000; ) await frame()
+    for (let i = 0; i < 3600 && !ok(); i++) await frame()
     if (!ok()) throw new Error('not shown: ' + location.pathname + location.search)
   }
   let shown = 0

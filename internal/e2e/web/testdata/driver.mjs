@@ -78,10 +78,10 @@ const ops = {
   // The policy of the pages forbids what playwright's own waiting does. What cannot be
   // told yet, because a part of the page is not there, is not so yet.
   until: async ({ text }) => {
-    for (const begun = Date.now(); ; await new Promise((done) => setTimeout(done, 100))) {
+    for (let n = 0; ; n++, await new Promise((done) => setTimeout(done, 100))) {
       const [is, why] = await page.evaluate(text).then((v) => [v, ''], (err) => [false, ': ' + err.message])
       if (is) return
-      if (Date.now() - begun > patience) throw new Error('it never came to that' + why)
+      if (n * 100 > patience) throw new Error('it never came to that' + why)
     }
   },
   // A link inside the pages: the document stays. The heading that is waited for is the
@@ -107,10 +107,10 @@ const ops = {
       window.__teller.observe(document, { childList: true, subtree: true })
     })
     await page.locator(at).first().click()
-    for (const begun = Date.now(); ; await new Promise((done) => setTimeout(done, 50))) {
+    for (let n = 0; ; n++, await new Promise((done) => setTimeout(done, 50))) {
       const told = await page.evaluate(() => window.__told)
       if (told.some((t) => t.includes(text))) return
-      if (Date.now() - begun > patience) throw new Error(`nothing said ${text}; it was told ${JSON.stringify(told)}`)
+      if (n * 50 > patience) throw new Error(`nothing said ${text}; it was told ${JSON.stringify(told)}`)
     }
   },
   resize: async ({ width, height }) => void (await page.setViewportSize({ width, height })),
