@@ -26,6 +26,17 @@ const (
 	oidcCookie = "sallyport-oidc"
 )
 
+// oidcCookie is what a browser holds that has begun a login. By TLS no other host of the
+// domain, such as an agent's in the same tailnet, can plant it, and with it a login of
+// somebody else's (RFC 6265bis, section 4.1.3.2); there it is for all paths.
+func (e *Entrance) oidcCookie(value string, maxAge int) *http.Cookie {
+	c := &http.Cookie{Name: oidcCookie, Value: value, Path: callback, MaxAge: maxAge, HttpOnly: true, Secure: e.Secure, SameSite: http.SameSiteLaxMode}
+	if e.Secure {
+		c.Name, c.Path = "__Host-"+oidcCookie, "/"
+	}
+	return c
+}
+
 func (d *Door) oidcRoutes() route.Table {
 	return route.Table{
 		{
@@ -67,9 +78,7 @@ func (d *Door) oidcBegin(w http.ResponseWriter, r *http.Request) error {
 		return route.Fault{Status: http.StatusBadGateway, Err: err}
 	}
 	// It must come along when the provider's page leads back here.
-	http.SetCookie(w, &http.Cookie{
-		Name: oidcCookie, Value: browser, Path: callback, MaxAge: 600, HttpOnly: true, Secure: v.entrance.Secure, SameSite: http.SameSiteLaxMode,
-	})
+	http.SetCookie(w, v.entrance.oidcCookie(browser, 600))
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
@@ -87,14 +96,15 @@ func (d *Door) oidcFinish(w http.ResponseWriter, r *http.Request) error {
 	if err := d.Deeds.Ready(r.Context()); err != nil {
 		return route.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
-	cookie, err := r.Cookie(oidcCookie)
+	forget := v.entrance.oidcCookie("", -1)
+	cookie, err := r.Cookie(forget.Name)
 	if err != nil {
 		return route.Forbidden("%w", oidc.ErrFlow)
 	}
 	if err := d.Book.Try(v.budget); err != nil {
 		return d.busy(v, "")
 	}
-	http.SetCookie(w, &http.Cookie{Name: oidcCookie, Path: callback, MaxAge: -1, HttpOnly: true, Secure: v.entrance.Secure})
+	http.SetCookie(w, forget)
 	login, err := d.OIDC.Finish(r.Context(), q.Get("state"), q.Get("code"), cookie.Value)
 	if errors.Is(err, oidc.ErrFlow) { // whoever can reach the listener can cause these
 		return route.Forbidden("%w", err)

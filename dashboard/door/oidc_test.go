@@ -294,6 +294,29 @@ func TestT46_ALoginIsOfTheBrowserThatBeganIt(t *testing.T) {
 	}
 }
 
+// Another host of the same domain, which an agent's node may be, plants the cookie of a
+// login that somebody else has begun: whoever comes back with it is not logged in as them.
+func TestT46_NoNeighbourPlantsALogin(t *testing.T) {
+	h := newHouse(t)
+	i := newIssuer(t, h)
+	eve, ana := h.at("192.0.2.1"), h.at("192.0.2.2")
+	resp := eve.want(303, "GET", "/api/v1/login/oidc", "")
+	to, err := url.Parse(resp.Header.Get("Location"))
+	must(h, err)
+	i.asked = to.Query()
+	for _, c := range eve.cookies {
+		if !strings.HasPrefix(c.Name, "__Host-") || c.Path != "/" || c.Domain != "" || !c.Secure || !c.HttpOnly {
+			t.Errorf("a browser lets other hosts of the domain set %s", c)
+		}
+		planted := *c // a browser takes no such name with a domain
+		planted.Name = strings.TrimPrefix(c.Name, "__Host-")
+		ana.cookies[planted.Name] = &planted
+	}
+	if resp := i.back(ana, "code"); resp.StatusCode != 403 {
+		t.Errorf("ana is logged in as eve: %d", resp.StatusCode)
+	}
+}
+
 // A login comes back to the page that it was for, and to no other site's. The provider
 // and whoever reads its address along do not learn which page that is.
 func TestT46_ALoginComesBackToAPageOfTheDashboard(t *testing.T) {
