@@ -765,6 +765,26 @@ func TestT47_ALinkIsGuessedAFewTimesOnly(t *testing.T) {
 	}
 }
 
+// A link that is over stands in logs and scrollbacks: it gives nobody attempts back.
+func TestT47_AUsedLinkGivesNoAttemptsBack(t *testing.T) {
+	h := newHouse(t)
+	h.operator("ana", route.Admin)
+	link := h.Book.Invite()
+	if state := linkAt(h, "192.0.2.8", link); state != "used" {
+		t.Fatalf("the link is %s", state)
+	}
+	guesses := 0
+	for range 12 {
+		linkAt(h, "192.0.2.7", link)
+		if resp := h.at("192.0.2.7").do("POST", "/api/v1/session", `{"name":"ana","password":"a guess of eve's"}`); resp.StatusCode == 401 {
+			guesses++
+		}
+	}
+	if guesses > 3 {
+		t.Errorf("%d guesses of a password", guesses)
+	}
+}
+
 func TestTheFirstOperatorHasTheLink(t *testing.T) {
 	h := newHouse(t)
 	asked := 0

@@ -260,7 +260,7 @@ func (d *Door) link(r *http.Request, in Link) (LinkState, error) {
 		return LinkState{}, d.busy(v, "")
 	}
 	state := d.Book.Link(in.Token)
-	if state != account.LinkUnknown {
+	if state == account.LinkGood { // one that is over, which many may have read, proves nobody
 		d.Book.Proved(v.budget)
 	}
 	return LinkState{state}, nil
