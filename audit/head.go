@@ -80,35 +80,43 @@ func (l *Log) checkHead(ctx context.Context) error {
 		return err
 	}
 	h, ok := heads[latestHead]
-	if key := l.publicKey(); key != nil && l.tail.Seq > 0 && (!ok || h.Verify(latestHead, key) != "") {
-		l.found = l.tail.Seq
-		l.opts.Log.Error("no signature tells how the audit records should be: they are taken as they are", "vouched_from", l.found+1)
-		name := foundPrefix + strconv.FormatUint(l.found, 10)
-		if err := l.store.SaveHead(ctx, name, l.head(l.tail, l.opts.Now(), name)); err != nil {
-			return err
-		}
+	key := l.publicKey()
+	if key != nil && l.tail.Seq > 0 && (!ok || h.Verify(latestHead, key) != "") {
+		return l.take(ctx) // what is not signed denies nothing
 	}
-	if !ok || l.found > 0 {
-		return nil // what is not signed denies nothing
+	if !ok {
+		return nil
 	}
 	l.signed = h
-	found := l.tail.Seq >= h.Seq
-	if found {
-		found = false
-		err := l.store.Scan(ctx, h.Seq, func(r Row) error {
-			found = r.Seq == h.Seq && sha256.Sum256(r.Body) == h.Hash
+	found, first := false, l.tail.Recorded
+	err = l.store.Scan(ctx, h.Seq, func(r Row) error {
+		if r.Seq > h.Seq {
+			first = r.Recorded
 			return errStop
-		})
-		if err != nil && !errors.Is(err, errStop) {
-			return err
 		}
+		found = sha256.Sum256(r.Body) == h.Hash
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStop) {
+		return err
+	}
+	if found && key != nil && l.tail.Recorded.Sub(first) > lateAfter {
+		return l.take(ctx) // no crash leaves so much unsigned; an older head in the place of the last does
 	}
 	if found {
 		return nil
 	}
-	if key := l.publicKey(); l.tail.Seq < h.Seq && key != nil && h.Verify(latestHead, key) == "" {
+	if l.tail.Seq < h.Seq && key != nil && h.Verify(latestHead, key) == "" {
 		l.tail.Seq, l.tail.Hash = h.Seq, h.Hash // no number is given twice, and the chain goes on from what was signed
 	}
 	l.opts.Log.Error("audit records are missing or were changed: see audit verify", "signed", h.Seq, "last", l.tail.Seq)
 	return l.store.SaveHead(ctx, brokenPrefix+h.Time.UTC().Format(time.RFC3339), h)
+}
+
+// take notes for good that the records up to the tail are taken as they are.
+func (l *Log) take(ctx context.Context) error {
+	l.found = l.tail.Seq
+	l.opts.Log.Error("no signature tells how the audit records should be: they are taken as they are", "vouched_from", l.found+1)
+	name := foundPrefix + strconv.FormatUint(l.found, 10)
+	return l.store.SaveHead(ctx, name, l.head(l.tail, l.opts.Now(), name))
 }

@@ -26,6 +26,7 @@ const (
 	maxWait    = 25 * time.Millisecond
 	retryEvery = 500 * time.Millisecond
 	signEvery  = time.Minute
+	lateAfter  = 3 * signEvery // a crash leaves no records unsigned that were made so far apart
 	pruneEvery = time.Hour
 )
 
@@ -98,7 +99,7 @@ func New(ctx context.Context, store Store, tables []action.FactTable, opts Optio
 		opts.Queue = maxQueue
 	}
 	l := &Log{
-		store: store, opts: opts, methods: methods(tables),
+		store: store, opts: opts, methods: record.MethodsOf(tables),
 		queue: make(chan *ended, opts.Queue), full: make(chan struct{}, 1), intents: make(chan *intent, 4*maxBatch),
 		closing: make(chan struct{}), written: make(chan struct{}), kept: make(chan struct{}),
 		open: map[string]running{}, shares: map[string]*share{},
@@ -129,19 +130,6 @@ func (l *Log) start(ctx context.Context) (err error) {
 	l.counts.missing.Store(l.journal.Missing())
 	l.sign(ctx, l.opts.Now())
 	return nil
-}
-
-// methods finds the fact of each protocol that becomes Record.Method.
-func methods(tables []action.FactTable) record.Methods {
-	found := map[string]func(action.Facts) (string, action.State){}
-	for _, t := range tables {
-		for _, f := range t.Facts {
-			if f.Str != nil && (f.Name == "http.method" || f.Name == "sql.verb") {
-				found[t.Protocol] = f.Str
-			}
-		}
-	}
-	return found
 }
 
 // End queues the record of an action that is over. It blocks while the queue is

@@ -302,3 +302,45 @@ func TestT56_RecordsWithoutASignatureAreNotSignedInSilence(t *testing.T) {
 		t.Error("where nothing is signed, nothing can be missing")
 	}
 }
+
+// T56: an earlier head in the place of the latest is a signature of this gateway, too,
+// and gives nobody room to write what came after it anew: no crash leaves so much
+// without a signature. What a crash does leave is taken without a word.
+func TestT56_AnEarlierHeadVouchesForNothingLater(t *testing.T) {
+	for name, tt := range map[string]struct {
+		apart time.Duration // between the records that no signature covers
+		found uint64
+	}{
+		"a crash":         {20 * time.Second, 0},
+		"an earlier head": {20 * time.Minute, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, now := newMemory(), month(4)
+			clock := func() time.Time { return now }
+			l := openLog(t, m, Options{Signer: newKey(1), Now: clock})
+			do(t, l, act("/"), allow, ok)
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			earlier := m.heads[latestHead]
+			now = now.Add(time.Hour) // nothing happened meanwhile
+			for range 3 {
+				l = openLog(t, m, Options{Signer: newKey(1), Now: clock})
+				do(t, l, act("/anew"), allow, ok)
+				if err := l.Close(); err != nil {
+					t.Fatal(err)
+				}
+				now = now.Add(tt.apart)
+			}
+			m.heads = map[string]Head{latestHead: earlier}
+			l = openLog(t, m, Options{Signer: newKey(1), Now: clock})
+			if got := l.Stats().Found; got != tt.found {
+				t.Errorf("found %d, want %d", got, tt.found)
+			}
+			report, err := l.Verify(t.Context())
+			if err != nil || !report.OK() || len(report.Found) != min(1, int(tt.found)) {
+				t.Errorf("%+v, %v", report, err)
+			}
+		})
+	}
+}

@@ -143,6 +143,19 @@ const LostFacts = "lost in a crash"
 // A Methods finds, by protocol, the fact that becomes Record.Method.
 type Methods map[string]func(action.Facts) (string, action.State)
 
+// MethodsOf finds them in the tables of the protocols.
+func MethodsOf(tables []action.FactTable) Methods {
+	found := Methods{}
+	for _, t := range tables {
+		for _, f := range t.Facts {
+			if f.Str != nil && (f.Name == "http.method" || f.Name == "sql.verb") {
+				found[t.Protocol] = f.Str
+			}
+		}
+	}
+	return found
+}
+
 // UsualBody is what the encoding of a record usually needs, without its sample.
 const UsualBody = 1536
 
