@@ -55,7 +55,7 @@ func (m *memory) Append(_ context.Context, rs []Record) error {
 		if n := len(m.rows); n > 0 && m.rows[n-1].Seq >= r.Seq {
 			return fmt.Errorf("record %d is kept already", r.Seq)
 		}
-		m.rows = append(m.rows, Row{MonthOf(r.Recorded), r.Seq, r.ID, r.Agent.Name, r.Recorded, bytes.Clone(r.Body())})
+		m.rows = append(m.rows, Row{Month: MonthOf(r.Recorded), Seq: r.Seq, ID: r.ID, Agent: r.Agent.Name, Recorded: r.Recorded, Body: bytes.Clone(r.Body())})
 	}
 	if m.lieOnce {
 		m.lieOnce = false
@@ -82,7 +82,7 @@ func (m *memory) Tail(context.Context) (Tail, error) {
 		return Tail{}, nil
 	}
 	r, err := record.Decode(m.rows[len(m.rows)-1].Body)
-	return Tail{r.Seq, r.Hash, r.Recorded}, err
+	return Tail{Seq: r.Seq, Hash: r.Hash, Recorded: r.Recorded}, err
 }
 
 func (m *memory) Room() error {
@@ -173,7 +173,7 @@ func (m *memory) Months(context.Context) ([]Month, error) {
 		if n := len(months); n == 0 || months[n-1].Name != row.Month {
 			months = append(months, Month{Name: row.Month})
 		}
-		months[len(months)-1].Last = Tail{r.Seq, r.Hash, r.Recorded}
+		months[len(months)-1].Last = Tail{Seq: r.Seq, Hash: r.Hash, Recorded: r.Recorded}
 	}
 	return months, nil
 }

@@ -45,7 +45,7 @@ func (l *Log) recover(ctx context.Context, noted []Record) error {
 			return fmt.Errorf("recover %d records: %w", len(rs), err)
 		}
 		last := rs[len(rs)-1]
-		l.tail = Tail{last.Seq, last.Hash, last.Recorded}
+		l.tail = Tail{Seq: last.Seq, Hash: last.Hash, Recorded: last.Recorded}
 		l.opts.Log.Warn("the last gateway died: what it was doing is recorded, in part with an unknown outcome", "records", len(rs))
 	}
 	if len(dropped) > 0 {

@@ -125,7 +125,7 @@ func (l *Log) commit(ctx context.Context, rs []Record) bool {
 		l.opts.Log.Info("the audit log can be written again")
 	}
 	last := rs[len(rs)-1]
-	l.tail = Tail{last.Seq, last.Hash, last.Recorded}
+	l.tail = Tail{Seq: last.Seq, Hash: last.Hash, Recorded: last.Recorded}
 	l.counts.batches.Add(1)
 	if l.opts.Strict {
 		l.forget(rs)
