@@ -30,7 +30,7 @@ const (
 type Session struct {
 	Hash    string        `json:"hash"` // of the token in the cookie, which is not kept
 	Person  action.Person `json:"person"`
-	Node    string        `json:"node,omitempty"` // the tailnet node that it is bound to
+	Node    string        `json:"node,omitempty"` // the tailnet node, or the user of this machine, that it is bound to
 	From    string        `json:"from"`
 	Created time.Time     `json:"created"`
 	Used    time.Time     `json:"used"`   // to a few minutes

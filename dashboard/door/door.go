@@ -70,6 +70,7 @@ type visit struct {
 	entrance *Entrance
 	visitor  Visitor
 	source   string          // for people and the audit
+	home     string          // where a login that is made here holds: the node, or the user of this machine; "": nobody tells
 	budget   string          // whose attempts are counted together: no name that somebody chooses
 	session  account.Session // zero: there is none
 }
@@ -118,10 +119,14 @@ func (d *Door) recognise(e *Entrance, r *http.Request, session sessions) (*http.
 			return r, errSilent
 		}
 		v.source = v.visitor.Name + " (" + v.source + ")"
-		v.budget = "node " + v.visitor.Node
+		v.budget, v.home = "node "+v.visitor.Node, v.visitor.Node
 		if v.visitor.Agent && len(v.visitor.Tags) > 0 {
 			return r, errAgent
 		}
+	}
+	if uid, ok := UserOf(r.Context()); ok {
+		v.home = "user " + uid + " of this machine"
+		v.budget += ", " + v.home
 	}
 	c, known, err := d.caller(r, &v, session)
 	if err != nil {
@@ -236,17 +241,17 @@ func (d *Door) look(r *http.Request, v *visit) (account.Session, bool) {
 	if err != nil {
 		return account.Session{}, false
 	}
-	return d.Book.Look(c.Value, v.visitor.Node)
+	return d.Book.Look(c.Value, v.home)
 }
 
-// session gives the login that a request comes with. One that was made by a node
-// holds from nowhere else.
+// session gives the login that a request comes with. One that was made by a node, or
+// by a user of this machine, holds from nowhere else.
 func (d *Door) session(r *http.Request, v *visit) (account.Session, bool) {
 	c, err := r.Cookie(v.entrance.cookie())
 	if err != nil {
 		return account.Session{}, false
 	}
-	return d.Book.Session(r.Context(), c.Value, v.visitor.Node)
+	return d.Book.Session(r.Context(), c.Value, v.home)
 }
 
 // remember gives the browser the token of a session; "" takes it away.

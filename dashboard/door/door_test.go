@@ -203,10 +203,18 @@ type browser struct {
 	addr    string
 	token   string // API token; "": none
 	cookies map[string]*http.Cookie
+	user    func() (uid string, ok bool) // nil: it is on another machine
 }
 
 func (h *house) at(addr string) *browser {
 	return &browser{h: h, addr: addr, cookies: make(map[string]*http.Cookie)}
+}
+
+// ofUser is a browser at localhost of a user of this machine; "": nobody can tell whose.
+func (h *house) ofUser(uid string) *browser {
+	b := h.at("127.0.0.1")
+	b.user = func() (string, bool) { return uid, uid != "" }
+	return b
 }
 
 // do sends a request as a page of the dashboard does, changed by the pairs of
@@ -214,6 +222,9 @@ func (h *house) at(addr string) *browser {
 func (b *browser) do(method, path, body string, header ...string) *http.Response {
 	r := httptest.NewRequest(method, "https://gw.test"+path, strings.NewReader(body))
 	r.RemoteAddr = b.addr + ":40000"
+	if b.user != nil {
+		r = r.WithContext(door.WithUser(r.Context(), b.user))
+	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -397,6 +408,33 @@ func TestT47_ASessionIsWorthNothingElsewhere(t *testing.T) {
 	}
 	stolen.cookies = plain.cookies
 	stolen.want(403, "POST", "/api/v1/edit", "")
+}
+
+// A browser sends the cookies of localhost to every port of it, and so to whichever user
+// of the machine listens there: what they get is worth nothing to them, and their guesses
+// take nobody else's attempts.
+func TestT47_OnLocalhostALoginIsOfOneUser(t *testing.T) {
+	h := newHouse(t)
+	h.entrance.Secure = false
+	h.operator("ana", route.Admin)
+	ana := h.ofUser("1000").login("ana")
+	ana.want(200, "POST", "/api/v1/grave", "")
+	for _, uid := range []string{"1001", ""} {
+		thief := h.ofUser(uid)
+		thief.cookies = ana.cookies
+		thief.want(401, "GET", "/api/v1/look", "")
+		thief.want(401, "DELETE", "/api/v1/session", "")
+	}
+	ana.want(200, "GET", "/api/v1/look", "")
+	eve := h.ofUser("1001")
+	for range 7 {
+		eve.do("POST", "/api/v1/session", `{"name":"eve","password":"a guess of eve's"}`)
+	}
+	eve.want(429, "POST", "/api/v1/session", `{"name":"eve","password":"a guess of eve's"}`)
+	h.ofUser("1000").login("ana")
+	other := h.ofUser("") // where nobody can tell, all are one
+	other.login("ana")
+	other.want(200, "GET", "/api/v1/look", "")
 }
 
 func TestT47_SessionsEnd(t *testing.T) {

@@ -173,13 +173,13 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request, v visit, s account.
 			return route.Caller{}, err
 		}
 	}
-	s.Node, s.From, s.Beside = v.visitor.Node, v.source, v.visitor.Agent
+	s.Node, s.From, s.Beside = v.home, v.source, v.visitor.Agent
 	token, err := d.Book.Begin(r.Context(), s)
 	if err != nil {
 		return route.Caller{}, err
 	}
 	remember(w, v.entrance, token)
-	s, _ = d.Book.Session(r.Context(), token, v.visitor.Node)
+	s, _ = d.Book.Session(r.Context(), token, v.home)
 	p := s.Person
 	if err := d.moved(r, v.session, s); err != nil {
 		return route.Caller{}, err

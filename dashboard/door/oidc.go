@@ -119,7 +119,7 @@ func (d *Door) oidcFinish(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.Book.Proved(v.budget)
 	if v.session.Hash == "" { // a browser that comes from another site leaves the cookie out
-		v.session = d.Book.Of(login.Session, v.visitor.Node)
+		v.session = d.Book.Of(login.Session, v.home)
 	}
 	if _, err := d.begin(w, r, v, account.Session{Person: login.Person, Proven: login.Proven}); err != nil {
 		return err

@@ -15,11 +15,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/dashboard/door"
 	"sallyport.dev/sallyport/dashboard/web"
+	"sallyport.dev/sallyport/internal/node/gate/owner"
 	"sallyport.dev/sallyport/netstack/tailnet"
 
 	"golang.org/x/sync/errgroup"
@@ -158,6 +160,11 @@ func (g *Gates) Serve(ctx context.Context, group *errgroup.Group, guard Guard, a
 			HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: time.Minute},
 			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 			BaseContext: func(net.Listener) context.Context { return ctx },
+		}
+		if !at.Secure && at.Who == nil {
+			srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+				return door.WithUser(ctx, sync.OnceValues(func() (string, bool) { return owner.Of(c) }))
+			}
 		}
 		group.Go(func() error {
 			if err := srv.Serve(at.Listener); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {

@@ -30,7 +30,8 @@ func serve(t *testing.T, g *Gates) {
 	group, ctx := errgroup.WithContext(ctx)
 	err := g.Serve(ctx, group, func(e *door.Entrance, _ http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, "%s %v %s", e.URL, e.Hosts(), r.Proto)
+			uid, _ := door.UserOf(r.Context())
+			fmt.Fprintf(w, "%s %v %s %s", e.URL, e.Hosts(), r.Proto, uid)
 		})
 	}, nil)
 	if err != nil {
@@ -80,7 +81,7 @@ func TestLocalhostIsBothFamilies(t *testing.T) {
 		if host == "[::1]" && len(g.local) == 1 {
 			continue // this machine has no IPv6
 		}
-		if got := fetch(t, client(nil), strings.Replace(url, "localhost", host, 1)); !strings.HasPrefix(got, url+" [localhost 127.0.0.1 ::1]") {
+		if got := fetch(t, client(nil), strings.Replace(url, "localhost", host, 1)); got != fmt.Sprintf("%s [localhost 127.0.0.1 ::1] HTTP/1.1 %d", url, os.Getuid()) {
 			t.Errorf("%s: %q", host, got)
 		}
 	}
