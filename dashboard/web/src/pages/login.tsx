@@ -175,7 +175,7 @@ export function SetupPage({ token, onDone, onLeave }: { token: string; onDone: (
           act={setup}
           fields={[
             { name: 'name', label: 'Name', type: 'text', auto: 'username', note: 'As in ana, or ana@acme.dev' },
-            { name: 'password', label: 'Password', type: 'password', auto: 'new-password' },
+            { name: 'password', label: 'Password', type: 'password', auto: 'new-password', note: 'At least 10 characters' },
           ]}
         />
       )}
