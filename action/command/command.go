@@ -8,7 +8,7 @@ import "strings"
 // A Reader reads the arguments of one command in turn.
 type Reader struct {
 	Named  func(name string) bool // what is called so is a secret
-	Marked func(word string) bool // it looks like a secret, whatever it is called; nil: none does
+	Marked func(word string) bool // it holds what looks like a secret, whatever it is called; nil: none does
 	Spaced bool                   // a colon names a value only with a space behind it
 
 	said flag // by the last argument of the next
@@ -35,13 +35,15 @@ func Holds(name string) bool {
 	return false
 }
 
-// Next gives the secrets in the next argument, in order.
+// Next gives the secrets in the next argument, in order. It reads each byte a few times
+// at most, whatever an agent sends.
 func (r *Reader) Next(arg string) (secrets []Span) {
 	said := r.said
 	r.said = nothing
 	if s, ok := r.after(said, arg, 0); ok {
 		secrets = append(secrets, s)
 	}
+	looked := 0 // up to there no word is marked
 	for i := 0; i < len(arg); {
 		if len(secrets) > 0 && i < secrets[len(secrets)-1].To {
 			i = secrets[len(secrets)-1].To
@@ -52,9 +54,12 @@ func (r *Reader) Next(arg string) (secrets []Span) {
 			i++
 			continue
 		}
-		if s := (Span{i, i + span(arg[i:], worded)}); r.Marked != nil && r.Marked(arg[s.From:s.To]) {
-			secrets = append(secrets, s)
-			continue
+		if r.Marked != nil && i >= looked {
+			looked = i + piece(arg[i:])
+			if r.Marked(arg[i:looked]) {
+				secrets = append(secrets, Span{i, i + span(arg[i:], worded)})
+				continue
+			}
 		}
 		i += len(name)
 		if s, ok := r.behind(name, arg, i); ok {
@@ -62,6 +67,28 @@ func (r *Reader) Next(arg string) (secrets []Span) {
 		}
 	}
 	return secrets
+}
+
+// piece gives how much of a word holds one address at most: behind that another begins,
+// with a name before its colon.
+func piece(arg string) int {
+	seen := false
+	for n := 0; n < len(arg); n++ {
+		switch {
+		case !worded(arg[n]):
+			return n
+		case !strings.HasPrefix(arg[n:], "://"):
+		case !seen:
+			seen = true
+			n += len("://") - 1
+		default:
+			for named(arg[n-1]) {
+				n--
+			}
+			return n
+		}
+	}
+	return len(arg)
 }
 
 // behind gives the secret that stands behind a name, which ends at a place.
@@ -72,11 +99,17 @@ func (r *Reader) behind(name, arg string, at int) (Span, bool) {
 	case rest != "" && rest[0] == ':' && (strings.HasPrefix(rest, "://") || strings.HasSuffix(arg[:at], "/"+name) || r.Spaced && !strings.HasPrefix(rest, ": ")):
 		return Span{}, false // an address, or a scope
 	case rest != "" && strings.IndexByte("=:", rest[0]) >= 0:
+		if !holds() {
+			return Span{}, false
+		}
 		s := value(arg, at+1)
-		return s, s.From < s.To && holds()
+		return s, s.From < s.To
 	case plain == name:
+		if !scheme(name) {
+			return Span{}, false
+		}
 		s := value(arg, at)
-		return s, scheme(name) && s.From < s.To && (strings.EqualFold(name, "bearer") || Keyed(word(arg, s)))
+		return s, s.From < s.To && (strings.EqualFold(name, "bearer") || Keyed(word(arg, s)))
 	}
 	said := nothing
 	switch {
@@ -101,10 +134,13 @@ func writer(name string) bool {
 
 // after gives the secret that a flag says stands at a place.
 func (r *Reader) after(said flag, arg string, at int) (Span, bool) {
+	if said == nothing || said == login && at > 0 && worded(arg[at]) { // a flag ends
+		return Span{}, false
+	}
 	s := value(arg, at)
 	text := word(arg, s)
 	switch {
-	case said == nothing || text == "" || text[0] == '-':
+	case text == "" || text[0] == '-':
 		return Span{}, false
 	case said == login:
 		user, password, ok := strings.Cut(text, ":")

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/internal/pulse"
 )
 
 func reader() *Reader {
@@ -27,6 +30,8 @@ func TestReader(t *testing.T) {
 		{[]string{"env", "DB_PASSWORD=abc", "x"}, []string{"env", "DB_PASSWORD=*", "x"}},
 		{[]string{"git", "log", "--author=bo", "clone", "https://x:pw@h/r"}, []string{"git", "log", "--author=bo", "clone", "*"}},
 		{[]string{"echo", "ghp_abc"}, []string{"echo", "*"}},
+		{[]string{"https://h/?to=https://x:pw@h/r"}, []string{"https://h/?to=*"}},
+		{[]string{"a://b://c://x:pw@h d"}, []string{"a://b://* d"}},
 		{[]string{"token:", "abc"}, []string{"token:", "abc"}},
 		{[]string{"sh", "-c", "echo token: x; rm -rf /"}, []string{"sh", "-c", "echo token: *; rm -rf /"}},
 		{[]string{"sh", "-c", "token=$(rm -rf /) password=`rm`"}, []string{"sh", "-c", "token=$(rm -rf /) password=`rm`"}},
@@ -60,6 +65,29 @@ func TestHolds(t *testing.T) {
 	for name, want := range map[string]bool{"command": true, "Cmd": true, "args[]": true, "args[0]": true, "q": false, "commander": false} {
 		if Holds(name) != want {
 			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
+
+// T10: whatever an argument is, it is read in the time that its length takes: requests
+// bring them in addresses and in bodies of megabytes.
+func TestT10_ArgumentsCostTheirLength(t *testing.T) {
+	clock := pulse.Start()
+	defer clock.Stop()
+	for _, part := range []string{
+		"a/", "a ", "a=", "a:", "a://", "://", "a,", "a'", "-a/", "-u/", "-u ", "-u:", "--token ", "--token/", "--token -a/", "--token'-a/",
+		"token=", "token=;", "token: ", "bearer ", "bearer/", "token/", "basic ", "basic,a ", "'", "\\", "x://u:", "=",
+	} {
+		read := 0
+		r := Reader{
+			Named:  func(name string) bool { read += len(name); return strings.Contains(name, "token") },
+			Marked: func(word string) bool { read += len(word); return false },
+		}
+		arg := strings.Repeat(part, (1<<18)/len(part))
+		begin := time.Now()
+		r.Next(arg)
+		if took := clock.Since(begin); read > 4*len(arg) || took > 4*time.Second {
+			t.Fatalf("%d times %q: %d bytes were looked at for %s", len(arg)/len(part), part, read, took)
 		}
 	}
 }
