@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -42,7 +42,10 @@ func (r *Reader) possible(from int) bool {
 		if name := bytes.TrimLeft(text[1:], spaces); len(name) > 0 && name[0] != '"' {
 			return false
 		}
-		return !ended || len(bytes.TrimRight(r.all, spaces)) == r.deep.end && answers(r.all) != ""
+		if ended && from < r.deep.end { // looked at once, however much comes behind it
+			r.deep.answer = answers(r.all[:r.deep.end]) != ""
+		}
+		return !ended || r.deep.answer && len(bytes.TrimLeft(r.all[max(from, r.deep.end):], spaces)) == 0
 	}
 	for i := from; i < len(r.all); i++ {
 		c := r.all[i]
@@ -58,7 +61,8 @@ func (r *Reader) possible(from int) bool {
 type nesting struct {
 	depth        int
 	text, escape bool
-	came, end    int // bytes; end is where the document ends, 0 before
+	came, end    int  // bytes; end is where the document ends, 0 before
+	answer       bool // it is one of a token endpoint, once it has ended
 }
 
 // pass takes the next bytes of a document, and reports whether its end has come.
@@ -185,7 +189,7 @@ func gives(value any) bool {
 // or to which key it belongs (RFC 6749, 5.1; Security Token Service, Credentials).
 func tells(object map[string]any) bool {
 	for name, v := range object {
-		text := strings.Trim(fmt.Sprint(v), "[]")
+		text := plain(v)
 		number := text != "" && '0' <= text[0] && text[0] <= '9'
 		switch strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name)) {
 		case "tokentype":
@@ -204,6 +208,21 @@ func tells(object map[string]any) bool {
 		}
 	}
 	return false
+}
+
+// plain is what a value says that is a text or a number, or the only one of a list, as
+// elements gives it; "" for what holds others, which may be deep.
+func plain(v any) string {
+	if list, ok := v.([]any); ok && len(list) == 1 {
+		v = list[0]
+	}
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
 }
 
 // word reports whether a text is one word.

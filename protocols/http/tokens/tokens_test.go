@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
+
+	"sallyport.dev/sallyport/internal/pulse"
 )
 
 func read(t *testing.T, src io.Reader, media string) string {
@@ -106,6 +109,28 @@ func TestSniffingDelaysNothing(t *testing.T) {
 			}
 		}
 		pw.Close()
+	}
+}
+
+// T10: an answer that does not say what it is may be one that an agent has put there, and
+// is read in the time that its length takes.
+func TestT10_SniffedAnswersCostTheirLength(t *testing.T) {
+	clock := pulse.Start()
+	defer clock.Stop()
+	token, pad := `{"access_token":"gho_0123456789abcdef"}`, strings.Repeat(" ", 20<<10)
+	for name, text := range map[string]string{
+		"objects in objects":     strings.Repeat(`{"a":`, 9<<10) + token + strings.Repeat("}", 9<<10),
+		"elements in elements":   strings.Repeat("<a>", 8<<10) + "<IdToken>a1b2c3d4e5f6a7b8</IdToken>" + strings.Repeat("</a>", 8<<10),
+		"lists in lists":         `{"token_type":` + strings.Repeat("[", 9<<10) + strings.Repeat("]", 9<<10) + `,"access_token":"x"}`,
+		"spaces behind a token":  `{"a":[` + strings.Repeat(`{"b":1},`, 4<<10) + token + "]}" + pad,
+		"spaces before a token":  pad + token,
+		"comments in an element": "<a>" + strings.Repeat("b<!---->", 7<<10) + "<IdToken>c</IdToken></a>",
+	} {
+		begin := time.Now()
+		read(t, iotest.OneByteReader(strings.NewReader(text)), "text/plain")
+		if took := clock.Since(begin); took > 3*time.Second {
+			t.Errorf("%s: %s", name, took)
+		}
 	}
 }
 
