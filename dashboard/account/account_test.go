@@ -10,6 +10,8 @@ import (
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/route"
+
+	"golang.org/x/time/rate"
 )
 
 // empty is a store with nothing in it.
@@ -66,19 +68,33 @@ func TestAHashIsOfOnePassword(t *testing.T) {
 func TestT47_AttemptsAreBounded(t *testing.T) {
 	clock := time.Now()
 	l := newLimiter(func() time.Time { return clock })
+	for range 3 {
+		l.allow("from who guesses", 2)
+		l.allow("name ana", 2)
+	}
 	for i := range 2 * maxBudgets {
-		l.allow(fmt.Sprint(i), 2)
+		l.allow(fmt.Sprint(fromPrefix, i), 2)
 	}
 	if len(l.budgets) > maxBudgets {
 		t.Errorf("%d budgets are kept", len(l.budgets))
 	}
-	if l.allow("one more", 2) {
+	if !l.allow("from somebody else", 2) {
+		t.Error("who comes from ever new addresses keeps others out")
+	}
+	if l.allow("from who guesses", 2) || l.allow("name ana", 2) {
+		t.Error("who comes from ever new addresses gives attempts back")
+	}
+	l.budgets = map[string]*rate.Limiter{}
+	for i := range maxBudgets {
+		l.allow(fmt.Sprint("name ", i), 2)
+	}
+	if l.allow("from one more", 2) {
 		t.Error("an attempt without a budget")
 	}
 	clock = clock.Add(time.Hour)
 	got := 0
 	for range 5 {
-		if l.allow("one more", 2) {
+		if l.allow("from one more", 2) {
 			got++
 		}
 	}

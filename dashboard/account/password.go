@@ -107,7 +107,7 @@ func (b *Book) turn(ctx context.Context) (free func(), err error) {
 // Try takes an attempt of any kind from the budget of from, which Proved gives back;
 // it fails with ErrBusy where nothing is left, and nothing is to be looked at then.
 func (b *Book) Try(from string) error {
-	if !b.limit.allow("from "+from, sourceBurst) {
+	if !b.limit.allow(fromPrefix+from, sourceBurst) {
 		return ErrBusy
 	}
 	return nil
@@ -123,7 +123,7 @@ func (b *Book) Failed(name string) error {
 }
 
 // Proved gives from its whole budget back: somebody has proved there who they are.
-func (b *Book) Proved(from string) { b.limit.forget("from " + from) }
+func (b *Book) Proved(from string) { b.limit.forget(fromPrefix + from) }
 
 // budget is the key under which the attempts for a name are counted. Whoever asks
 // chooses a name that there is not: these share one.
@@ -172,6 +172,8 @@ const (
 	nameBurst   = 20
 	refill      = time.Minute
 	maxBudgets  = 10_000
+	someBudgets = 64 // that are looked at for one to forget
+	fromPrefix  = "from "
 )
 
 // A limiter counts attempts by key.
@@ -197,7 +199,7 @@ func (l *limiter) allow(key string, burst int) bool {
 		if len(l.budgets) >= maxBudgets {
 			l.sweep(now)
 		}
-		if len(l.budgets) >= maxBudgets {
+		if len(l.budgets) >= maxBudgets && !l.makeRoom(now) {
 			return false
 		}
 		b = rate.NewLimiter(rate.Every(refill), burst)
@@ -218,6 +220,26 @@ func (l *limiter) sweep(now time.Time) {
 			delete(l.budgets, key)
 		}
 	}
+}
+
+// makeRoom forgets of some sources that which has tried least: who comes from ever new
+// addresses, as one machine of IPv6 can, keeps nobody else out, and who has nothing left
+// gets nothing back. Of names there are no more than operators. The caller holds mu.
+func (l *limiter) makeRoom(now time.Time) bool {
+	least, most, seen := "", -1.0, 0
+	for key, b := range l.budgets {
+		if !strings.HasPrefix(key, fromPrefix) {
+			continue
+		}
+		if left := b.TokensAt(now); left > most {
+			least, most = key, left
+		}
+		if seen++; seen == someBudgets {
+			break
+		}
+	}
+	delete(l.budgets, least)
+	return seen > 0
 }
 
 // forget gives somebody a whole budget again.

@@ -72,6 +72,7 @@ type visit struct {
 	source   string          // for people and the audit
 	home     string          // where a login that is made here holds: the node, or the user of this machine; "": nobody tells
 	budget   string          // whose attempts are counted together: no name that somebody chooses
+	peer     string          // whose logins that are under way are: of IPv6 the network of one machine
 	session  account.Session // zero: there is none
 }
 
@@ -127,6 +128,10 @@ func (d *Door) recognise(e *Entrance, r *http.Request, session sessions) (*http.
 	if uid, ok := UserOf(r.Context()); ok {
 		v.home = "user " + uid + " of this machine"
 		v.budget += ", " + v.home
+	}
+	v.peer = v.budget
+	if a := addr.Addr().Unmap(); e.Who == nil && a.Is6() && !a.IsLoopback() {
+		v.peer = "network " + netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
 	}
 	c, known, err := d.caller(r, &v, session)
 	if err != nil {

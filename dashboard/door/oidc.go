@@ -69,7 +69,7 @@ func (d *Door) oidcBegin(w http.ResponseWriter, r *http.Request) error {
 		return route.BadRequest("back is to be a page of this dashboard, such as /approvals")
 	}
 	to, browser, err := d.OIDC.Begin(r.Context(), oidc.Start{
-		Peer: v.budget, Redirect: here(r, v.entrance) + callback, Back: back, Session: v.session.Hash, Fresh: r.URL.Query().Get("fresh") == "1",
+		Peer: v.peer, Redirect: here(r, v.entrance) + callback, Back: back, Session: v.session.Hash, Fresh: r.URL.Query().Get("fresh") == "1",
 	})
 	if errors.Is(err, oidc.ErrBusy) {
 		return route.Fault{Status: http.StatusTooManyRequests, Err: err}

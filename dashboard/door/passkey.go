@@ -69,7 +69,7 @@ func site(r *http.Request) (passkey.Site, visit, error) {
 	if !v.entrance.Secure && host != "localhost" {
 		return passkey.Site{}, v, route.Conflict("a browser takes passkeys by HTTPS only; turn HTTPS on for the tailnet, or use a password")
 	}
-	return passkey.Site{Origin: here(r, v.entrance), Host: host, Peer: v.budget}, v, nil
+	return passkey.Site{Origin: here(r, v.entrance), Host: host, Peer: v.peer}, v, nil
 }
 
 // SecureContext reports whether a request comes from a browser in what browsers

@@ -311,6 +311,12 @@ func TestT47_OnePeerTakesNobodysChallenges(t *testing.T) {
 	}
 	boss.post(200, "/api/v1/session/passkey", a.get(begun))
 	boss.sign(a, 200)
+	h.entrance.Who = nil
+	boss = h.at("192.0.2.1")
+	for i := range 1100 { // one machine of IPv6 has as many addresses as it likes
+		h.at(fmt.Sprintf("[2001:db8::%x]", i)).post(200, "/api/v1/session/passkey/challenge", "")
+	}
+	boss.sign(a, 200)
 }
 
 // Passkeys that prove nothing use up the budget that passwords do, of the node and
