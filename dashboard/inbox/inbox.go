@@ -139,12 +139,18 @@ func (b Inbox) visible(r *http.Request, list []approval.Request) []approval.Requ
 		list = slices.DeleteFunc(list, func(a approval.Request) bool { return !b.Desk.MayAnswer(a, c.Person) })
 	}
 	for i := range list {
-		if !b.reads(r, list[i]) {
-			list[i].Hidden += int64(len(list[i].Sample))
-			list[i].Sample, list[i].Digest = "", ""
-		}
+		list[i] = b.shown(r, list[i])
 	}
 	return list
+}
+
+// shown is an ask as the caller may read it.
+func (b Inbox) shown(r *http.Request, a approval.Request) approval.Request {
+	if !b.reads(r, a) {
+		a.Hidden += int64(len(a.Sample))
+		a.Sample, a.Digest = "", ""
+	}
+	return a
 }
 
 // reads reports whether the caller may read, without a proof, what an ask would send;
@@ -207,7 +213,7 @@ func (b Inbox) answer(r *http.Request, yes bool, note string, scope approval.Sco
 			route.Note(r, "until", got.Grant.Until.UTC().Format(time.RFC3339))
 		}
 	}
-	return got, fault(err)
+	return b.shown(r, got), fault(err)
 }
 
 func (b Inbox) grants(r *http.Request) ([]approval.Request, error) {
@@ -220,7 +226,7 @@ func (b Inbox) revoke(r *http.Request) (approval.Request, error) {
 		return approval.Request{}, route.Forbidden("this token was not made to approve")
 	}
 	got, err := b.Desk.Revoke(r.PathValue("id"), c.Person)
-	return got, fault(err)
+	return b.shown(r, got), fault(err)
 }
 
 // fault gives an error of the desk its status.

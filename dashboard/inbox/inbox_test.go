@@ -184,6 +184,12 @@ func TestT47_BesideAnAgentAnAskShowsNoBody(t *testing.T) {
 			}
 		}
 	}
+	b.file(t, "refused", "brass candlestick")
+	for _, path := range []string{"/api/v1/approvals/default/approve", "/api/v1/approvals/refused/deny"} { // the proof was for that
+		if status, got := b.say(t, "ana, fresh, beside", "POST", path, "{}"); status != 200 || strings.Contains(got, "candlestick") || strings.Contains(got, `"digest":`) {
+			t.Errorf("an answer shows the body: %s: %d %s", path, status, got)
+		}
+	}
 	if status, got := b.say(t, "cy, beside", "GET", "/api/v1/approvals/cys/whole", ""); status != 403 {
 		t.Errorf("all of it without a proof: %d %s", status, got)
 	}
