@@ -3,6 +3,7 @@ package shape
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sallyport.dev/sallyport/policy/hclconf/value"
 	"sallyport.dev/sallyport/policy/source"
@@ -87,16 +88,27 @@ func (c *checker) allowed(name string, at hcl.Range, what string, s *Shape, know
 		in = wholeConfiguration
 	}
 	_, block := s.Blocks[name]
-	instead, replaced := cure(name, in)
+	other, replaced := cure(name, in)
 	switch {
 	case slices.Contains(known, name) || block:
 	case slices.Contains(s.Later, name):
 		c.Fail(at, "Not in this version", "%q of %s is not in this version; take it out.", name, in)
 	case replaced:
-		c.Fail(at, "Unknown "+what, "%s", instead)
+		c.Fail(at, "Unknown "+what, "%s", other)
 	default:
-		c.Fail(at, "Unknown "+what, "%s has no %s %q.%s", source.UpperFirst(in), what, name, source.DidYouMean(name, append(slices.Clone(known), s.Later...)))
+		c.Fail(at, "Unknown "+what, "%s has no %s %q.%s", source.UpperFirst(in), what, name, instead(name, known, s.Later))
 	}
+}
+
+// fewNames is how many names a message can list and still be read.
+const fewNames = 12
+
+// instead is the name that was meant, else all there are, unless they are many.
+func instead(name string, known, later []string) string {
+	if meant := source.DidYouMean(name, append(slices.Clone(known), later...)); meant != "" || len(known) == 0 || len(known) > fewNames {
+		return meant
+	}
+	return " It has " + strings.Join(slices.Sorted(slices.Values(known)), ", ") + "."
 }
 
 // Title names a block for messages: rule "no drops".
