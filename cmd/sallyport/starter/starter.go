@@ -62,6 +62,9 @@ func Command(env *cli.Env, load Load) *cobra.Command {
 			if len(args) == 1 {
 				dir = args[0]
 			}
+			if err := vacant(dir); err != nil { // before anything is asked
+				return err
+			}
 			if err := a.ask(cmd); err != nil {
 				return err
 			}
@@ -224,11 +227,19 @@ func (a *answers) secrets() []string {
 	return names
 }
 
-func (r *commands) write(cmd *cobra.Command, dir string, a answers) error {
-	path := filepath.Join(dir, "sallyport.hcl")
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return cli.Usage("%s exists already; remove it first, or name another directory", path)
+// file is where the configuration of a directory is written to.
+func file(dir string) string { return filepath.Join(dir, "sallyport.hcl") }
+
+// vacant fails where a configuration stands already.
+func vacant(dir string) error {
+	if _, err := os.Stat(file(dir)); !errors.Is(err, fs.ErrNotExist) {
+		return cli.Usage("%s exists already; remove it first, or name another directory", file(dir))
 	}
+	return nil
+}
+
+func (r *commands) write(cmd *cobra.Command, dir string, a answers) error {
+	path := file(dir)
 	var text strings.Builder
 	if err := template.Must(template.New("starter").Parse(starter)).Execute(&text, a); err != nil {
 		return fmt.Errorf("make the configuration: %w", err)
