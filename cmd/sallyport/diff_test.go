@@ -264,7 +264,7 @@ rule "laptop may do what is destructive at shop" {
 	if got.Seen != 5 || got.Fine != 1 || got.Allowed != 4 || len(got.Rules) != 2 || !strings.Contains(got.HCL, `rule "seen at shop: write"`) {
 		t.Errorf("%+v", got)
 	}
-	if r := d.call("suggest", "nobody", "-c", path); r.code != 1 || !strings.Contains(r.stderr, `nothing is recorded of an agent or a service called "nobody"`) {
+	if r := d.call("suggest", "nobody", "-c", path); r.code != 1 || !strings.Contains(r.stderr, `nothing is recorded of an agent or a service called "nobody" (--since 7d)`) {
 		t.Errorf("nobody: exit %d\n%s", r.code, r.stderr)
 	}
 	for _, args := range [][]string{{"suggest", "-c", path}, {"suggest", "shop", "-c", path, "--since", "ever"}, {"suggest", "shop", "-c", "nowhere"}} {

@@ -50,7 +50,7 @@ func (b *Bench) suggestCommand() *cobra.Command {
 				return broke(err)
 			}
 			if got.Seen == 0 {
-				return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("nothing is recorded of an agent or a service called %q since then", args[0])}
+				return cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("nothing is recorded of an agent or a service called %q (--since %s)", args[0], when)}
 			}
 			return b.Print(cmd, struct {
 				*suggest.Proposal

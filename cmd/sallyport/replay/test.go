@@ -205,6 +205,9 @@ func (b *Bench) show(cmd *cobra.Command, o *outcome) error {
 	if o.Untold > 0 {
 		text += fmt.Sprintf(", %d cannot be told", o.Untold)
 	}
+	if o.Passed+o.Failed+o.Untold == 0 {
+		text = "Nothing was tested: the configuration has no test block."
+	}
 	cli.Say(cmd, "%s", text)
 	if o.Failed+o.Untold > 0 {
 		return failed()
