@@ -301,7 +301,8 @@ func (s shopper) must(method, path string, want int) {
 
 func TestTheLogIsShownExplainedAndVerified(t *testing.T) {
 	d := newDesk(t, oneRole)
-	has(t, d.ok("log").stderr, "No recorded action meets that.")
+	has(t, d.ok("log").stderr, "No action is recorded yet.")
+	has(t, d.ok("log", "verdict:deny").stderr, "No recorded action meets that.")
 	has(t, d.ok("audit", "verify").stdout, "none yet", "whole")
 	s := d.shopper("laptop")
 	s.must("GET", "/v1/things", 200)
@@ -362,7 +363,7 @@ func TestAsksAreListedShownAndAnswered(t *testing.T) {
 		}()
 		id := d.waiting()
 		has(t, d.ok("approvals", "ls").stdout, "ID", id, "laptop", "shop", "POST")
-		has(t, d.ok("approvals", "show", id).stdout, id+" (pending)", "Action:", "POST", "SHA-256:")
+		has(t, d.ok("approvals", "show", id).stdout, id+" (pending)", "Action:", "POST", "SHA-256:", "Why:  ", "any operator who may approve: 0 of 1\n")
 		has(t, d.ok("status").stdout, "1 waiting")
 		has(t, d.ok("approvals", tt.verb, id, "--note", "said so").stderr, "POST")
 		if got := <-status; got != tt.want {

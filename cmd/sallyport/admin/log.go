@@ -50,7 +50,7 @@ func (r *commands) logCommand() *cobra.Command {
 			}
 			last, err := r.showActions(cmd, query)
 			if err == nil && last == 0 {
-				cli.Say(cmd, "No recorded action meets that.")
+				cli.Say(cmd, "%s", none(query))
 			}
 			return err
 		},
@@ -60,6 +60,14 @@ func (r *commands) logCommand() *cobra.Command {
 	cmd.Flags().IntVarP(&limit, "limit", "n", 0, "how `many` actions, as limit:N in the query")
 	cmd.Flags().BoolVar(&r.why, "why", false, "tell how the rules came to what they did not allow")
 	return cmd
+}
+
+// none says that nothing is recorded, or nothing that a query asks for.
+func none(query string) string {
+	if query == "" {
+		return "No action is recorded yet."
+	}
+	return "No recorded action meets that."
 }
 
 // showActions prints what is recorded, oldest first, and gives the number of the

@@ -2,7 +2,6 @@ package approvals
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -80,17 +79,28 @@ func all(a approval.Request) string {
 // why tells which rules ask whom, and who answered.
 func why(w io.Writer, a approval.Request) {
 	for i, rule := range a.Rules {
-		cli.Printf(w, "Rule:\t%s", cli.OrDash(rule))
-		if i < len(a.Reasons) && a.Reasons[i] != "" {
-			cli.Printf(w, ": %s", a.Reasons[i])
+		reason := ""
+		if i < len(a.Reasons) {
+			reason = a.Reasons[i]
 		}
-		fmt.Fprintln(w)
+		switch {
+		case rule == "": // the posture of the service asks
+			cli.Printf(w, "Why:\t%s\n", cli.OrDash(reason))
+		case reason == "":
+			cli.Printf(w, "Rule:\t%s\n", rule)
+		default:
+			cli.Printf(w, "Rule:\t%s: %s\n", rule, reason)
+		}
 	}
 	for _, said := range a.Judges {
 		cli.Printf(w, "Judge:\t%s\n", said)
 	}
 	for _, n := range a.Needs {
-		cli.Printf(w, "Needs:\t%s: %d of %d %s\n", approver(n), len(n.Have), n.Require, strings.Join(n.Have, ", "))
+		have := ""
+		if len(n.Have) > 0 {
+			have = " " + strings.Join(n.Have, ", ")
+		}
+		cli.Printf(w, "Needs:\t%s: %d of %d%s\n", approver(n), len(n.Have), n.Require, have)
 	}
 	if a.StepUp {
 		cli.Printf(w, "Takes:\ta fresh proof of who says yes\n")
