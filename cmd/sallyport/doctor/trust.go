@@ -86,7 +86,7 @@ func (p *patient) trustedBySystem() bool {
 
 // trustedBy judges one variable; false: it is neither set nor needed.
 func (p *patient) trustedBy(s store) (finding, bool) {
-	check := fmt.Sprintf("%s trusts it (%s)", s.runtime, s.variable)
+	check := fmt.Sprintf("it is trusted by %s (%s)", s.runtime, s.variable)
 	path, set := p.environ(s.variable)
 	if !set || path == "" {
 		if v, ok := p.environ(s.instead); ok && v != "" && v != "0" {
@@ -145,7 +145,7 @@ func (p *patient) trustedByJava() (finding, bool) {
 	if err != nil {
 		return finding{}, false
 	}
-	const check = "the JVM trusts it (JAVA_TOOL_OPTIONS)"
+	const check = "it is trusted by the JVM (JAVA_TOOL_OPTIONS)"
 	if o, _ := p.environ("JAVA_TOOL_OPTIONS"); strings.Contains(o, "-Djavax.net.ssl.trustStore=") {
 		return unsure(check, "a store of its own is named; see that the gateway's CA is in it: keytool -list"), true
 	}
