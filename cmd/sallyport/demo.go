@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -185,8 +186,26 @@ func (o outcome) show(w io.Writer) error {
 	if cli.Colours(w) {
 		mark = colour + mark + "\x1b[0m"
 	}
-	_, err := fmt.Fprintf(w, "%s  %-19s  %s\n     %-19s  %s\n", mark, o.Want, o.What, "", cli.Printable(o.Detail))
+	_, err := fmt.Fprintf(w, "%s  %-19s  %s\n", mark, o.Want, o.What)
+	for _, line := range folded(cli.Printable(o.Detail), 54) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "%26s%s\n", "", line)
+		}
+	}
 	return err
+}
+
+// folded breaks a text between words into lines of at most width bytes, unless a word is longer.
+func folded(text string, width int) (lines []string) {
+	for _, word := range strings.Fields(text) {
+		last := len(lines) - 1
+		if last < 0 || len(lines[last])+1+len(word) > width {
+			lines = append(lines, word)
+			continue
+		}
+		lines[last] += " " + word
+	}
+	return lines
 }
 
 // deskOperator answers through the API, as `sallyport approvals approve` does.

@@ -29,7 +29,13 @@ func TestTheDemoPlaysAsAnnounced(t *testing.T) {
 	if r.code != 0 {
 		t.Fatalf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	has(t, r.stdout, "ok   allowed", "ok   denied", "ok   asked, then allowed", "ok   refused", "the upstream saw the real key")
+	has(t, r.stdout, "ok   allowed", "ok   denied", "ok   asked, then allowed", "ok   refused")
+	has(t, strings.Join(strings.Fields(r.stdout), " "), "the upstream saw the real key")
+	for line := range strings.Lines(r.stdout) {
+		if strings.HasPrefix(line, "  ") && len(line) > 81 {
+			t.Errorf("what came of it is too wide for a terminal of 80 columns: %s", line)
+		}
+	}
 	has(t, r.stderr, "Every verdict was as announced.")
 	if strings.Contains(r.stdout, "BAD") {
 		t.Errorf("a bad verdict, and exit 0:\n%s", r.stdout)
