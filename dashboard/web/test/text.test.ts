@@ -4,6 +4,7 @@ import { asCurl, asPsql, readSample, shell } from '../src/lib/command'
 import { cell, csv, ndjson } from '../src/lib/export'
 import { bytes, countdown, duration, until } from '../src/lib/format'
 import { marksOf, prettyEvents, prettyJSON, prettySQL, tokensOfEvents, tokensOfJSON, tokensOfSample, tokensOfSQL, type Token } from '../src/lib/highlight'
+import { pageHere } from '../src/lib/proof'
 import { hidden, pieces } from '../src/lib/reveal'
 import type { ActionRecord } from '../src/lib/types'
 
@@ -157,4 +158,12 @@ test('a moment to come has its day unless that is today', () => {
     assert.equal(until(at.toISOString(), now), want)
   }
   assert.equal(until('never', now), 'never')
+})
+
+test('T46: whoever has proved who they are goes on at a page of the dashboard', () => {
+  const bad = ['', '//evil.test', '/\\evil.test', '/\t/evil.test', '\n//evil.test', '/..//evil.test', 'https://evil.test/', 'javascript:alert(1)', 'https://', '/%2e%2e//evil.test']
+  for (const address of bad) assert.equal(pageHere(address, 'https://gw.test'), '/', address)
+  for (const address of ['/approvals?id=7', '/policy?next=https://evil.test/', '/agents/it%27s%20me']) {
+    assert.equal(pageHere(address, 'https://gw.test'), address)
+  }
 })

@@ -10,6 +10,19 @@ export function atProvider(back: string, fresh: boolean): string {
   return `/api/v1/login/oidc?${new URLSearchParams({ ...(fresh && { fresh: '1' }), back })}`
 }
 
+/** pageHere gives the page of the dashboard that an address names, as path and query, and
+ * the first one for everything that a browser takes for another site's. */
+export function pageHere(address: string, origin: string): string {
+  try {
+    const u = new URL(address, origin)
+    const page = u.pathname + u.search
+    if (u.origin === origin && new URL(page, origin).origin === origin) return page
+  } catch {
+    // It is no address.
+  }
+  return '/'
+}
+
 export function tellProven() {
   const c = new BroadcastChannel(name)
   c.postMessage(true)

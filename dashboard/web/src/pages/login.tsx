@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { get, post, problem, type Problem } from '../lib/api'
 import { canPasskey, usePasskey } from '../lib/passkey'
-import { atProvider, tellProven, whenProven } from '../lib/proof'
+import { atProvider, pageHere, tellProven, whenProven } from '../lib/proof'
 import { usePlace } from '../lib/router'
 import type { Schemas } from '../lib/schema'
 import type { Standing } from '../lib/types'
@@ -237,7 +237,7 @@ export function ProvenPage({ name }: { name: string }) {
   return (
     <Gate title="Proved">
       <p>You are <strong><Foreign text={name} /></strong>. What you were about to do goes on in the page that asked. This tab can be closed.</p>
-      <p className="quiet">Is that page gone? <Link to={/^\/(?![/\\])/.test(to) ? to : '/'}>Go on here</Link></p>
+      <p className="quiet">Is that page gone? <Link to={pageHere(to, location.origin)}>Go on here</Link></p>
     </Gate>
   )
 }
