@@ -21,7 +21,7 @@ func open() []string {
 		"GET /api/v1/openapi.json",
 		"GET /api/v1/login/oidc", "GET /api/v1/login/oidc/callback",
 		"POST /api/v1/session/passkey/challenge", "POST /api/v1/session/passkey",
-		"GET /api/v1/ca.pem",                                                // public by nature
+		"GET /api/v1/ca.pem",                                                                           // public by nature
 		"GET /api/v1/session", "POST /api/v1/session", "POST /api/v1/setup", "POST /api/v1/setup/link", // how somebody becomes a caller
 		// A browser that comes back from another site brings no login; see connect.
 		"GET /api/v1/connect/{ticket}", "GET /api/v1/connect/callback", "GET /api/v1/connect/done",

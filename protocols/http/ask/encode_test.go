@@ -18,7 +18,9 @@ func TestFactsAreEncodedAsTheirFieldsSay(t *testing.T) {
 		reflect.TypeFor[bool]():   {true},
 		reflect.TypeFor[int64]():  {int64(-1), int64(1 << 40)},
 		reflect.TypeFor[[]Field](): {
-			[]Field{}, []Field{{}}, []Field{{Name: "a"}, {Name: "b", Values: []string{}}},
+			[]Field{},
+			[]Field{{}},
+			[]Field{{Name: "a"}, {Name: "b", Values: []string{}}},
 			[]Field{{Name: "x-é", Values: []string{"1", "", `"`}, Hidden: true}, {Name: "c", Values: []string{"<"}}, {Hidden: true}},
 		},
 		reflect.TypeFor[*call.Git]():     {new(call.Git)},

@@ -80,7 +80,7 @@ func TestALongRequestIsListenedTo(t *testing.T) {
 		if n := c.gone.Load(); n != 1 {
 			t.Errorf("the hang-up was told %d times", n)
 		}
-		if _, err := c.next(); err != io.EOF {
+		if _, err := c.next(); !errors.Is(err, io.EOF) {
 			t.Errorf("the next read: %v", err)
 		}
 	})
@@ -163,7 +163,7 @@ func TestAReleasedConnectionIsAPlainOne(t *testing.T) {
 			t.Errorf("%d, %q, %v", n, b, err)
 		}
 		c.agent.Close()
-		if _, err := c.Read(b); err != io.EOF {
+		if _, err := c.Read(b); !errors.Is(err, io.EOF) {
 			t.Errorf("at its end: %v", err)
 		}
 		if c.gone.Load() != 0 {
