@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/protocols/postgres/refusal"
 	"sallyport.dev/sallyport/protocols/postgres/sql"
 	"sallyport.dev/sallyport/protocols/postgres/statement"
+	"sallyport.dev/sallyport/protocols/postgres/watch"
 	"sallyport.dev/sallyport/protocols/postgres/wire"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -179,13 +180,14 @@ func (a *ask) Forward(ctx context.Context, up protocols.Upstream) (action.Result
 	var out []ledger.Outcome
 	a.seq, out = a.s.ledger.Push(a.item)
 	a.pushed = true
-	a.stop()
 	if a.kind != ledger.Parse {
 		a.s.sight.Sent(a.act.Parts)
 		a.s.drift.Sent(a.act.Parts)
 	}
 	ledger.Deliver(out)
-	return action.Result{}, a.pass()
+	err := a.pass()
+	a.stop()
+	return action.Result{}, err
 }
 
 // pass lets the message through, and looks at values that were not looked at yet.
@@ -234,11 +236,21 @@ func (a *ask) hold(up protocols.Upstream) {
 	})
 }
 
-// stop ends the action on the server if its permission has ended.
+// stop ends the action on the server if its permission has ended: one that stands behind
+// others as soon as the server comes to it. A server that has not begun forgets a cancel,
+// so that it is sent again.
 func (a *ask) stop() {
-	if a.gone.Load() && a.s.ledger.Works(a) && a.gone.Swap(false) {
-		a.s.cancelRunning("the rules have changed")
+	if !a.gone.Load() {
+		return
 	}
+	a.s.live.Go(func() {
+		for try := 0; try < watch.Cancels && a.s.ledger.Reach(a.s.work, a) && (try > 0 || a.gone.Swap(false)); try++ {
+			a.s.do(a.s.work, a.s.cancel("the rules have changed", false)) //nolint:errcheck // its record says what became of it
+			ctx, end := context.WithTimeout(a.s.work, time.Second)
+			a.s.ledger.Leave(ctx, a) //nolint:errcheck // then again
+			end()
+		}
+	})
 }
 
 // prepare notes the names that a PREPARE is about to make.

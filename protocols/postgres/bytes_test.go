@@ -185,6 +185,26 @@ func TestARevokedStatementIsCancelled(t *testing.T) {
 	}
 }
 
+// What stands behind another statement when its permission ends does not run, either.
+func TestARevokedStatementIsCancelledBehindAnother(t *testing.T) {
+	l := newLine(t)
+	cl := l.ready(t)
+	cl.send(query("SELECT pg_sleep(20)"), query("SELECT pg_sleep(21)"))
+	await(t, "both are under way", func() bool { return len(l.find("query")) == 2 })
+	await(t, "the server has the first", func() bool { return needDatabase(t).backend(t, cl) != "idle" })
+	l.find("query")[1].revoke()
+	l.find("query")[0].revoke()
+	for range 2 {
+		if got := cl.until('Z'); got != "E:57014 Z:I" {
+			t.Error(got)
+		}
+	}
+	cl.send(query("SELECT 2"))
+	if got := cl.until('Z'); got != "D:2 C:SELECT 1 Z:I" {
+		t.Error(got)
+	}
+}
+
 func TestAHangUpStopsWhatTheServerDoes(t *testing.T) {
 	l := newLine(t)
 	cl := l.ready(t)

@@ -452,6 +452,7 @@ type pass struct {
 	act     *action.Action
 	waiter  protocols.Waiter
 	revoked atomic.Pointer[func()]
+	gone    atomic.Bool // revoked
 	rec     *record
 	held    bool
 	left    bool
@@ -471,9 +472,8 @@ func (l *line) do(ctx context.Context, ex protocols.Exchange) (err error) {
 	d := l.judge(ctx, ex)
 	p.rec.decision, p.rec.revoke = d, func() {
 		cancel()
-		if f := p.revoked.Swap(nil); f != nil {
-			(*f)()
-		}
+		p.gone.Store(true)
+		p.tellRevoked()
 	}
 	if !l.forget {
 		l.mu.Lock()
@@ -521,8 +521,16 @@ func (l *line) judge(ctx context.Context, ex protocols.Exchange) action.Decision
 
 func (p *pass) Hold(revoked func()) protocols.Held {
 	p.held = true
-	p.revoked.Store(&revoked)
+	if p.revoked.Store(&revoked); p.gone.Load() {
+		p.tellRevoked()
+	}
 	return p
+}
+
+func (p *pass) tellRevoked() {
+	if f := p.revoked.Swap(nil); f != nil {
+		(*f)()
+	}
 }
 
 func (p *pass) Check(ctx context.Context) action.Decision {

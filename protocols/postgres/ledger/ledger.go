@@ -6,6 +6,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"sallyport.dev/sallyport/action"
@@ -222,6 +223,11 @@ func (l *Ledger) wait(ctx context.Context, ready func() bool) error {
 	if err := l.Flush(); err != nil {
 		return err
 	}
+	return l.await(ctx, ready)
+}
+
+// await is wait for who is not the agent's pump, which alone may flush.
+func (l *Ledger) await(ctx context.Context, ready func() bool) error {
 	stop := context.AfterFunc(ctx, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -311,15 +317,25 @@ func (l *Ledger) Copied(n int64) {
 	}
 }
 
-// Works reports whether what the server works on belongs to h.
-func (l *Ledger) Works(h protocols.Held) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.first == len(l.items) {
-		return false
-	}
-	it := &l.items[l.first]
-	return it.Held == h || it.Portal != nil && it.Portal.Held == h
+// Reach waits until the server works on what belongs to h, and reports whether it does:
+// not if nothing of h is under way, or not any more.
+func (l *Ledger) Reach(ctx context.Context, h protocols.Held) bool {
+	at := -1
+	err := l.await(ctx, func() bool {
+		at = l.place(h)
+		return at <= 0
+	})
+	return err == nil && at == 0
+}
+
+// Leave waits until the server is done with what belongs to h.
+func (l *Ledger) Leave(ctx context.Context, h protocols.Held) error {
+	return l.await(ctx, func() bool { return l.place(h) < 0 })
+}
+
+// place is how much stands before what belongs to h; -1: nothing does. mu is held.
+func (l *Ledger) place(h protocols.Held) int {
+	return slices.IndexFunc(l.items[l.first:], func(it Item) bool { return it.Held == h || it.Portal != nil && it.Portal.Held == h })
 }
 
 // End closes whatever is open and wakes whoever waits.
