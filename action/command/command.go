@@ -99,7 +99,8 @@ func (r *Reader) behind(name, arg string, at int) (Span, bool) {
 	case rest != "" && rest[0] == ':' && (strings.HasPrefix(rest, "://") || strings.HasSuffix(arg[:at], "/"+name) || r.Spaced && !strings.HasPrefix(rest, ": ")):
 		return Span{}, false // an address, or a scope
 	case rest != "" && strings.IndexByte("=:", rest[0]) >= 0:
-		if !holds() {
+		glued := rest[0] == ':' && strings.HasPrefix(name, "-u") // as curl takes it: -uname:password
+		if !glued && !holds() {
 			return Span{}, false
 		}
 		s := value(arg, at+1)

@@ -27,6 +27,7 @@ func TestReader(t *testing.T) {
 		{[]string{"sh", "-c", "x --token abc --api-key 'de' y"}, []string{"sh", "-c", "x --token * --api-key '*' y"}},
 		{[]string{"sh", "-c", `curl -H "X-Token: abc" 'https://h/?access_token=de&x=1'`}, []string{"sh", "-c", `curl -H "X-Token: *" 'https://h/?access_token=*&x=1'`}},
 		{[]string{"curl", "-u", "bo:pw", "--user=x", "-u", "bo"}, []string{"curl", "-u", "bo:*", "--user=x", "-u", "bo"}},
+		{[]string{"curl", "-ubo:pw", "-uhttp://h", "sh", "-c", "curl -ubo:'pw'; rm x"}, []string{"curl", "-ubo:*", "-uhttp://h", "sh", "-c", "curl -ubo:'*'; rm x"}},
 		{[]string{"env", "DB_PASSWORD=abc", "x"}, []string{"env", "DB_PASSWORD=*", "x"}},
 		{[]string{"git", "log", "--author=bo", "clone", "https://x:pw@h/r"}, []string{"git", "log", "--author=bo", "clone", "*"}},
 		{[]string{"echo", "ghp_abc"}, []string{"echo", "*"}},
