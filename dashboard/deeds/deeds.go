@@ -75,6 +75,8 @@ type Chain struct {
 	seq    uint64 // of the last entry; guarded by mu
 	hash   string // of the last entry; guarded by mu
 	failed error  // why the last entry was not kept; guarded by mu
+
+	refused map[string]*pile // by person; guarded by mu
 }
 
 var _ route.Witness = (*Chain)(nil)
@@ -82,7 +84,7 @@ var _ route.Witness = (*Chain)(nil)
 // Open goes on where the chain ends. If that is not what was signed, the next
 // entry says so, and Verify does.
 func Open(ctx context.Context, store Store, signer Signer, now func() time.Time, log *slog.Logger) (*Chain, error) {
-	c := &Chain{store: store, signer: signer, now: now, log: log}
+	c := &Chain{store: store, signer: signer, now: now, log: log, refused: map[string]*pile{}}
 	last, err := store.DeedsBefore(ctx, 1<<62, 1)
 	if err != nil {
 		return nil, err
@@ -132,10 +134,15 @@ func sum(body []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// Keep adds what an operator did; it is on disk when Keep returns.
+// Keep adds what an operator did; it is on disk when Keep returns, unless it was
+// refused like many others of the same person a moment ago: these are counted.
 func (c *Chain) Keep(ctx context.Context, d route.Deed) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	d, ok := c.bounded(d)
+	if !ok {
+		return nil
+	}
 	who := d.Caller
 	c.failed = c.append(ctx, Entry{
 		Who: who.Person.Name, Via: who.Person.Via, From: who.From, Session: who.Session,

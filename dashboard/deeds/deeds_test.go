@@ -173,3 +173,48 @@ func TestNothingIsKeptNothingIsReady(t *testing.T) {
 		t.Errorf("%+v, %v", page, err)
 	}
 }
+
+// T50: whoever may do nothing fills no disk by trying, and covers nothing that others
+// did: what is not kept is counted.
+func TestT50_RefusedDeedsAreBounded(t *testing.T) {
+	d, now := &disk{rows: map[uint64][]byte{}}, time.Now()
+	c, err := deeds.Open(t.Context(), d, newKey(t), func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := func(name string, status int) {
+		t.Helper()
+		long := strings.Repeat("ä", 30_000)
+		deed := route.Deed{Caller: route.Caller{Person: action.Person{Name: name, Via: "tailnet"}}, What: "DELETE /api/v1/agents/{name}", On: map[string]string{"name": long}, Status: status, Err: long}
+		if err := c.Keep(t.Context(), deed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 1000 {
+		keep("eve", 403)
+	}
+	size := 0
+	for _, row := range d.rows {
+		size += len(row)
+	}
+	if len(d.rows) != 60 || size > 60*8<<10 {
+		t.Errorf("%d refusals are kept, in %d bytes", len(d.rows), size)
+	}
+	for range 100 {
+		keep("ana", 200)
+	}
+	keep("ana", 403)
+	keep("eve", 200)
+	if len(d.rows) != 162 {
+		t.Errorf("%d entries are kept", len(d.rows))
+	}
+	now = now.Add(10 * time.Second)
+	keep("eve", 403)
+	page, err := c.Page(t.Context(), 0, 1)
+	if err != nil || len(page) != 1 || page[0].Notes["refused_before"] != "940" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if report, err := c.Verify(t.Context()); err != nil || len(report.Problems) != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
