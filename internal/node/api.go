@@ -90,7 +90,7 @@ func (n *Node) Warnings() []string {
 	if last := n.Journal.Stats().Found; last > 0 {
 		list = append(list, fmt.Sprintf("the audit log had no signature of this gateway at its start: it vouches for records from number %d on; those up to %d were taken as they were (sallyport audit verify)", last+1, last))
 	}
-	return append(list, n.Outreach.Warnings()...)
+	return append(append(list, n.Rules.live.Stale()...), n.Outreach.Warnings()...)
 }
 
 // wanted lists the secrets that the configuration takes.

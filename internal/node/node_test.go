@@ -108,6 +108,29 @@ func TestATransportStaysWhenAnEditTakesItOut(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsForARestartIsSaid(t *testing.T) {
+	base := rules(1)
+	o, _ := options(t, base)
+	n := start(t, o)
+	for _, tt := range []struct{ old, new, want string }{
+		{"", "", ""},
+		{"listen = \":0\"", "listen = \":0\"\n    mtu = 1400", ""}, // taken at once
+		{"gateway {", "gateway {\n  record {\n    strict = true\n    keep = \"10d\"\n  }", "record.keep, record.strict"},
+		{"gateway {", "gateway {\n  tailnet {}\n  dashboard {}", "tailnet, dashboard"},
+		{"gateway {", "gateway {\n  limits {\n    connections_per_agent = 3\n  }", "limits.connections_per_agent"},
+		{"\":0\"", "\":1\"", "wireguard"},
+		{"", "", ""},
+	} {
+		put(t, o.Config, strings.Replace(base, tt.old, tt.new, 1))
+		n.Rules.Reload(t.Context())
+		s := n.API.Status()
+		said := strings.Join(s.Warnings, "\n")
+		if s.ConfigError != "" || strings.Contains(said, "restart") != (tt.want != "") || !strings.Contains(said, tt.want) {
+			t.Errorf("after %q: %q, %s", tt.new, said, s.ConfigError)
+		}
+	}
+}
+
 func TestASignalReadsTheConfigurationAgain(t *testing.T) {
 	o, logs := options(t, rules(1))
 	hup := make(chan os.Signal)

@@ -26,7 +26,7 @@ func Commands(env *cli.Env) []*cobra.Command {
 	return []*cobra.Command{r.tailnetCommand(), r.setupCommand()}
 }
 
-var errNoTailnet = errors.New("the gateway has no tailnet transport; its gateway block takes one, such as tailnet { auth_key = secret.ts_auth_key }")
+var errNoTailnet = errors.New("the gateway runs without a tailnet; its gateway block takes one, such as tailnet { auth_key = secret.ts_auth_key }, at the next start")
 
 func (r *commands) tailnetCommand() *cobra.Command {
 	return cli.Group("tailnet", "Take the gateway out of its tailnet", &cobra.Command{
