@@ -271,7 +271,7 @@ function Trace({ why, r }: { why: Explanation; r: ActionRecord }) {
         {!same && <Badge tone="accent">not what it was then</Badge>}
       </p>
       {why.refused && <p className="warn-line">Refused before any rule: <Foreign text={why.refused} /></p>}
-      {why.roles && <p className="quiet">Service <Foreign text={why.service ?? ''} />, by the roles <Foreign text={why.roles.join(', ') || 'none'} /></p>}
+      {why.roles && <p className="quiet">Service <Foreign text={why.service ?? ''} />, roles: <Foreign text={why.roles.join(', ') || 'none'} /></p>}
       {why.unsure && <p className="warn-line"><Foreign text={why.unsure} /></p>}
       {(why.parts ?? []).map((p, i) => (
         <PartView key={i} p={p} n={why.parts!.length > 1 ? i + 1 : 0} />

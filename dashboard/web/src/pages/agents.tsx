@@ -198,7 +198,7 @@ export function AgentPage({ name }: { name: string }) {
               ]}
             />
           </Panel>
-          <Panel title="What it can do" tools={<span className="quiet">by the roles {(a.manifest?.roles ?? []).join(', ') || 'none'}</span>}>
+          <Panel title="What it can do" tools={<span className="quiet">roles: {(a.manifest?.roles ?? []).join(', ') || 'none'}</span>}>
             {(a.manifest?.services ?? []).length === 0 ? (
               <Empty title="Nothing">No role of this agent uses a service, so everything it tries is denied. Give one of its roles a service in the policy.</Empty>
             ) : (
