@@ -170,6 +170,19 @@ func TestT50_LookingIsBounded(t *testing.T) {
 	}
 }
 
+// What stands behind a name is looked for in the time that the length of a text takes.
+func TestParametersCostTheirLength(t *testing.T) {
+	clock := pulse.Start()
+	defer clock.Stop()
+	for _, piece := range []string{"a:", "a://", "a:b@", "=", "a=", "a=%3a", "a:\"", "%22a%22:"} {
+		began := time.Now()
+		parameters(strings.Repeat(piece, (512<<10)/len(piece)), false, nested)
+		if d := clock.Since(began); d > 5*time.Second {
+			t.Fatalf("%q: %v", piece, d)
+		}
+	}
+}
+
 // Of a coding as much is undone as is there, within its bound.
 func TestUnpack(t *testing.T) {
 	text := strings.Repeat(`{"n":12345,"t":"some words"}`+"\n", 200)

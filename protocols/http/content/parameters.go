@@ -30,8 +30,11 @@ func parameters(s string, field bool, depth int) (kept string, first int) {
 			name := nameBefore(s, i)
 			if secretParameter(name) {
 				to = valueEnd(s, from, c)
-			} else if end := from + until(s[from:], "=?&;#<>\"' \r\n"); c == '=' && depth > 0 && escapedSecret(s[from:end], field, depth) {
-				to = end
+			} else if c == '=' && depth > 0 {
+				to = from + until(s[from:], "=?&;#<>\"' \r\n")
+				if !escapedSecret(s[from:to], field, depth) {
+					to = 0
+				}
 			}
 		case wordByte(c) && (i == 0 || !wordByte(s[i-1])):
 			from, to = scheme(s, i, field)
