@@ -34,12 +34,13 @@ func (r *Reader) sniff(b []byte, from int) {
 // possible reports whether what came, of which all from a place on is new, may go on as a
 // document of JSON or of XML, or as a form.
 func (r *Reader) possible(from int) bool {
-	text, ended := bytes.TrimLeft(r.all, spaces), r.deep.pass(r.all[from:])
+	text, ended := past(r.all, &r.deep.lead), r.deep.pass(r.all[from:])
 	switch {
 	case len(text) == 0 || text[0] == '<':
 		return true
 	case text[0] == '{':
-		if name := bytes.TrimLeft(text[1:], spaces); len(name) > 0 && name[0] != '"' {
+		r.deep.name = max(r.deep.name, r.deep.lead+1)
+		if name := past(r.all, &r.deep.name); len(name) > 0 && name[0] != '"' {
 			return false
 		}
 		if ended && from < r.deep.end { // looked at once, however much comes behind it
@@ -57,11 +58,19 @@ func (r *Reader) possible(from int) bool {
 	return true
 }
 
+// past gives what stands behind the spaces at a place, and moves that there.
+func past(b []byte, at *int) []byte {
+	rest := bytes.TrimLeft(b[*at:], spaces)
+	*at = len(b) - len(rest)
+	return rest
+}
+
 // nesting is how deep in a document of JSON its last byte stands.
 type nesting struct {
 	depth        int
 	text, escape bool
 	came, end    int  // bytes; end is where the document ends, 0 before
+	lead, name   int  // where it begins, and the first name in it, as far as that came
 	answer       bool // it is one of a token endpoint, once it has ended
 }
 

@@ -123,7 +123,8 @@ func TestT10_SniffedAnswersCostTheirLength(t *testing.T) {
 		"elements in elements":   strings.Repeat("<a>", 8<<10) + "<IdToken>a1b2c3d4e5f6a7b8</IdToken>" + strings.Repeat("</a>", 8<<10),
 		"lists in lists":         `{"token_type":` + strings.Repeat("[", 9<<10) + strings.Repeat("]", 9<<10) + `,"access_token":"x"}`,
 		"spaces behind a token":  `{"a":[` + strings.Repeat(`{"b":1},`, 4<<10) + token + "]}" + pad,
-		"spaces before a token":  pad + token,
+		"spaces before a token":  pad + pad + token,
+		"spaces before a name":   "{" + pad + pad + token[1:],
 		"comments in an element": "<a>" + strings.Repeat("b<!---->", 7<<10) + "<IdToken>c</IdToken></a>",
 	} {
 		begin := time.Now()
