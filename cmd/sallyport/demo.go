@@ -43,9 +43,14 @@ func (r *root) demoCommand() *cobra.Command {
 		Example: "  sallyport demo\n  sallyport demo --once --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// A closed pipe or terminal ends the show like Ctrl-C, with everything put away.
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGPIPE, syscall.SIGHUP)
+			// A closed terminal ends the show like Ctrl-C, with everything put away.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
 			defer stop()
+			// So does a closed pipe, by the error of the write. The signal is taken and says
+			// nothing: it also comes of a browser that hangs up in the middle of an answer.
+			broken := make(chan os.Signal, 1)
+			signal.Notify(broken, syscall.SIGPIPE)
+			defer signal.Stop(broken)
 			cmd.SetContext(ctx)
 			dir, err := os.MkdirTemp("", "sallyport-demo-")
 			if err != nil {
@@ -156,14 +161,20 @@ func playDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.No
 // stayDemo tells what to look at, and ends with ctx.
 func stayDemo(ctx context.Context, cmd *cobra.Command, w *demo.World, n *node.Node, link string, asJSON bool) error {
 	socket := filepath.Join(n.Dir, node.AdminSocket)
+	var err error
 	if asJSON {
-		if err := cli.Line(cmd.OutOrStdout(), map[string]string{"socket": socket, "config": w.Config(), "dashboard": link}); err != nil {
-			return fmt.Errorf("tell where the gateway is: %w", err)
-		}
+		err = cli.Line(cmd.OutOrStdout(), map[string]string{"socket": socket, "config": w.Config(), "dashboard": link})
+	} else {
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "\nLook around in a browser; the link works once, for whoever opens it first:\n\n  %[4]s\n\n"+
+			"or in another terminal, while this one stays open:\n\n"+
+			"  %[3]s log --gateway %[1]s\n  %[3]s audit verify --gateway %[1]s\n  %[3]s agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.\n", socket, w.Config(), os.Args[0], link)
 	}
-	cli.Say(cmd, "\nLook around in a browser; the link works once, for whoever opens it first:\n\n  %[4]s\n\n"+
-		"or in another terminal, while this one stays open:\n\n"+
-		"  %[3]s log --gateway %[1]s\n  %[3]s audit verify --gateway %[1]s\n  %[3]s agent show demo-agent --gateway %[1]s\n  cat %[2]s\n\nCtrl-C ends it.", socket, w.Config(), os.Args[0], link)
+	if errors.Is(err, syscall.EPIPE) { // nobody reads on
+		return errShowOver
+	}
+	if err != nil {
+		return fmt.Errorf("tell where the gateway is: %w", err)
+	}
 	<-ctx.Done()
 	return nil
 }

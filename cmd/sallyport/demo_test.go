@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,9 +77,22 @@ func opens(t *testing.T, link string) {
 	has(t, ask("GET", "/api/v1/actions", ""), "401")
 }
 
-// When the script is played there is a dashboard to look around in. A pipe that is
-// closed ends the demo as Ctrl-C does, and nothing stays behind.
-func TestTheDemoEndsWithItsPipe(t *testing.T) {
+// signalled sends the process a signal, and returns when it has come.
+func signalled(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, s)
+	defer signal.Stop(came)
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
+		t.Fatal(err)
+	}
+	<-came
+}
+
+// When the script is played there is a dashboard to look around in. A browser that hangs
+// up, of which a signal comes, ends nothing; a closed terminal ends the demo as Ctrl-C
+// does, and nothing stays behind.
+func TestTheDemoEndsWithItsTerminal(t *testing.T) {
 	alone(t)
 	dir, err := os.MkdirTemp("", "sallyport-test-")
 	if err != nil {
@@ -98,7 +112,7 @@ func TestTheDemoEndsWithItsPipe(t *testing.T) {
 		done <- run(t.Context(), cmd, "demo", "--json")
 		out.Close()
 	}()
-	up := false
+	up, link := false, ""
 	for lines := bufio.NewScanner(read); !up && lines.Scan(); {
 		var v struct {
 			OK                bool
@@ -109,14 +123,14 @@ func TestTheDemoEndsWithItsPipe(t *testing.T) {
 		if !up && !v.OK {
 			t.Errorf("it prints %s", lines.Text())
 		}
-		if up {
-			opens(t, v.Dashboard)
+		if link = v.Dashboard; up {
+			opens(t, link)
 		}
 	}
 	if up {
-		if err := syscall.Kill(os.Getpid(), syscall.SIGPIPE); err != nil {
-			t.Fatal(err)
-		}
+		signalled(t, syscall.SIGPIPE)
+		opens(t, link)
+		signalled(t, syscall.SIGHUP)
 	}
 	if code := <-done; code != 0 || !up {
 		t.Errorf("exit %d, up %v", code, up)
