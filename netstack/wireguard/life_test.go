@@ -225,3 +225,30 @@ func (n *Node) known() int {
 	defer n.mu.Unlock()
 	return len(n.peers)
 }
+
+// An agent that is enrolled while the tunnel is held against the roster is not taken
+// for one that must go.
+func TestWhoComesIsNotCut(t *testing.T) {
+	l := newLab(t, trial.Handler(trial.Echo))
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				l.node.sync()
+			}
+		}
+	}()
+	defer func() {
+		close(stop)
+		<-done
+	}()
+	for i := range 12 {
+		conn := dial(t, l.agent(fmt.Sprintf("agent-%d", i)), "tcp", "1.2.3.4:80")
+		trial.Line(t, conn)
+		conn.Close()
+	}
+}

@@ -55,9 +55,9 @@ func (n *Node) wanted() map[string]peer {
 // sync makes the device's peers those of the roster. An agent that is gone, or
 // has another key, loses its connections first and its peer right after.
 func (n *Node) sync() {
-	want := n.wanted()
 	var gone []string
 	n.mu.Lock()
+	want := n.wanted() // under mu: in an older view whoever was just admitted is gone
 	for id, p := range n.peers {
 		if want[id] != p {
 			gone = append(gone, id)
