@@ -113,12 +113,11 @@ func (s *site) takesAnOAuthAccount(b *browser, issuer string) {
 	b.fill(field("Issuer"), issuer)
 	b.fill(field("Client id"), "gateway")
 	b.see(".diff .d-in", `oauth2({`)
-	b.click(".checks-row label:text-is('everyone')")
-	b.see(".diff .d-in", `[service.notes, service.wiki]`)
+	b.see(".diff .d-in", `[service.notes, service.wiki]`) // the only role is chosen already
 	b.until(`!document.querySelector('.review button[type=submit]').disabled`)
 	b.click(".review button[type=submit]")
 	b.see("h1", "Set up wiki")
-	b.click(".finish button:has-text('Connect')")
+	b.click(".finish button:text-is('Connect')") // not "Test the connection"
 	b.click(".dialog button:has-text('Begin')")
 	b.see(".dialog", "must know this address")
 	var link string

@@ -315,7 +315,7 @@ function Rollback({ r, base }: { r: Revision; base: string }) {
       say(got.waits ? 'It takes two people, so it waits for another editor' : `The policy is as it was in revision ${r.number}`)
     })
     setBusy(false)
-    changed('/policy', '/services', '/roles', '/status', '/agents')
+    changed('/policy', '/services', '/connections', '/roles', '/status', '/agents')
     if (ok) setPreview(null)
   }
   return (

@@ -62,7 +62,7 @@ function Second({ p, own, onClose }: { p: Proposal; own: boolean; onClose: () =>
       const got = await post<{ revision: Revision }>(`/policy/proposals/${p.id}/apply`, undefined, { headers: { 'If-Match': `"${now!.base}"` } })
       say(`Revision ${got.revision.number} is in force`)
       onClose()
-      changed('/policy', '/services', '/roles', '/status', '/agents')
+      changed('/policy', '/services', '/connections', '/roles', '/status', '/agents')
     } catch (err) {
       setFault(problem(err))
       setRound(round + 1) // against what is in force by now

@@ -255,7 +255,7 @@ export function Review({ draft, preview, base, onBack, back, onTaken, stale, onL
         changed('/policy/proposals')
         return setWaits(true)
       }
-      changed('/policy', '/services', '/roles', '/status', '/agents')
+      changed('/policy', '/services', '/connections', '/roles', '/status', '/agents')
       onTaken(got.revision.number)
     } catch (err) {
       const p = problem(err)
