@@ -184,6 +184,17 @@ func TestT35_DownloadsAreLeftAlone(t *testing.T) {
 	}
 }
 
+// inPieces reads all of r, so much at a time.
+func inPieces(r io.Reader, size int) (got []byte) {
+	for buf := make([]byte, size); ; {
+		n, err := r.Read(buf)
+		got = append(got, buf[:n]...)
+		if err != nil {
+			return got
+		}
+	}
+}
+
 // FuzzReader holds what is read against what a parser of JSON sees.
 func FuzzReader(f *testing.F) {
 	f.Add([]byte(`{"access_token":"abc","x":["\"",{"idToken":"y"}]}`), uint8(3))
@@ -191,14 +202,7 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
 		var r Reader
 		r.Reset(bytes.NewReader(b), "application/json")
-		var got []byte
-		for buf := make([]byte, int(size)+1); ; {
-			n, err := r.Read(buf)
-			got = append(got, buf[:n]...)
-			if err != nil {
-				break
-			}
-		}
+		got := inPieces(&r, int(size)+1)
 		if len(got) != len(b) {
 			t.Fatalf("%d bytes become %d", len(b), len(got))
 		}
@@ -228,14 +232,7 @@ func FuzzXML(f *testing.F) {
 		}
 		var r Reader
 		r.Reset(bytes.NewReader(b), "text/xml")
-		var got []byte
-		for buf := make([]byte, int(size)+1); ; {
-			n, err := r.Read(buf)
-			got = append(got, buf[:n]...)
-			if err != nil {
-				break
-			}
-		}
+		got := inPieces(&r, int(size)+1)
 		if len(got) != len(b) {
 			t.Fatalf("%d bytes become %d", len(b), len(got))
 		}
@@ -267,14 +264,7 @@ func FuzzSniff(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
 		var r Reader
 		r.Reset(bytes.NewReader(b), "")
-		var got []byte
-		for buf := make([]byte, int(size)+1); ; {
-			n, err := r.Read(buf)
-			got = append(got, buf[:n]...)
-			if err != nil {
-				break
-			}
-		}
+		got := inPieces(&r, int(size)+1)
 		if whole := read(t, bytes.NewReader(b), "text/plain"); whole != string(got) || len(got) != len(b) {
 			t.Fatalf("%q becomes %q, or %q", b, got, whole)
 		}
