@@ -93,3 +93,20 @@ func TestT10_OneAddressLeavesRoom(t *testing.T) {
 		t.Errorf("%d of this machine, where a proxy may stand", n)
 	}
 }
+
+// Who made a connection is found once, and looked for again where nobody was.
+func TestOnce(t *testing.T) {
+	asked := 0
+	user := once(func() (string, bool) {
+		asked++
+		return "1000", asked > 1
+	})
+	for i, want := range []bool{false, true, true} {
+		if _, ok := user(); ok != want {
+			t.Errorf("question %d: %v", i, ok)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+}

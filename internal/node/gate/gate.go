@@ -163,7 +163,7 @@ func (g *Gates) Serve(ctx context.Context, group *errgroup.Group, guard Guard, a
 		}
 		if !at.Secure && at.Who == nil {
 			srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-				return door.WithUser(ctx, sync.OnceValues(func() (string, bool) { return owner.Of(c) }))
+				return door.WithUser(ctx, once(func() (string, bool) { return owner.Of(c) }))
 			}
 		}
 		group.Go(func() error {
@@ -180,6 +180,22 @@ func (g *Gates) Serve(ctx context.Context, group *errgroup.Group, guard Guard, a
 		})
 	}
 	return nil
+}
+
+// once asks until somebody is told of, who holds for the connection. That nobody was may
+// be a matter of the moment, and would have every request of the connection refused.
+func once(ask func() (string, bool)) func() (string, bool) {
+	var mu sync.Mutex
+	var user string
+	var ok bool
+	return func() (string, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ok {
+			user, ok = ask()
+		}
+		return user, ok
+	}
 }
 
 // handler sends a browser to the better address, if there is one, and answers no
