@@ -2,9 +2,11 @@ package lab_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,18 +234,36 @@ func TestEveryChannelIsTold(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	w := httptest.NewRecorder()
-	req := httptest.NewRequest(http.MethodGet, "/api/v1/operators/audit", nil)
-	l.API.Handler().ServeHTTP(w, req.WithContext(route.WithCaller(ctx, route.Host("root"))))
-	if !strings.Contains(w.Body.String(), "answer by slack") || !strings.Contains(w.Body.String(), "ana@acme.dev") {
-		t.Errorf("the operators' audit: %d %s", w.Code, w.Body)
-	}
+	operatorsAudit(t, l, "answer by slack", "ana@acme.dev") // written when the answer has been passed on
 	l.Clean(hookKey)
 	l.Clean(chat.BotToken)
 	texts, _ := model.Asked()
 	for _, left := range append(texts, got[0].Blocks, asked.Approval.Sample) {
 		if strings.Contains(left, canary) || !strings.Contains(left, "stolen=***") {
 			t.Errorf("a secret that the agent got hold of goes out: %s", left)
+		}
+	}
+}
+
+// operatorsAudit waits until the operators' audit holds all of these words.
+func operatorsAudit(t *testing.T, l *lab.Lab, words ...string) {
+	t.Helper()
+	var w *httptest.ResponseRecorder
+	eventually(t, func() bool {
+		w = httptest.NewRecorder()
+		req := httptest.NewRequestWithContext(route.WithCaller(t.Context(), route.Host("root")), http.MethodGet, "/api/v1/operators/audit", nil)
+		l.API.Handler().ServeHTTP(w, req)
+		return !slices.ContainsFunc(words, func(s string) bool { return !strings.Contains(w.Body.String(), s) })
+	}, func() string { return fmt.Sprintf("the operators' audit lacks %q: %d %s", words, w.Code, w.Body) })
+}
+
+// eventually waits until something is so that other goroutines bring about, and fails
+// with what else it is if that takes longer than any busy machine needs.
+func eventually(t *testing.T, ok func() bool, what func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(what())
 		}
 	}
 }
