@@ -15,7 +15,8 @@ import (
 // slowest is how many packages the report names.
 const slowest = 10
 
-// event is one line of go test -json.
+// event is one line of go test -json, or of contrib/dev/test: "refused" is for an
+// exit status other than 0.
 type event struct {
 	Action, Package, Test, Output string
 	Elapsed                       float64
@@ -30,6 +31,10 @@ type run struct {
 	tests   map[string]*strings.Builder // said by tests that are not over
 	elapsed float64
 	failed  bool
+	// failures are the names of tests that failed; dead is a run that did not end
+	// by itself, or in which the race detector spoke.
+	failures []string
+	dead     bool
 }
 
 // report collects events and prints what cannot wait.
@@ -40,6 +45,9 @@ type report struct {
 	passed  int
 	skipped []string
 	failed  []string
+	// unsteady tests failed, and then passed by themselves.
+	unsteady []string
+	refused  bool // go test itself said no
 }
 
 func newReport(out io.Writer) *report {
@@ -72,6 +80,8 @@ func (r *report) take(e event) {
 	switch {
 	case e.Action == "build-output":
 		fmt.Fprint(r.out, e.Output)
+	case e.Action == "refused":
+		r.refused = true
 	case e.Package == "":
 	case e.Action == "output":
 		r.output(r.of(e.Package), e)
@@ -91,6 +101,7 @@ func (r *report) of(pkg string) *run {
 }
 
 func (r *report) output(p *run, e event) {
+	p.dead = p.dead || slices.ContainsFunc(fatal(), func(words string) bool { return strings.HasPrefix(strings.TrimSpace(e.Output), words) })
 	if e.Test == "" {
 		if strings.Contains(e.Output, "\t"+p.pkg) && !strings.HasPrefix(e.Output, "\t") {
 			p.line = strings.TrimSpace(e.Output)
@@ -118,6 +129,7 @@ func (r *report) test(p *run, e event) {
 		r.skipped = append(r.skipped, fmt.Sprintf("%s %s: %s", p.pkg, e.Test, reason(said.String())))
 	case "fail":
 		r.failed = append(r.failed, p.pkg+" "+e.Test)
+		p.failures = append(p.failures, e.Test)
 		fmt.Fprint(r.out, said.String())
 	default:
 		return
@@ -146,7 +158,7 @@ func (r *report) close(p *run, e event) {
 		p.line = strings.ToUpper(e.Action) + "\t" + p.pkg
 	}
 	if e.Action == "fail" {
-		p.failed = true
+		p.failed, p.dead = true, p.dead || len(p.tests) > 0
 		for _, name := range slices.Sorted(maps.Keys(p.tests)) {
 			fmt.Fprint(r.out, p.tests[name])
 		}
@@ -170,6 +182,9 @@ func (r *report) finish(complete bool) error {
 	if len(r.failed) > 0 {
 		fmt.Fprintf(r.out, "\nFailed:\n  %s\n", strings.Join(r.failed, "\n  "))
 	}
+	if len(r.unsteady) > 0 {
+		fmt.Fprintf(r.out, "\nUnsteady: failed above, then passed by itself every time. Each is a defect, of the test or of the\nprogram; please open an issue with what it said:\n  %s\n", strings.Join(r.unsteady, "\n  "))
+	}
 	fmt.Fprintf(r.out, "\n%d tests passed, %d failed, %d did not run:\n", r.passed, len(r.failed), len(r.skipped))
 	bad := 0
 	for _, p := range r.runs {
@@ -183,6 +198,8 @@ func (r *report) finish(complete bool) error {
 		return errors.New("no package was tested")
 	case len(r.open) > 0:
 		return fmt.Errorf("%d packages were not finished", len(r.open))
+	case r.refused && bad+len(r.unsteady) == 0:
+		return errors.New("go test failed, and no package says why")
 	case bad > 0:
 		return fmt.Errorf("%d packages failed", bad)
 	case complete && len(r.skipped) > 0:

@@ -83,6 +83,58 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestRetry has what failed run again: a program that passes makes it unsteady, and
+// nothing else makes it pass.
+func TestRetry(t *testing.T) {
+	raced := strings.Replace(red, `"    b_test.go:7: got 1, want 2\n"`, `"WARNING: DATA RACE\n"`, 1)
+	sub := strings.Replace(red, "\n{", "\n"+`{"Action":"fail","Package":"m/b","Test":"TestBad/one","Elapsed":0.1}`+"\n{", 1)
+	many := red
+	for _, name := range []string{"TestB", "TestC", "TestD"} {
+		many = strings.Replace(many, "\n{", "\n"+`{"Action":"fail","Package":"m/b","Test":"`+name+`","Elapsed":0.1}`+"\n{", 1)
+	}
+	tests := []struct {
+		name, in string
+		passes   bool
+		asked    string
+		err      string
+		want     []string
+	}{
+		{"passes", green + red, true, "m/b TestBad", "", []string{"b_test.go:7: got 1, want 2", "Unsteady: failed above", "  m/b TestBad\n", ", 0 failed,", "unsteady\tm/b"}},
+		{"fails again", green + red, false, "m/b TestBad", "1 packages failed", []string{"Failed:\n  m/b TestBad\n", "FAIL\tm/b"}},
+		{"a part", green + sub, true, "m/b TestBad", "", []string{", 0 failed,"}},
+		{"a part fails again", green + sub, false, "m/b TestBad", "1 packages failed", []string{", 2 failed,"}},
+		{"a race", green + raced, true, "", "1 packages failed", nil},
+		{"a panic", green + died, true, "", "1 packages failed", nil},
+		{"a panic beside", red + died, true, "", "2 packages failed", nil},
+		{"does not build", red + broken, true, "", "2 packages failed", nil},
+		{"too many", many, true, "", "1 packages failed", nil},
+		{"go test failed for itself", green + `{"Action":"refused"}` + "\n", true, "", "go test failed, and no package says why", nil},
+		{"go test failed with it", red + `{"Action":"refused"}` + "\n", true, "m/b TestBad", "", nil},
+		{"a test that did not run", red + skipped, true, "m/b TestBad", "1 tests did not run, and CI=true demands all", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out, asked strings.Builder
+			r := newReport(&out)
+			if err := r.read(strings.NewReader(tt.in)); err != nil {
+				t.Fatal(err)
+			}
+			r.retry(func(pkg, test string) bool {
+				asked.WriteString(pkg + " " + test)
+				return tt.passes
+			})
+			if got := errText(r.finish(true)); got != tt.err || asked.String() != tt.asked {
+				t.Errorf("error %q, want %q; ran again %q, want %q", got, tt.err, asked.String(), tt.asked)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("lacks %q:\n%s", want, out.String())
+				}
+			}
+		})
+	}
+}
+
 func errText(err error) string {
 	if err == nil {
 		return ""
