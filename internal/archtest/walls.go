@@ -100,7 +100,7 @@ var libraries = []library{
 	{"modernc.org/sqlite", []string{"internal/store"}},
 	{"github.com/spf13", []string{"cmd"}},
 	{"github.com/prometheus", []string{"dashboard", "cmd"}},
-	{"os/exec", []string{"cmd", "internal/pgserver"}},
+	{"os/exec", []string{"cmd", "internal/pgserver", "internal/testreport"}},
 	{"plugin", nil},
 	{"unsafe", []string{"netstack"}},
 	{"testing", nil},
