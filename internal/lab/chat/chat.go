@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-
-	"github.com/gorilla/websocket"
 )
 
 // The tokens that the workspace knows, its id and its bot.
@@ -51,7 +49,7 @@ type Slack struct {
 	mu       sync.Mutex
 	users    map[string]User
 	messages []Message
-	sockets  map[*websocket.Conn]bool
+	sockets  []*socket // open ones, oldest first
 	acked    map[string]chan struct{}
 	opened   int
 	envelope int
@@ -63,7 +61,7 @@ type Slack struct {
 // New makes a workspace with these people.
 func New(users ...User) *Slack {
 	s := &Slack{
-		mux: http.NewServeMux(), users: make(map[string]User), sockets: make(map[*websocket.Conn]bool),
+		mux: http.NewServeMux(), users: make(map[string]User),
 		acked: make(map[string]chan struct{}), changed: make(chan struct{}),
 	}
 	for _, u := range users {

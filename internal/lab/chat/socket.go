@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,12 @@ import (
 
 // pingEvery is how often the server pings; the library gives up after 30 s.
 const pingEvery = 5 * time.Second
+
+// A socket is one that the gateway has opened.
+type socket struct {
+	conn *websocket.Conn
+	gone chan struct{} // closed when it has ended
+}
 
 // link is one socket of the gateway.
 func (s *Slack) link(w http.ResponseWriter, r *http.Request) {
@@ -28,18 +35,22 @@ func (s *Slack) link(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	s.work.Add(1)
-	defer s.work.Done()
 	defer c.Close()
 	s.mu.Lock()
+	if s.down { // since then
+		s.mu.Unlock()
+		return
+	}
+	s.work.Add(1)
+	defer s.work.Done()
 	err = c.WriteJSON(map[string]any{"type": "hello", "num_connections": 1, "connection_info": map[string]any{"app_id": "A0LAB"}})
-	s.sockets[c] = true
+	here := &socket{conn: c, gone: make(chan struct{})}
+	s.sockets = append(s.sockets, here)
 	s.opened++
 	close(s.changed)
 	s.changed = make(chan struct{})
 	s.mu.Unlock()
-	stop := make(chan struct{})
-	s.work.Go(func() { s.ping(c, stop) })
+	s.work.Go(func() { s.ping(c, here.gone) })
 	for err == nil {
 		var ack struct {
 			Envelope string `json:"envelope_id"`
@@ -53,21 +64,22 @@ func (s *Slack) link(w http.ResponseWriter, r *http.Request) {
 			s.mu.Unlock()
 		}
 	}
-	close(stop)
 	s.mu.Lock()
-	delete(s.sockets, c)
+	s.sockets = slices.DeleteFunc(s.sockets, func(o *socket) bool { return o == here })
 	s.mu.Unlock()
+	close(here.gone)
 }
 
-func (s *Slack) ping(c *websocket.Conn, stop <-chan struct{}) {
+// ping keeps a socket alive until it is gone. A ping that has to wait breaks nothing.
+func (s *Slack) ping(c *websocket.Conn, gone <-chan struct{}) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-stop:
+		case <-gone:
 			return
 		case <-tick.C:
-			c.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) //nolint:errcheck // the reader sees it
+			c.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Minute)) //nolint:errcheck // the reader sees it
 		}
 	}
 }
@@ -93,46 +105,56 @@ func (s *Slack) Press(ctx context.Context, c Click) error {
 }
 
 // Send sends an envelope of any kind, once a socket is open, and waits until it is
-// acknowledged.
+// acknowledged. One whose socket ends before that is sent again on the next, as Slack
+// does it.
 func (s *Slack) Send(ctx context.Context, kind string, payload any) error {
-	s.await(ctx)
 	s.mu.Lock()
 	s.envelope++
 	id, done := fmt.Sprintf("e-%d", s.envelope), make(chan struct{})
 	s.acked[id] = done
-	var err error
-	for c := range s.sockets {
-		err = c.WriteJSON(map[string]any{"envelope_id": id, "type": kind, "accepts_response_payload": false, "payload": payload})
-		break
-	}
-	none := len(s.sockets) == 0
 	s.mu.Unlock()
-	if err != nil || none {
-		return fmt.Errorf("no socket is open: %w", err)
-	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%s is not acknowledged: %w", id, ctx.Err())
+	for {
+		to := s.newest(ctx)
+		if to == nil {
+			return fmt.Errorf("no socket is open for %s: %w", id, ctx.Err())
+		}
+		s.mu.Lock()
+		err := to.conn.WriteJSON(map[string]any{"envelope_id": id, "type": kind, "accepts_response_payload": false, "payload": payload})
+		s.mu.Unlock()
+		if err != nil {
+			to.conn.Close()
+		}
+		select {
+		case <-done:
+			return nil
+		case <-to.gone:
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not acknowledged: %w", id, ctx.Err())
+		}
 	}
 }
 
-// await waits until a socket is open, or ctx ends: a card may be posted before.
-func (s *Slack) await(ctx context.Context) {
+// newest waits for an open socket, as a card may be posted before there is one, and
+// gives the last that was opened: an older one may have ended already without our
+// knowing. It is nil when ctx ends first.
+func (s *Slack) newest(ctx context.Context) *socket {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
 		s.mu.Lock()
-		open := len(s.sockets) > 0
+		n := len(s.sockets)
+		var last *socket
+		if n > 0 {
+			last = s.sockets[n-1]
+		}
 		s.mu.Unlock()
-		if open {
-			return
+		if last != nil {
+			return last
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }
@@ -195,8 +217,8 @@ func (s *Slack) Break() {
 }
 
 func (s *Slack) breakAll() {
-	for c := range s.sockets {
-		c.Close()
+	for _, c := range s.sockets {
+		c.conn.Close()
 	}
 }
 
