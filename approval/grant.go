@@ -54,20 +54,20 @@ func (d *Desk) useGrant(q *question, bound string) (_ action.Decision, ok bool) 
 	list := slices.Clone(d.granted[bound])
 	d.mu.Unlock()
 	for _, k := range list {
-		if by, ok := d.spend(k); ok {
-			return q.allowed(k.req.ID, by), true
+		if id, by, ok := d.spend(k); ok {
+			return q.allowed(id, by), true
 		}
 	}
 	return action.Decision{}, false
 }
 
 // spend takes one use of k's grant; one that is counted is written down first.
-func (d *Desk) spend(k *ask) (by string, ok bool) {
+func (d *Desk) spend(k *ask) (id, by string, ok bool) {
 	k.step.Lock()
 	defer k.step.Unlock()
 	next := d.requestOf(k)
 	if !next.Grant.Live(d.Now()) || !d.standing(&next, k) {
-		return "", false
+		return "", "", false
 	}
 	if next.Grant.Counted {
 		g := *next.Grant
@@ -75,11 +75,11 @@ func (d *Desk) spend(k *ask) (by string, ok bool) {
 		next.Grant = &g
 		if err := d.keep(k, next); err != nil {
 			d.Log.Error("the use of a grant cannot be kept", "id", next.ID, "err", err)
-			return "", false
+			return "", "", false
 		}
 		d.apply(k, next)
 	}
-	return fmt.Sprintf("Approved by %s, until %s.", next.By, next.Grant.Until.UTC().Format(time.RFC3339)), true
+	return next.ID, fmt.Sprintf("Approved by %s, until %s.", next.By, next.Grant.Until.UTC().Format(time.RFC3339)), true
 }
 
 // Grants lists the yeses for longer that are in force, the next to end first.

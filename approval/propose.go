@@ -74,16 +74,16 @@ func (d *Desk) Fulfil() {
 	if d.Serves == nil {
 		return
 	}
-	var open []*ask
+	open := make(map[*ask]string) // by host
 	d.mu.Lock()
 	for _, k := range d.all {
 		if k.req.Kind == KindService && k.req.Fulfilled.IsZero() && (k.req.State == Pending || k.req.State == Approved) && len(k.paper) > 0 {
-			open = append(open, k)
+			open[k] = k.req.Host
 		}
 	}
 	d.mu.Unlock()
-	for _, k := range open {
-		if d.Serves(k.paper, k.req.Host) {
+	for k, host := range open {
+		if d.Serves(k.paper, host) {
 			d.fulfil(k)
 		}
 	}
@@ -93,7 +93,7 @@ func (d *Desk) fulfil(k *ask) {
 	k.step.Lock()
 	defer k.step.Unlock()
 	next := d.requestOf(k)
-	if next.State != Pending && next.State != Approved {
+	if next.State != Pending && next.State != Approved || !next.Fulfilled.IsZero() {
 		return
 	}
 	next.Fulfilled = d.Now()

@@ -118,7 +118,7 @@ func reply(w http.ResponseWriter, api API, words string) {
 
 func (m *model) judge(t *testing.T, change func(*Config)) *Judge {
 	t.Helper()
-	c := Config{Name: "pii", API: m.api, URL: m.URL, Model: "m", Prompt: "Deny whatever deletes customers.", Timeout: 10 * time.Second, Cache: time.Minute, Tables: tables()}
+	c := Config{Name: "pii", API: m.api, URL: m.URL, Model: "m", Prompt: "Deny whatever deletes customers.", Timeout: 30 * time.Second, Cache: time.Minute, Tables: tables()}
 	if change != nil {
 		change(&c)
 	}
@@ -350,15 +350,32 @@ func TestOneCallForManyAsks(t *testing.T) {
 	})
 }
 
+// A crowd counts who is there at once, and the most that ever were.
+type crowd struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (c *crowd) enter() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now++
+	c.most = max(c.most, c.now)
+}
+
+func (c *crowd) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now--
+}
+
 func TestCallsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var now, most atomic.Int64
+		var running crowd
 		j := New(Config{Name: "pii", API: OpenAI, URL: "https://m.example.com/", Timeout: time.Hour}, &http.Client{Transport: tripper(func(*http.Request) *http.Response {
-			if n := now.Add(1); n > most.Load() {
-				most.Store(n)
-			}
+			running.enter()
 			time.Sleep(time.Second)
-			now.Add(-1)
+			running.leave()
 			w := httptest.NewRecorder()
 			reply(w, OpenAI, `{"verdict":"pass","reason":"x"}`)
 			return w.Result()
@@ -375,8 +392,8 @@ func TestCallsAreLimited(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if most.Load() != maxCalls {
-			t.Errorf("%d calls at once, want %d", most.Load(), maxCalls)
+		if running.most != maxCalls {
+			t.Errorf("%d calls at once, want %d", running.most, maxCalls)
 		}
 	})
 }
@@ -385,13 +402,13 @@ func TestCallsAreLimited(t *testing.T) {
 // asks as much as it can of a model that does not answer.
 func TestT42_OneAgentCannotTakeEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var flood, most atomic.Int64
+		var flood crowd
 		j := New(Config{Name: "pii", API: OpenAI, URL: "https://m.example.com/", Timeout: time.Minute}, &http.Client{Transport: tripper(func(r *http.Request) *http.Response {
 			raw, _ := io.ReadAll(r.Body)
 			if !strings.Contains(string(raw), "honest") {
-				most.Store(max(most.Load(), flood.Add(1)))
+				flood.enter()
 				<-r.Context().Done()
-				flood.Add(-1)
+				flood.leave()
 				return nil
 			}
 			w := httptest.NewRecorder()
@@ -412,8 +429,8 @@ func TestT42_OneAgentCannotTakeEveryCall(t *testing.T) {
 			t.Errorf("another agent hears %+v", o)
 		}
 		all.Wait()
-		if n := most.Load(); n != maxAgentCalls {
-			t.Errorf("one agent has %d calls at once, want %d", n, maxAgentCalls)
+		if flood.most != maxAgentCalls {
+			t.Errorf("one agent has %d calls at once, want %d", flood.most, maxAgentCalls)
 		}
 		j.mu.Lock()
 		defer j.mu.Unlock()

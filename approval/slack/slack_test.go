@@ -266,7 +266,7 @@ func TestT41_APersonInSlackIsAnOperator(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			r.stop()
-			asked := make(chan string, 1)
+			asked := make(chan string, 16)
 			r.operator = func(address string) string { return cmp.Or(c.is, address) }
 			r.groups = func(operator string) []string { asked <- operator; return c.groups }
 			r.start()
@@ -490,10 +490,11 @@ func TestWithoutTokensTheDeskWorks(t *testing.T) {
 	go func() { done <- r.slack.Run(ctx) }()
 	got := r.ask(t.Context(), "1", "approver.oncall", "x")
 	for {
+		changed := r.desk.Changed()
 		if _, ok := r.desk.Get("1"); ok {
 			break
 		}
-		<-r.desk.Changed()
+		<-changed
 	}
 	mu.Lock()
 	missing = nil

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -52,9 +53,11 @@ func TestTheDocumentedCheckWorks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), python, "-c", code+"\nimport json, sys\nm = json.load(sys.stdin)\nprint(verify(m['key'].encode(), m['headers'], m['body'].encode()))")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		cmd := exec.CommandContext(ctx, python, "-c", code+"\nimport json, sys\nm = json.load(sys.stdin)\nprint(verify(m['key'].encode(), m['headers'], m['body'].encode()))")
 		cmd.Stdin = bytes.NewReader(in)
 		out, err := cmd.CombinedOutput()
+		cancel()
 		if err != nil || strings.TrimSpace(string(out)) != c.want {
 			t.Errorf("%s: %s %v, want %s", name, out, err, c.want)
 		}
