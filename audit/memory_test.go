@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type memory struct {
 	commits     int           // of intents
 	journal     string        // path
 	hold        sync.Mutex    // a test that has it stops commits of intents
+	came        atomic.Int64  // commits of intents that have come so far as to hold
 }
 
 func newMemory() *memory { return &memory{intents: map[string]Intent{}, heads: map[string]Head{}} }
@@ -94,6 +96,7 @@ func (m *memory) Room() error {
 func (m *memory) Journal() string { return m.journal }
 
 func (m *memory) ChangeIntents(_ context.Context, add []Intent, drop []string) error {
+	m.came.Add(1)
 	m.hold.Lock()
 	defer m.hold.Unlock()
 	m.mu.Lock()
@@ -270,7 +273,7 @@ func do(t *testing.T, l *Log, a *action.Action, d action.Decision, r action.Resu
 // eventually waits for cond, which something in the background makes true.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}
