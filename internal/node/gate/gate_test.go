@@ -91,6 +91,27 @@ func TestLocalhostIsBothFamilies(t *testing.T) {
 	}
 }
 
+// A port that is free for one family may be somebody's for the other: whoever asks for
+// any port gets another.
+func TestAnyPortIsFreeForBothFamilies(t *testing.T) {
+	for range 1000 { // of the 28,000 that Linux chooses from
+		l, err := net.Listen("tcp6", "[::1]:0")
+		if err != nil {
+			break // this machine has no IPv6
+		}
+		defer l.Close()
+	}
+	for range 200 {
+		g := &Gates{Log: slog.New(slog.DiscardHandler)}
+		if err := g.Open("localhost:0", "", ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestACertificateIsTakenAsSoonAsItIsThere(t *testing.T) {
 	ca, err := pki.New("gate")
 	if err != nil {

@@ -61,27 +61,45 @@ func secure(listen, host string, p *pair) ([]gate, error) {
 	return []gate{{l, &door.Entrance{URL: url, Secure: true, Hosts: p.hosts}, nil}}, nil
 }
 
+// portTries is how often "whichever port is free" is looked for: what is free for one
+// family may be somebody's for the other.
+const portTries = 10
+
 // localhost listens by both families, so that nobody else of this machine takes
 // the other one.
 func (g *Gates) localhost(port string) ([]gate, error) {
-	first, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+	listeners, err := g.families(port)
+	for try := 1; port == "0" && errors.Is(err, syscall.EADDRINUSE) && try < portTries; try++ {
+		listeners, err = g.families(port)
+	}
 	if err != nil {
 		return nil, err
 	}
 	hosts := func() []string { return []string{"localhost", "127.0.0.1", "::1"} }
-	e := &door.Entrance{URL: "http://localhost:" + portOf(first), Hosts: hosts}
-	list := []gate{{netutil.LimitListener(first, maxOpen), e, nil}}
+	e := &door.Entrance{URL: "http://localhost:" + portOf(listeners[0]), Hosts: hosts}
+	var list []gate
+	for _, l := range listeners {
+		list = append(list, gate{netutil.LimitListener(l, maxOpen), e, nil})
+	}
+	return list, nil
+}
+
+// families listens on one port of 127.0.0.1 and, where there is IPv6, of ::1.
+func (g *Gates) families(port string) ([]net.Listener, error) {
+	first, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		return nil, err
+	}
 	second, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(first)))
 	switch {
 	case err == nil:
-		list = append(list, gate{netutil.LimitListener(second, maxOpen), e, nil})
+		return []net.Listener{first, second}, nil
 	case errors.Is(err, syscall.EADDRINUSE):
 		first.Close()
 		return nil, err
-	default: // this machine has no IPv6
-		g.Log.Debug("the dashboard is on IPv4 only", "err", err)
 	}
-	return list, nil
+	g.Log.Debug("the dashboard is on IPv4 only", "err", err) // this machine has no IPv6
+	return []net.Listener{first}, nil
 }
 
 func portOf(l net.Listener) string {
