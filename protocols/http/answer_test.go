@@ -394,7 +394,7 @@ func TestSmallAnswerInOneWrite(t *testing.T) {
 		c := b.tlsDial("http/1.1")
 		for range 3 {
 			io.WriteString(c, "GET / HTTP/1.1\r\nHost: api.example\r\n\r\n")
-			c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			c.SetReadDeadline(time.Now().Add(30 * time.Second))
 			buf := make([]byte, 16<<10)
 			n, err := c.Read(buf) // one Read of tls.Conn gives one record at most
 			if err != nil {

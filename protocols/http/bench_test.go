@@ -50,6 +50,7 @@ type bench struct {
 	settle  func(context.Context, *action.Action, action.Decision) action.Decision
 	mutate  func(*exchange) // between the yes and the sending
 	linkErr error
+	wire    func(testing.TB) (agent, gateway net.Conn) // of agents; TCP unless it is set
 
 	server string         // host:port
 	roots  *x509.CertPool // of the origin
@@ -89,7 +90,7 @@ func newBench(t testing.TB, handler http.Handler) *bench {
 
 func bareBench(t testing.TB) *bench {
 	b := &bench{
-		t: t, p: New(), ca: newAuthority(t), secret: canary,
+		t: t, p: New(), ca: newAuthority(t), secret: canary, wire: tcpPair,
 		svc:  &action.Service{Name: "api", Protocol: "http"},
 		host: "api.example", dst: netip.MustParseAddrPort("198.18.0.7:443"),
 	}
@@ -104,7 +105,7 @@ func bareBench(t testing.TB) *bench {
 		go func() { b.served.Wait(); close(done) }()
 		select {
 		case <-done:
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Serve did not return")
 		}
 	})
@@ -150,7 +151,7 @@ func (b *bench) dial(ctx context.Context) net.Conn {
 }
 
 func (b *bench) connect(ctx context.Context) net.Conn {
-	agent, gateway := tcpPair(b.t)
+	agent, gateway := b.wire(b.t)
 	b.served.Add(1)
 	go func() {
 		defer b.served.Done()
@@ -185,7 +186,7 @@ func (b *bench) client(h2 bool) *http.Client {
 	return &http.Client{
 		Transport:     tr,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       20 * time.Second,
+		Timeout:       time.Minute,
 	}
 }
 

@@ -48,6 +48,9 @@ func (t *transfer) copyBody(src io.Reader, chunked bool) error {
 		}
 		n, rerr := src.Read(room)
 		got += int64(n)
+		if rerr == io.EOF || got == t.length() {
+			t.all.Store(true)
+		}
 		if n > 0 {
 			out := room[:n]
 			if chunked {

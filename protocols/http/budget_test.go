@@ -317,7 +317,7 @@ func TestT10_AnswersThatWaitAreCounted(t *testing.T) {
 			t.Fatalf("%d answers are counted", b.p.open.Open("peer-1"))
 		}
 		b.streams(5, 0)
-		for begun := time.Now(); b.p.open.Open("peer-1") < 5 && clock.Since(begun) < 5*time.Second; {
+		for begun := time.Now(); b.p.open.Open("peer-1") < 5 && clock.Since(begun) < 15*time.Second; {
 			time.Sleep(time.Millisecond)
 		}
 	}

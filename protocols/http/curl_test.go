@@ -97,7 +97,7 @@ func TestCurl(t *testing.T) {
 	} {
 		for _, version := range []string{"--http1.1", "--http2"} {
 			t.Run(tt.name+version, func(t *testing.T) {
-				args := append([]string{"-sS", "--max-time", "20", "--cacert", root, "-w", "\n%{http_code}", version, "--connect-to", "api.example:443:" + addr}, tt.args...)
+				args := append([]string{"-sS", "--max-time", "60", "--cacert", root, "-w", "\n%{http_code}", version, "--connect-to", "api.example:443:" + addr}, tt.args...)
 				out, err := exec.CommandContext(t.Context(), curl, args...).CombinedOutput()
 				if err != nil || !strings.Contains(string(out), tt.want) {
 					t.Errorf("%v: %.100q … %q, want %q", err, out, out[max(0, len(out)-100):], tt.want)

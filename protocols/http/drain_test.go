@@ -27,7 +27,7 @@ func TestAnIdleConnectionIsDrained(t *testing.T) {
 			go func() { b.served.Wait(); close(ended) }()
 			select {
 			case <-ended:
-			case <-time.After(10 * time.Second):
+			case <-time.After(30 * time.Second):
 				t.Error("it does not end")
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/action"
@@ -37,14 +38,16 @@ type transfer struct {
 	rc    *http.ResponseController
 	stall entry.Stall // of HTTP/2
 	res   action.Result
-	sent  int64      // bytes written; the pump's until body is closed
-	body  chan error // the result of the pump; nil without one
+	sent  int64       // bytes written; the pump's until body is closed
+	body  chan error  // the result of the pump; nil without one
+	all   atomic.Bool // the pump has read the whole body, and is about to end
 
 	meter *meter.Meter // of what a model takes; nil: none answers
 	reply *reply.Taker // for the record; nil: it keeps no answers
 	auth  origin.Injection
 
 	bodyErr error // what came out of body
+	awaited bool  // the pump was waited for when it had all
 }
 
 // Forward sends the request as it was judged, with the service's credential in

@@ -62,7 +62,7 @@ func TestGit(t *testing.T) {
 		defer cancel()
 		cmd := exec.CommandContext(ctx, git, append([]string{
 			"-c", fmt.Sprintf("http.curloptResolve=api.example:%d:127.0.0.1", at.Port()),
-			"-c", "user.name=a", "-c", "user.email=a@example.com",
+			"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
 		}, args...)...)
 		cmd.Dir, cmd.Env = in, append(os.Environ(), "GIT_SSL_CAINFO="+root, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_TERMINAL_PROMPT=0")
 		out, err := cmd.CombinedOutput()

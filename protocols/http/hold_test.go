@@ -124,12 +124,11 @@ func TestTooLargeToApprove(t *testing.T) {
 func TestPending(t *testing.T) {
 	b := newBench(t, http.HandlerFunc(echo))
 	b.decide = asked
-	var waits time.Duration
+	var by, told time.Time
+	var known bool
 	b.settle = func(ctx context.Context, _ *action.Action, d action.Decision) action.Decision {
-		waits = -1
-		if until, ok := action.Patience(ctx); ok {
-			waits = time.Until(until).Round(time.Second)
-		}
+		by, known = action.Patience(ctx)
+		told = time.Now()
 		d.Approval = "A1"
 		return d
 	}
@@ -152,6 +151,7 @@ func TestPending(t *testing.T) {
 		if tt.field != "" {
 			req.Header.Set(tt.field, tt.value)
 		}
+		sent := time.Now()
 		resp, err := b.client(false).Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -167,8 +167,8 @@ func TestPending(t *testing.T) {
 			p.Rule != "writes" || p.URL != "http://sallyport.internal/approvals/A1" || resp.Header.Get("Operation-Location") != p.URL {
 			t.Errorf("%s: %s %v %+v", tt.value, resp.Status, resp.Header, p)
 		}
-		if waits != tt.waits {
-			t.Errorf("%s %q waits %s, want %s", tt.field, tt.value, waits, tt.waits)
+		if known != (tt.waits >= 0) || known && (by.Before(sent.Add(tt.waits)) || by.After(told.Add(tt.waits))) {
+			t.Errorf("%s %q waits from %s to %s, known: %t; want %s", tt.field, tt.value, by.Sub(told), by.Sub(sent), known, tt.waits)
 		}
 	}
 	if b.dials != 0 {
@@ -261,7 +261,7 @@ func TestHangUpWhileAsked(t *testing.T) {
 				select {
 				case <-ctx.Done():
 					over <- ctx.Err()
-				case <-time.After(10 * time.Second):
+				case <-time.After(30 * time.Second):
 					over <- errors.New("nobody noticed")
 				}
 				return action.Decision{}
@@ -395,7 +395,7 @@ func TestFactAccessorsDoNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := act.Parts[0].Facts
-	if n := testing.AllocsPerRun(100, func() {
+	if n := allocations(func() {
 		for i := range table.Facts {
 			switch s := &table.Facts[i]; {
 			case s.Str != nil:
@@ -411,6 +411,15 @@ func TestFactAccessorsDoNotAllocate(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// allocations is how often f allocates. What else runs in this process only adds.
+func allocations(f func()) float64 {
+	n := testing.AllocsPerRun(100, f)
+	for range 4 {
+		n = min(n, testing.AllocsPerRun(100, f))
+	}
+	return n
 }
 
 func TestTrial(t *testing.T) {
@@ -480,6 +489,9 @@ func TestAHeldConnectionCostsLittle(t *testing.T) {
 	}
 	held.Wait()
 	each := (inUse() - idle) / n
+	for tries := 0; each > 16<<10 && tries < 5; tries++ { // what else this process does only adds
+		each = min(each, (inUse()-idle)/n)
+	}
 	t.Logf("a held connection takes %.1f KiB more than an idle one", float64(each)/1024)
 	if each > 16<<10 {
 		t.Errorf("%d bytes", each)

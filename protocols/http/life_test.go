@@ -197,6 +197,60 @@ func TestPumpEndsWithItsExchange(t *testing.T) {
 	}
 }
 
+// An origin answers as soon as it has the last byte, which may be before the pump has
+// come to its end: the connection goes on, and so does the link, and the body is kept.
+func TestAPumpThatHasAllIsWaitedFor(t *testing.T) {
+	words := `{"a":"` + strings.Repeat("some words ", smallBody/8) + `"}`
+	for _, major := range []int{1, 2} {
+		b := bareBench(t)
+		b.svc.RecordBodies = 2 * int64(len(words))
+		answered := make(chan struct{})
+		b.rawOrigin(func(c net.Conn) {
+			r, err := http.ReadRequest(bufio.NewReader(c))
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			close(answered)
+			io.Copy(io.Discard, c)
+		})
+		f := newFront()
+		r := f.request(context.Background(), major, &lateEnd{strings.NewReader(words), answered, f.cut})
+		r.ContentLength = int64(len(words))
+		r.Header.Set("Content-Type", "application/json")
+		b.site().ServeHTTP(f, r)
+		act := b.waitRecords(1)[0].act
+		if got := kept(t, act); got != words || f.Header().Get("Connection") != "" {
+			t.Errorf("HTTP/%d: %d bytes are kept, the answer has %v", major, len(got), f.Header())
+		}
+		if len(b.pool) != 1 || !b.pool[0].Take() {
+			t.Errorf("HTTP/%d: the link is given up", major)
+		}
+	}
+}
+
+// A lateEnd is a body whose end comes when it was answered, and a while after that.
+type lateEnd struct {
+	*strings.Reader
+	answered chan struct{}
+	cut      chan struct{} // no more is read
+}
+
+func (l *lateEnd) Read(b []byte) (int, error) {
+	if l.Len() == 0 {
+		<-l.answered
+		select {
+		case <-l.cut:
+			return 0, os.ErrDeadlineExceeded
+		case <-time.After(25 * pumpGrace):
+		}
+	}
+	return l.Reader.Read(b)
+}
+
+func (*lateEnd) Close() error { return nil }
+
 // A bug that the bytes of an agent or an origin meet ends one exchange, not the
 // process, and the operator hears of it.
 func TestPanicOfThePump(t *testing.T) {

@@ -18,6 +18,7 @@ const (
 	maxAnswerFields = 512
 	stallTimeout    = time.Minute          // for an agent that takes no more bytes
 	pumpGrace       = 2 * time.Millisecond // for the pump to notice that it is done
+	pumpEnd         = 2 * time.Second      // likewise, where nothing is left for it to read
 )
 
 var errAnswer = errors.New("the answer cannot be understood")
@@ -107,7 +108,9 @@ func (t *transfer) relay(resp *http.Response) error {
 }
 
 // bodySoonSent is bodySent with a moment's patience: most origins answer when they
-// have the last byte, before the pump has returned from writing it.
+// have the last byte, before the pump has returned from writing it. A pump that has read
+// all is waited for longer, once: on a busy machine it takes that long to end, and a
+// connection, a link and what the record keeps of the body would be given up for that.
 func (t *transfer) bodySoonSent() bool {
 	if t.bodySent() {
 		return true
@@ -115,13 +118,17 @@ func (t *transfer) bodySoonSent() bool {
 	if t.bodyErr != nil {
 		return false
 	}
-	timer := time.NewTimer(pumpGrace)
+	grace := pumpGrace
+	if t.all.Load() && !t.awaited {
+		grace, t.awaited = pumpEnd, true
+	}
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case t.bodyErr = <-t.body:
 		return t.bodyErr == nil
 	case <-timer.C:
-		return false
+		return t.bodySent()
 	}
 }
 

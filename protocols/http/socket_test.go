@@ -24,15 +24,15 @@ const chatter = `
 import asyncio, ssl, sys, websockets
 async def main(port, ca):
     context = ssl.create_default_context(cafile=ca)
-    async with websockets.connect("wss://api.example/ws", host="127.0.0.1", port=port, ssl=context, server_hostname="api.example", compression="deflate") as ws:
+    async with websockets.connect("wss://api.example/ws", host="127.0.0.1", port=port, ssl=context, server_hostname="api.example", compression="deflate", open_timeout=60, ping_interval=None) as ws:
         print("extensions", [e.name for e in ws.extensions])
         for text in ["short", "long", "binary", "ping"]:
             await ws.send(text)
-            got = await asyncio.wait_for(ws.recv(), 10)
+            got = await asyncio.wait_for(ws.recv(), 60)
             print(text, got if isinstance(got, str) else got.hex())
         await ws.send("bye")
         try:
-            await asyncio.wait_for(ws.recv(), 10)
+            await asyncio.wait_for(ws.recv(), 60)
         except websockets.ConnectionClosed as e:
             print("bye", e.rcvd.code, e.rcvd.reason)
 asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
@@ -61,11 +61,11 @@ func answering(w http.ResponseWriter, r *http.Request) {
 		case "binary":
 			err = c.WriteMessage(websocket.BinaryMessage, []byte(key+"\x00"+key))
 		case "ping":
-			if err = c.WriteControl(websocket.PingMessage, []byte(key), time.Now().Add(time.Second)); err == nil {
+			if err = c.WriteControl(websocket.PingMessage, []byte(key), time.Now().Add(time.Minute)); err == nil {
 				err = c.WriteMessage(websocket.TextMessage, []byte("pinged"))
 			}
 		case "bye":
-			err = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4000, key), time.Now().Add(time.Second))
+			err = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4000, key), time.Now().Add(time.Minute))
 		}
 		if err != nil {
 			return
@@ -90,7 +90,7 @@ func TestT31_WebSocketClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, python, "-c", chatter, port, root).CombinedOutput()
 	if err != nil {

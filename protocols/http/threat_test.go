@@ -130,7 +130,7 @@ func TestT19_FragmentedAndHugeHello(t *testing.T) {
 			}
 		}
 	}()
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	io.Copy(io.Discard, c)
 	if got := len(b.recorded()); got != 3 {
 		t.Errorf("%d records", got)
@@ -291,7 +291,7 @@ func TestT21_TwoFramingsEndTheConnection(t *testing.T) {
 				body = ""
 			}
 			io.WriteString(c, tt.line+"\r\nHost: api.example\r\n"+tt.fields+"\r\n\r\n"+body+second)
-			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			c.SetReadDeadline(time.Now().Add(30 * time.Second))
 			br, n := bufio.NewReader(c), 0
 			for ; n < tt.answers; n++ {
 				resp, err := http.ReadResponse(br, nil)
@@ -409,7 +409,7 @@ func h2Request(t *testing.T, c net.Conn, fields []hpack.HeaderField) string {
 		enc.WriteField(f)
 	}
 	fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(buf.String()), EndStream: true, EndHeaders: true})
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for {
 		f, err := fr.ReadFrame()
 		if err != nil {
@@ -539,13 +539,13 @@ func TestT24_HugeHead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, http.HandlerFunc(echo))
 			c := b.tlsDial("http/1.1")
+			chunk := []byte(next())
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			io.WriteString(c, "GET / HTTP/1.1\r\nHost: api.example\r\nX: ")
-			chunk := next()
 			sent := 0
 			for sent < 256<<20 {
-				n, err := io.WriteString(c, chunk)
+				n, err := c.Write(chunk)
 				sent += n
 				if err != nil {
 					break
@@ -622,7 +622,7 @@ func TestT29_EarlyAnswer(t *testing.T) {
 			}
 			io.WriteString(c, "GET /evil HTTP/1.1\r\nHost: api.example\r\n\r\n")
 			c.CloseWrite()
-			c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			c.SetReadDeadline(time.Now().Add(30 * time.Second))
 			io.Copy(io.Discard, c)
 			b.served.Wait()
 			if r := b.waitRecords(1); len(r) != 1 || r[0].res.Status != "413" {

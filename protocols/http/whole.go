@@ -135,7 +135,7 @@ func (x *exchange) refusal(d action.Decision) *refusal.Problem {
 	case d.Verdict == action.Ask:
 		return refusal.Pending(d, x.Act.ID, ask.Token(x.r.Header["Prefer"], "respond-async"))
 	case errors.Is(x.unfit, stash.ErrTooLarge):
-		x.deadline(drainTimeout)
+		x.deadline(learnLimit)           // what it would have had, had its body been one to be kept
 		stash.Drain(x.r.Body, 4*maxHold) // some clients read no answer before they have sent all
 		return refusal.Unaskable(d, x.Act.ID, maxHold>>20)
 	case errors.Is(x.unfit, room.ErrNone):
