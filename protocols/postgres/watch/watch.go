@@ -29,6 +29,9 @@ type Watch struct {
 	Tire            func()           // ends the session: nothing happens
 	Cancel          func()           // cancels what runs
 	Lose            func()           // ends the session: what runs cannot be cancelled
+
+	works bool      // the server was at work when it was last looked at
+	quiet time.Time // since when it is not
 }
 
 // Run looks at the session again and again, until done is closed or it is over.
@@ -61,7 +64,8 @@ func (w *Watch) Run(done <-chan struct{}) {
 }
 
 // idle reports whether nothing has happened for too long: the agent has nothing to
-// say, or does not listen.
+// say, or does not listen. While the server works something happens, however long ago
+// the agent asked for it.
 func (w *Watch) idle(now time.Time, busy bool) bool {
 	if w.Idle <= 0 {
 		return false
@@ -69,7 +73,11 @@ func (w *Watch) idle(now time.Time, busy bool) bool {
 	if at := w.Blocked(); !at.IsZero() && now.Sub(at) >= w.Idle {
 		return true
 	}
-	return (!busy || w.Ledger.CopyIn()) && now.Sub(w.Heard()) >= w.Idle
+	if w.works && !busy {
+		w.quiet = now
+	}
+	w.works = busy && !w.Ledger.CopyIn()
+	return !w.works && now.Sub(w.Heard()) >= w.Idle && now.Sub(w.quiet) >= w.Idle
 }
 
 // running is what the server works on, as the watch has seen it.
