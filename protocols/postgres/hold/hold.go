@@ -56,11 +56,11 @@ func (w Wait) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-first.C:
-			if err := w.tell(); err != nil {
+			if err := w.tell(ctx); err != nil {
 				return err
 			}
 		case <-remind.C:
-			if err := w.tell(); err != nil {
+			if err := w.tell(ctx); err != nil {
 				return err
 			}
 		case now := <-look.C:
@@ -78,7 +78,11 @@ func (w Wait) Run(ctx context.Context) error {
 	}
 }
 
-func (w Wait) tell() error {
+// tell says that it waits, unless it does no longer: both may have come at once.
+func (w Wait) tell(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err := w.Tell(); err != nil {
 		return fmt.Errorf("the agent hung up: %w", err)
 	}

@@ -49,6 +49,24 @@ func TestAnAgentIsToldSoonAndAgain(t *testing.T) {
 	})
 }
 
+// On a slow machine the answer and the time to tell come at once: the answer counts.
+func TestAnAgentIsNotToldOfAWaitThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 {
+			ctx, stop := context.WithCancel(t.Context())
+			w := Wait{Moot: never, Most: time.Minute, Tell: func() error { t.Error("told of a wait that was over"); return nil }}
+			w.Open = func() bool { // nothing runs for a while, and then everything is due
+				time.Sleep(2 * Grace)
+				stop()
+				return false
+			}
+			if err := w.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestATransactionStaysOpenOnlySoLong(t *testing.T) {
 	for _, c := range []struct {
 		name string
