@@ -81,11 +81,11 @@ func (s *Sight) Expand(ctx context.Context, parts []action.Part) []action.Part {
 	if s == nil || len(parts) == 0 {
 		return parts
 	}
-	return s.expand(ctx, parts, 0)
+	return s.expand(ctx, parts, 0, patience)
 }
 
-// expand is Expand by a snapshot that began after a time.
-func (s *Sight) expand(ctx context.Context, parts []action.Part, since int64) []action.Part {
+// expand is Expand by a snapshot that began after a time, which it waits for so long.
+func (s *Sight) expand(ctx context.Context, parts []action.Part, since int64, wait time.Duration) []action.Part {
 	arrived := time.Now()
 	now := s.settled(arrived)
 	out := make([]action.Part, len(parts))
@@ -96,7 +96,7 @@ func (s *Sight) expand(ctx context.Context, parts []action.Part, since int64) []
 			out[i] = p
 			continue
 		}
-		e := s.expansion(ctx, f.Shape, &now, arrived, since)
+		e := s.expansion(ctx, f.Shape, &now, arrived, since, wait)
 		out[i] = expandPart(p, f, e)
 		now.apply(e.Shape, s.entry.snap.Load())
 	}
@@ -128,7 +128,7 @@ func (s *Sight) settled(at time.Time) state {
 }
 
 // expansion tells what stands behind one statement that arrived at a time.
-func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, arrived time.Time, since int64) *Expansion {
+func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, arrived time.Time, since int64, wait time.Duration) *Expansion {
 	if len(shape.Tables) == 0 {
 		return &Expansion{Shape: shape}
 	}
@@ -141,7 +141,7 @@ func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, a
 	snap, refresh := s.entry.current(arrived, since)
 	switch {
 	case snap == nil:
-		if snap = s.get(ctx, since); snap == nil {
+		if snap = s.get(ctx, since, wait); snap == nil {
 			return unknown(shape)
 		}
 	case refresh:
@@ -157,7 +157,7 @@ func (s *Sight) expansion(ctx context.Context, shape *known.Shape, now *state, a
 	}
 	e, missing := snap.expand(shape, now.paths)
 	if len(missing) > 0 { // made since, or a mistake
-		if snap = s.get(ctx, arrived.UnixNano()); snap == nil {
+		if snap = s.get(ctx, arrived.UnixNano(), wait); snap == nil {
 			return unknown(shape)
 		}
 		e, missing = snap.expand(shape, now.paths)
@@ -185,8 +185,8 @@ func atOnce(run func()) bool {
 }
 
 // get gives a snapshot that began after a time; nil if it does not come in time.
-func (s *Sight) get(ctx context.Context, since int64) *Snapshot {
-	ctx, stop := context.WithTimeout(ctx, patience)
+func (s *Sight) get(ctx context.Context, since int64, wait time.Duration) *Snapshot {
+	ctx, stop := context.WithTimeout(ctx, wait)
 	defer stop()
 	return s.entry.get(ctx, since, s.Go, func() (*Snapshot, error) { return s.lookUp(s.Work) })
 }
@@ -255,13 +255,13 @@ func (s *Sight) Done(parts []action.Part, failed bool) {
 	}
 }
 
-// Same reports whether parts, about which somebody was asked since they were
-// expanded, would be expanded to the same by now. It looks the catalog up anew.
+// Same reports whether parts, about which somebody was asked, would be expanded to the
+// same by now. It waits for a new look-up: a slow one must not cost a person's yes.
 func (s *Sight) Same(ctx context.Context, plain, parts []action.Part) bool {
 	if s == nil {
 		return true
 	}
-	for i, p := range s.expand(ctx, plain, time.Now().UnixNano()) {
+	for i, p := range s.expand(ctx, plain, time.Now().UnixNano(), timeout) {
 		now, ok := p.Facts.(*sql.Facts)
 		was, both := parts[i].Facts.(*sql.Facts)
 		if !ok || !both || now.Catalog != was.Catalog || !slices.EqualFunc(lists(now), lists(was), slices.Equal[[]string]) {

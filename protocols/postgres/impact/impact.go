@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	patience = 3 * time.Second // people wait for it, and an agent too
+	patience = 5 * time.Second // people wait for it, and an agent too
 	most     = 8               // statements of one message
 )
 
