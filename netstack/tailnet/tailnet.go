@@ -224,12 +224,9 @@ func (n *Node) down() {
 		f.Close()
 	}
 	n.server.Stop()
-	time.Sleep(farewell)
+	n.net.Farewell()
 	if err := n.ts.Close(); err != nil {
 		n.log.Warn("the tailnet node did not close", "err", err)
 	}
 	n.net.Close()
 }
-
-// farewell is how long the resets of the last connections may still travel.
-const farewell = 30 * time.Millisecond

@@ -39,6 +39,9 @@ const (
 
 	// synRetries bounds a handshake that nobody completes to 15 s.
 	synRetries = 3
+	// What was sent last is given farewellSteps times a farewellStep to leave.
+	farewellSteps = 10
+	farewellStep  = 3 * time.Millisecond
 	// finWait bounds a connection that we closed and the other end did not.
 	finWait = 15 * time.Second
 )
@@ -144,6 +147,15 @@ func (n *Net) Close() {
 	n.Device.Close() //nolint:errcheck // never fails
 	n.Stack.Destroy()
 	n.Device.drain()
+}
+
+// Farewell waits for a moment, so that what the stack sent last, resets above all,
+// leaves before its way is closed. It counts steps, not time: a process that stands
+// still sends nothing meanwhile.
+func (n *Net) Farewell() {
+	for range farewellSteps {
+		time.Sleep(farewellStep)
+	}
 }
 
 func protocolAddress(a netip.Addr) tcpip.ProtocolAddress {

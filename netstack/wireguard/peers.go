@@ -16,10 +16,6 @@ import (
 	"golang.zx2c4.com/wireguard/device"
 )
 
-// farewell is how long a peer that must go may still receive the resets of its
-// connections; nothing that it sends has any effect by then.
-const farewell = 30 * time.Millisecond
-
 // peer is an agent as the device knows it.
 type peer struct {
 	key  string // base64
@@ -68,7 +64,7 @@ func (n *Node) sync() {
 		defer n.server.Cut(id)()
 	}
 	if len(gone) > 0 {
-		time.Sleep(farewell)
+		n.net.Farewell() // nothing that they send has any effect by now
 		n.expel(gone)
 	}
 	n.admitNew()

@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/capture"
@@ -157,7 +156,7 @@ func (n *Node) down() {
 	n.mu.Lock()
 	n.peers = nil // the roster may still tell us of changes
 	n.mu.Unlock()
-	time.Sleep(farewell)
+	n.net.Farewell()
 	n.device.Close()
 	n.net.Close()
 }
