@@ -16,10 +16,13 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/internal/pulse"
 	"sallyport.dev/sallyport/netstack"
 	"sallyport.dev/sallyport/netstack/trial"
 
+	"tailscale.com/client/local"
 	"tailscale.com/tailcfg"
+	"tailscale.com/types/key"
 )
 
 // says waits until the node's status complains in these words.
@@ -55,12 +58,27 @@ func TestControlServerGone(t *testing.T) {
 	}
 }
 
+// direct waits until a node has found a direct way to another.
+func direct(t *testing.T, from *local.Client, to key.NodePublic) {
+	t.Helper()
+	trial.Eventually(t, patience, "there is a direct way", func() bool {
+		s, err := from.Status(t.Context())
+		return err == nil && s.Peer[to] != nil && s.Peer[to].CurAddr != ""
+	})
+}
+
 // Connections that found a direct way need no relay.
 func TestDERPGone(t *testing.T) {
 	l := newLab(t, trial.Handler(trial.Echo)).up()
 	c := l.join("ci-1", "tag:ci")
 	conn := c.dial("1.2.3.4:80")
 	trial.Line(t, conn)
+	client, err := c.ts.LocalClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct(t, client, l.key(l.node))
+	direct(t, l.node.client, c.key)
 	l.control.CutDERP()
 	fmt.Fprint(conn, "still here\n")
 	if got := trial.Line(t, conn); got != "still here" {
@@ -96,14 +114,20 @@ func TestEmptyNetmap(t *testing.T) {
 			all = append(all, n.ID)
 		}
 	}
+	clock := pulse.Start()
+	defer clock.Stop()
+	begin := time.Now()
 	if !l.control.AddRawMapResponse(l.key(l.node), &tailcfg.MapResponse{PeersRemoved: all}) {
 		t.Fatal("the gateway does not listen to its control server")
 	}
-	trial.Eventually(t, cutWithin, "nobody is left", func() bool {
+	trial.Eventually(t, patience, "nobody is left", func() bool {
 		_, ok := l.node.Lookup(c.Addr)
 		return !ok
 	})
-	trial.Eventually(t, cutWithin, "what was open has ended", func() bool { return open.Load() == 0 })
+	trial.Eventually(t, patience, "what was open has ended", func() bool { return open.Load() == 0 })
+	if took := clock.Since(begin); took > cutWithin {
+		t.Errorf("it took %v", took)
+	}
 	l.says("no other node")
 }
 

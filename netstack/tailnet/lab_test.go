@@ -35,7 +35,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const patience = trial.Patience
+// patience is more than others have: the library waits for seconds before it tries again.
+const patience = 2 * trial.Patience
 
 // memory is an AgentStore, and the State of a node.
 type memory struct {

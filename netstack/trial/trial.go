@@ -158,13 +158,13 @@ func (a Agent) Dial(t testing.TB, to string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(Patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(2 * Patience)); err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-// Ask sends one datagram, again and again, and gives the answer.
+// Ask sends one datagram, again and again while Patience lasts, and gives the answer.
 func (a Agent) Ask(t testing.TB, to, question string) (string, error) {
 	t.Helper()
 	conn, err := a.Net.DialUDP(netip.MustParseAddrPort(to))
@@ -172,24 +172,23 @@ func (a Agent) Ask(t testing.TB, to, question string) (string, error) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for range 25 {
-		if err := conn.SetDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+	for end := time.Now().Add(Patience); ; {
+		if _, err := fmt.Fprint(conn, question); err != nil {
 			return "", err
 		}
-		if _, err = fmt.Fprint(conn, question); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
 			return "", err
 		}
 		b := make([]byte, 2000)
-		n, rerr := conn.Read(b)
-		if rerr == nil {
+		n, err := conn.Read(b)
+		if err == nil {
 			return string(b[:n]), nil
 		}
 		var late interface{ Timeout() bool }
-		if err = rerr; !errors.As(err, &late) || !late.Timeout() {
+		if !errors.As(err, &late) || !late.Timeout() || time.Now().After(end) {
 			return "", err
 		}
 	}
-	return "", err
 }
 
 // Line reads up to a newline, byte by byte so that the rest stays.

@@ -86,7 +86,7 @@ func echo(c *Conn) {
 
 func connectTo(t testing.TB, n *Net, addr string) *Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	c, err := n.DialTCP(ctx, netip.AddrPort{}, netip.MustParseAddrPort(addr))
 	if err != nil {
@@ -159,7 +159,7 @@ func TestConnCloseWakesReadAndWrite(t *testing.T) {
 			if err == nil || errors.Is(err, io.EOF) {
 				t.Errorf("%s: %v", what, err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatalf("%s hangs", what)
 		}
 	}
@@ -172,7 +172,7 @@ func TestConnGone(t *testing.T) {
 		t.Error("an open connection is gone")
 	}
 	c.Close()
-	if !c.Gone(5 * time.Second) {
+	if !c.Gone(30 * time.Second) {
 		t.Error("a closed connection is not gone")
 	}
 }

@@ -125,14 +125,14 @@ func dial(t testing.TB, c *Client, network, addr string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * trial.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	return conn
 }
 
 func tryDial(c *Client, network, addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), trial.Patience)
 	defer cancel()
 	return c.DialContext(ctx, network, addr)
 }

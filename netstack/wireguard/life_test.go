@@ -1,6 +1,7 @@
 package wireguard
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func TestAgentThatMustGoIsCut(t *testing.T) {
 				c.Close()
 				t.Error("the agent came in again")
 			}
-			trial.Eventually(t, time.Second, "the peer is gone", func() bool {
+			trial.Eventually(t, trial.Patience, "the peer is gone", func() bool {
 				n := l.node.known()
 				return n == 0 || name == "rekey"
 			})
@@ -75,18 +76,44 @@ func TestAgentThatMustGoIsCut(t *testing.T) {
 
 func TestExpiryCuts(t *testing.T) {
 	l := newLab(t, trial.Handler(trial.Echo))
-	a, private, err := l.roster.Add(context.Background(), "ci", nil, time.Now().Add(3*time.Second)) // a busy machine has talked by then
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := dial(t, l.client(l.config(a, private)), "tcp", "1.2.3.4:80")
-	trial.Line(t, conn)
 	clock := pulse.Start()
 	defer clock.Stop()
-	ends(t, conn)
-	if time.Now().Before(a.Expires) || clock.Since(a.Expires) > time.Second {
-		t.Errorf("ended %v after the expiry", time.Since(a.Expires))
+	// How long it takes to come in is the machine's: only what is open can be cut.
+	for life := 3 * time.Second; ; life *= 2 {
+		a, private, err := l.roster.Add(context.Background(), fmt.Sprintf("ci-%d", life/time.Second), nil, time.Now().Add(life))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := openUntil(l.client(l.config(a, private)), a.Expires)
+		if err != nil && life < trial.Patience && !time.Now().Before(a.Expires) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		ends(t, conn)
+		if time.Now().Before(a.Expires) || clock.Since(a.Expires) > 5*time.Second {
+			t.Errorf("ended %v after the expiry", time.Since(a.Expires))
+		}
+		return
 	}
+}
+
+// openUntil opens a connection that has been answered, unless it is too late.
+func openUntil(c *Client, end time.Time) (net.Conn, error) {
+	ctx, cancel := context.WithDeadline(context.Background(), end)
+	defer cancel()
+	conn, err := c.DialContext(ctx, "tcp", "1.2.3.4:80")
+	if err != nil {
+		return nil, err
+	}
+	conn.SetDeadline(end)
+	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 func TestUnfrozenAgentIsBackAtOnce(t *testing.T) {
@@ -97,7 +124,7 @@ func TestUnfrozenAgentIsBackAtOnce(t *testing.T) {
 	if err := l.roster.Freeze(ctx, "ci"); err != nil {
 		t.Fatal(err)
 	}
-	trial.Eventually(t, time.Second, "the peer is gone", func() bool { return l.node.known() == 0 })
+	trial.Eventually(t, trial.Patience, "the peer is gone", func() bool { return l.node.known() == 0 })
 	id := l.roster.List()[0].ID
 	frozen := l.node.Stats()[id]
 	if frozen.RxBytes == 0 || frozen.TxBytes == 0 || frozen.LastHandshake.IsZero() {
@@ -126,7 +153,7 @@ func TestRekeyKeepsTheAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trial.Eventually(t, time.Second, "the new key is in force", func() bool {
+	trial.Eventually(t, trial.Patience, "the new key is in force", func() bool {
 		l.node.mu.Lock()
 		defer l.node.mu.Unlock()
 		return l.node.peers[a.ID].key == a.PublicKey

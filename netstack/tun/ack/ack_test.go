@@ -250,17 +250,23 @@ func TestStreamsThatShareAPlace(t *testing.T) {
 }
 
 func TestACloseHoldsNothing(t *testing.T) {
-	k := New(func(*stack.PacketBuffer) { t.Error("sent after Close") })
-	k.Take(tcp{ack: 1, flags: syn}.packet())
-	k.Take(tcp{ack: 2}.packet())
-	k.Close()
-	if k.held != 0 {
-		t.Error("something is still held")
-	}
-	k.Take(tcp{ack: 3, data: 1}.packet())
-	if _, held := k.Take(tcp{ack: 4}.packet()); held {
-		t.Error("a closed keeper holds")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		k := New(func(*stack.PacketBuffer) { t.Error("sent after Close") })
+		k.Take(tcp{ack: 1, flags: syn}.packet())
+		if _, held := k.Take(tcp{ack: 2}.packet()); !held {
+			t.Fatal("it is not held")
+		}
+		k.Close()
+		if k.held != 0 {
+			t.Error("something is still held")
+		}
+		k.Take(tcp{ack: 3, data: 1}.packet())
+		if _, held := k.Take(tcp{ack: 4}.packet()); held {
+			t.Error("a closed keeper holds")
+		}
+		time.Sleep(2 * Patience)
+		synctest.Wait()
+	})
 }
 
 func TestOtherPacketsPass(t *testing.T) {

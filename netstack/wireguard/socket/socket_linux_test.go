@@ -8,8 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/internal/notrun"
 
@@ -42,6 +42,11 @@ func newEnd(t *testing.T) *end {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.bind.Close() })
+	for _, f := range []*family{e.bind.v4, e.bind.v6} {
+		if f != nil {
+			f.conn.SetReadDeadline(time.Now().Add(time.Minute)) // what is lost shall be an error
+		}
+	}
 	return e
 }
 
@@ -178,15 +183,18 @@ func TestADeviceThatCannotCutIsSentWholeDatagrams(t *testing.T) {
 
 func TestManyThatWaitAreTakenAtOnce(t *testing.T) {
 	a, b := newEnd(t), newEnd(t)
-	if err := a.bind.Send(batch(slices.Repeat([]int{1452}, 100)...), b.address(0)); err != nil {
-		t.Fatal(err)
+	for range 20 { // on a busy machine the kernel may deliver what was sent a little later
+		if err := a.bind.Send(batch(slices.Repeat([]int{1452}, 100)...), b.address(0)); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			b.next(0)
+		}
+		if b.most >= 50 {
+			return
+		}
 	}
-	for range 100 {
-		b.next(0)
-	}
-	if b.most < 50 {
-		t.Errorf("the largest batch had %d of 100 datagrams", b.most)
-	}
+	t.Errorf("the largest batch had %d of 100 datagrams", b.most)
 }
 
 func TestOnePathIsOneEndpoint(t *testing.T) {
@@ -280,11 +288,9 @@ func TestAReceiverFollowsTheKernel(t *testing.T) {
 
 func TestCloseEndsReceive(t *testing.T) {
 	e := newEnd(t)
-	var begun atomic.Int32
 	ended := make(chan error, len(e.fns))
 	for _, f := range e.fns {
 		go func() {
-			begun.Add(1)
 			_, err := f([][]byte{make([]byte, 65535)}, make([]int, 1), make([]conn.Endpoint, 1))
 			ended <- err
 		}()
@@ -300,9 +306,24 @@ func TestCloseEndsReceive(t *testing.T) {
 	if err := e.bind.Send(batch(1), e.address(0)); !errors.Is(err, unix.EAFNOSUPPORT) {
 		t.Errorf("a closed bind sends: %v", err)
 	}
-	if _, port, err := e.bind.Open(e.port); err != nil || port != e.port {
-		t.Errorf("it does not open again on the same port: %v", err)
+}
+
+func TestAClosedBindOpensAgainOnItsPort(t *testing.T) {
+	var err error
+	for range 20 { // another program may have taken the port meanwhile
+		e := newEnd(t)
+		if err := e.bind.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var port uint16
+		if _, port, err = e.bind.Open(e.port); err == nil {
+			if port != e.port {
+				t.Errorf("it opens on port %d, not on %d", port, e.port)
+			}
+			return
+		}
 	}
+	t.Errorf("it does not open again on the same port: %v", err)
 }
 
 func TestABindIsOpenedOnce(t *testing.T) {
