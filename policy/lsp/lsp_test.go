@@ -54,7 +54,7 @@ func newEditor(t *testing.T, files map[string]string) *editor {
 	theirs, ours := io.Pipe()
 	back, answers := io.Pipe()
 	e.out, e.in = ours, bufio.NewReader(back)
-	watch := time.AfterFunc(time.Minute, func() { back.CloseWithError(errors.New("a test of an editor takes a minute")) }) //nolint:errcheck // it gives none
+	watch := time.AfterFunc(3*time.Minute, func() { back.CloseWithError(errors.New("a test of an editor takes three minutes")) }) //nolint:errcheck // it gives none
 	t.Cleanup(func() { watch.Stop() })
 	s := &Server{Options: options()}
 	go func() { e.ended <- s.Run(t.Context(), theirs, answers); answers.Close() }()
@@ -158,7 +158,7 @@ func (e *editor) change(name, text string) {
 // until reads what is told until it is what the test waits for.
 func (e *editor) until(what string, holds func() bool) {
 	e.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); {
+	for end := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(end) {
 			e.t.Fatalf("never: %s; told %+v", what, e.told)
 		}

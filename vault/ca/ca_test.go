@@ -334,7 +334,9 @@ func opensslVerify(t *testing.T, ca *Authority, cert *tls.Certificate, name stri
 	if net.ParseIP(name) != nil {
 		kind = "-verify_ip"
 	}
-	out, err := exec.Command("openssl", "verify", "-x509_strict", "-purpose", "sslserver", kind, name, "-CAfile", write("root.pem", ca.PEM()),
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "openssl", "verify", "-x509_strict", "-purpose", "sslserver", kind, name, "-CAfile", write("root.pem", ca.PEM()),
 		"-untrusted", write("issuing.pem", encode(cert.Certificate[1])), write("leaf.pem", encode(cert.Certificate[0]))).CombinedOutput()
 	return string(out), err
 }
@@ -368,7 +370,7 @@ func TestCurlAccepts(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	out, err := exec.Command("curl", "-sS", "--max-time", "20", "--cacert", root, "--noproxy", "*",
+	out, err := exec.Command("curl", "-sS", "--max-time", "60", "--cacert", root, "--noproxy", "*",
 		"--connect-to", "api.github.com:443:127.0.0.1:"+port, "https://api.github.com/").CombinedOutput()
 	if err != nil || string(out) != "ok" {
 		t.Errorf("curl: %v %s", err, out)
