@@ -4,6 +4,10 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,13 +31,16 @@ func TestBulkIsWholeAndNeverSentTwice(t *testing.T) {
 	if raceEnabled {
 		size = 1 << 20
 	}
+	before := overflows()
 	l, c := trial.BulkIsWhole(t, over, size)
+	full := overflows() - before
 	for side, n := range map[string]*tun.Net{"agent": c.Net, "gateway": l.Net()} {
 		// Three of the same ACK, or a gap, would mean that we lost or reordered a
-		// packet; a timer can also fire because the machine is busy.
+		// packet, if the kernel had room for all; a timer can also fire because the
+		// machine is busy.
 		tcp := n.Stack.Stats().TCP
 		lost := tcp.FastRetransmit.Value() + tcp.SACKRecovery.Value() + tcp.FastRecovery.Value()
-		if lost != 0 && tcp.Timeouts.Value() == 0 {
+		if lost != 0 && tcp.Timeouts.Value() == 0 && full == 0 {
 			t.Errorf("%s: %d recoveries from loss", side, lost)
 		}
 		if again := tcp.Retransmits.Value(); again != 0 {
@@ -43,6 +50,28 @@ func TestBulkIsWholeAndNeverSentTwice(t *testing.T) {
 			t.Errorf("%s: %d packets dropped", side, dropped)
 		}
 	}
+}
+
+// overflows counts the datagrams that found no room in a socket, of everybody's on
+// this machine; a system that does not tell has none.
+func overflows() int {
+	text, err := os.ReadFile("/proc/self/net/snmp")
+	if err != nil {
+		return 0
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] != "Udp:" {
+			continue
+		}
+		if at := slices.Index(names, "RcvbufErrors"); at > 0 && at < len(words) {
+			n, _ := strconv.Atoi(words[at]) // the kernel writes numbers
+			return n
+		}
+		names = words
+	}
+	return 0
 }
 
 func TestPortIsUsedAgainAtOnce(t *testing.T) {
