@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,6 +28,9 @@ func walk(t *testing.T, ext string) []string {
 	t.Helper()
 	var list []string
 	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // somebody works in the tree, and it was there for a moment
+		}
 		if err != nil {
 			return err
 		}

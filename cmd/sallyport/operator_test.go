@@ -36,7 +36,7 @@ func curl(t *testing.T, jar string, args ...string) (status, body string) {
 	if err != nil {
 		notrun.Skip(t, "there is no curl")
 	}
-	args = append([]string{"-sS", "-b", jar, "-c", jar, "-w", "\n%{http_code}", "--max-time", "20"}, args...)
+	args = append([]string{"-sS", "-b", jar, "-c", jar, "-w", "\n%{http_code}", "--max-time", "60"}, args...)
 	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("curl %v: %v\n%s", args, err, out)

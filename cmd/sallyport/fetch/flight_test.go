@@ -194,7 +194,7 @@ func TestEverySourceFailsMidFlight(t *testing.T) {
 	}
 	until := func(what string, done func() bool) {
 		t.Helper()
-		for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(end) {
 				secrets, _ := json.Marshal(l.Vault.List())
 				t.Fatalf("%s: not in time; %s\n%s", what, secrets, l.Logs)

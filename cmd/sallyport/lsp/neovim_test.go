@@ -52,7 +52,7 @@ local out = {}
 local dir = os.getenv("SALLYPORT_TEST_DIR")
 vim.cmd("edit " .. dir .. "/rules.hcl")
 local id
-vim.wait(15000, function()
+vim.wait(60000, function()
   for _, client in pairs(vim.lsp.buf_get_clients(0)) do
     id = client.id
   end
@@ -60,7 +60,7 @@ vim.wait(15000, function()
 end, 20)
 
 local function found(n)
-  return vim.wait(15000, function() return #vim.diagnostic.get(0) == n end, 20)
+  return vim.wait(60000, function() return #vim.diagnostic.get(0) == n end, 20)
 end
 local function messages()
   local list = {}
@@ -71,7 +71,7 @@ local function messages()
 end
 local function ask(method, line, col)
   local params = { textDocument = vim.lsp.util.make_text_document_params(0), position = { line = line, character = col } }
-  local answers = vim.lsp.buf_request_sync(0, method, params, 15000)
+  local answers = vim.lsp.buf_request_sync(0, method, params, 60000)
   return answers and answers[id] and answers[id].result or vim.NIL
 end
 
@@ -85,14 +85,14 @@ vim.api.nvim_buf_set_lines(0, 2, 3, false, { "  methods = [\"PUT\"]" })
 out.hover = ask("textDocument/hover", 2, 5)
 out.definition = ask("textDocument/definition", 1, 20)
 out.clean = found(0)
-if vim.lsp.buf.format then vim.lsp.buf.format({ timeout_ms = 15000 }) else vim.lsp.buf.formatting_sync(nil, 15000) end
+if vim.lsp.buf.format then vim.lsp.buf.format({ timeout_ms = 60000 }) else vim.lsp.buf.formatting_sync(nil, 60000) end
 out.text = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\n")
 
 local f = io.open(dir .. "/out.json", "w")
 f:write(vim.fn.json_encode(out))
 f:close()
 vim.lsp.stop_client(id)
-out.stopped = vim.wait(15000, function() return vim.lsp.client_is_stopped(id) end, 20)
+out.stopped = vim.wait(60000, function() return vim.lsp.client_is_stopped(id) end, 20)
 vim.cmd(out.stopped and "qall!" or "cquit")
 `
 
@@ -140,7 +140,7 @@ func TestNeovim(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, nvim, "--headless", "-n", "-i", "NONE", "-u", filepath.Join(dir, "init.lua"), "-S", filepath.Join(dir, "script.lua"))
 	cmd.Env = append(os.Environ(), child+"=1", "SALLYPORT_TEST_DIR="+dir, "HOME="+home, "XDG_STATE_HOME="+home, "XDG_CACHE_HOME="+home,
