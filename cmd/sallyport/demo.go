@@ -30,6 +30,9 @@ import (
 // pollApprovals is how often the demo's operator looks at the desk.
 const pollApprovals = 50 * time.Millisecond
 
+// portTries is how often a free port is looked for.
+const portTries = 3
+
 var errShowOver = errors.New("the show is over")
 
 var errNotAsAnnounced = errors.New("verdicts were not as announced")
@@ -86,7 +89,7 @@ func runDemo(cmd *cobra.Command, dir string, once, asJSON bool) error {
 	g, ctx := errgroup.WithContext(cmd.Context())
 	ready, link := make(chan *node.Node, 1), ""
 	g.Go(func() error {
-		return serve(ctx, node.Options{
+		return serveDemo(ctx, w, node.Options{
 			Build: build(), Version: buildVersion(), Config: w.Config(),
 			Log: slog.New(slog.NewTextHandler(logs, nil)), Errs: cmd.ErrOrStderr(), Welcome: func(to string) { link = to },
 		}, func(n *node.Node) { ready <- n })
@@ -106,6 +109,19 @@ func runDemo(cmd *cobra.Command, dir string, once, asJSON bool) error {
 		return err
 	}
 	return nil
+}
+
+// serveDemo runs the gateway of the show: on another port where the one that was free
+// has become somebody else's meanwhile.
+func serveDemo(ctx context.Context, w *demo.World, o node.Options, ready func(*node.Node)) error {
+	err := serve(ctx, o, ready)
+	for try := 1; errors.Is(err, syscall.EADDRINUSE) && try < portTries; try++ {
+		if err := w.Configure(ctx); err != nil {
+			return err
+		}
+		err = serve(ctx, o, ready)
+	}
+	return err
 }
 
 // playDemo enrols an agent, plays the script as that agent and tells how it went.

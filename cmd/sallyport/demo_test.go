@@ -3,16 +3,21 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
 	"sallyport.dev/sallyport/internal/demo"
+	"sallyport.dev/sallyport/internal/node"
 )
 
 func TestTheDemoPlaysAsAnnounced(t *testing.T) {
@@ -153,6 +158,26 @@ func TestTheDemoHasACanonicalConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	canonical(t, b)
+	takesAnotherPort(t, w, regexp.MustCompile(`listen += "(:[0-9]+)"`).FindStringSubmatch(string(b))[1])
+}
+
+// takesAnotherPort takes the port that the show was to have.
+func takesAnotherPort(t *testing.T, w *demo.World, port string) {
+	t.Helper()
+	taken, err := net.ListenPacket("udp", port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	o := node.Options{Build: build(), Config: w.Config(), Log: slog.New(slog.DiscardHandler), Errs: io.Discard}
+	if err := serveDemo(ctx, w, o, func(*node.Node) { stop() }); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(w.Config()); err != nil || strings.Contains(string(b), port) {
+		t.Errorf("it is said to be at %s, which is somebody else's: %v", port, err)
+	}
 }
 
 func TestAVerdictThatWasNotAnnouncedIsSeen(t *testing.T) {

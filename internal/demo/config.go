@@ -14,8 +14,9 @@ import (
 //go:embed demo.hcl.tmpl
 var configuration string
 
-// configure writes the configuration that the gateway of the show runs with.
-func (w *World) configure(ctx context.Context) error {
+// Configure writes the configuration that the gateway of the show runs with, for a
+// port of WireGuard that is free now. NewWorld has done it once.
+func (w *World) Configure(ctx context.Context) error {
 	port, err := freePort(ctx)
 	if err != nil {
 		return err

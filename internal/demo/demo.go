@@ -69,7 +69,7 @@ func NewWorld(ctx context.Context, dir string) (_ *World, err error) {
 	if err := w.startDB(ctx, ca); err != nil && !errors.Is(err, pgserver.ErrMissing) {
 		return nil, fmt.Errorf("start a database: %w", err)
 	}
-	return w, w.configure(ctx)
+	return w, w.Configure(ctx)
 }
 
 // Secrets are what the vault must hold, by name.
