@@ -243,5 +243,5 @@ func addressOf(m dnsmessage.Message) netip.Addr {
 	return netip.Addr{}
 }
 
-// pause is how long one datagram is waited for.
+// pause is how long the first datagram is waited for.
 const pause = time.Second

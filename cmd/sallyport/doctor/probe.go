@@ -32,14 +32,16 @@ func ask(ctx context.Context, server netip.AddrPort, name string, kind dnsmessag
 	if err != nil {
 		return dnsmessage.Message{}, err
 	}
+	// Longer each time, 6 s in all: a tunnel whose first handshake was lost comes up with
+	// the second, after 5 s (WireGuard, section 6.1).
 	wait := pause
 	if size > 0 {
-		wait = pause / 3 // the tunnel is up by then
+		wait = pause / 2 // the tunnel is up by then
 	}
 	var last error
-	for range tries {
+	for try := range tries {
 		var m dnsmessage.Message
-		if m, last = once(ctx, server, query, wait); last == nil || ctx.Err() != nil {
+		if m, last = once(ctx, server, query, time.Duration(try+1)*wait); last == nil || ctx.Err() != nil {
 			return m, last
 		}
 	}
