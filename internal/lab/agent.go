@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +104,9 @@ func (l *Lab) Answer(yes bool) approval.Request {
 	}
 }
 
-// Records waits until n records meet a query, and gives them, oldest first.
+// Records waits until n records meet a query, and gives them in the order in which
+// the actions began: an agent has its answer before the record of it is kept, so that
+// the next one's may stand before it.
 func (l *Lab) Records(query string, n int) []audit.Record {
 	l.t.Helper()
 	q, err := audit.ParseQuery(query)
@@ -116,9 +119,7 @@ func (l *Lab) Records(query string, n int) []audit.Record {
 		got, err := l.Journal.Query(ctx, q)
 		must(l.t, err)
 		if len(got) >= n {
-			for i, j := 0, len(got)-1; i < j; i, j = i+1, j-1 {
-				got[i], got[j] = got[j], got[i]
-			}
+			slices.SortFunc(got, func(a, b audit.Record) int { return strings.Compare(a.ID, b.ID) })
 			return got
 		}
 		select {
@@ -139,6 +140,9 @@ func (l *Lab) Clean(value string, seen ...string) {
 		}
 	}
 	err := filepath.WalkDir(l.Dir, func(path string, d os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // the gateway goes on meanwhile
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}

@@ -91,23 +91,25 @@ func answers(t *testing.T, hcl string) (*lab.Lab, *lab.Model, *chat.Slack) {
 	return l, m, team
 }
 
-// call sends one request as the agent and gives what came back.
+// call sends one request as the agent and gives what came back. Any goroutine may.
 func call(t *testing.T, a *lab.Agent, url, body string) (int, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0, err.Error()
 	}
 	resp, err := a.HTTP().Do(req)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0, err.Error()
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 	return resp.StatusCode, string(text)
 }
@@ -115,6 +117,9 @@ func call(t *testing.T, a *lab.Agent, url, body string) (int, string) {
 // TestAJudgeIsAskedDownTheLine proves that a model is called by the gateway's own
 // peer, with the secret of its service and a record, and that its no denies.
 func TestAJudgeIsAskedDownTheLine(t *testing.T) {
+	if now := time.Now().UTC(); now.Hour() == 23 && now.Minute() == 59 { // what is used is counted by day
+		time.Sleep(time.Until(now.Truncate(time.Minute).Add(time.Minute)))
+	}
 	l, m, _ := answers(t, answering)
 	a := l.Agent("robot", "agents")
 	m.Says(`{"verdict":"deny","reason":"it deletes a person"}`)
@@ -213,7 +218,7 @@ func TestEveryChannelIsTold(t *testing.T) {
 	if asked.Type != "approval.asked" || asked.Approval.Agent != "robot" || !strings.Contains(asked.Approval.Sample, "name=Ana") {
 		t.Errorf("%+v", asked)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	got, err := team.Wait(ctx, func(m []chat.Message) bool { return len(m) > 0 })
 	if err != nil {
@@ -364,7 +369,7 @@ func TestT41_AnAgentChoosesNoChannel(t *testing.T) {
 	l.Secret("slack_bot", chat.BotToken)
 	l.Outreach.SecretSet()
 	a := l.Agent("robot", "agents")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://crm.example.com/customers/7?notify=https://evil.example.com&channel=%23evil",
 		strings.NewReader(`{"notify":"https://evil.example.com","channel":"#evil","approvers":["eve@acme.dev"]}`))
@@ -390,9 +395,9 @@ func TestT41_AnAgentChoosesNoChannel(t *testing.T) {
 	if len(got) != 1 || got[0].Channel != "#agents" || len(evil.All()) != 0 {
 		t.Errorf("%+v, evil got %d", got, len(evil.All()))
 	}
-	needs := l.Desk.List()[0].Needs
-	if len(needs) != 1 || needs[0].Approver != "approver.oncall" {
-		t.Errorf("%+v", needs)
+	list := l.Desk.List()
+	if len(list) != 1 || len(list[0].Needs) != 1 || list[0].Needs[0].Approver != "approver.oncall" {
+		t.Errorf("%+v", list)
 	}
 	cancel()
 }
@@ -426,17 +431,10 @@ func TestWhatKeepsThemFromBeingReachedIsTold(t *testing.T) {
 	l.Secret("slack_app", "xapp-wrong")
 	l.Secret("slack_bot", "xoxb-wrong")
 	l.Outreach.SecretSet()
-	deadline := time.After(20 * time.Second)
-	for {
-		got := strings.Join(l.Warnings(), "\n")
-		if strings.Contains(got, "judge.pii denies everything") && strings.Contains(got, "secret hook signs a webhook, and is too short") &&
-			strings.Contains(got, "Slack cannot be reached") && strings.Contains(got, "invalid_auth") {
-			return
-		}
-		select {
-		case <-deadline:
-			t.Fatalf("told is only:\n%s", got)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	got := ""
+	eventually(t, func() bool {
+		got = strings.Join(l.Warnings(), "\n")
+		return strings.Contains(got, "judge.pii denies everything") && strings.Contains(got, "secret hook signs a webhook, and is too short") &&
+			strings.Contains(got, "Slack cannot be reached") && strings.Contains(got, "invalid_auth")
+	}, func() string { return "told is only:\n" + got })
 }

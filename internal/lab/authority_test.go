@@ -57,14 +57,8 @@ func TestT18_AnAuthorizationServerProvesItself(t *testing.T) {
 			l.Reload(with(s.Authority()))
 			at := c.begin(t, connect.Wish{})
 			s.Agree(true)
-			deadline := time.After(20 * time.Second)
-			for c.look(t, at.ID).State != "connected" {
-				select {
-				case <-deadline:
-					t.Fatalf("%+v", c.look(t, at.ID))
-				case <-time.After(200 * time.Millisecond): // the server says how often it may be asked
-				}
-			}
+			eventually(t, func() bool { return c.look(t, at.ID).State == "connected" }, // the server says how often it may be asked
+				func() string { return fmt.Sprintf("%+v", c.look(t, at.ID)) })
 			agent := l.Agent("ci").HTTP()
 			get := func() (int, string) {
 				resp, err := agent.Get("https://notes.example.com/")

@@ -30,10 +30,9 @@ service "other" {
 }
 role "everyone" { use = [service.gone, service.other] }
 `)
-	gone := l.HTTPS("gone.example.com", http.NotFoundHandler())
+	gone := l.Refusing("gone.example.com")
 	other := l.HTTPS("other.example.com", http.NotFoundHandler())
 	agent := l.Agent("laptop").HTTP()
-	gone.Close()
 	for url, want := range map[string]string{
 		"https://gone.example.com/":  "it refuses connections",
 		"https://other.example.com/": "its certificate is for another name",
@@ -54,7 +53,7 @@ role "everyone" { use = [service.gone, service.other] }
 		if resp.StatusCode != http.StatusBadGateway || !strings.Contains(problem.Detail, want) {
 			t.Errorf("%s: %d %s", url, resp.StatusCode, body)
 		}
-		for _, inside := range []string{gone.Listener.Addr().String(), other.Listener.Addr().String(), "127.0.0.1", "another.example.com"} {
+		for _, inside := range []string{gone, other.Listener.Addr().String(), "127.0.0.1", "another.example.com"} {
 			if strings.Contains(string(body), inside) {
 				t.Errorf("%s: the agent is told of %s: %s", url, inside, body)
 			}

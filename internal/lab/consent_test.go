@@ -41,7 +41,7 @@ role "everyone" { use = [service.notes] }
 
 // operators speak with the API at admin.sock.
 func operators(l *lab.Lab) *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", filepath.Join(l.Dir, node.AdminSocket))
 	}}}

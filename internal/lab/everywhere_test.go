@@ -293,7 +293,7 @@ func connected(t *testing.T, c *consent, secret string) {
 	} else if code, text, _ := page(t, browser(t), at.Link); code != http.StatusOK {
 		t.Fatalf("connect %s: the person sees %d %s", secret, code, text)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		got := c.look(t, at.ID)
 		if got.State == "connected" {
 			return
@@ -475,7 +475,7 @@ func breaks(t *testing.T, seen *bytes.Buffer, l *lab.Lab, a *lab.Agent) {
 		resp.Body.Close()
 	}
 	c.CloseIdleConnections() // the bug is told of when the connection is over
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(l.Logs.String(), "panic: a string"); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(l.Logs.String(), "panic: a string"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("nobody tells of the bug: the agent got %v\n%s", err, l.Logs)
 		}
@@ -548,7 +548,7 @@ func sign(t *testing.T, r *http.Request) {
 // handshake opens a WebSocket and keeps the answer's head, and the first message.
 func handshake(t *testing.T, seen *bytes.Buffer, a *lab.Agent, host, key string) {
 	t.Helper()
-	d := websocket.Dialer{NetDialContext: a.DialContext, TLSClientConfig: a.TLS(), HandshakeTimeout: 20 * time.Second}
+	d := websocket.Dialer{NetDialContext: a.DialContext, TLSClientConfig: a.TLS(), HandshakeTimeout: time.Minute}
 	c, resp, err := d.DialContext(t.Context(), "wss://"+host+"/", http.Header{"Authorization": {"Bearer " + key}})
 	if err == nil {
 		_, message, err := c.ReadMessage()
@@ -580,6 +580,21 @@ func askPostgres(t *testing.T, seen *bytes.Buffer, l *lab.Lab, a *lab.Agent) {
 	})
 }
 
+// A listener hears all of an answer, and a stream for some time: that ends with its
+// caller only.
+type listener struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+// Flush ends a stream soon after its first words.
+func (l *listener) Flush() {
+	l.ResponseRecorder.Flush()
+	if l.Header().Get("Content-Type") == "text/event-stream" {
+		time.AfterFunc(300*time.Millisecond, l.leave)
+	}
+}
+
 // everyAnswer walks every route of the API that only reads, with every name that there
 // is, as the host's own administrator. Pages need no look: they are built without a
 // gateway, and fill themselves from these routes.
@@ -606,9 +621,8 @@ func everyAnswer(t *testing.T, l *lab.Lab) map[string]string {
 			if _, done := out[path]; done {
 				continue
 			}
-			// A stream ends with its caller.
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			w := httptest.NewRecorder()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			w := &listener{httptest.NewRecorder(), cancel}
 			r := httptest.NewRequest(http.MethodGet, path, nil)
 			l.API.Handler().ServeHTTP(w, r.WithContext(route.WithCaller(ctx, route.Host("root"))))
 			cancel()

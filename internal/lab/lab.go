@@ -99,7 +99,8 @@ func build(pg *postgres.Protocol) node.Build {
 func (l *Lab) Reload(hcl string) {
 	l.t.Helper()
 	before := l.Rules.Current()
-	must(l.t, os.WriteFile(l.conf, []byte(hcl), 0o600))
+	must(l.t, os.WriteFile(l.conf+".new", []byte(hcl), 0o600))
+	must(l.t, os.Rename(l.conf+".new", l.conf)) // at once: the gateway watches the file
 	l.Rules.Reload(l.t.Context())
 	if l.Rules.Current() == before {
 		l.t.Fatalf("the configuration was not taken:\n%s", l.Logs)

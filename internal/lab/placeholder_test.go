@@ -294,7 +294,7 @@ service "open" {
 	mine := environment(t, laptop)["OPENAI_API_KEY"]
 	alarms := 0
 	for _, host := range []string{"notes", "open"} {
-		d := websocket.Dialer{NetDialContext: laptop.DialContext, TLSClientConfig: laptop.TLS(), HandshakeTimeout: 20 * time.Second, EnableCompression: true, WriteBufferSize: 16}
+		d := websocket.Dialer{NetDialContext: laptop.DialContext, TLSClientConfig: laptop.TLS(), HandshakeTimeout: time.Minute, EnableCompression: true, WriteBufferSize: 16}
 		c, resp, err := d.DialContext(t.Context(), "wss://"+host+".example.com/", nil)
 		if err != nil {
 			t.Fatal(err, l.Logs)

@@ -49,6 +49,10 @@ rule "buying needs a yes" {
 }
 `
 
+// single takes a connection for each request: on one that is kept a POST fails if the
+// other end gives it up at that moment.
+var single = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // An operator is somebody who is logged in at the gateway's own door.
 type operator struct {
 	t      *testing.T
@@ -67,7 +71,7 @@ func (o *operator) call(method, path string, body any) (int, string) {
 	for _, c := range o.cookie {
 		r.AddCookie(c)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := single.Do(r)
 	must(o.t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
@@ -129,14 +133,14 @@ func TestAnAskReachesABrowser(t *testing.T) {
 		if !strings.HasPrefix(got, "/abc ") || got == "/abc 0" {
 			t.Error(got)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("nobody was told\n%s", l.Logs)
 	}
 	var own struct {
 		Key      string
 		Browsers []struct{ Service, Problem, Told string }
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		_, text := ana.call("GET", "/api/v1/push", nil)
 		must(t, json.Unmarshal([]byte(text), &own))
 		if len(own.Browsers) == 1 && own.Browsers[0].Told != "" {

@@ -100,7 +100,7 @@ func (w *world) transport() *http.Transport {
 		w.mu.Unlock()
 		var d net.Dialer
 		return d.DialContext(ctx, network, addr)
-	}, TLSHandshakeTimeout: 10 * time.Second}
+	}, TLSHandshakeTimeout: patience}
 }
 
 // Dials gives every address that the gateway dialled.
@@ -190,6 +190,20 @@ func (l *Lab) TCP(name string, serve func(net.Conn)) {
 	})
 	l.t.Cleanup(func() { ln.Close(); stop(); wg.Wait() })
 	l.world.place(name, ln.Addr().String())
+}
+
+// Refusing has a name lead to where nobody listens, and gives that address: the near
+// end of a connection, which no other program is given meanwhile.
+func (l *Lab) Refusing(name string) string {
+	l.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(l.t, err)
+	l.t.Cleanup(func() { ln.Close() })
+	c, err := net.Dial("tcp", ln.Addr().String())
+	must(l.t, err)
+	l.t.Cleanup(func() { c.Close() })
+	l.world.place(name, c.LocalAddr().String())
+	return c.LocalAddr().String()
 }
 
 // Postgres runs a real server under a name, with TLS for whoever asks for it; its
