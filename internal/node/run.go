@@ -19,9 +19,6 @@ import (
 // AdminSocket is the name of the API's socket in the state directory.
 const AdminSocket = "admin.sock"
 
-// shutdownTimeout bounds how long API calls may go on after the end was asked for.
-const shutdownTimeout = 5 * time.Second
-
 // Run opens the API and keeps the gateway going until ctx ends or a part of it
 // fails. It calls ready once, when every listener is up.
 func (n *Node) Run(ctx context.Context, ready func()) error {
@@ -41,12 +38,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 		}
 		return nil
 	})
-	g.Go(func() error {
-		<-ctx.Done()
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		return srv.Shutdown(stop)
-	})
+	g.Go(func() error { return gate.End(ctx, srv) })
 	if err := n.serveDoor(ctx, g); err != nil {
 		g.Go(func() error { return err })
 		return g.Wait()

@@ -172,14 +172,23 @@ func (g *Gates) Serve(ctx context.Context, group *errgroup.Group, guard Guard, a
 			}
 			return nil
 		})
-		group.Go(func() error {
-			<-ctx.Done()
-			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-			defer cancel()
-			return srv.Shutdown(stop)
-		})
+		group.Go(func() error { return End(ctx, srv) })
 	}
 	return nil
+}
+
+// End ends a server once ctx is done, and waits for it: requests may go on for a
+// moment, and whoever has not asked by then, as a browser that connects ahead, is hung
+// up on.
+func End(ctx context.Context, srv *http.Server) error {
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := srv.Shutdown(stop)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return srv.Close()
+	}
+	return err
 }
 
 // once asks until somebody is told of, who holds for the connection. That nobody was may

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sallyport.dev/sallyport/dashboard/door"
@@ -109,6 +111,64 @@ func TestAnyPortIsFreeForBothFamilies(t *testing.T) {
 		if err := g.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// pipes is a listener of connections that are there already.
+type pipes struct {
+	net.Listener
+	come chan net.Conn
+	over chan struct{}
+}
+
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.come:
+		return c, nil
+	case <-l.over:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipes) Close() error { close(l.over); return nil }
+
+// The end waits for what runs, and for a moment only: neither a browser that has
+// connected ahead nor a request without an end makes it fail.
+func TestTheEndWaitsForAMoment(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"":                               shutdownTimeout, // it has connected, and asks nothing
+		"GET / HTTP/1.0\r\n\r\n":         time.Second,
+		"GET /for-ever HTTP/1.0\r\n\r\n": shutdownTimeout,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/" {
+					time.Sleep(time.Second)
+					return
+				}
+				<-r.Context().Done()
+			})}
+			l := &pipes{come: make(chan net.Conn), over: make(chan struct{})}
+			served := make(chan error, 1)
+			go func() { served <- srv.Serve(l) }()
+			near, far := net.Pipe()
+			l.come <- far
+			if _, err := io.WriteString(near, text); err != nil {
+				t.Fatal(err)
+			}
+			go io.Copy(io.Discard, near) //nolint:errcheck // what it says is not asked here
+			synctest.Wait()
+			ctx, stop := context.WithCancel(t.Context())
+			began := time.Now()
+			stop()
+			err := End(ctx, srv)
+			if took := time.Since(began).Round(time.Second); err != nil || took != want {
+				t.Errorf("%q: %v after %v, want %v", text, err, took, want)
+			}
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Errorf("%q: served until %v", text, err)
+			}
+		})
 	}
 }
 
