@@ -107,6 +107,36 @@ func (f *office) say(more string) {
 // authority is one for the whole process, which reads its roots once.
 var authority = sync.OnceValues(func() (*pki.Authority, error) { return pki.New("office") })
 
+// TestMain has the process trust authority, before anything reads the roots.
+func TestMain(m *testing.M) {
+	code, err := trusting(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func trusting(m *testing.M) (code int, err error) {
+	ca, err := authority()
+	if err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "sallyport-node-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	root := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(root, ca.PEM(), 0o600); err != nil {
+		return 0, err
+	}
+	if err := os.Setenv("SSL_CERT_FILE", root); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
 // certify lays a certificate where the library keeps those it got, by an
 // authority that this process trusts.
 func (f *office) certify(name string) {
@@ -115,9 +145,6 @@ func (f *office) certify(name string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	root := filepath.Join(f.t.TempDir(), "ca.pem")
-	put(f.t, root, string(ca.PEM()))
-	f.t.Setenv("SSL_CERT_FILE", root)
 	f.ca.AppendCertsFromPEM(ca.PEM())
 	cert, key, err := ca.IssuePEM(name)
 	if err != nil {
@@ -153,7 +180,7 @@ func (f *office) machine(name string, tags ...string) *machine {
 	if _, err := m.Up(ctx); err != nil {
 		f.t.Fatal(err)
 	}
-	m.http = &http.Client{Timeout: patience, Transport: &http.Transport{
+	m.http = &http.Client{Timeout: patience / 3, Transport: &http.Transport{ // so that eventually asks again
 		DialContext:       func(ctx context.Context, network, addr string) (net.Conn, error) { return m.dial(ctx, network, addr) },
 		TLSClientConfig:   &tls.Config{RootCAs: f.ca, ServerName: "gate.corp.ts.net"},
 		DisableKeepAlives: true,

@@ -21,7 +21,8 @@ import (
 	"sallyport.dev/sallyport/policy/manifest"
 )
 
-const patience = 20 * time.Second
+// patience bounds what must happen, be the machine ever so slow.
+const patience = 60 * time.Second
 
 // rules makes a configuration of n services, each with n rules; whoever sees
 // other numbers sees no whole configuration.
@@ -76,7 +77,12 @@ func start(t *testing.T, o node.Options) *node.Node {
 		}
 		n.Close()
 	})
-	<-ready
+	select {
+	case <-ready:
+	case err := <-done:
+		done <- err // for the end
+		t.Fatalf("it ended before it was ready: %v", err)
+	}
 	return n
 }
 
@@ -86,9 +92,9 @@ func TestAChangedFileIsTakenAndABadOneIsNot(t *testing.T) {
 	put(t, o.Config, rules(2))
 	until(t, logs, func() bool { return len(n.Rules.Current().Services()) == 2 })
 	put(t, o.Config, "nonsense")
-	until(t, logs, func() bool { return n.API.Status().ConfigError != "" })
-	s := n.API.Status()
-	if s.Services != 2 || !strings.Contains(s.ConfigError, "conf.hcl:1:1") {
+	// Before that it may find the file emptied, which is another error.
+	until(t, logs, func() bool { return strings.Contains(n.API.Status().ConfigError, "conf.hcl:1:1") })
+	if s := n.API.Status(); s.Services != 2 {
 		t.Errorf("status after a bad edit: %+v", s)
 	}
 	put(t, o.Config, rules(3))
@@ -198,7 +204,7 @@ func TestARestartKeepsWhatAgentsKnow(t *testing.T) {
 	defer clock.Stop()
 	began := time.Now()
 	second := start(t, o)
-	if took := clock.Since(began); took > 2*time.Second {
+	if took := clock.Since(began); took > 10*time.Second { // with the race detector, beside other tests; without them the e2e tests hold it to 2 s
 		t.Errorf("ready after %v", took)
 	}
 	w4, w6 := second.WG.Gateway()
