@@ -23,10 +23,10 @@ func smallDisk(t *testing.T) string {
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=10m"); err != nil {
 		notrun.Skip(t, "mounting a tmpfs needs root: "+err.Error())
 	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(disk, 0); err != nil {
-			t.Error(err)
-		}
+	t.Cleanup(func() { // somebody else of this machine may be looking into it
+		var err error
+		eventually(t, "the disk is let go", func() bool { err = syscall.Unmount(disk, 0); return !errors.Is(err, syscall.EBUSY) })
+		must(t, err)
 	})
 	return disk
 }

@@ -28,7 +28,9 @@ func stateDir(t testing.TB) string { return filepath.Join(t.TempDir(), "state") 
 func TestOpenMakesAPrivateDirectory(t *testing.T) {
 	dir := stateDir(t)
 	s := openStore(t, dir)
-	writeRecord(openLog(t, s, audit.Options{}), 1)
+	l := openLog(t, s, audit.Options{})
+	writeRecord(l, 1)
+	must(t, l.Close()) // what it lays beside its files for a moment is gone, the record's month is there
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
