@@ -16,7 +16,9 @@ import (
 // warnExpiry is how long before its end the node's key is complained of.
 const warnExpiry = 14 * 24 * time.Hour
 
-const statusTime = 2 * time.Second
+// statusTime is how long the library has to answer what it knows by itself; a machine may
+// stand still for two seconds.
+const statusTime = 5 * time.Second
 
 // A Status is how the node stands.
 type Status struct {

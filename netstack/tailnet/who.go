@@ -18,7 +18,7 @@ const (
 	// their rights: {"role": "admin"}.
 	capability = "sallyport.dev/cap/sallyport"
 
-	whoTime = 2 * time.Second
+	whoTime = 5 * time.Second // as statusTime
 )
 
 // errNobody means that the tailnet answered, and no node may use the address.
