@@ -7,7 +7,6 @@ import (
 
 	"sallyport.dev/sallyport/action"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
@@ -124,11 +123,8 @@ func TestT40_AYesIsForTheDefaultsOfTheRole(t *testing.T) {
 func TestT40_TheImpactIsOfTheSettingsOfTheSession(t *testing.T) {
 	var seen approver
 	l := newLine(t, asksAll(&seen))
-	conn := dialLine(t, l, "&datestyle=ISO,%20DMY")
-	if _, err := conn.Exec(t.Context(), "DELETE FROM doomed WHERE id = 666 AND now() < '31/12/2027'", pgx.QueryExecModeSimpleProtocol); err != nil && !strings.Contains(err.Error(), "permission denied") {
-		t.Error(err)
-	}
-	if got, _ := seen.last(); !strings.Contains(got, "impact: delete of about ") {
+	cl := l.ready(t, "datestyle", "ISO, DMY")
+	if got := shown(cl, &seen, "impact: delete", query("DELETE FROM doomed WHERE id = 666 AND now() < '31/12/2027'")); !strings.Contains(got, "impact: delete of about ") {
 		t.Errorf("the approver sees\n%s", got)
 	}
 }

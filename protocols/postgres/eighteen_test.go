@@ -251,8 +251,10 @@ func TestMajor18(t *testing.T) {
 	})
 	t.Run("libpq of the same major", func(t *testing.T) {
 		l := s.line(t, func(l *line) { l.service.DirectTLS = true })
+		ctx, stop := context.WithTimeout(t.Context(), enough)
+		defer stop()
 		run := func(settings, text string) *exec.Cmd {
-			cmd := exec.Command("psql", "-X", "-q", "-A", "-t", fmt.Sprintf("host=127.0.0.1 port=%d dbname=postgres user=a %s", l.port(), settings))
+			cmd := exec.CommandContext(ctx, "psql", "-X", "-q", "-A", "-t", fmt.Sprintf("host=127.0.0.1 port=%d dbname=postgres user=a %s", l.port(), settings))
 			cmd.Stdin = strings.NewReader(text)
 			cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+libpq18(t))
 			return cmd

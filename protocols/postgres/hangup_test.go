@@ -85,7 +85,7 @@ func TestAWaitEndsWithItsSession(t *testing.T) {
 		if !strings.Contains(got, "session has ended") {
 			t.Error(got)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("it waits for ever")
 		cl.conn.Close()
 	}
@@ -107,12 +107,10 @@ func TestAWaitIsNotIdle(t *testing.T) {
 			}
 		}
 	})
-	cl := l.ready(t)
-	cl.send(query("SELECT 'boom'"))
+	cl := l.straight(t, query("SELECT 'boom'"), query("SELECT 5"))
 	if got := cl.until('Z'); !strings.HasSuffix(got, "D:boom C:SELECT 1 Z:I") {
 		t.Fatal(got)
 	}
-	cl.send(query("SELECT 5"))
 	if got := cl.until('Z'); got != "D:5 C:SELECT 1 Z:I" {
 		t.Error(got)
 	}

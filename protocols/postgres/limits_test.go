@@ -84,35 +84,45 @@ func TestReadOnlyBindsBeforeRules(t *testing.T) {
 func TestStatementTimeoutHoldsWhateverTheAgentSets(t *testing.T) {
 	l := newLine(t, func(l *line) { l.service.Session.StatementTimeout = time.Second })
 	cl := l.ready(t)
-	cl.send(query("SELECT pg_sleep(20)"))
+	// quick says something that takes no time, again where this machine took it.
+	quick := func(text string) (got string) {
+		for range 5 {
+			cl.send(query(text))
+			if got = cl.until('Z'); got != "E:57014 Z:I" {
+				break
+			}
+		}
+		return got
+	}
+	cl.send(query("SELECT pg_sleep(60)"))
 	if got := cl.until('Z'); got != "E:57014 Z:I" {
 		t.Errorf("the server's own: %s", got)
 	}
-	cl.send(query("SET statement_timeout = 0"))
-	if got := cl.until('Z'); got != "E:42501 Z:I" {
+	if got := quick("SET statement_timeout = 0"); got != "E:42501 Z:I" {
 		t.Error(got)
 	}
-	cl.send(query("DO $$ BEGIN PERFORM set_config('statement_timeout', '0', false); END $$"), query("SELECT pg_sleep(20)"))
-	if got := cl.until('Z'); got != "C:DO Z:I" {
+	if got := quick("DO $$ BEGIN PERFORM set_config('statement_timeout', '0', false); END $$"); got != "C:DO Z:I" {
 		t.Fatal(got)
 	}
+	before := len(l.find("cancel")) // one may have been ahead of the server's own
+	cl.send(query("SELECT pg_sleep(60)"))
 	if got := cl.until('Z'); got != "E:57014 Z:I" {
 		t.Errorf("the gateway's: %s", got)
 	}
-	if len(l.find("cancel")) != 1 {
+	if len(l.find("cancel")) == before {
 		t.Error("no cancel was recorded")
 	}
 }
 
 func TestIdleTimeoutEndsASession(t *testing.T) {
 	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Second })
-	cl := l.ready(t)
-	cl.send(query("SELECT pg_sleep(2)"))
+	cl := l.straight(t, query("SELECT pg_sleep(2)"), query("BEGIN"))
 	if got := cl.until('Z'); !strings.HasSuffix(got, "Z:I") {
 		t.Fatalf("a busy session is not idle: %s", got)
 	}
-	cl.send(query("BEGIN"))
-	cl.until('Z')
+	if got := cl.until('Z'); got != "C:BEGIN Z:T" {
+		t.Error(got)
+	}
 	if got := cl.until('E'); got != "E:57P05" {
 		t.Error(got)
 	}
@@ -248,11 +258,8 @@ func TestALimitInOneCopyOfSeveral(t *testing.T) {
 // TestAStalledCopyInIsIdle: it holds locks, and nothing happens.
 func TestAStalledCopyInIsIdle(t *testing.T) {
 	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Second })
-	cl := l.ready(t)
-	cl.send(query("COPY loaded FROM STDIN"))
-	cl.until('G')
-	cl.send(&pgproto3.CopyData{Data: []byte("1\tx\n")})
-	if got := cl.until('E'); got != "E:57P05" {
+	cl := l.straight(t, query("COPY loaded FROM STDIN"), &pgproto3.CopyData{Data: []byte("1\tx\n")})
+	if got := cl.until('E'); got != "G E:57P05" {
 		t.Error(got)
 	}
 	await(t, "the lock is given back", func() bool { return !needDatabase(t).locked(t, "loaded") })
@@ -261,8 +268,7 @@ func TestAStalledCopyInIsIdle(t *testing.T) {
 // TestAnAgentThatDoesNotListenIsIdle: the server would keep its snapshot for ever.
 func TestAnAgentThatDoesNotListenIsIdle(t *testing.T) {
 	l := newLine(t, func(l *line) { l.service.Session.IdleTimeout = time.Second })
-	cl := l.ready(t)
-	cl.send(query("SELECT repeat('x', 10000) FROM generate_series(1, 1000000)"))
+	cl := l.straight(t, query("SELECT repeat('x', 10000) FROM generate_series(1, 1000000)"))
 	await(t, "the server's session ends", func() bool { return needDatabase(t).backend(t, cl) == "gone" })
 	await(t, "the session ends", func() bool {
 		l.mu.Lock()

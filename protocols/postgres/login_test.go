@@ -400,7 +400,7 @@ func scripted(t *testing.T, answer func(net.Conn)) string {
 			}
 			go func() {
 				defer c.Close()
-				c.SetDeadline(time.Now().Add(10 * time.Second))
+				c.SetDeadline(time.Now().Add(enough))
 				answer(c)
 			}()
 		}

@@ -78,6 +78,9 @@ var errNoServer = errors.New("no PostgreSQL server (initdb, postgres) on this ma
 
 const password = "canary-pw"
 
+// enough bounds every program that a test runs, and everything that must come.
+const enough = 2 * time.Minute
+
 func findBin(name string) (string, error) {
 	if p, err := exec.LookPath(name); err == nil {
 		if p, err = filepath.EvalSymlinks(p); err == nil {
@@ -127,7 +130,9 @@ func startDatabase() (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := exec.Command(initdb, "-D", dir+"/data", "-U", "root", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions", "--locale=C")
+	ctx, stop := context.WithTimeout(context.Background(), enough)
+	defer stop()
+	run := exec.CommandContext(ctx, initdb, "-D", dir+"/data", "-U", "root", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions", "--locale=C")
 	run.SysProcAttr, run.Dir = attr, dir
 	if out, err := run.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
@@ -157,7 +162,7 @@ func (db *database) run(postgres string, attr *syscall.SysProcAttr) (err error) 
 	if err := db.cmd.Start(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		out, err := db.psql("postgres", "SELECT 1")
 		if err == nil {
 			return nil
@@ -265,7 +270,9 @@ func (db *database) prepare() error {
 
 // psql talks to the server itself, as its superuser.
 func (db *database) psql(database, text string) (string, error) {
-	cmd := exec.Command("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", db.dir, "-p", strconv.Itoa(db.port), "-U", "root", database)
+	ctx, stop := context.WithTimeout(context.Background(), enough)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", db.dir, "-p", strconv.Itoa(db.port), "-U", "root", database)
 	cmd.Stdin = strings.NewReader(text)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -273,6 +280,8 @@ func (db *database) psql(database, text string) (string, error) {
 
 func (db *database) stop() {
 	db.cmd.Process.Signal(syscall.SIGINT)
+	late := time.AfterFunc(30*time.Second, func() { db.cmd.Process.Signal(syscall.SIGQUIT) })
+	defer late.Stop()
 	db.cmd.Wait()
 	os.RemoveAll(db.dir)
 }
@@ -647,7 +656,9 @@ func await(tb testing.TB, what string, ok func() bool) {
 // psql runs the real psql through the line.
 func (l *line) psql(extra, text string, args ...string) (string, error) {
 	args = append(slices.Clone(args), "-X", "-q", "-A", "-t", l.url(extra))
-	cmd := exec.Command("psql", args...)
+	ctx, stop := context.WithTimeout(context.Background(), enough)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "psql", args...)
 	cmd.Stdin = strings.NewReader(text)
 	cmd.Env = append(os.Environ(), "PGCLIENTENCODING=")
 	out, err := cmd.CombinedOutput()

@@ -24,7 +24,7 @@ func keeper(l *line) {
 // the service in forms that no answer may have.
 func proofs(t *testing.T) []string {
 	t.Helper()
-	out, err := needDatabase(t).psql("postgres", "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL")
+	out, err := needDatabase(t).psql("postgres", "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL ORDER BY rolpassword LIKE 'md5%'")
 	if err != nil {
 		t.Fatal(out)
 	}

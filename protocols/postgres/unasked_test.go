@@ -55,6 +55,8 @@ func TestT37_NothingUnansweredRuns(t *testing.T) {
 			t.Fatalf("conversation %d ran what nobody allowed: %v\n%s", seed, err, strings.Join(m.said, "\n"))
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if asks == 0 {
 		t.Error("nobody was ever asked")
 	}
