@@ -19,7 +19,6 @@ func (t *transfer) pump(src io.Reader, chunked bool) {
 			t.l.Kill()
 		}
 		t.body <- err
-		close(t.body)
 	}()
 	defer protocols.Rescue(&err)
 	if err = t.copyBody(src, chunked); err == nil && chunked {
@@ -96,35 +95,33 @@ func (t *transfer) endChunks() error {
 
 // bodySent reports whether the whole body went out. It does not wait.
 func (t *transfer) bodySent() bool {
-	if t.body == nil {
-		return true
+	if t.body == nil || t.over {
+		return t.bodyErr == nil
 	}
 	select {
-	case err, first := <-t.body:
-		if first {
-			t.bodyErr = err
-		}
-		return t.bodyErr == nil
+	case err := <-t.body:
+		return t.ended(err)
 	default:
 		return false
 	}
 }
 
+// ended keeps the result of the pump, and reports whether it is a good one.
+func (t *transfer) ended(err error) bool {
+	t.over, t.bodyErr = true, err
+	return err == nil
+}
+
 // stopBody ends the pump and waits for it: its link is closed, and the agent is
 // given no more time.
 func (t *transfer) stopBody() error {
-	if t.body == nil {
-		return nil
-	}
 	if t.bodySent() {
 		return nil
 	}
-	if t.bodyErr == nil {
+	if !t.over {
 		t.l.Kill()
 		t.deadline(-time.Second)
-		if err, first := <-t.body; first {
-			t.bodyErr = err
-		}
+		t.ended(<-t.body)
 	}
 	return t.bodyErr
 }

@@ -38,7 +38,7 @@ type transfer struct {
 	rc    *http.ResponseController
 	stall entry.Stall // of HTTP/2
 	res   action.Result
-	sent  int64       // bytes written; the pump's until body is closed
+	sent  int64       // bytes written; the pump's until it is over
 	body  chan error  // the result of the pump; nil without one
 	all   atomic.Bool // the pump has read the whole body, and is about to end
 
@@ -46,6 +46,7 @@ type transfer struct {
 	reply *reply.Taker // for the record; nil: it keeps no answers
 	auth  origin.Injection
 
+	over    bool  // the pump has ended
 	bodyErr error // what came out of body
 	awaited bool  // the pump was waited for when it had all
 }

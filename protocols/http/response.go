@@ -115,7 +115,7 @@ func (t *transfer) bodySoonSent() bool {
 	if t.bodySent() {
 		return true
 	}
-	if t.bodyErr != nil {
+	if t.over {
 		return false
 	}
 	grace := pumpGrace
@@ -125,8 +125,8 @@ func (t *transfer) bodySoonSent() bool {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case t.bodyErr = <-t.body:
-		return t.bodyErr == nil
+	case err := <-t.body:
+		return t.ended(err)
 	case <-timer.C:
 		return t.bodySent()
 	}
