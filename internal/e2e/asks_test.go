@@ -27,13 +27,13 @@ type asker struct {
 // back waits until the gateway is there again.
 func (a *asker) back() {
 	a.t.Helper()
-	a.m.run("curl", "-fsS", "--retry", "20", "--retry-connrefused", "--retry-all-errors", "--retry-delay", "1", "--max-time", "20", "http://sallyport.internal/whoami")
+	a.m.run("curl", "-fsS", "--retry", "20", "--retry-connrefused", "--retry-all-errors", "--retry-delay", "1", "--max-time", "10", "http://sallyport.internal/whoami")
 }
 
 // post sends a request that must be asked, and gives the status of the answer.
 func (a *asker) post(body string, more ...string) string {
 	a.t.Helper()
-	args := append([]string{"curl", "-sS", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", a.pem, "-d", body}, more...)
+	args := append([]string{"curl", "-sS", "--max-time", "50", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", a.pem, "-d", body}, more...)
 	return a.m.run(append(args, "https://api.e2e.example/v1/refunds")...)
 }
 
@@ -77,16 +77,19 @@ func TestAnAskOutlivesACrash(t *testing.T) {
 	expect("asked", a.post("to=dan", "-H", async), "202")
 	held := make(chan error, 1)
 	go func() {
-		_, err := a.m.try("curl", "-sS", "--max-time", "20", "--cacert", a.pem, "-d", "to=cy", "https://api.e2e.example/v1/refunds")
+		_, err := a.m.try("curl", "-sS", "--max-time", "50", "--keepalive-time", "5", "--cacert", a.pem, "-d", "to=cy", "https://api.e2e.example/v1/refunds")
 		held <- err
 	}()
-	change := []string{"psql", "-XAt", psqlURL, "-c", "DELETE FROM scratch WHERE n = 7"}
+	// They look every few seconds whether the other end is still there.
+	change := []string{"psql", "-XAt", psqlURL + "&keepalives_idle=5&keepalives_interval=5&keepalives_count=4", "-c", "DELETE FROM scratch WHERE n = 7"}
 	session := make(chan error, 1)
 	go func() {
 		_, err := a.m.try(change...)
 		session <- err
 	}()
 	a.m.await("the asks of held connections", func() bool { return len(a.pending()) == 4 })
+	// One is in the list a moment before it is on the disk, and logged when it is there.
+	a.m.await("the asks to be kept", func() bool { return strings.Count(s.logged(), `"msg":"approval asked"`) == 4 })
 
 	a.crash() // while four wait, two of them on their connections
 	if err := <-held; err == nil {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"os"
@@ -156,7 +157,9 @@ func TestDoctorOnATailnet(t *testing.T) {
 		"local networks go through it, too", "the routes of services are taken", "the tailnet's word on names is taken", "no other node of the tailnet is in sight") {
 		expect(t, found, check, "ok")
 	}
-	cmd := exec.Command(s.binary(), "doctor", "--json", "--gateway", filepath.Join(s.dir, "state/admin.sock"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.binary(), "doctor", "--json", "--gateway", filepath.Join(s.dir, "state/admin.sock"))
 	cmd.Env = append(os.Environ(), control.trust)
 	out, _ := cmd.Output() //nolint:errcheck // something is wrong
 	found = findings(t, string(out))

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -111,7 +112,9 @@ func (h *headscale) binary() string { return filepath.Join(os.Getenv("SALLYPORT_
 func (h *headscale) trust() string { return "SSL_CERT_FILE=" + filepath.Join(h.dir, "roots.pem") }
 
 func (h *headscale) try(args ...string) (string, error) {
-	out, err := exec.Command(h.binary(), append([]string{"-c", filepath.Join(h.dir, "config.yaml")}, args...)...).Output()
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, h.binary(), append([]string{"-c", filepath.Join(h.dir, "config.yaml")}, args...)...).Output()
 	return string(out), err
 }
 
@@ -139,7 +142,9 @@ func TestHeadscale(t *testing.T) {
 	m := newMachine(t)
 	h := newHeadscale(t)
 	s := newSiteOver(t, overTailnet("https://198.51.100.1:8443"), h.trust())
-	out, err := exec.Command(s.binary(), "setup", "tailnet", "--gateway", filepath.Join(s.dir, "state/admin.sock")).Output()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	out, err := exec.CommandContext(ctx, s.binary(), "setup", "tailnet", "--gateway", filepath.Join(s.dir, "state/admin.sock")).Output()
+	cancel()
 	must(t, err)
 	h.start(string(out))
 	s.sallyport(h.key("tag:sallyport"), "secret", "set", "ts")
@@ -154,10 +159,10 @@ func TestHeadscale(t *testing.T) {
 	<-s.seen
 	x.must("", "curl", "-fsS", "-6", "--cacert", pem, "https://api.e2e.example/six")
 	<-s.seen
-	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://203.0.113.7:8080/")
-	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://[2001:db8::7]:8080/")
-	x.must("198.18.", "dig", "+time=3", "+tries=2", "+short", "@8.8.8.8", "api.e2e.example")
-	x.must("NXDOMAIN", "dig", "+time=3", "+tries=2", "secret-data.elsewhere.example")
+	x.refused("(7)", "curl", "-sS", "--max-time", "50", "http://203.0.113.7:8080/")
+	x.refused("(7)", "curl", "-sS", "--max-time", "50", "http://[2001:db8::7]:8080/")
+	x.must("198.18.", "dig", "+time=10", "+tries=3", "+short", "@8.8.8.8", "api.e2e.example")
+	x.must("NXDOMAIN", "dig", "+time=10", "+tries=3", "secret-data.elsewhere.example")
 	x.must("2", "psql", "-XAtv", "ON_ERROR_STOP=1", psqlURL, "-c", "SELECT 1 + 1")
 	s.searchFor(canary, x.seen.String())
 

@@ -19,6 +19,7 @@ import (
 
 	"sallyport.dev/sallyport/internal/notrun"
 	"sallyport.dev/sallyport/internal/pki"
+	"sallyport.dev/sallyport/internal/pulse"
 
 	"tailscale.com/client/local"
 	"tailscale.com/ipn"
@@ -145,8 +146,9 @@ func (m *machine) tailscaled(env ...string) *local.Client {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	must(m.t, cmd.Start())
 	m.t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
-		cmd.Wait()                          //nolint:errcheck // it was told to
+		cmd.Process.Signal(syscall.SIGTERM)                                  //nolint:errcheck // it may have ended
+		defer time.AfterFunc(patience, func() { cmd.Process.Kill() }).Stop() //nolint:errcheck // likewise
+		cmd.Wait()                                                           //nolint:errcheck // it was told to
 	})
 	c := &local.Client{Socket: socket, UseSocketOnly: true}
 	m.await("tailscaled to answer", func() bool {
@@ -256,14 +258,14 @@ func TestTheMainJobOnATailnet(t *testing.T) {
 	<-s.seen
 	x.must("", "curl", "-fsS", "--http1.1", "--cacert", pem, "https://api.e2e.example/big", "-o", "/dev/null")
 	x.refused("403", "curl", "-fsS", "-X", "DELETE", "--cacert", pem, "https://api.e2e.example/v1/things/1")
-	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://203.0.113.7:8080/")
-	x.refused("(7)", "curl", "-sS", "--max-time", "20", "http://[2001:db8::7]:8080/")
-	x.must("no service claims", "curl", "-sS", "--max-time", "20", "http://203.0.113.7/")
+	x.refused("(7)", "curl", "-sS", "--max-time", "50", "http://203.0.113.7:8080/")
+	x.refused("(7)", "curl", "-sS", "--max-time", "50", "http://[2001:db8::7]:8080/")
+	x.must("no service claims", "curl", "-sS", "--max-time", "50", "http://203.0.113.7/")
 
 	x.must("2", "psql", "-XAtv", "ON_ERROR_STOP=1", psqlURL, "-c", "SELECT 1 + 1")
 	x.refused("42501", "psql", "-XAtv", "VERBOSITY=verbose", "-v", "ON_ERROR_STOP=1", psqlURL, "-c", "DROP TABLE pg_class")
 
-	dig := func(args ...string) []string { return append([]string{"dig", "+time=3", "+tries=2"}, args...) }
+	dig := func(args ...string) []string { return append([]string{"dig", "+time=10", "+tries=3"}, args...) }
 	x.must("198.18.", dig("+short", "api.e2e.example")...) // by the resolver that the tailnet has set
 	own := s.standing().Tailnet.Addresses                  // 100.x and fd7a…
 	if len(own) != 2 || !strings.HasPrefix(own[1], "fd7a:") {
@@ -285,8 +287,8 @@ func TestAnExitNodeIsAskedForNames(t *testing.T) {
 	s, m, _, _ := inTailnet(t)
 	x := &trials{m: m, s: s}
 	x.must(`"agent":"ci-1@tag:ci"`, "curl", "-fsS", "--retry", "5", "--retry-all-errors", "--retry-delay", "1", "http://sallyport.internal/whoami")
-	x.must("198.18.", "dig", "+time=3", "+tries=2", "+short", "api.e2e.example")
-	x.must("NXDOMAIN", "dig", "+time=3", "+tries=2", "secret-data.elsewhere.example")
+	x.must("198.18.", "dig", "+time=10", "+tries=3", "+short", "api.e2e.example")
+	x.must("NXDOMAIN", "dig", "+time=10", "+tries=3", "secret-data.elsewhere.example")
 }
 
 // TestT08_OnATailnetAccessEndsWithTheTag and with the node, for new connections
@@ -324,10 +326,12 @@ func accessEnds(t *testing.T, s *site, m *machine, change func()) {
 	defer download.Wait() //nolint:errcheck // it shall fail
 	defer cancel()
 	await(t, "the download to begin", func() bool { return len(s.standing().Open) > 0 })
+	clock := pulse.Start()
+	defer clock.Stop()
 	began := time.Now()
 	change()
 	await(t, "the open connection to end", func() bool { return len(s.standing().Open) == 0 })
-	if took := time.Since(began); took > cutWithin {
+	if took := clock.Since(began); took > cutWithin {
 		t.Errorf("the open connection lived on for %v", took)
 	}
 	if out, err := m.try("curl", "-fsS", "--max-time", "2", "http://100.64.0.1/whoami"); err == nil {
