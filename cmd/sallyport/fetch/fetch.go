@@ -24,6 +24,9 @@ import (
 const (
 	runTimeout = 10 * time.Second
 	maxPrinted = 64 << 10
+	// A child may keep the pipe. On a machine that stands still, what was printed is read
+	// a while after the program has ended.
+	pipeGrace = 5 * time.Second
 )
 
 // Remote gives what fetches the secret, and what tells it from another place; nil
@@ -80,7 +83,7 @@ func (p program) Fetch(ctx context.Context) (vault.Fetched, error) {
 	for _, name := range []string{"PATH", "HOME"} {
 		cmd.Env = append(cmd.Env, name+"="+os.Getenv(name))
 	}
-	cmd.WaitDelay = time.Second // for a child that keeps the pipe
+	cmd.WaitDelay = pipeGrace
 	var out, errs limited
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
