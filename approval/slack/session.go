@@ -41,7 +41,7 @@ func (s *Slack) serve(ctx context.Context) error {
 		defer cancel()
 		return socket.RunContext(ctx)
 	})
-	s.events(ctx, socket, cancel)
+	s.events(ctx, now, socket, cancel)
 	if err := g.Wait(); err != nil && s.session.Load() == now && !s.up.Load() {
 		return fmt.Errorf("open the socket: %w", err)
 	}
@@ -69,12 +69,12 @@ func (s *Slack) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth.test: %w", err)
 	}
-	return &session{api: client, team: who.TeamID, org: who.EnterpriseID, user: who.UserID}, nil
+	return &session{api: client, app: app, bot: bot, team: who.TeamID, org: who.EnterpriseID, user: who.UserID}, nil
 }
 
 // events takes what the socket brings, until the session ends. It returns when
 // every click that it took has its answer.
-func (s *Slack) events(ctx context.Context, socket *socketmode.Client, end context.CancelFunc) {
+func (s *Slack) events(ctx context.Context, now *session, socket *socketmode.Client, end context.CancelFunc) {
 	var clicks errgroup.Group
 	clicks.SetLimit(maxClicks)
 	defer clicks.Wait() //nolint:errcheck // clicks return nothing
@@ -83,6 +83,9 @@ func (s *Slack) events(ctx context.Context, socket *socketmode.Client, end conte
 		case <-ctx.Done():
 			return
 		case <-s.restart:
+			if s.current(now) {
+				continue // it began after they had changed
+			}
 			end()
 			return
 		case e := <-socket.Events:
@@ -107,6 +110,16 @@ func (s *Slack) events(ctx context.Context, socket *socketmode.Client, end conte
 			}
 		}
 	}
+}
+
+// current reports whether a session has the tokens of now.
+func (s *Slack) current(now *session) bool {
+	app, err := s.conf.AppToken()
+	if err != nil || app != now.app {
+		return false
+	}
+	bot, err := s.conf.BotToken()
+	return err == nil && bot == now.bot
 }
 
 // ack tells Slack that an envelope has arrived; else it comes again.

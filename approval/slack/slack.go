@@ -95,6 +95,7 @@ type Slack struct {
 // A session is what one pair of tokens opens.
 type session struct {
 	api       *api.Client
+	app, bot  string // the tokens
 	team, org string
 	user      string // the bot's own
 }
@@ -126,7 +127,7 @@ var _ approval.Channel = (*Channel)(nil)
 // Tell has the ask looked at soon.
 func (c *Channel) Tell(_ context.Context, e approval.Event) { c.slack.look(e.Request.ID, time.Time{}) }
 
-// Restart begins a new session: the tokens are others now.
+// Restart begins a new session if the tokens are others now.
 func (s *Slack) Restart() {
 	select {
 	case s.restart <- struct{}{}:

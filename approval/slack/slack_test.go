@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 	"sallyport.dev/sallyport/internal/lab/chat"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // people of the workspace: ana and bo are asked, eve is a member who is not, the
 // others only look like ana.
@@ -75,6 +76,7 @@ type rig struct {
 	desk  *approval.Desk
 	slack *slack.Slack
 	stop  func()
+	reads atomic.Int32 // of tokens
 
 	operator func(string) string   // nil: the address
 	groups   func(string) []string // nil: none
@@ -111,7 +113,9 @@ func (r *rig) newDesk() *approval.Desk {
 // start runs a Slack for the desk as it is now.
 func (r *rig) start() {
 	r.t.Helper()
-	token := func(s string) func() (string, error) { return func() (string, error) { return s, nil } }
+	token := func(s string) func() (string, error) {
+		return func() (string, error) { r.reads.Add(1); return s, nil }
+	}
 	r.slack = slack.New(slack.Config{
 		AppToken: token(chat.AppToken), BotToken: token(chat.BotToken), API: r.web.URL + "/api/",
 		Client: r.web.Client(), Dial: (&net.Dialer{}).DialContext,
@@ -465,6 +469,33 @@ func TestSlackLimitsUs(t *testing.T) {
 	r.press("U1", r.card(0), "sallyport_once")
 	if d := <-got; d.Verdict != action.Allow {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestTheSameTokensEndNoSession: that the tokens have changed may be said when the
+// session with them has begun already. A click would be lost with it.
+func TestTheSameTokensEndNoSession(t *testing.T) {
+	r := newRig(t)
+	got := r.ask(t.Context(), "1", "approver.oncall", "x")
+	m := r.card(0)
+	if err := r.team.Opened(r.within(), 1); err != nil {
+		t.Fatal(err)
+	}
+	before := r.reads.Load()
+	r.slack.Restart()
+	for deadline := time.Now().Add(patience); r.reads.Load() == before; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody looked at the tokens")
+		}
+	}
+	r.press("U1", m, "sallyport_once")
+	if d := <-got; d.Verdict != action.Allow {
+		t.Errorf("%+v", d)
+	}
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	if r.team.Opened(now, 2) == nil {
+		t.Error("another session with the same tokens")
 	}
 }
 
