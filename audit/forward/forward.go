@@ -69,10 +69,11 @@ type Forwarder struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 
-	next  uint64    // the last record that was sent
-	kept  time.Time // when the cursor was written last
-	stale bool      // more has arrived since then
-	seen  uint64    // one more than Written was when there was nothing to send; 0: look
+	loaded bool
+	next   uint64    // the last record that was sent
+	kept   time.Time // when the cursor was written last
+	stale  bool      // more has arrived since then
+	seen   uint64    // one more than Written was when there was nothing to send; 0: look
 
 	mu sync.Mutex
 	at Standing // guarded by mu
@@ -119,16 +120,24 @@ func (f *Forwarder) Alarm() string {
 	return ""
 }
 
+// Begin reads how far the receiver is. A new one is handed what is kept from now on.
+// It comes before Run, which tries again where it fails and begins with it otherwise.
+func (f *Forwarder) Begin(ctx context.Context) error {
+	err := f.load(ctx)
+	f.loaded = err == nil
+	return err
+}
+
 // Run hands records on until ctx ends.
 func (f *Forwarder) Run(ctx context.Context) {
 	defer f.end()
 	pause := time.Duration(0)
-	for loaded := false; ; {
+	for {
 		var more bool
 		var err error
-		if !loaded {
-			err = f.load(ctx)
-			loaded, more = err == nil, err == nil
+		if !f.loaded {
+			err = f.Begin(ctx)
+			more = f.loaded
 		} else {
 			more, err = f.step(ctx)
 		}

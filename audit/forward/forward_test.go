@@ -497,6 +497,43 @@ func TestAWebhookOverAnOutageAndAKill(t *testing.T) {
 	got.check(t, 1, 560)
 }
 
+// A receiver that is named is handed what is kept from then on, whenever its turn comes.
+func TestWhatIsKeptBeforeItRuns(t *testing.T) {
+	l, to := &log{}, &pile{}
+	l.write(3)
+	f := &forward.Forwarder{Name: "siem", Source: l, Store: &state{}, Sender: to, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	must(t, f.Begin(t.Context()))
+	l.write(2)
+	ctx, cancel := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	work.Go(func() { f.Run(ctx) })
+	for deadline := time.Now().Add(time.Minute); f.Standing(ctx).Arrived < 5 && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	cancel()
+	work.Wait()
+	if len(to.batch) != 2 || to.batch[0].Seq != 4 || to.batch[1].Seq != 5 {
+		t.Errorf("%+v", to.batch)
+	}
+}
+
+// A pile is a receiver that takes everything.
+type pile struct{ batch []forward.Record }
+
+func (p *pile) Send(_ context.Context, batch []forward.Record) error {
+	p.batch = append(p.batch, batch...)
+	return nil
+}
+
+func (p *pile) Arrived() (uint64, error) {
+	if len(p.batch) == 0 {
+		return 0, nil
+	}
+	return p.batch[len(p.batch)-1].Seq, nil
+}
+
+func (p *pile) Close(context.Context) {}
+
 // What is dropped by age before a receiver had it is told, once and for good.
 func TestRecordsThatAreGone(t *testing.T) {
 	l, s := &log{}, &state{}

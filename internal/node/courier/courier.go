@@ -91,6 +91,7 @@ func (c *Courier) Take(p *policy.Policy) {
 func (c *Courier) begin(s spec) *run {
 	f := &forward.Forwarder{Name: s.Name, Source: c.o.Source, Store: c.o.Store, Sender: c.sender(s), Now: time.Now, Log: c.o.Log}
 	ctx, cancel := context.WithCancel(c.life)
+	f.Begin(ctx) //nolint:errcheck // Run tries again, and tells
 	var work sync.WaitGroup
 	work.Go(func() { f.Run(ctx) })
 	return &run{f, s, func() { cancel(); work.Wait() }}
