@@ -50,7 +50,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return n.Desk.Run(ctx) })
 	g.Go(func() error { return n.Outreach.Run(ctx) })
 	g.Go(func() error { return n.phone.Run(ctx) })
-	g.Go(func() error { return n.Alerts.Run(ctx) })
+	g.Go(n.Alerts.Start(ctx))
 	g.Go(func() error { return n.Rules.watch(ctx) })
 	n.announce()
 	welcome := n.o.Welcome

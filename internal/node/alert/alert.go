@@ -35,7 +35,7 @@ type Records interface {
 	Follow(ctx context.Context, q audit.Query) <-chan audit.Event
 }
 
-// Options of a Watch. Everything is set before Run.
+// Options of a Watch. Everything is set before Start.
 type Options struct {
 	Records Records
 	Status  func() dashboard.Status
@@ -47,7 +47,7 @@ type Options struct {
 	Now     func() time.Time
 }
 
-// A Watch is one. New makes it, Run watches.
+// A Watch is one. New makes it, Start has it watch.
 type Watch struct {
 	o Options
 
@@ -68,19 +68,24 @@ func New(o Options) *Watch {
 	return &Watch{o: o, rates: map[string]*rate{}, folds: map[string]*fold{}}
 }
 
-// Run watches until ctx ends. Warnings are looked for beside it: that may wait for
-// secrets of another system, and no alarm waits for it.
-func (w *Watch) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var looks sync.WaitGroup
-	defer looks.Wait()
-	defer cancel()
-	looks.Go(func() { w.look(ctx) })
+// Start hears of what is kept from now on, and gives what watches until ctx ends.
+func (w *Watch) Start(ctx context.Context) (run func() error) {
 	alarm := audit.Term{Field: "kind", Values: []string{"alarm"}}
 	others := alarm
 	others.Not = true
 	alarms := w.o.Records.Follow(ctx, audit.Query{Terms: []audit.Term{alarm}})
 	refused := w.o.Records.Follow(ctx, audit.Query{Terms: []audit.Term{{Field: "outcome", Values: []string{"refused"}}, others}})
+	return func() error { return w.run(ctx, alarms, refused) }
+}
+
+// run watches until ctx ends. Warnings are looked for beside it: that may wait for
+// secrets of another system, and no alarm waits for it.
+func (w *Watch) run(ctx context.Context, alarms, refused <-chan audit.Event) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	defer cancel()
+	looks.Go(func() { w.look(ctx) })
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for {

@@ -330,7 +330,8 @@ func TestNoAlarmWaitsForALook(t *testing.T) {
 		w.o.Records = j
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- w.Run(ctx) }()
+		run := w.Start(ctx)
+		go func() { done <- run() }()
 		time.Sleep(lookEvery) // of the bubble's clock
 		j.alarms <- audit.Event{Record: *rec("robot", "crm", "1")}
 		if a := <-told; a.Action != "1" {
@@ -351,7 +352,8 @@ func TestRunEnds(t *testing.T) {
 		w.o.Records = j
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- w.Run(ctx) }()
+		run := w.Start(ctx)
+		go func() { done <- run() }()
 		j.alarms <- audit.Event{Record: *rec("robot", "crm", "1")}
 		j.refused <- audit.Event{Record: *rec("robot", "crm", "2")}
 		j.refused <- audit.Event{Record: *rec("robot", "crm", "3")}
