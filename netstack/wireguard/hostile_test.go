@@ -440,7 +440,7 @@ func TestPortIsUsedAgainAfterAReset(t *testing.T) {
 	l := newLab(t, trial.Handler(trial.Echo))
 	c := l.agent("ci")
 	for i := range 50 {
-		// While the stack still holds the old handshake it passes over the new SYN,
+		// While the stack still holds the old connection it passes over the new SYN,
 		// and takes the one that is repeated after a second.
 		ctx, cancel := context.WithTimeout(context.Background(), trial.Patience)
 		conn, err := c.DialFrom(ctx, 40000, netip.MustParseAddrPort("1.2.3.4:80"))

@@ -4,6 +4,7 @@
 package pace
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -25,6 +26,9 @@ const (
 	// wireguard-go's one reader waits for it, and with it every agent.
 	maxVain    = 64 * time.Millisecond
 	vainWindow = time.Second
+	// remembered is how long it is known for what a SYN has waited; it is repeated
+	// after 1, 3 and 7 s.
+	remembered = 10 * time.Second
 )
 
 // SYNs paces the SYNs of every agent. The zero value is ready.
@@ -38,6 +42,7 @@ type source struct {
 	filled time.Time
 	vain   time.Duration
 	since  time.Time
+	what   map[any]time.Time // for what a SYN waited in vain, and when
 }
 
 // Take reports whether a SYN from a may pass at now.
@@ -62,8 +67,10 @@ func (s *SYNs) MayWait(a netip.Addr, now time.Time) bool {
 	return src.vain < maxVain || now.Sub(src.since) >= vainWindow
 }
 
-// WaitedInVain notes that a SYN from a has waited all its steps for nothing.
-func (s *SYNs) WaitedInVain(a netip.Addr, now time.Time) {
+// WaitedInVain notes that a SYN from a has waited all its steps for the end of what,
+// and reports whether one has before: so what lives, and is not only late on a
+// machine that is busy.
+func (s *SYNs) WaitedInVain(a netip.Addr, what any, now time.Time) (again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	src := s.get(a)
@@ -71,6 +78,14 @@ func (s *SYNs) WaitedInVain(a netip.Addr, now time.Time) {
 		src.since, src.vain = now, 0
 	}
 	src.vain += Steps * Step
+	maps.DeleteFunc(src.what, func(_ any, at time.Time) bool { return now.Sub(at) >= remembered })
+	if _, again = src.what[what]; !again {
+		if src.what == nil {
+			src.what = make(map[any]time.Time)
+		}
+		src.what[what] = now
+	}
+	return again
 }
 
 // get gives what is known of a; callers hold mu.
