@@ -40,23 +40,27 @@ func newLab(t testing.TB, h netstack.Handler, change ...func(*Config, *netstack.
 	for _, c := range change {
 		c(&l.cfg, l.server)
 	}
-	l.start()
+	if err := l.start(); err != nil {
+		t.Fatal(err)
+	}
 	return l
 }
 
-func (l *lab) start() {
+func (l *lab) start() error {
 	l.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var err error
 	if l.roster, err = netstack.NewRoster(ctx, l.store, l.cfg.Subnet, l.cfg.ULA, nil); err != nil {
-		l.t.Fatal(err)
+		cancel()
+		return err
 	}
 	l.server = &netstack.Server{
 		Handler: l.server.Handler, Names: l.server.Names, Resolver: l.server.Resolver,
 		Log: l.server.Log, Limits: l.server.Limits, Peers: l.roster,
 	}
 	if l.node, err = Start(ctx, l.cfg, l.roster, l.server, slog.New(slog.DiscardHandler)); err != nil {
-		l.t.Fatal(err)
+		cancel()
+		return err
 	}
 	node, roster, done := l.node, l.roster, make(chan struct{})
 	go func() {
@@ -68,6 +72,7 @@ func (l *lab) start() {
 		node.Close()
 		<-done
 	})
+	return nil
 }
 
 // over puts a lab on trial.
