@@ -25,7 +25,7 @@ import (
 var ErrMissing = errors.New("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
 
 // stopTimeout is how long a fast shutdown may take before the server is killed.
-const stopTimeout = 10 * time.Second
+const stopTimeout = 30 * time.Second
 
 // Options of a server; the zero value is a plain one.
 type Options struct {

