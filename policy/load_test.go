@@ -403,15 +403,13 @@ func TestT53_ConfigurationBombs(t *testing.T) {
 		"big loop":     "gateway {\n name = [for x in [1,2] : x][0]\n}\n",
 		"huge":         "# " + strings.Repeat("x", 5<<20),
 	}
-	clock := pulse.Start()
-	defer clock.Stop()
 	for name, text := range bombs {
-		start := time.Now()
+		start := pulse.Spent()
 		p, diags := tryLoad(t, text)
 		if p != nil {
 			t.Errorf("%s: loads", name)
 		}
-		if took := clock.Since(start); took > 30*time.Second {
+		if took := pulse.Spent() - start; took > 30*time.Second {
 			t.Errorf("%s: took %s", name, took)
 		}
 		if len(diags) > 1<<20 {
@@ -423,12 +421,10 @@ func TestT53_ConfigurationBombs(t *testing.T) {
 // What loads decides soon, whatever an agent sends.
 func TestT53_PatternsAreLinear(t *testing.T) {
 	p := loaded(t, httpPolicy("open", "rule \"x\" {\n on = \"*\"\n verdict = \"deny\"\n paths = [\"/"+strings.Repeat("**/*a*b/", 200)+"x\", \"/"+strings.Repeat("*a", 2000)+"b\"]\n when = matches(http.path, \"(a*)*(a|aa)*b$\")\n}\n"))
-	clock := pulse.Start()
-	defer clock.Stop()
 	for _, path := range []string{"/" + strings.Repeat("a/", 30_000), "/" + strings.Repeat("a", 60_000), "/" + strings.Repeat("aab/", 15_000)} {
-		start := time.Now()
+		start := pulse.Spent()
 		p.Decide(request(p, "api", "GET", path))
-		if took := clock.Since(start); took > 5*time.Second {
+		if took := pulse.Spent() - start; took > 5*time.Second {
 			t.Errorf("a path of %d bytes took %s", len(path), took)
 		}
 	}
