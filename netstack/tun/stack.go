@@ -40,7 +40,7 @@ const (
 	// synRetries bounds a handshake that nobody completes to 15 s.
 	synRetries = 3
 	// What was sent last is given farewellSteps times a farewellStep to leave.
-	farewellSteps = 10
+	farewellSteps = 20
 	farewellStep  = 3 * time.Millisecond
 	// finWait bounds a connection that we closed and the other end did not.
 	finWait = 15 * time.Second
