@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,28 @@ func TestAYesForSoManyTimes(t *testing.T) {
 		}
 		if passed != 3 || len(d.Grants()) != 0 {
 			t.Errorf("%d passed, %d grants", passed, len(d.Grants()))
+		}
+	})
+}
+
+// A yes for longer is used, and counted, by many actions at once.
+func TestAYesIsUsedFromManySides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := granted(t, nil, nil, deed{id: "0", body: "0", alike: "update users"}, Scope{Kind: Similar, For: time.Hour, Times: 81})
+		var g sync.WaitGroup
+		for i := range 8 {
+			g.Go(func() {
+				for n := range 10 {
+					a, dec := deed{id: fmt.Sprint(i, n), body: fmt.Sprint(i, n), alike: "update users"}.action()
+					if out := d.Settle(t.Context(), a, dec); out.Verdict != action.Allow || out.Approval != "0" {
+						t.Errorf("%+v", out)
+					}
+				}
+			})
+		}
+		g.Wait()
+		if left := d.Grants(); len(left) != 0 {
+			t.Errorf("%+v", left)
 		}
 	})
 }

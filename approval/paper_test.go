@@ -3,8 +3,10 @@ package approval
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -187,4 +189,36 @@ func TestAProposalIsDone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Proposals are answered while others are looked through.
+func TestProposalsAreLookedThroughBesideAnswers(t *testing.T) {
+	d := newDesk(nil, nil)
+	d.Paper = func(a *action.Action, _ action.Decision) []byte { return []byte(a.Peer.Name) }
+	d.Serves = func(_ []byte, host string) bool { return host != "example.com" }
+	var ids []string
+	for i := range 50 {
+		r, err := d.Propose(t.Context(), &action.Peer{ID: fmt.Sprint(i), Name: "laptop"}, "example.com", "please", "service {}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, r.ID)
+	}
+	var g sync.WaitGroup
+	g.Go(func() {
+		for range 50 {
+			d.Fulfil()
+		}
+	})
+	for _, id := range ids {
+		if _, err := d.Answer(id, true, ana, "", Scope{}); err != nil {
+			t.Error(err)
+		}
+	}
+	g.Wait()
+	for _, id := range ids {
+		if r, _ := d.Get(id); r.State != Approved || !r.Fulfilled.IsZero() {
+			t.Errorf("%+v", r)
+		}
+	}
 }
