@@ -142,15 +142,15 @@ func shown(cl *client, seen *approver, want string, ms ...pgproto3.FrontendMessa
 		cl.send(ms...)
 		cl.until('Z')
 		got, _ = seen.last()
-		if strings.Contains(got, want) || !late(got) {
+		if strings.Contains(got, want) || !tooLate(got) {
 			break
 		}
 	}
 	return got
 }
 
-// late reports whether something did not come in time.
-func late(sample string) bool {
+// tooLate reports whether something did not come in time.
+func tooLate(sample string) bool {
 	return slices.ContainsFunc([]string{"the planner gave no answer", "the server gave no answer", "the server says 57014", "the server says 55P03", "the server says 25P03"},
 		func(s string) bool { return strings.Contains(sample, s) })
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 
@@ -137,16 +138,23 @@ func TestASessionIsTerminatedInTheMiddleOfAResult(t *testing.T) {
 // told to stop.
 func TestTheAgentDiesInTheMiddleOfAResult(t *testing.T) {
 	db := needDatabase(t)
-	for _, reset := range []bool{false, true} {
-		t.Run(fmt.Sprintf("reset %t", reset), func(t *testing.T) {
-			l := newLine(t)
+	for _, c := range []struct {
+		name        string
+		reset, late bool
+	}{{"closed", false, false}, {"reset", true, false}, {"noticed late", false, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLine(t, func(l *line) {
+				if c.late {
+					l.wrap = func(c net.Conn) net.Conn { return late{c, make(chan struct{})} }
+				}
+			})
 			before := runtime.NumGoroutine()
 			cl := l.ready(t)
 			cl.send(query("SELECT repeat('x', 1000) FROM generate_series(1, 10000000)"))
 			if _, err := io.CopyN(io.Discard, cl.conn, 1<<20); err != nil {
 				t.Fatal(err)
 			}
-			if reset {
+			if c.reset {
 				cl.conn.(*net.TCPConn).SetLinger(0)
 			}
 			cl.conn.Close()
@@ -160,6 +168,33 @@ func TestTheAgentDiesInTheMiddleOfAResult(t *testing.T) {
 			}
 		})
 	}
+}
+
+// late is a connection whose writer goes on, when it has failed, only after its session
+// has given it up.
+type late struct {
+	net.Conn
+	over chan struct{}
+}
+
+func (l late) SetWriteDeadline(at time.Time) error {
+	if at.Equal(longAgo) {
+		close(l.over)
+	}
+	return l.Conn.SetWriteDeadline(at)
+}
+
+func (l late) Write(b []byte) (int, error) {
+	n, err := l.Conn.Write(b)
+	if err == nil {
+		return n, nil
+	}
+	select {
+	case <-l.over:
+		time.Sleep(100 * time.Millisecond)
+	case <-time.After(30 * time.Second): // the test will tell
+	}
+	return n, err
 }
 
 // TestTheAgentDiesInTheMiddleOfACopy: the server takes nothing of it, and nothing

@@ -148,7 +148,7 @@ func (s *session) run() error {
 	defer s.p.ring.Remove(s.key())
 	stop := context.AfterFunc(s.ctx, s.live.Deafen)
 	defer stop()
-	s.live.Go(s.pumpServer)
+	pumped := s.live.Start(s.pumpServer)
 	if b := &s.f.Service.Session; b.StatementTimeout > 0 || b.IdleTimeout > 0 {
 		s.live.Go(s.watch)
 	}
@@ -156,7 +156,7 @@ func (s *session) run() error {
 	if err != nil && s.ctx.Err() == nil {
 		s.abandon()
 	}
-	s.end(s.goodbye(err))
+	s.end(s.goodbye(err), pumped)
 	return s.verdict(err)
 }
 
@@ -239,9 +239,9 @@ func (s *session) verdict(err error) error {
 	return err
 }
 
-// end says goodbye to both sides and waits for everything that the session
-// started.
-func (s *session) end(word *pgproto3.ErrorResponse) {
+// end says goodbye to both sides and waits for everything that the session started. The
+// server's pump is first: what the agent has had is counted before its records close.
+func (s *session) end(word *pgproto3.ErrorResponse, pumped <-chan struct{}) {
 	s.live.Close()
 	now := time.Now()
 	s.agent.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // a connection without deadlines ends when it is closed
@@ -257,6 +257,7 @@ func (s *session) end(word *pgproto3.ErrorResponse) {
 	s.link.Retire()
 	s.agent.Conn.SetWriteDeadline(longAgo) //nolint:errcheck // see above
 	s.quit()
+	<-pumped
 	ledger.Deliver(s.ledger.End())
 	s.live.Wait()
 	ledger.Deliver(s.ledger.End())

@@ -50,6 +50,15 @@ func (l *Life) Go(f func()) bool {
 	return true
 }
 
+// Start is Go for a goroutine whose end is waited for before that of the others.
+func (l *Life) Start(f func()) (over <-chan struct{}) {
+	done := make(chan struct{})
+	if !l.Go(func() { defer close(done); f() }) {
+		close(done)
+	}
+	return done
+}
+
 // Rescue is deferred by what runs beside the session: a panic ends the session.
 func (l *Life) Rescue() {
 	if r := recover(); r != nil { // one session must not take the others with it
