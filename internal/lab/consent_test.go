@@ -265,7 +265,7 @@ func TestT35_TheWayBackIsForOneBrowser(t *testing.T) {
 	if code, _, _ := page(t, mine, at.Link); code != http.StatusForbidden {
 		t.Errorf("the link once more: %d", code)
 	}
-	resp, err := http.Post(c.API.Connect.URLs()[0]+"/api/v1/connections/"+at.ID, "application/json", strings.NewReader("{}"))
+	resp, err := single.Post(c.API.Connect.URLs()[0]+"/api/v1/connections/"+at.ID, "application/json", strings.NewReader("{}"))
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("somebody unproven asks: %v %v", resp.Status, err)
 	}
