@@ -4,7 +4,6 @@ package conformance
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -134,8 +133,8 @@ func (s *site) remembered(percent uint64, play func()) {
 func (s *site) python(script, want string, args ...string) {
 	s.t.Helper()
 	const python = "/usr/bin/python3"
-	if out, err := exec.Command(python, "-c", "import psycopg, psycopg2, sqlalchemy").CombinedOutput(); err != nil {
-		notrun.Skip(s.t, "python3-psycopg, python3-psycopg2 or python3-sqlalchemy is not installed: "+string(out))
+	if out, err := s.run(nil, python, "-c", "import psycopg, psycopg2, sqlalchemy"); err != nil {
+		notrun.Skip(s.t, "python3-psycopg, python3-psycopg2 or python3-sqlalchemy is not installed: "+out)
 	}
 	s.says(want, nil, python, append([]string{"testdata/" + script, s.uri()}, args...)...)
 }

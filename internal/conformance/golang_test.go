@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -81,9 +82,9 @@ func (s *site) pgx() {
 	b.Queue("SELECT 2")
 	got.say("pipeline:", sqlstate(c.SendBatch(ctx, &b).Close()), one("SELECT 3"))
 
-	timer := time.AfterFunc(time.Second, func() { c.PgConn().CancelRequest(ctx) }) //nolint:errcheck // the query says so
+	stop := again(func() { c.PgConn().CancelRequest(ctx) }) //nolint:errcheck // the query says so
 	code := refused(slow)
-	timer.Stop()
+	stop()
 	got.say("cancel:", code, one("SELECT 4"))
 
 	var rows [][]any
@@ -107,6 +108,26 @@ func (s *site) pgx() {
 	s.heard(got)
 }
 
+// again does something every second until stop is called, which waits for it: a cancel
+// that comes before its query cancels nothing.
+func again(do func()) (stop func()) {
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+				do()
+			}
+		}
+	})
+	return func() { close(over); all.Wait() }
+}
+
 // databaseSQL runs a program that plays the scene through database/sql. It is
 // built beside pgx, whose pool this module does not need.
 func (s *site) databaseSQL() {
@@ -114,7 +135,9 @@ func (s *site) databaseSQL() {
 	src := pgxSource(s.t)
 	must(s.t, os.CopyFS(filepath.Join(src, "scene"), os.DirFS("testdata/database_sql")))
 	bin := filepath.Join(s.t.TempDir(), "scene")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, "./scene")
+	ctx, cancel := context.WithTimeout(s.t.Context(), compiling)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", bin, "./scene")
 	cmd.Dir, cmd.Env = src, append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.t.Fatalf("%v: %s", err, out)

@@ -3,6 +3,7 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // pgxSetup is what pgx's own tests want of a database, as their README says.
@@ -44,21 +46,21 @@ func TestPgxSuites(t *testing.T) {
 	} {
 		t.Run(suite.folder, func(t *testing.T) {
 			bin := compile(t, src, suite.folder)
+			run := func(database, port string) func(...string) verdict {
+				return func(more ...string) verdict {
+					return runSuite(t, bin, filepath.Join(src, suite.folder), s.dsn(database, port), more...)
+				}
+			}
+			itself, gateway := run("direct", fmt.Sprint(s.db.Port)), run("through", s.port)
 			var direct, through verdict
 			var both sync.WaitGroup
-			both.Go(func() {
-				direct = runSuite(t, bin, filepath.Join(src, suite.folder), s.dsn("direct", fmt.Sprint(s.db.Port)))
-			})
-			both.Go(func() { through = runSuite(t, bin, filepath.Join(src, suite.folder), s.dsn("through", s.port)) })
+			both.Go(func() { direct = itself() })
+			both.Go(func() { through = gateway() })
 			both.Wait()
+			direct, through = direct.again(t, itself), through.again(t, gateway)
 			t.Logf("direct: %v; through the gateway: %v", direct, through)
 			if direct.tops < suite.least || len(direct.fail) > 0 || direct.err != nil {
 				t.Fatalf("the suite does not run as it should on the server itself (%v): %d pass, want %d:\n%s", direct.err, direct.tops, suite.least, direct.out)
-			}
-			if late := through.failed(); late != "" { // some depend on the clock, and two suites at once are a load
-				again := runSuite(t, bin, filepath.Join(src, suite.folder), s.dsn("through", s.port), "-test.run="+late)
-				t.Logf("alone once more, %s: %v", late, again)
-				through.pass, through.err = append(through.pass, again.pass...), again.err
 			}
 			for _, name := range direct.pass {
 				if !slices.Contains(through.pass, name) {
@@ -78,11 +80,14 @@ func TestPgxOverTCP(t *testing.T) {
 	s := newSite(t, `posture = "open"`, "", "")
 	src := pgxSource(t)
 	tcp := s.dsn("postgres", s.port)
-	v := runSuite(t, compile(t, src, "pgconn"), filepath.Join(src, "pgconn"), tcp,
-		"PGX_TEST_TCP_CONN_STRING="+tcp, "PGX_TEST_PLAIN_PASSWORD_CONN_STRING="+tcp, "PGX_TEST_SCRAM_PASSWORD_CONN_STRING="+tcp,
-		"PGX_TEST_TLS_CONN_STRING="+strings.ReplaceAll(tcp, "sslmode=disable", "sslmode=require"),
-		"-test.run=^(TestConnect|TestConnectWithOptions|TestConnectTLS|TestConnectInvalidUser|TestConnCheckConn|TestConnPing|"+
-			"TestConnectTimeout|TestConnectWithConnectionRefused|TestFrontendFatalErrExec)$")
+	bin := compile(t, src, "pgconn")
+	run := func(more ...string) verdict {
+		return runSuite(t, bin, filepath.Join(src, "pgconn"), tcp, append(more,
+			"PGX_TEST_TCP_CONN_STRING="+tcp, "PGX_TEST_PLAIN_PASSWORD_CONN_STRING="+tcp, "PGX_TEST_SCRAM_PASSWORD_CONN_STRING="+tcp,
+			"PGX_TEST_TLS_CONN_STRING="+strings.ReplaceAll(tcp, "sslmode=disable", "sslmode=require"))...)
+	}
+	v := run("-test.run=^(TestConnect|TestConnectWithOptions|TestConnectTLS|TestConnectInvalidUser|TestConnCheckConn|TestConnPing|"+
+		"TestConnectTimeout|TestConnectWithConnectionRefused|TestFrontendFatalErrExec)$").again(t, run)
 	for _, name := range []string{"TestConnCheckConn", "TestConnPing", "TestConnect/TCP", "TestConnect/Plain_password", "TestConnect/SCRAM_password", "TestConnectTLS/WithoutChannelBinding"} {
 		if !slices.Contains(v.pass, name) {
 			t.Errorf("%s does not pass:\n%s", name, v.about(name))
@@ -97,7 +102,9 @@ func TestPgxOverTCP(t *testing.T) {
 // with its tests.
 func pgxSource(t *testing.T) string {
 	t.Helper()
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/jackc/pgx/v5").Output()
+	ctx, cancel := context.WithTimeout(t.Context(), compiling)
+	defer cancel()
+	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/jackc/pgx/v5").Output()
 	must(t, err)
 	src := filepath.Join(t.TempDir(), "pgx")
 	must(t, os.CopyFS(src, os.DirFS(strings.TrimSpace(string(dir)))))
@@ -108,7 +115,9 @@ func pgxSource(t *testing.T) string {
 func compile(t *testing.T, src, folder string) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "suite")
-	cmd := exec.Command("go", "test", "-c", "-trimpath", "-vet=off", "-o", bin, ".")
+	ctx, cancel := context.WithTimeout(t.Context(), compiling)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-vet=off", "-o", bin, ".")
 	cmd.Dir = filepath.Join(src, folder)
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -135,7 +144,10 @@ var temporary = regexp.MustCompile(`/tmp/[^']*/`)
 // runSuite runs a suite against a database. What begins with a dash among more is
 // an argument, the rest are variables.
 func runSuite(t *testing.T, bin, dir, dsn string, more ...string) verdict {
-	cmd := exec.Command(bin, "-test.v", "-test.timeout=4m")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, bin, "-test.v", "-test.timeout=4m")
+	cmd.WaitDelay = time.Second
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PGX_TEST_DATABASE=" + dsn}
 	for _, m := range more {
@@ -161,6 +173,22 @@ func runSuite(t *testing.T, bin, dir, dsn string, more ...string) verdict {
 		case "--- FAIL":
 			v.fail = append(v.fail, name)
 		}
+	}
+	return v
+}
+
+// again runs alone what has failed, twice at most: some tests depend on the clock, and
+// two suites at once are a load.
+func (v verdict) again(t *testing.T, run func(...string) verdict) verdict {
+	t.Helper()
+	for range 2 {
+		late := v.failed()
+		if late == "" {
+			break
+		}
+		more := run("-test.run=" + late)
+		t.Logf("alone once more, %s: %v", late, more)
+		v.pass, v.tops, v.fail, v.err, v.out = append(v.pass, more.pass...), v.tops+more.tops, more.fail, more.err, v.out+more.out
 	}
 	return v
 }

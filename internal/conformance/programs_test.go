@@ -85,7 +85,9 @@ func (s *site) psql() {
 // interrupted presses Ctrl-C while psql waits.
 func (s *site) interrupted() {
 	s.t.Helper()
-	cmd := exec.Command("psql", "-X", "-q", "-A", "-t", "-v", "VERBOSITY=sqlstate", "-c", slow, "-c", "SELECT 4", s.uri())
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "psql", "-X", "-q", "-A", "-t", "-v", "VERBOSITY=sqlstate", "-c", slow, "-c", "SELECT 4", s.uri())
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	must(s.t, cmd.Start())

@@ -18,6 +18,9 @@ import (
 // patience bounds every program that a test runs.
 const patience = 2 * time.Minute
 
+// compiling bounds what compiles one.
+const compiling = 8 * time.Minute
+
 // configuration has one database with TLS on both sides; %s is what the service
 // and the rules add.
 const configuration = `
@@ -76,7 +79,9 @@ func (s *site) dsn(database, port string) string {
 // last value that it returns.
 func (s *site) owner(database, sql string) string {
 	s.t.Helper()
-	cmd := exec.Command("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", s.dsn(database, fmt.Sprint(s.db.Port)))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", s.dsn(database, fmt.Sprint(s.db.Port)))
 	cmd.Stdin = strings.NewReader(sql)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

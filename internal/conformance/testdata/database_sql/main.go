@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,9 +73,10 @@ func play(ctx context.Context, db *sql.DB) error {
 	if err := c.Raw(func(driver any) error { killer = driver.(*stdlib.Conn).Conn().PgConn(); return nil }); err != nil {
 		return err
 	}
-	timer := time.AfterFunc(time.Second, func() { killer.CancelRequest(ctx) })
-	fmt.Println("cancel:", refused(c, slow), one(c, "SELECT 4"))
-	timer.Stop()
+	stop := again(func() { killer.CancelRequest(ctx) })
+	code := refused(c, slow)
+	stop()
+	fmt.Println("cancel:", code, one(c, "SELECT 4"))
 
 	err = c.Raw(func(driver any) error {
 		pg := driver.(*stdlib.Conn).Conn()
@@ -94,6 +96,26 @@ func play(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	return large(ctx, db)
+}
+
+// again does something every second until stop is called, which waits for it: a cancel
+// that comes before its query cancels nothing.
+func again(do func()) (stop func()) {
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+				do()
+			}
+		}
+	})
+	return func() { close(over); all.Wait() }
 }
 
 func large(ctx context.Context, db *sql.DB) error {
