@@ -36,6 +36,9 @@ func TestQueryPages(t *testing.T) {
 	if fmt.Sprint(got) != "[10 9 8 7 6 5 4 3 2 1]" {
 		t.Errorf("%v", got)
 	}
+	if rs, err := l.Query(t.Context(), Query{After: 8}); err != nil || len(rs) != 2 || rs[1].Seq != 9 {
+		t.Errorf("behind 8: %v, %v", err, rs)
+	}
 	if rs, err := l.Query(t.Context(), Query{Within: time.Hour}); err != nil || len(rs) != 10 {
 		t.Errorf("%v, %d records", err, len(rs))
 	}

@@ -58,7 +58,9 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	fmt.Fprint(w, ": following\n\n")
 	if last != "" {
 		if err := s.resume(r, q); err != nil {
-			a.Logger.Error("a stream does not catch up", "err", err)
+			if r.Context().Err() == nil {
+				a.Logger.Error("a stream does not catch up", "err", err)
+			}
 			return nil
 		}
 	}
@@ -78,19 +80,15 @@ func sessionOf(q audit.Query) string {
 
 // resume sends what was kept since the last record that the client has.
 func (s *stream) resume(r *http.Request, q audit.Query) error {
-	q.Limit = maxResume
+	q.Limit, q.After = maxResume, s.since
 	got, err := s.a.Log.Query(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	missed := slices.IndexFunc(got, func(rec audit.Record) bool { return rec.Seq <= s.since })
-	if missed < 0 {
-		missed = len(got)
-		if missed == maxResume {
-			fmt.Fprint(s.w, "event: lost\ndata: {}\n\n")
-		}
+	if len(got) == maxResume {
+		fmt.Fprint(s.w, "event: lost\ndata: {}\n\n")
 	}
-	for _, rec := range slices.Backward(got[:missed]) {
+	for _, rec := range slices.Backward(got) {
 		if err := s.record(audit.Event{Record: rec}); err != nil {
 			return err
 		}

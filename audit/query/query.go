@@ -30,6 +30,7 @@ type Query struct {
 	Until  time.Time     // zero: to the last one
 	Within time.Duration // "since:1h": Since is that long before now
 	Before uint64        // only smaller Seqs: the Seq of the last record gives the next page; 0: all
+	After  uint64        // only larger Seqs; 0: all
 	Limit  int           // 0: DefaultLimit
 	// Whole: text is looked for in what was sent in bodies, too. It is for who may
 	// read them; to everybody else each match would tell a word of one.
@@ -240,7 +241,7 @@ func (q *Query) Match(r *record.Record) bool {
 	if !q.Since.IsZero() && r.Time.Before(q.Since) || !q.Until.IsZero() && r.Time.After(q.Until) {
 		return false
 	}
-	if q.Before > 0 && r.Seq >= q.Before {
+	if q.Before > 0 && r.Seq >= q.Before || q.After > 0 && r.Seq <= q.After {
 		return false
 	}
 	for _, t := range q.Terms {

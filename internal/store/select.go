@@ -67,6 +67,9 @@ func conditions(q audit.Query) (string, []any) {
 	if q.Before > 0 {
 		where, args = append(where, "seq < ?"), append(args, int64(q.Before))
 	}
+	if q.After > 0 {
+		where, args = append(where, "seq > ?"), append(args, int64(q.After))
+	}
 	// Text first: it leaves the least for the others to be looked for in.
 	terms := slices.SortedStableFunc(slices.Values(q.Terms), func(a, b audit.Term) int { return min(len(a.Field), 1) - min(len(b.Field), 1) })
 	for _, t := range terms {

@@ -42,7 +42,7 @@ const taken = (c, url) =>
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = () => done(true)
     c.postMessage({ go: url }, [port2])
-    setTimeout(() => done(false), 300)
+    setTimeout(() => done(false), 1000) // a phone that wakes up takes its time
   })
 
 /** show leads a window that is among the approvals to the ask, or opens one: what

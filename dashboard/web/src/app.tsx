@@ -327,37 +327,40 @@ function usePaletteKeys(open: boolean, set: (open: boolean) => void) {
   return () => early.current
 }
 
+const never = -Infinity
+
 /** useGoKeys goes to a page by g and its letter. */
 function useGoKeys() {
-  const armed = useRef(0)
-  const keys: Record<string, () => void> = {
-    g: () => {
-      if (Date.now() - armed.current < 1200) go('/agents')
-      armed.current = Date.now()
+  const armed = useRef(never)
+  // When a key was pressed counts, not when a busy page comes to it.
+  const inTime = (e: KeyboardEvent) => e.timeStamp - armed.current < 1200
+  const keys: Record<string, (e: KeyboardEvent) => void> = {
+    g: (e) => {
+      if (inTime(e)) go('/agents')
+      armed.current = e.timeStamp
     },
   }
   for (const n of nav) {
     if (n.key === 'g') continue
-    keys[n.key] = () => {
-      if (Date.now() - armed.current < 1200) go(n.to)
-      armed.current = 0
+    keys[n.key] = (e) => {
+      if (inTime(e)) go(n.to)
+      armed.current = never
     }
   }
   useEffect(() => {
     const press = (e: KeyboardEvent) => {
       // Letters that a page also takes are this one's only behind a g.
-      const inTime = Date.now() - armed.current < 1200
-      if (e.key !== 'g' && !inTime) return
+      if (e.key !== 'g' && !inTime(e)) return
       if (e.metaKey || e.ctrlKey || e.altKey || typing(e)) return
       if (document.querySelector('[role=dialog]')) return
       const act = keys[e.key]
       if (!act) {
-        armed.current = 0 // it was another key
+        armed.current = never // it was another key
         return
       }
       e.preventDefault()
       e.stopImmediatePropagation()
-      act()
+      act(e)
     }
     addEventListener('keydown', press, true)
     return () => removeEventListener('keydown', press, true)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { complete, quote, valueOf, withTerm, words } from '../src/lib/query'
-import { Rows } from '../src/lib/rows'
+import { again, before, Rows } from '../src/lib/rows'
 import { Parser } from '../src/lib/sse'
 import type { Row } from '../src/lib/types'
 
@@ -31,6 +31,16 @@ test('rows stand newest first, however they come', () => {
   assert.deepEqual(seqs(r), [13, 12, 11, 10, 9, 8])
   assert.equal(r.indexOf('id10'), 3)
   assert.equal(r.oldest, 8)
+})
+
+test('a page that is read anew keeps what came in meanwhile', () => {
+  const of = (l: Row[]) => l.map((r) => r.seq)
+  assert.deepEqual(of(again([row(5), row(3)], before([row(6), row(7)], [row(3)]))), [7, 6, 5, 3])
+  assert.deepEqual(of(again([], [row(2)])), [2])
+  const r = new Rows()
+  assert.equal(r.read, false)
+  r.reset([])
+  assert.deepEqual([r.read, r.newest], [true, 0])
 })
 
 test('while held, a list stays, and nothing is lost', () => {

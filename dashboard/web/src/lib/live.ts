@@ -10,6 +10,7 @@ import type { Row } from './types'
 
 interface Wish {
   query: string
+  from: number // the newest record that was read already; what came since then comes first
   onRows: (rows: Row[]) => void
   onLost: (n: number) => void
   onBack: () => void // the stream is there again after a break
@@ -35,10 +36,11 @@ const nothing = 'id:none'
 
 function connect() {
   stop?.()
+  const mine = wish // what its stream still holds when it is stopped is for nobody else
   let broken = false
-  stop = follow(`/events?view=row&with=approvals&q=${encodeURIComponent(wish?.query ?? nothing)}`, {
-    onMessages: take,
-    onState: (state, why) => {
+  const handlers = {
+    onMessages: (batch: Message[]) => take(batch, mine),
+    onState: (state: StreamState, why?: Problem) => {
       set(why ? { state, problem: why } : { state })
       if (state === 'lost') broken = true
       if (state === 'live' && broken) {
@@ -47,20 +49,21 @@ function connect() {
         wish?.onBack()
       }
     },
-  })
+  }
+  stop = follow(`/events?view=row&with=approvals&q=${encodeURIComponent(mine?.query ?? nothing)}`, handlers, mine ? String(mine.from) : '')
 }
 
-function take(batch: Message[]) {
+function take(batch: Message[], of: Wish | null) {
   const rows: Row[] = []
   for (const m of batch) {
     if (m.event === 'message') rows.push(JSON.parse(m.data) as Row)
-    else if (m.event === 'lost') wish?.onLost((JSON.parse(m.data) as { lost: number }).lost)
+    else if (m.event === 'lost' && of === wish) wish?.onLost((JSON.parse(m.data) as { lost?: number }).lost ?? 0)
     else if (m.event === 'approvals') {
       set({ pending: (JSON.parse(m.data) as { pending: number }).pending })
       changed('/approvals')
     }
   }
-  if (rows.length > 0) wish?.onRows(rows)
+  if (rows.length > 0 && of === wish) wish?.onRows(rows)
 }
 
 export function startLive() {
@@ -82,14 +85,19 @@ export function useLiveState(): Live {
   )
 }
 
-/** useLive streams the records of a query while the page is in sight; null: none. */
-export function useLive(query: string | null, on: Omit<Wish, 'query'>) {
+/** useLive streams the records of a query while the page is in sight; null: none. It
+ * begins behind from, the newest of what the page has read, so that nothing falls
+ * between: a page asks for it once it has read something. */
+export function useLive(query: string | null, from: number, on: Omit<Wish, 'query' | 'from'>) {
   const now = useRef(on)
   now.current = on
+  const begin = useRef(from)
+  begin.current = from
   useEffect(() => {
     if (query === null) return
     const mine: Wish = {
       query,
+      from: begin.current,
       onRows: (r) => now.current.onRows(r),
       onLost: (n) => now.current.onLost(n),
       onBack: () => now.current.onBack(),

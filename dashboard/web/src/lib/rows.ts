@@ -10,6 +10,12 @@ export function before(list: Row[], old: Row[]): Row[] {
   return [...list.filter((r) => !have.has(r.seq)).reverse(), ...old]
 }
 
+/** again puts a page that was read anew, newest first, behind what came in after it. */
+export function again(page: Row[], old: Row[]): Row[] {
+  const first = page[0]?.seq ?? 0
+  return [...old.filter((r) => r.seq > first), ...page]
+}
+
 /**
  * Rows are records in the order of their seq, newest first. What is new comes in
  * at the front and older pages at the back without moving what is there. While
@@ -20,6 +26,7 @@ export class Rows {
   private older: Row[] = [] // newest first
   private waiting: Row[] = [] // oldest first
   held = false
+  read = false // the newest page is there
   version = 0
   lost = 0 // that the gateway could not send in time
   private readonly watchers = new Set<() => void>()
@@ -60,6 +67,7 @@ export class Rows {
   reset(page: Row[]) {
     const first = page[0]?.seq ?? 0
     const live = [...this.newer, ...this.waiting].filter((r) => r.seq > first)
+    this.read = true
     this.older = [...page]
     this.newer = live
     this.waiting = []

@@ -53,16 +53,16 @@ const retryFrom = 500
 const retryTo = 15_000
 const silence = 40_000 // no heartbeat for so long: the connection is gone
 
-/** follow reads path until stop is called, connecting again when it breaks. */
-export function follow(path: string, f: Follower): () => void {
+/** follow reads path until stop is called, connecting again when it breaks. It begins
+ * behind the event lastID; "": with what comes. */
+export function follow(path: string, f: Follower, lastID = ''): () => void {
   const ended = new AbortController()
-  void run(path, f, ended.signal)
+  void run(path, f, lastID, ended.signal)
   return () => ended.abort()
 }
 
-async function run(path: string, f: Follower, ended: AbortSignal) {
+async function run(path: string, f: Follower, lastID: string, ended: AbortSignal) {
   let wait = retryFrom
-  let lastID = ''
   while (!ended.aborted) {
     f.onState('connecting')
     const one = new AbortController()
@@ -74,7 +74,7 @@ async function run(path: string, f: Follower, ended: AbortSignal) {
       const answer = await open(path, { signal: one.signal, headers })
       f.onState('live')
       wait = retryFrom
-      await pump(answer, f, stop, (id) => (lastID = id))
+      await pump(answer, f, stop, (id) => (lastID = id || lastID))
       f.onState('lost')
     } catch (err) {
       if (ended.aborted) return

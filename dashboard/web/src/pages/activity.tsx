@@ -85,7 +85,7 @@ function useRows(asked: string, isLive: boolean, bodies: boolean) {
     return () => c.abort()
   }, [load])
 
-  useLive(isLive ? asked : null, {
+  useLive(isLive && rows.read ? asked : null, rows.newest, {
     onRows: (list) => rows.add(list),
     onLost: (n) => {
       rows.lost += n

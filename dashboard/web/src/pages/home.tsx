@@ -1,21 +1,21 @@
-import { useCallback, useEffect, useState } from 'react'
-import { get, problem, type Problem } from '../lib/api'
+import { useEffect } from 'react'
 import { count, plural } from '../lib/format'
-import { useLive } from '../lib/live'
 import { useResource } from '../lib/resource'
-import { before } from '../lib/rows'
 import { money, tokensOf, type Report } from '../lib/usage'
-import type { Agent, Approval, Row, Secret, Status } from '../lib/types'
+import type { Agent, Approval, Secret, Status } from '../lib/types'
 import { Badge, Command, cx, Empty, Fault, Foreign, Link, PageHead, Panel, Skeleton, StateBadge, Time, sentence } from '../ui/kit'
 import { Icon } from '../ui/icons'
+import { useActions } from './recorded'
+
+const mostDenied = 200 // that are counted
 
 export function HomePage() {
   const status = useResource<Status>('/status')
   const agents = useResource<Agent[]>('/agents')
   const secrets = useResource<Secret[]>('/secrets')
   const asks = useResource<Approval[]>('/approvals?past=30')
-  const denied = useRecent('verdict:deny since:24h', 200)
-  const first = useRecent('', 1)
+  const denied = useActions('verdict:deny since:24h', mostDenied)
+  const first = useActions('', 1, false)
   const spent = useResource<Report>(spentToday)
   const s = status.data
   const pending = (asks.data ?? []).filter((a) => a.state === 'pending')
@@ -44,7 +44,7 @@ export function HomePage() {
       )}
       <div className="tiles">
         <Tile label="Waiting for an answer" value={asks.data ? count(pending.length) : '…'} to="/approvals" tone={pending.length > 0 ? 'ask' : undefined} />
-        <Tile label="Denied in 24 hours" value={denied.rows ? count(denied.rows.length) + (denied.full ? '+' : '') : '…'} to="/activity?q=verdict:deny&since=24h" tone={denied.rows && denied.rows.length > 0 ? 'deny' : undefined} />
+        <Tile label="Denied in 24 hours" value={denied.rows ? count(denied.rows.length) + (denied.rows.length >= mostDenied ? '+' : '') : '…'} to="/activity?q=verdict:deny&since=24h" tone={denied.rows && denied.rows.length > 0 ? 'deny' : undefined} />
         <Spent />
         <Tile label="Agents" value={agents.data ? count(agents.data.length) : '…'} to="/agents" note={agents.data && online(agents.data)} />
         <Tile label="Services" value={s ? count(s.services) : '…'} to="/services" note={s && plural(s.rules, 'rule')} />
@@ -119,21 +119,6 @@ function Spent() {
       note={t && (t.requests === 0 ? 'no model has answered' : `${count(tokensOf(t))} tokens` + (t.unpriced ? `, ${count(t.unpriced)} unpriced` : ''))}
     />
   )
-}
-
-function useRecent(query: string, limit: number) {
-  const [rows, setRows] = useState<Row[] | null>(null)
-  const [error, setError] = useState<Problem | null>(null)
-  const load = useCallback(() => {
-    get<Row[]>(`/actions/rows?q=${encodeURIComponent(`${query} limit:${limit}`)}`).then(setRows, (err) => setError(problem(err)))
-  }, [query, limit])
-  useEffect(load, [load])
-  useLive(limit > 1 ? query : null, {
-    onRows: (list) => setRows((old) => before(list, old ?? []).slice(0, limit)),
-    onLost: load,
-    onBack: load,
-  })
-  return { rows, error, full: (rows?.length ?? 0) >= limit }
 }
 
 const seen = (a: Agent) => (a.link.last_handshake ? new Date(a.link.last_handshake).getTime() : 0)
