@@ -106,16 +106,24 @@ func (f *flow) leaf(name string) (*tls.Certificate, error) {
 	return f.g.Leaves.LeafLimited(name, func() bool { return f.g.sessions.mayMint(peer, f.g.Now()) })
 }
 
-// begin makes the pass of one action and counts it as running.
-func (f *flow) begin(ctx context.Context, a *action.Action) (context.Context, *pass) {
-	now := f.g.Now()
+// begin makes the pass of one action and counts it as running. What stops another
+// belongs to the session that its flow began in: the agent's may have been ended.
+func (f *flow) begin(ctx context.Context, ex protocols.Exchange) (context.Context, *pass) {
+	now, a := f.g.Now(), ex.Action()
 	peer := f.peer.Load()
-	a.ID, a.Time, a.Session = action.NewID(now), now, f.g.sessions.of(peer, now)
+	own, ok := ex.(protocols.Stopper)
+	stops := ok && own.Stops()
+	if entry := f.entry.Load(); stops && entry != nil {
+		a.Session = entry.Session
+	} else {
+		a.Session = f.g.sessions.of(peer, now)
+	}
+	a.ID, a.Time = action.NewID(now), now
 	a.Peer, a.Service, a.Dst = peer, f.service, f.dst
 	if a.Host == "" {
 		a.Host = f.host
 	}
-	p := &pass{g: f.g, f: f, act: a, start: now}
+	p := &pass{g: f.g, f: f, act: a, start: now, stops: stops}
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -122,12 +122,13 @@ func (g *Gateway) ServeFlow(ctx context.Context, nf netstack.Flow) error {
 
 // exchange is the line for one ask: judge, record, forward or refuse, record.
 func (g *Gateway) exchange(ctx context.Context, f *flow, ex protocols.Exchange) (err error) {
-	ctx, p := f.begin(ctx, ex.Action())
+	ctx, p := f.begin(ctx, ex)
 	var res action.Result
 	err = errPanicked // until Forward or Refuse has returned
 	defer func() { p.leave(res, err) }()
 
-	if p.judge(ctx, ex); p.decision.Verdict != action.Allow {
+	p.judge(ctx, ex)
+	if p.write(ctx); p.decision.Verdict != action.Allow {
 		err = ex.Refuse(ctx, p.decision)
 		return err
 	}

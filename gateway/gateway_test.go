@@ -281,6 +281,56 @@ func TestAHeldActionIsToldThatItIsRevoked(t *testing.T) {
 	}
 }
 
+// A stopper is a deed of the gateway's own, or claims to be none.
+type stopper struct {
+	*deed
+	stops bool
+}
+
+func (s stopper) Stops() bool { return s.stops }
+
+// What stops another action needs no rule, is written down, and reaches the address of
+// that action alone, without its secret.
+func TestAStopIsNotJudged(t *testing.T) {
+	for name, stops := range map[string]bool{"a stop": true, "what is none": false} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, action.Allow)
+			var live protocols.Link
+			begin := &deed{forward: func(ctx context.Context, up protocols.Upstream) (res action.Result, err error) {
+				live, _, err = up.Link(ctx, secured)
+				up.Hold(func() {})
+				return res, err
+			}}
+			end := &deed{forward: func(ctx context.Context, up protocols.Upstream) (action.Result, error) {
+				if _, _, err := up.Link(ctx, secured); !errors.Is(err, errNotAllowed) {
+					t.Errorf("a link of its own: %v", err)
+				}
+				l, cred, err := up.Link(ctx, protocols.Open{Beside: live, Dress: secured.Dress})
+				if err != nil || cred != nil {
+					t.Errorf("beside: %v, credential %v", err, cred)
+					return action.Result{}, nil
+				}
+				l.Retire()
+				return action.Result{}, nil
+			}}
+			err := b.flow(t, func(ctx context.Context, _ protocols.Flow, do protocols.Do) error {
+				if err := do(ctx, begin); err != nil {
+					return err
+				}
+				b.swap(action.Deny)
+				return do(context.WithoutCancel(ctx), stopper{end, stops})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stops == (end.refused != nil) {
+				t.Errorf("refused: %v", end.refused)
+			}
+			b.records(t, 2)
+		})
+	}
+}
+
 func TestAStormOfSwapsLosesNoRecord(t *testing.T) {
 	b := newBench(t, action.Allow)
 	stop := make(chan struct{})

@@ -34,6 +34,7 @@ type pass struct {
 	asked    []action.Asking // what was asked last
 	room     room            // that it holds of the limits of rules
 	quiet    bool            // a prelude that passed leaves no record
+	stops    bool            // the gateway's own: not judged
 	begun    bool
 	heldOut  bool
 	injected atomic.Pointer[vault.Credential]
@@ -55,10 +56,16 @@ var (
 	_ protocols.Held     = (*pass)(nil)
 )
 
-// judge settles what may be done and has it written down before anything is
-// done. The rules are looked at again after the action counts as running, so
-// that a swap either is seen here or finds the action in Recheck.
+// judge settles what may be done. The rules are looked at again after the action
+// counts as running, so that a swap either is seen here or finds the action in
+// Recheck.
 func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
+	if p.stops {
+		p.rules.Store(&ruling{p.g.Policy()})
+		p.decision = action.Decision{Verdict: action.Allow, Reason: "The gateway stops what may not go on."}
+		p.running.Store(true)
+		return
+	}
 	p.waiter, _ = ex.(protocols.Waiter)
 	for {
 		rules := p.g.Policy()
@@ -74,6 +81,10 @@ func (p *pass) judge(ctx context.Context, ex protocols.Exchange) {
 			break
 		}
 	}
+}
+
+// write has what was settled written down, before anything is done.
+func (p *pass) write(ctx context.Context) {
 	if p.quiet {
 		return
 	}
@@ -176,7 +187,7 @@ func (p *pass) learn(ctx context.Context, ex protocols.Exchange, n action.Need) 
 // while facts are being learned the action is not running, and judge looks at
 // the rules again.
 func (p *pass) recheck(rules Policy) {
-	if !p.running.Load() || p.rules.Load().Policy == rules || !p.facts.TryLock() {
+	if p.stops || !p.running.Load() || p.rules.Load().Policy == rules || !p.facts.TryLock() {
 		return
 	}
 	d := rules.Decide(p.act)
@@ -210,6 +221,9 @@ func (p *pass) leadsElsewhere(rules Policy) bool {
 func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *vault.Credential, error) {
 	if !p.running.Load() || p.left.Load() {
 		return nil, nil, errNotAllowed
+	}
+	if p.stops {
+		return p.beside(ctx, open)
 	}
 	route, err := p.rules.Load().Route(p.act)
 	if err != nil {
@@ -247,6 +261,22 @@ func (p *pass) Link(ctx context.Context, open protocols.Open) (protocols.Link, *
 	}
 	p.injected.Store(cred)
 	return l.Link, cred, nil
+}
+
+// beside gives what stops an action all that it needs: the address of the link that
+// the action has, and no account.
+func (p *pass) beside(ctx context.Context, open protocols.Open) (protocols.Link, *vault.Credential, error) {
+	if open.Beside == nil {
+		return nil, nil, errNotAllowed
+	}
+	l, err := p.g.pool.Link(ctx, pool.Want{
+		Route: &action.Route{Service: p.act.Service.Name}, Open: open, Peer: p.f.peer.Load().ID, Owner: pool.Nobody{}, Dialer: p.g.Dialer,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reach %s: %w", p.act.Service.Name, &protocols.Unreached{Err: err})
+	}
+	p.address.Store(&l.Wire.At)
+	return l.Link, nil, nil
 }
 
 // open gives the credential for a peer that is proven, and for no other unless

@@ -71,6 +71,14 @@ type Exchange interface {
 	Refuse(ctx context.Context, d action.Decision) error
 }
 
+// A Stopper is an Exchange that may be the gateway's own: where Stops says so, it ends
+// what an earlier one began on a flow that may do nothing more. It is recorded and
+// not judged, and reaches only the address of a live link (Open.Beside), with no
+// account.
+type Stopper interface {
+	Stops() bool
+}
+
 // A Waiter is an Exchange with something to do while a human thinks: tell the
 // client, and cancel the context it returns when the client hangs up.
 type Waiter interface {

@@ -13,6 +13,8 @@ import (
 
 	"sallyport.dev/sallyport/internal/lab"
 	"sallyport.dev/sallyport/internal/pulse"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // A change of a role or a rule that takes the access away ends connections that are
@@ -90,5 +92,91 @@ func idleRequest(t *testing.T, l *lab.Lab, a *lab.Agent) {
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A statement does not outlive the access of its agent: the server is told to stop,
+// whatever the rules say by then, and the record says so.
+func TestARunningStatementEndsWithTheAccess(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *lab.Lab, *lab.Agent){
+		"a session that an operator ended": func(t *testing.T, l *lab.Lab, _ *lab.Agent) {
+			for id := range l.Gateway.Sessions() {
+				if _, err := l.Gateway.EndSession(id); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+		"an agent that is frozen": func(t *testing.T, l *lab.Lab, a *lab.Agent) {
+			if err := l.Roster.Freeze(t.Context(), a.Name); err != nil {
+				t.Error(err)
+			}
+		},
+		"an agent that is removed": func(t *testing.T, l *lab.Lab, a *lab.Agent) {
+			if err := l.Roster.Remove(t.Context(), a.Name); err != nil {
+				t.Error(err)
+			}
+		},
+		"a role without the database": func(_ *testing.T, l *lab.Lab, _ *lab.Agent) {
+			l.Reload(strings.Replace(mainJob, "service.db, ", "", 1))
+		},
+		"a rule that denies it all": func(_ *testing.T, l *lab.Lab, _ *lab.Agent) {
+			l.Reload(mainJob + "\nrule \"closed\" {\n  on      = [service.db]\n  verdict = \"deny\"\n}\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := lab.New(t, mainJob)
+			l.Secret("db", "upstream-password")
+			server := l.Postgres("db.example.com")
+			a := l.Agent("laptop")
+			c, err := a.PG(t.Context(), "postgres://x@db.example.com/postgres?sslmode=disable")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close(context.Background())
+			direct := func() *pgx.Conn {
+				c, err := pgx.Connect(t.Context(), server.URL("postgres", "upstream-password", "postgres"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { c.Close(context.Background()) })
+				return c
+			}
+			watcher := direct()
+			// The statement waits for a lock that nobody gives back.
+			holder := direct()
+			for _, text := range []string{"CREATE TABLE outlive (id int)", "BEGIN; LOCK TABLE outlive IN ACCESS EXCLUSIVE MODE"} {
+				if _, err := holder.Exec(t.Context(), text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await := func(what string, want int) {
+				t.Helper()
+				running := -1
+				for begin := time.Now(); running != want; time.Sleep(20 * time.Millisecond) {
+					const active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%outlive%' AND pid <> pg_backend_pid()"
+					if err := watcher.QueryRow(t.Context(), active).Scan(&running); err != nil {
+						t.Fatal(err)
+					}
+					if time.Since(begin) > 30*time.Second {
+						t.Fatalf("%s: %d are running\n%s", what, running, l.Logs)
+					}
+				}
+			}
+			over := make(chan error, 1)
+			go func() {
+				_, err := c.Exec(context.Background(), "SELECT count(*) FROM outlive")
+				over <- err
+			}()
+			await("the statement runs", 1)
+			end(t, l, a)
+			await("the server stops", 0)
+			if err := <-over; err == nil {
+				t.Error("the agent has an answer")
+			}
+			r := l.Records("kind:cancel", 1)[0]
+			if r.Verdict != "allow" || !strings.Contains(r.Summary, "access to this service has ended") {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }

@@ -15,9 +15,8 @@ import (
 
 // serveCancel carries out a cancel request. Like a server, it answers nothing.
 func (p *Protocol) serveCancel(ctx context.Context, f protocols.Flow, do protocols.Do, req wire.Cancel) error {
-	s, ok := p.ring.Find(keys.Key{
-		Seat: keys.Seat{Agent: f.Peer.ID, Service: f.Service.Name}, PID: req.PID, Secret: []byte(req.Secret),
-	})
+	seat := keys.Seat{Agent: f.Peer.ID, Service: f.Service.Name}
+	s, ok := p.ring.Find(keys.Key{Seat: seat, PID: req.PID, Secret: []byte(req.Secret)})
 	if !ok {
 		return nil
 	}
@@ -53,21 +52,23 @@ func (s *session) cancelRunning(why string) <-chan struct{} {
 	return done
 }
 
-// A cancel is the action that stops another one. Its effect is that of control:
-// who may start may stop.
+// A cancel stops another action. Its effect is control: who may start may stop.
 type cancel struct {
 	s       *session
 	act     action.Action
 	byAgent bool
 }
 
-var _ protocols.Exchange = (*cancel)(nil)
+var _ protocols.Stopper = (*cancel)(nil)
 
 func (s *session) cancel(why string, byAgent bool) *cancel {
 	return &cancel{s: s, byAgent: byAgent, act: action.Action{
 		Kind: "cancel", Summary: why, Parts: statement.Control(s.wish.Database, s.wish.User),
 	}}
 }
+
+// Stops reports whether nobody but the gateway can want it any more.
+func (c *cancel) Stops() bool { return !c.byAgent && c.s.ctx.Err() != nil }
 
 // Action is what is judged.
 func (c *cancel) Action() *action.Action { return &c.act }

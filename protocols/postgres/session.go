@@ -154,9 +154,13 @@ func (s *session) run() error {
 	}
 	err := s.pumpAgent()
 	if err != nil && s.ctx.Err() == nil {
-		s.abandon()
+		s.abandon(s.work, "the agent hung up")
 	}
-	s.end(s.goodbye(err), pumped)
+	s.part(s.goodbye(err))
+	if s.ctx.Err() != nil {
+		s.abandon(context.WithoutCancel(s.ctx), "access to this service has ended")
+	}
+	s.end(pumped)
 	return s.verdict(err)
 }
 
@@ -170,17 +174,16 @@ func (s *session) pumpServer() {
 	s.live.Lose(pump.Run())
 }
 
-// abandon stops what the server still does for an agent that is gone: a server
-// would otherwise notice only when it has an answer to write.
-func (s *session) abandon() {
+// abandon stops what the server does for nobody: it would notice when it answers.
+func (s *session) abandon(ctx context.Context, why string) {
 	defer s.live.Rescue()
 	_, lost := s.live.Reason()
 	if _, busy := s.ledger.Busy(); !busy || lost != nil {
 		return
 	}
-	ctx, stop := context.WithTimeout(s.work, answer.Patience)
+	ctx, stop := context.WithTimeout(ctx, answer.Patience)
 	defer stop()
-	s.do(ctx, s.cancel("the agent hung up", false)) //nolint:errcheck // its record says what became of it
+	s.do(ctx, s.cancel(why, false)) //nolint:errcheck // its record says what became of it
 }
 
 // apologize is deferred: a panic becomes the error of Serve, and the agent hears of
@@ -239,23 +242,25 @@ func (s *session) verdict(err error) error {
 	return err
 }
 
-// end says goodbye to both sides and waits for everything that the session started. The
-// server's pump is first: what the agent has had is counted before its records close.
-func (s *session) end(word *pgproto3.ErrorResponse, pumped <-chan struct{}) {
+// part says goodbye to the agent.
+func (s *session) part(word *pgproto3.ErrorResponse) {
 	s.live.Close()
-	now := time.Now()
-	s.agent.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // a connection without deadlines ends when it is closed
+	s.agent.Conn.SetWriteDeadline(time.Now().Add(farewell)) //nolint:errcheck // a connection without deadlines ends when it is closed
 	if word != nil {
 		s.agent.Tell(word) //nolint:errcheck // the agent may be gone
 	}
-	s.link.Conn.SetWriteDeadline(now.Add(farewell)) //nolint:errcheck // see above
+}
+
+// end says goodbye to the server and waits for everything that the session started: for
+// its pump first, so that what the agent has had is counted before its records close.
+func (s *session) end(pumped <-chan struct{}) {
+	s.link.Conn.SetWriteDeadline(time.Now().Add(farewell)) //nolint:errcheck // see part
 	if s.in.Whole() {
-		if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
-			s.link.Conn.Write(b) //nolint:errcheck // the server may be gone
-		}
+		b, _ := (&pgproto3.Terminate{}).Encode(nil) // it has no part that could not be encoded
+		s.link.Conn.Write(b)                        //nolint:errcheck // the server may be gone
 	}
 	s.link.Retire()
-	s.agent.Conn.SetWriteDeadline(longAgo) //nolint:errcheck // see above
+	s.agent.Conn.SetWriteDeadline(longAgo) //nolint:errcheck // see part
 	s.quit()
 	<-pumped
 	ledger.Deliver(s.ledger.End())
