@@ -30,7 +30,7 @@ type reply struct {
 }
 
 // patience bounds everything that is waited for.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func dial(address, database string) (*talk, error) {
 	conn, err := net.Dial("tcp", address)

@@ -52,7 +52,9 @@ CREATE SCHEMA hidden; CREATE TABLE hidden.keys (id int);
 
 // psql runs a text as a user and gives what it says, errors by their SQLSTATE.
 func (s *server) psql(user, db, text string) (string, error) {
-	cmd := exec.Command("psql", "-X", "-q", "-A", "-t", "-v", "VERBOSITY=sqlstate", "-v", "ON_ERROR_STOP=1",
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "psql", "-X", "-q", "-A", "-t", "-v", "VERBOSITY=sqlstate", "-v", "ON_ERROR_STOP=1",
 		"-h", s.Host, "-p", fmt.Sprint(s.Port), "-U", user, "-d", db)
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
 	cmd.Stdin = strings.NewReader(text)
