@@ -65,10 +65,9 @@ func (d *Desk) file(a *action.Action, q *question) (*ask, error) {
 	k.req.Needs, k.req.StepUp = d.count(&k.req, k), d.grave(k) || harms(a, q.dec)
 	k.step.Lock()
 	defer k.step.Unlock()
-	if other, err := d.place(k, now); err != nil || other != nil {
+	if other, err := d.place(k, a.Transcript, now); err != nil || other != nil {
 		return other, err
 	}
-	k.whole.Take(a.Transcript)
 	if err := d.keep(k, k.req); err != nil {
 		d.Log.Error("an approval request cannot be kept", "id", k.req.ID, "err", err)
 		d.close(k, Cancelled)
@@ -79,9 +78,9 @@ func (d *Desk) file(a *action.Action, q *question) (*ask, error) {
 	return k, nil
 }
 
-// place makes room for k and puts it there, or gives the ask that the same agent
+// place makes room for k and puts it there, with all that it would send, or gives the ask that the same agent
 // filed meanwhile for the very same action.
-func (d *Desk) place(k *ask, now time.Time) (other *ask, err error) {
+func (d *Desk) place(k *ask, whole action.Transcript, now time.Time) (other *ask, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if other = d.tickets[k.exact]; other != nil && other.stands(now) {
@@ -95,6 +94,7 @@ func (d *Desk) place(k *ask, now time.Time) (other *ask, err error) {
 	if d.all[k.req.ID] != nil { // the action has asked before, and another used the answer
 		k.req.ID = action.NewID(now)
 	}
+	k.whole.Take(whole) // who hears of it may look at once
 	d.put(k)
 	d.stir()
 	return nil, nil

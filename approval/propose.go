@@ -49,7 +49,7 @@ func (d *Desk) Propose(ctx context.Context, p *action.Peer, host, why, draft str
 	if n >= maxProposals {
 		return Request{}, fmt.Errorf("%d proposals of this agent wait already", n)
 	}
-	other, err := d.place(k, now)
+	other, err := d.place(k, nil, now)
 	if err != nil {
 		return Request{}, err
 	}

@@ -227,6 +227,33 @@ func (l long) WriteTo(w io.Writer) (int64, error) {
 
 func (long) Keep() (func(), bool) { return func() {}, true }
 
+// A watched text tells whether anybody has heard of the ask before it is kept.
+type watched struct {
+	long
+	heard <-chan struct{}
+	late  *atomic.Bool
+}
+
+func (w watched) Keep() (func(), bool) {
+	select {
+	case <-w.heard:
+		w.late.Store(true)
+	default:
+	}
+	return w.long.Keep()
+}
+
+// Who hears of an ask can read all of it at once.
+func TestAllOfItIsThereWhenTheAskIs(t *testing.T) {
+	b := newBench(t)
+	late := new(atomic.Bool)
+	b.full = watched{"all of it", b.Changed(), late}
+	b.file(t, "x", "the beginning", "approver.cy")
+	if status, body := b.say(t, "cy, fresh", "GET", "/api/v1/approvals/x/whole", ""); status != 200 || late.Load() {
+		t.Errorf("%d %s; it came later than the word of it: %v", status, body, late.Load())
+	}
+}
+
 // All of what is asked can be read, piece by piece, by who sees the ask, after a fresh
 // proof that is kept; and nobody reads it behind the answer.
 func TestT40_AllOfItCanBeRead(t *testing.T) {
