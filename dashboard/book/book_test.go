@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/dashboard/book"
@@ -244,13 +243,12 @@ func TestAChangeByHandIsKept(t *testing.T) {
 func TestAnEditDecidesTheNextRequest(t *testing.T) {
 	h := &house{t, lab.New(t, rules)}
 	before := h.Rules.Current()
-	start := time.Now()
 	var taken book.Taken
 	h.as("editor", "POST", "/apply", h.etag(), fmt.Sprintf(`{"note":"n","edits":[{"op":"replace","kind":"rule","name":"no deletions","hcl":%q}]}`, moreDeletions)).into(t, &taken)
 	if h.Rules.Current() == before {
 		t.Error("the old rules are in force")
 	}
-	if taken.Preview.Tests != 0 || time.Since(start) > 5*time.Second {
+	if taken.Preview.Tests != 0 {
 		t.Errorf("%+v", taken.Preview)
 	}
 }

@@ -319,7 +319,7 @@ func TestT47_ALoginIsTriedAFewTimesOnly(t *testing.T) {
 	if got[401] != 5 || got[429] != 9_995 {
 		t.Errorf("10,000 guesses from one address: %v", got)
 	}
-	if took := time.Since(begin); took > 20*time.Second {
+	if took := time.Since(begin); took > 3*time.Minute { // a tenth of what it takes to look at each
 		t.Errorf("they took %v: each was looked at", took)
 	}
 	if got := try("192.0.2.1", "boss", password); got != 429 {

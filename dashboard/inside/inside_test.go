@@ -168,7 +168,7 @@ func TestTheEndOfAFlowEndsItsPages(t *testing.T) {
 		if err != nil {
 			t.Errorf("it ends with %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not end")
 	}
 	failed := errors.New("gone")
