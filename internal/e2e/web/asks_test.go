@@ -71,10 +71,11 @@ func (s *site) rulesOfAsks(b *browser, client *http.Client) {
 	b.see(".diff .d-in", "api_tea_example_org")
 	b.done(".dialog button[type=submit]", "in force")
 	b.gone(".dialog")
-	for deadline := time.Now().Add(20 * time.Second); s.Desk.Pending() > 0; s.Desk.Fulfil() {
+	for deadline := time.Now().Add(time.Minute); s.Desk.Pending() > 0; s.Desk.Fulfil() {
 		if time.Now().After(deadline) {
 			s.t.Fatal("the proposal is not done")
 		}
+		b.until("true") // a turn of the page
 	}
 	b.visit("/approvals")
 	b.see("tbody tr", "done")

@@ -3,9 +3,11 @@
 package web
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/internal/notrun"
 )
@@ -16,7 +18,9 @@ func TestThePagesAreBuiltFromTheirSources(t *testing.T) {
 	if _, err := os.Stat(modules); err != nil {
 		notrun.Skip(t, "what builds the pages is not installed: run contrib/dev/ensure test")
 	}
-	cmd := exec.CommandContext(t.Context(), "contrib/dev/web", "check")
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "contrib/dev/web", "check")
 	cmd.Dir = "../../.."
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -306,10 +306,13 @@ func (s *site) notices(b *browser) {
 	b.to("/settings")
 	b.click("button:has-text('Tell this browser')")
 	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => !!r?.active)`)
-	b.do("push", args{"text": `{"title":"claude-ci asks","body":"DELETE github","url":"https://evil.example/approvals/X","tag":"X"}`}, nil)
-	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => r.getNotifications()).then((l) => l.length === 1 && l[0].title === 'claude-ci asks' && l[0].body === 'DELETE github' && l[0].data.url === '/approvals')`)
-	b.do("push", args{"text": `{"title":"claude-ci asks","body":"POST github","url":"/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV","tag":"X"}`}, nil)
-	b.until(`navigator.serviceWorker.getRegistration('/').then((r) => r.getNotifications()).then((l) => l.length === 1 && l[0].data.url === '/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV')`)
+	shown := func(is string) string {
+		return `navigator.serviceWorker.getRegistration('/').then((r) => r.getNotifications()).then((l) => l.length === 1 && ` + is + `)`
+	}
+	b.do("push", args{"text": `{"title":"claude-ci asks","body":"DELETE github","url":"https://evil.example/approvals/X","tag":"X"}`,
+		"shown": shown(`l[0].title === 'claude-ci asks' && l[0].body === 'DELETE github' && l[0].data.url === '/approvals'`)}, nil)
+	b.do("push", args{"text": `{"title":"claude-ci asks","body":"POST github","url":"/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV","tag":"X"}`,
+		"shown": shown(`l[0].data.url === '/approvals/01ARZ3NDEKTSV4RRFFQ69G5FAV'`)}, nil)
 	b.to("/approvals")
 	b.do("tap", nil, nil)
 	b.until(`location.search === '?id=01ARZ3NDEKTSV4RRFFQ69G5FAV'`)

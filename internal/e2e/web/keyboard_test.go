@@ -100,7 +100,7 @@ func (s *site) byKeyboard(b *browser) {
 		id := chosen()
 		b.see(".card-actions .main", "")
 		b.press(key)
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for slices.ContainsFunc(pending(), func(r approval.Request) bool { return r.ID == id }) {
 			if time.Now().After(deadline) {
 				s.t.Fatalf("%s answers nothing", key)
@@ -120,6 +120,7 @@ func (s *site) returns(b *browser) {
 	b.press("g g")
 	b.see("h1", "Agents")
 	const freeze = "[...document.querySelectorAll('.page-tools button')].find((x) => x.textContent.includes('Freeze all'))"
+	b.see(".page-tools button", "Freeze all")
 	b.eval(freeze+".focus()", nil)
 	b.press("Enter")
 	b.see(".dialog", "Freeze every agent?")

@@ -159,7 +159,7 @@ func TestTheNewcomer(t *testing.T) {
 // keeps makes a test of the action, saves a view, and takes a secret back.
 func (s *site) keeps(b *browser) {
 	s.t.Helper()
-	b.to("/activity?q=method:DELETE")
+	b.to("/activity?q=method:DELETE+asked:yes") // not the first one, which was denied
 	b.click(".vrow:has-text('DELETE')")
 	b.click("a:has-text('Add as a test')")
 	b.see("h1", "New test")
@@ -197,6 +197,7 @@ func (s *site) keeps(b *browser) {
 	b.click("button:has-text('Roll back')")
 	b.see(".dialog", "version 1")
 	b.done(".dialog .main", "the value of version 1 again")
+	b.gone(".dialog")
 	b.see("tbody td", "by ana@acme.dev")
 	b.accessible("services and secrets")
 	b.click("[aria-label='Test shop']")

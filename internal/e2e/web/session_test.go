@@ -64,8 +64,13 @@ func (s *site) told(b *browser) {
 	}
 	b.press("Escape")
 	b.gone(".moment.now")
+	// It may be over before anybody looks.
+	b.eval(`{
+		const replayed = () => { window.__replayed ||= document.querySelector('.scrub button')?.textContent.includes('Pause') }
+		new MutationObserver(replayed).observe(document.querySelector('main'), { childList: true, subtree: true, characterData: true })
+	}`, nil)
 	b.click(".scrub button:has-text('Replay')")
-	b.see(".scrub button", "Pause")
+	b.until("window.__replayed")
 	b.see(".moment.now", "")
 	b.press("p")
 	b.press("Escape")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/action"
 	"sallyport.dev/sallyport/approval"
@@ -87,11 +88,15 @@ type site struct {
 	url string
 }
 
+// asksLast is longer than any machine takes for all pages.
+const asksLast = time.Hour
+
 // newSite starts a gateway whose dashboard takes every visitor for an admin who
 // has just proved who they are.
 func newSite(t *testing.T, conf string) *site {
 	t.Helper()
 	s := &site{Lab: lab.New(t, conf), t: t}
+	s.Desk.Hold, s.Desk.Timeout = asksLast, asksLast
 	pages, err := web.New()
 	must(t, err)
 	api := s.API.Handler()

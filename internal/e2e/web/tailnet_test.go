@@ -33,7 +33,7 @@ func TestThePagesSayWhatIsWrongWithTheTailnet(t *testing.T) {
 	b := s.enter()
 	warned := func(words string) {
 		t.Helper()
-		for end := time.Now().Add(time.Minute); !strings.Contains(strings.Join(s.API.Status().Warnings, "\n"), words); {
+		for end := time.Now().Add(3 * time.Minute); !strings.Contains(strings.Join(s.API.Status().Warnings, "\n"), words); {
 			if time.Now().After(end) {
 				t.Fatalf("the status says %q", s.API.Status().Warnings)
 			}

@@ -243,7 +243,7 @@ func (s *site) dial(agent *lab.Agent) net.Conn {
 func (s *site) raw(agent *lab.Agent, method, p, body string) {
 	conn := s.dial(agent)
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // the read then fails
+	conn.SetDeadline(time.Now().Add(time.Minute)) //nolint:errcheck // the read then fails
 	field := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return '.'
@@ -310,7 +310,7 @@ func (s *site) spreadModels(agent *lab.Agent, payloads []string) {
 // waiting returns when so many asks wait.
 func (s *site) waiting(n int) {
 	s.t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		changed := s.Desk.Changed()
 		if len(s.Desk.List()) >= n {

@@ -8,11 +8,14 @@ const require = createRequire(process.env.SALLYPORT_MODULES + '/')
 const { chromium } = require('playwright-core')
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 
+const patience = 60_000 // for what comes at once where there is time: a busy machine has none
+const moment = () => new Promise((done) => setTimeout(done, 100))
+const slow = Number(process.env.SALLYPORT_SLOW || 1) // how many times slower the pages compute, for who hunts what depends on it
 const browser = await chromium.launch({
+  timeout: 2 * patience,
   executablePath: process.env.SALLYPORT_CHROMIUM,
   args: ['--no-sandbox', '--disable-dev-shm-usage', '--force-color-profile=srgb', '--js-flags=--expose-gc'],
 })
-const patience = 60_000 // for what comes at once where there is time: a busy machine has none
 let context, page
 const said = [] // what went wrong in the page
 const ran = [] // dialogs that opened, which only a script can open
@@ -48,6 +51,7 @@ async function open({ width, height, scheme, motion, cookies }) {
   })
   page = await context.newPage()
   page.setDefaultTimeout(patience)
+  if (slow > 1) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: slow })
   page.on('pageerror', (e) => said.push('error: ' + e.message))
   page.on('console', (m) => {
     if (m.type() === 'error') said.push('console: ' + m.text() + ' ' + (m.location()?.url ?? ''))
@@ -64,10 +68,9 @@ const ops = {
   click: async ({ at }) => void (await page.locator(at).first().click()),
   fill: async ({ at, text }) => void (await page.locator(at).first().fill(text)),
   choose: async ({ at, text }) => void (await page.locator(at).first().selectOption(text)),
-  // Keys, one soon after the other.
-  press: async ({ text }) => {
-    for (const key of text.split(' ')) await page.keyboard.press(key)
-  },
+  // Keys, one soon after the other: none waits until the page has dealt with the one
+  // before.
+  press: async ({ text }) => void (await Promise.all(text.split(' ').map((key) => page.keyboard.press(key)))),
   type: async ({ text }) => void (await page.keyboard.type(text)),
   see: async ({ at, text }) => void (await (text ? page.locator(at).filter({ hasText: text }) : page.locator(at)).first().waitFor({ state: 'visible' })),
   gone: async ({ at }) => void (await page.locator(at).first().waitFor({ state: 'hidden' })),
@@ -78,7 +81,7 @@ const ops = {
   // The policy of the pages forbids what playwright's own waiting does. What cannot be
   // told yet, because a part of the page is not there, is not so yet.
   until: async ({ text }) => {
-    for (let n = 0; ; n++, await new Promise((done) => setTimeout(done, 100))) {
+    for (let n = 0; ; n++, await moment()) {
       const [is, why] = await page.evaluate(text).then((v) => [v, ''], (err) => [false, ': ' + err.message])
       if (is) return
       if (n * 100 > patience) throw new Error('it never came to that' + why)
@@ -140,7 +143,7 @@ const ops = {
         })
       let at = await look()
       // Scripts that draw it themselves do so a moment later.
-      for (let n = 0; at && !at.ring && n < 20; n++) {
+      for (let n = 0; at && !at.ring && n < 100; n++) {
         await new Promise((done) => setTimeout(done, 50))
         at = await look()
       }
@@ -184,6 +187,7 @@ const ops = {
   // An HTTP Archive, read by what replays one: the status that it has for a page.
   replay: async ({ path, url }) => {
     const own = await browser.newContext()
+    own.setDefaultTimeout(patience)
     await own.routeFromHAR(path, { notFound: 'abort' })
     const p = await own.newPage()
     const got = await p.goto(url)
@@ -193,7 +197,9 @@ const ops = {
   },
   // A browser that may show notices, and what a push service would bring it.
   permit: async () => void (await context.grantPermissions(['notifications'])),
-  push: async ({ text }) => {
+  // Chromium loses a notice now and then in the first moments of a profile, after it told
+  // the worker that it is shown: then it is brought once more.
+  push: async ({ text, shown }) => {
     const cdp = await context.newCDPSession(page)
     const found = new Promise((done) =>
       cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
@@ -202,15 +208,29 @@ const ops = {
       }),
     )
     await cdp.send('ServiceWorker.enable')
-    await cdp.send('ServiceWorker.deliverPushMessage', { origin: new URL(page.url()).origin, registrationId: await found, data: text })
+    const message = { origin: new URL(page.url()).origin, registrationId: await found, data: text }
+    for (let n = 0; ; n++, await moment()) {
+      if (n % 50 === 0) await cdp.send('ServiceWorker.deliverPushMessage', message)
+      if (await page.evaluate(shown)) break
+      if (n * 100 > patience) throw new Error('it is not shown')
+    }
     await cdp.detach()
   },
-  tap: async () =>
-    void (await context.serviceWorkers()[0].evaluate(async () => {
-      // What a click does: an event that no person caused cannot be waited for.
-      const [notification] = await self.registration.getNotifications()
-      await show(place(notification.data.url))
-    })),
+  // What a click does: an event that no person caused cannot be waited for. A page that
+  // is too busy to answer the worker would get a window beside it, which only a person
+  // may open: one taps again.
+  tap: async () => {
+    for (let n = 0; ; n++, await moment()) {
+      try {
+        return void (await context.serviceWorkers()[0].evaluate(async () => {
+          const [notification] = await self.registration.getNotifications()
+          await show(place(notification.data.url))
+        }))
+      } catch (err) {
+        if (n * 100 > patience) throw err
+      }
+    }
+  },
   gc: async () => void (await page.evaluate(() => globalThis.gc?.())),
 }
 
