@@ -61,6 +61,7 @@ func TestT18_AnAuthorizationServerProvesItself(t *testing.T) {
 				func() string { return fmt.Sprintf("%+v", c.look(t, at.ID)) })
 			agent := l.Agent("ci").HTTP()
 			get := func() (int, string) {
+				agent.CloseIdleConnections() // that of before ends with the account, and what is sent on it meanwhile
 				resp, err := agent.Get("https://notes.example.com/")
 				if err != nil {
 					t.Fatal(err)
@@ -122,6 +123,7 @@ role "everyone" { use = [service.ghe] }
 	}))
 	agent := l.Agent("ci").HTTP()
 	get := func() (int, string) {
+		agent.CloseIdleConnections() // likewise
 		resp, err := agent.Get("https://ghe.example.com/")
 		if err != nil {
 			t.Fatal(err)
