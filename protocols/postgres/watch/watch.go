@@ -73,10 +73,11 @@ func (w *Watch) idle(now time.Time, busy bool) bool {
 	if at := w.Blocked(); !at.IsZero() && now.Sub(at) >= w.Idle {
 		return true
 	}
-	if w.works && !busy {
+	works := busy && !w.Ledger.CopyIn()
+	if w.works && !works {
 		w.quiet = now
 	}
-	w.works = busy && !w.Ledger.CopyIn()
+	w.works = works
 	return !w.works && now.Sub(w.Heard()) >= w.Idle && now.Sub(w.quiet) >= w.Idle
 }
 

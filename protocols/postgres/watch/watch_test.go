@@ -115,16 +115,19 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// An agent that has waited for a long statement has all of its time for the next.
+// An agent that has waited for a long statement, or for the lock of a COPY, has all of
+// its time for what comes next.
 func TestIdleBeginsWithTheAnswer(t *testing.T) {
-	s := watched(t, 0, 10*time.Second, func(s *session) {
-		s.Ledger.Push(ledger.Item{Kind: ledger.Query})
-		time.Sleep(15*time.Second + time.Millisecond)
-		s.Ledger.Hear(ledger.Event{Type: 'Z', Status: 'I'}, nil)
-		time.Sleep(20 * time.Second)
-	})
-	if len(s.tired) != 1 || s.tired[0] < 25 || s.tired[0] > 28 {
-		t.Errorf("tired at %v, of an answer at 15", s.tired)
+	for _, answer := range []ledger.Event{{Type: 'Z', Status: 'I'}, {Type: 'G'}} {
+		s := watched(t, 0, 10*time.Second, func(s *session) {
+			s.Ledger.Push(ledger.Item{Kind: ledger.Query})
+			time.Sleep(15*time.Second + time.Millisecond)
+			s.Ledger.Hear(answer, nil)
+			time.Sleep(20 * time.Second)
+		})
+		if len(s.tired) != 1 || s.tired[0] < 25 || s.tired[0] > 28 {
+			t.Errorf("tired at %v, of %c at 15", s.tired, answer.Type)
+		}
 	}
 }
 
