@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -207,7 +208,17 @@ func (l *lab) machine(name string, tags ...string) *agent {
 		Dir: t.TempDir(), Store: new(mem.Store), Ephemeral: true, Hostname: name, AuthKey: "tskey-good", AdvertiseTags: tags,
 		ControlURL: l.control.URL(), Tun: newDevice(n.Device), Logf: logger.Discard, UserLogf: logger.Discard,
 	}}
-	t.Cleanup(func() { a.ts.Close(); n.Close() })
+	client, err := a.ts.LocalClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := &http.Transport{DialContext: client.Dial}
+	client.Transport = calls
+	t.Cleanup(func() {
+		calls.CloseIdleConnections()
+		a.ts.Close()
+		n.Close()
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := a.ts.Up(ctx)

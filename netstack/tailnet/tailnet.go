@@ -61,6 +61,7 @@ type Node struct {
 	log    *slog.Logger
 	ts     *tsnet.Server
 	client *local.Client
+	calls  *http.Transport // client's
 	net    *tun.Net
 	leaves *leaf.Keeper
 	who    *directory
@@ -149,6 +150,8 @@ func (n *Node) join() error {
 	takeInbound(n.ts)
 	n.client, err = n.ts.LocalClient()
 	if err == nil {
+		n.calls = &http.Transport{DialContext: n.client.Dial}
+		n.client.Transport = n.calls
 		n.leaves = &leaf.Keeper{Ask: n.client.CertPair, State: state, Dir: filepath.Join(n.cfg.Dir, "certs"), Now: time.Now, Log: n.log}
 		err = n.advertise(context.Background())
 	}
@@ -225,6 +228,7 @@ func (n *Node) down() {
 	}
 	n.server.Stop()
 	n.net.Farewell()
+	n.calls.CloseIdleConnections() // the library waits 5 s for one that was never used
 	if err := n.ts.Close(); err != nil {
 		n.log.Warn("the tailnet node did not close", "err", err)
 	}
