@@ -58,11 +58,15 @@ func RefusesAtOnce(t *testing.T, start Start) {
 		"DNS over TLS":    "8.8.8.8:853",
 	} {
 		t.Run(name, func(t *testing.T) {
-			begin := time.Now()
-			if _, err := c.TryDial(to, Patience); !errors.Is(err, syscall.ECONNREFUSED) {
-				t.Errorf("dial gave %v, want connection refused", err)
+			took := Patience
+			for i := 0; i < 5 && took > time.Second; i++ { // a SYN that is lost is repeated after a second
+				begin := time.Now()
+				if _, err := c.TryDial(to, Patience); !errors.Is(err, syscall.ECONNREFUSED) {
+					t.Errorf("dial gave %v, want connection refused", err)
+				}
+				took = clock.Since(begin)
 			}
-			if took := clock.Since(begin); took > time.Second {
+			if took > time.Second {
 				t.Errorf("the refusal took %v", took)
 			}
 		})
