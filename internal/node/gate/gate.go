@@ -167,10 +167,13 @@ func (g *Gates) Serve(ctx context.Context, group *errgroup.Group, guard Guard, a
 			}
 		}
 		group.Go(func() error {
-			if err := srv.Serve(at.Listener); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
-				return fmt.Errorf("dashboard: %w", err)
+			err := srv.Serve(at.Listener)
+			// The node of a tailnet closes its listeners when it ends, which may be a moment
+			// before ctx is seen to be done.
+			if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+				return nil
 			}
-			return nil
+			return fmt.Errorf("dashboard: %w", err)
 		})
 		group.Go(func() error { return End(ctx, srv) })
 	}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,6 +120,7 @@ type pipes struct {
 	net.Listener
 	come chan net.Conn
 	over chan struct{}
+	once sync.Once
 }
 
 func (l *pipes) Accept() (net.Conn, error) {
@@ -130,7 +132,7 @@ func (l *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *pipes) Close() error { close(l.over); return nil }
+func (l *pipes) Close() error { l.once.Do(func() { close(l.over) }); return nil }
 
 // The end waits for what runs, and for a moment only: neither a browser that has
 // connected ahead nor a request without an end makes it fail.
@@ -170,6 +172,27 @@ func TestTheEndWaitsForAMoment(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The node of a tailnet ends with the gateway, and may do so a moment earlier: that is
+// no failure of its listeners.
+func TestAListenerMayEndFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &pipes{come: make(chan net.Conn), over: make(chan struct{})}
+		g := &Gates{Log: slog.New(slog.DiscardHandler), list: []gate{{l, &door.Entrance{}, nil}}}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		group, ctx := errgroup.WithContext(ctx)
+		if err := g.Serve(ctx, group, func(_ *door.Entrance, h http.Handler) http.Handler { return h }, nil); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		synctest.Wait()
+		stop()
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestACertificateIsTakenAsSoonAsItIsThere(t *testing.T) {
