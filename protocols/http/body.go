@@ -99,29 +99,21 @@ func (t *transfer) bodySent() bool {
 		return t.bodyErr == nil
 	}
 	select {
-	case err := <-t.body:
-		return t.ended(err)
+	case t.bodyErr = <-t.body:
+		t.over = true
+		return t.bodyErr == nil
 	default:
 		return false
 	}
 }
 
-// ended keeps the result of the pump, and reports whether it is a good one.
-func (t *transfer) ended(err error) bool {
-	t.over, t.bodyErr = true, err
-	return err == nil
-}
-
 // stopBody ends the pump and waits for it: its link is closed, and the agent is
 // given no more time.
 func (t *transfer) stopBody() error {
-	if t.bodySent() {
-		return nil
-	}
-	if !t.over {
+	if !t.bodySent() && !t.over {
 		t.l.Kill()
 		t.deadline(-time.Second)
-		t.ended(<-t.body)
+		t.bodyErr, t.over = <-t.body, true
 	}
 	return t.bodyErr
 }

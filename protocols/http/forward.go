@@ -40,7 +40,7 @@ type transfer struct {
 	res   action.Result
 	sent  int64       // bytes written; the pump's until it is over
 	body  chan error  // the result of the pump; nil without one
-	all   atomic.Bool // the pump has read the whole body, and is about to end
+	all   atomic.Bool // the pump has read the whole body, and is worth to be waited for, once
 
 	meter *meter.Meter // of what a model takes; nil: none answers
 	reply *reply.Taker // for the record; nil: it keeps no answers
@@ -48,7 +48,6 @@ type transfer struct {
 
 	over    bool  // the pump has ended
 	bodyErr error // what came out of body
-	awaited bool  // the pump was waited for when it had all
 }
 
 // Forward sends the request as it was judged, with the service's credential in

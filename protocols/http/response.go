@@ -119,14 +119,15 @@ func (t *transfer) bodySoonSent() bool {
 		return false
 	}
 	grace := pumpGrace
-	if t.all.Load() && !t.awaited {
-		grace, t.awaited = pumpEnd, true
+	if t.all.Swap(false) {
+		grace = pumpEnd
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case err := <-t.body:
-		return t.ended(err)
+	case t.bodyErr = <-t.body:
+		t.over = true
+		return t.bodyErr == nil
 	case <-timer.C:
 		return t.bodySent()
 	}
