@@ -34,6 +34,33 @@ func TestAnIdleConnectionIsDrained(t *testing.T) {
 	}
 }
 
+// A connection that was opened while the rules changed has its first answer.
+func TestANewConnectionIsDrainedBehindItsFirstAnswer(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("h2=%v", h2), func(t *testing.T) {
+			b := newBench(t, http.HandlerFunc(echo))
+			drain, changed := context.WithCancel(t.Context())
+			changed()
+			b.drain = drain
+			resp, err := b.client(h2).Get("https://api.example/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+				t.Errorf("%s %v", resp.Status, err)
+			}
+			resp.Body.Close()
+			ended := make(chan struct{})
+			go func() { b.served.Wait(); close(ended) }()
+			select {
+			case <-ended:
+			case <-time.After(30 * time.Second):
+				t.Error("it does not end")
+			}
+		})
+	}
+}
+
 // What runs on a connection that is to be drained is answered whole.
 func TestDrainingCutsNothing(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
@@ -60,5 +87,24 @@ func TestDrainingCutsNothing(t *testing.T) {
 				t.Errorf("%d bytes, %v", len(all), err)
 			}
 		})
+	}
+}
+
+// A connection that is to be drained and on which nothing is ever asked ends with its
+// agent.
+func TestAConnectionWithoutARequestIsOverWhenItIs(t *testing.T) {
+	b := newBench(t, http.HandlerFunc(echo))
+	drain, changed := context.WithCancel(t.Context())
+	changed()
+	b.drain = drain
+	for _, alpn := range []string{"http/1.1", "h2"} {
+		b.tlsDial(alpn).Close()
+	}
+	ended := make(chan struct{})
+	go func() { b.served.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Error("it does not end")
 	}
 }

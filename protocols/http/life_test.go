@@ -90,7 +90,7 @@ func (f *front) request(ctx context.Context, major int, body io.ReadCloser) *htt
 }
 
 func (b *bench) site() *site {
-	return &site{p: b.p, do: b.do, Place: ask.Place{
+	return &site{begin: func() {}, p: b.p, do: b.do, Place: ask.Place{
 		Peer: &action.Peer{ID: "peer-1", Name: "tester"}, Service: b.svc, Name: b.host, Dst: b.dst, Secure: true,
 	}}
 }

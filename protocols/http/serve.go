@@ -37,6 +37,8 @@ type site struct {
 
 	framing *entry.Framing  // of HTTP/1.1
 	alive   context.Context // until the connection is over
+	begun   context.Context // until the first request, or until it is clear that none comes
+	begin   func()          // ends it
 
 	mu     sync.Mutex
 	closed bool           // no handler may start any more; guarded by mu
@@ -76,6 +78,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 	var hangUp context.CancelFunc
 	s.alive, hangUp = context.WithCancel(ctx)
 	defer hangUp()
+	s.begun, s.begin = context.WithCancel(context.Background())
 	l := entry.NewSingle(conn, hangUp)
 	srv := &http.Server{
 		Handler:                      s,
@@ -103,6 +106,7 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 		l.Close()
 	})
 	srv.Serve(l) //nolint:errcheck // it ends with the one connection, however that ends
+	s.begin()
 	drained()
 	stop()
 	s.mu.Lock()
@@ -113,12 +117,14 @@ func (s *site) run(ctx context.Context, conn net.Conn) {
 }
 
 // drain has the connection end once nothing runs on it, when the gateway wants
-// that. The func it gives waits for an end that has begun.
+// that, and not before its first request: net/http would drop that unanswered. The
+// func it gives waits for an end that has begun.
 func (s *site) drain(ctx context.Context, srv *http.Server) (wait func() bool) {
 	if s.flow.Drain == nil {
 		return func() bool { return true }
 	}
 	return protocols.After(s.flow.Drain, func() {
+		<-s.begun.Done()
 		srv.Shutdown(ctx) //nolint:errcheck // what runs ends in its own time, or with the flow
 	})
 }
@@ -136,6 +142,7 @@ func (s *site) enter() bool {
 
 // ServeHTTP makes an exchange of one request and sees it through.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.begin()
 	if !s.enter() {
 		panic(http.ErrAbortHandler)
 	}
