@@ -489,13 +489,26 @@ func TestAnApprovalIsWaitedFor(t *testing.T) {
 
 func (l *line) cancel(t *testing.T, key pgproto3.BackendKeyData) {
 	t.Helper()
-	c := l.raw(t)
+	if err := l.request(key); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// request sends a cancel request and waits until it was taken.
+func (l *line) request(key pgproto3.BackendKeyData) error {
+	c, err := net.Dial("tcp", l.listen.Addr().String())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(enough))
 	b, err := (&pgproto3.CancelRequest{ProcessID: key.ProcessID, SecretKey: key.SecretKey}).Encode(nil)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if _, err := c.Write(b); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	io.Copy(io.Discard, c)
+	return nil
 }
