@@ -113,7 +113,7 @@ func (a *actor) orders(ctx context.Context) (string, string, error) {
 }
 
 // answerGrace is how long after its effect an answer may take to be confirmed.
-const answerGrace = 20 * time.Second
+const answerGrace = 5 * time.Second
 
 // refund is asked: the operator says yes while the request is held.
 func (a *actor) refund(ctx context.Context) (string, string, error) {
