@@ -5,6 +5,7 @@ package web
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/csv"
 	"encoding/json"
@@ -14,9 +15,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/action"
+	"sallyport.dev/sallyport/approval"
 	"sallyport.dev/sallyport/internal/lab"
 
 	"github.com/jackc/pgx/v5"
@@ -343,11 +347,32 @@ func (s *site) spreadAsks(agent *lab.Agent, payloads []string) (stop func()) {
 	}
 }
 
+// refuse answers every ask with a no until the test ends.
+func (s *site) refuse() {
+	ctx, stop := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	s.t.Cleanup(func() { stop(); done.Wait() })
+	done.Go(func() {
+		for {
+			changed := s.Desk.Changed()
+			for _, r := range s.Desk.List() {
+				s.Desk.Answer(r.ID, false, action.Person{Name: "tester", Via: "admin.sock"}, "", approval.Scope{}) //nolint:errcheck // the agent may be gone
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
 // An export as CSV has a cell for every field, and no cell that a spreadsheet runs.
 func TestT49_NoCellIsAFormula(t *testing.T) {
 	s := newSite(t, permissive)
 	s.HTTPS("api.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	agent := s.Agent("mallory")
+	s.refuse() // a method that nobody knows is asked
 	for _, p := range []string{"=1+1", "+1", "-1", "@SUM(1)", "\t=1", "x,=1", "\"=1", "\n=1", "\uff1d1"} {
 		s.raw(agent, "GET", p, "")
 		s.raw(agent, p, p, "")
