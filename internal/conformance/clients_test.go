@@ -136,7 +136,7 @@ func (s *site) python(script, want string, args ...string) {
 	if out, err := s.run(nil, python, "-c", "import psycopg, psycopg2, sqlalchemy"); err != nil {
 		notrun.Skip(s.t, "python3-psycopg, python3-psycopg2 or python3-sqlalchemy is not installed: "+out)
 	}
-	s.says(want, nil, python, append([]string{"testdata/" + script, s.uri()}, args...)...)
+	s.says(want, []string{"PYTHONDONTWRITEBYTECODE=1"}, python, append([]string{"testdata/" + script, s.uri()}, args...)...)
 }
 
 func (s *site) node() {
